@@ -1,0 +1,2 @@
+//! The scheduled-posts server.
+fn main() {}

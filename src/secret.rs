@@ -1,0 +1,158 @@
+//! Secrets as types: parsed once, redacted in `Debug`, never shown or serialised.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::ConfigError;
+
+/// A webhook signing secret, `whsec_` and the base64 of 24 to 64 bytes.
+///
+/// The Dashboard shows it for each webhook endpoint; the length is the one that the Standard
+/// Webhooks specification allows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SigningSecret {
+    key: Box<[u8]>,
+}
+
+impl SigningSecret {
+    /// Reads a secret as the Dashboard shows it.
+    ///
+    /// # Errors
+    ///
+    /// Anything but `whsec_` and standard base64 of 24 to 64 bytes.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let problem = |text| ConfigError::new("webhook signing secret", text);
+        let encoded = text.strip_prefix("whsec_").ok_or_else(|| {
+            problem("must start with `whsec_`; copy it from the endpoint's page in the Dashboard")
+        })?;
+        let key = STANDARD
+            .decode(encoded)
+            .map_err(|_| problem("the part after `whsec_` is not base64; copy it again, whole"))?;
+        if !(24..=64).contains(&key.len()) {
+            return Err(problem(
+                "the part after `whsec_` must hold 24 to 64 bytes; copy it again, whole",
+            ));
+        }
+        Ok(Self { key: key.into() })
+    }
+
+    /// Reads one or several secrets separated by spaces, as they stand side by side while a
+    /// secret is being rotated.
+    ///
+    /// # Errors
+    ///
+    /// No secret at all, or the first that [`parse`](Self::parse) refuses.
+    pub fn parse_list(text: &str) -> Result<Vec<Self>, ConfigError> {
+        let secrets =
+            text.split_ascii_whitespace().map(Self::parse).collect::<Result<Vec<_>, _>>()?;
+        if secrets.is_empty() {
+            return Err(ConfigError::new("webhook signing secret", "is empty"));
+        }
+        Ok(secrets)
+    }
+
+    #[cfg(feature = "webhook")]
+    pub(crate) fn key(&self) -> &[u8] {
+        &self.key
+    }
+}
+
+impl fmt::Debug for SigningSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningSecret([redacted])")
+    }
+}
+
+/// An instance's secret key, `sk_test_…` or `sk_live_…`: it may do anything in the Backend API.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretKey {
+    text: Box<str>,
+}
+
+impl SecretKey {
+    /// Reads a secret key as the Dashboard shows it.
+    ///
+    /// # Errors
+    ///
+    /// Anything but `sk_test_` or `sk_live_` and at least one more character, all of them
+    /// printable ASCII, as the `Authorization` header demands.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let rest = text.strip_prefix("sk_test_").or_else(|| text.strip_prefix("sk_live_"));
+        match rest {
+            Some(rest) if !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_graphic()) => {
+                Ok(Self { text: text.into() })
+            }
+            _ => Err(ConfigError::new(
+                "secret key",
+                "must be `sk_test_…` or `sk_live_…`, as the Dashboard shows it under API keys",
+            )),
+        }
+    }
+
+    /// Whether the key belongs to a production instance.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.text.starts_with("sk_live_")
+    }
+
+    /// The key itself, for an `Authorization` header.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretKey([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_signing_secret_is_taken_and_the_refusal_does_not_repeat_it() {
+        let good = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        assert_eq!(
+            format!("{:?}", SigningSecret::parse(good).unwrap()),
+            "SigningSecret([redacted])"
+        );
+        for bad in [
+            "",
+            "whsec_",
+            "whsec_wronglength",
+            "whsec_c2hvcnQ=",
+            "whsec_not base64 at all, not at all, no",
+            "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"",
+            "sk_test_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "pk_test_Y2xlcmsuY2xlcmsuZGV2JA",
+        ] {
+            let message = SigningSecret::parse(bad).unwrap_err().to_string();
+            assert!(bad.len() < 8 || !message.contains(bad), "{message}");
+        }
+    }
+
+    #[test]
+    fn two_secrets_stand_side_by_side_during_a_rotation() {
+        let a = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let b = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+        assert_eq!(SigningSecret::parse_list(&format!(" {a}  {b}\n")).unwrap().len(), 2);
+        assert!(SigningSecret::parse_list("  ").is_err());
+        assert!(SigningSecret::parse_list(&format!("{a} whsec_")).is_err());
+    }
+
+    #[test]
+    fn a_secret_key_says_its_environment_and_nothing_else() {
+        let live = SecretKey::parse("sk_live_abc").unwrap();
+        assert!(live.is_live());
+        assert_eq!(format!("{live:?}"), "SecretKey([redacted])");
+        for bad in ["", "sk_", "sk_test_", "sk_live_a b", "sk_live_a\n", "pk_test_abc"] {
+            assert!(SecretKey::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! FLOW 1: a request on its way to the handler.

@@ -1,0 +1,236 @@
+//! A Clerk instance that signs: mints session tokens and publishes its key.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::{Map, Value, json};
+
+use crate::clock::{Clock, SystemClock};
+
+/// An instance of Clerk, as far as its tokens are concerned: an issuer name, a key id and a key.
+#[derive(Clone)]
+pub struct Issuer {
+    key: Arc<KeyPair>,
+    iss: Arc<str>,
+    kid: Arc<str>,
+}
+
+impl Issuer {
+    /// An issuer with a new RSA-2048 key.
+    ///
+    /// # Panics
+    ///
+    /// When the operating system gives no randomness.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test cannot go on without a key")]
+    pub fn new(iss: &str, kid: &str) -> Self {
+        let key = KeyPair::generate(KeySize::Rsa2048).expect("a new RSA key");
+        Self { key: Arc::new(key), iss: iss.into(), kid: kid.into() }
+    }
+
+    /// An issuer with a key that [`to_pkcs8`](Self::to_pkcs8) wrote; `None` when it is not one.
+    #[must_use]
+    pub fn from_pkcs8(iss: &str, kid: &str, pkcs8: &[u8]) -> Option<Self> {
+        let key = KeyPair::from_pkcs8(pkcs8).ok()?;
+        Some(Self { key: Arc::new(key), iss: iss.into(), kid: kid.into() })
+    }
+
+    /// The private key, PKCS#8 in DER.
+    ///
+    /// # Panics
+    ///
+    /// When there is no memory left.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test cannot go on without a key")]
+    pub fn to_pkcs8(&self) -> Vec<u8> {
+        self.key.as_der().expect("an RSA key has a PKCS#8 form").as_ref().to_vec()
+    }
+
+    /// The same instance after a rotation: another key under another id.
+    #[must_use]
+    pub fn rotated(&self, kid: &str) -> Self {
+        Self::new(&self.iss, kid)
+    }
+
+    /// The issuer's name, `iss` in its tokens.
+    #[must_use]
+    pub fn iss(&self) -> &str {
+        &self.iss
+    }
+
+    /// The key's id.
+    #[must_use]
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// The public key as an entry of a JWKS.
+    #[must_use]
+    pub fn jwk(&self) -> Value {
+        let (n, e) = self.components();
+        json!({
+            "use": "sig", "kty": "RSA", "kid": *self.kid, "alg": "RS256",
+            "n": URL_SAFE_NO_PAD.encode(n), "e": URL_SAFE_NO_PAD.encode(e),
+        })
+    }
+
+    /// The document that `/.well-known/jwks.json` serves.
+    #[must_use]
+    pub fn jwks(&self) -> Value {
+        json!({ "keys": [self.jwk()] })
+    }
+
+    /// The public key as PEM, as the Dashboard shows it (SubjectPublicKeyInfo).
+    ///
+    /// # Panics
+    ///
+    /// When there is no memory left.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test cannot go on without a key")]
+    pub fn pem(&self) -> String {
+        let der = self.key.public_key().as_der().expect("an RSA key has an SPKI form");
+        let body = STANDARD.encode(der.as_ref());
+        let mut pem = String::from("-----BEGIN PUBLIC KEY-----\n");
+        for line in body.as_bytes().chunks(64) {
+            pem.push_str(&String::from_utf8_lossy(line));
+            pem.push('\n');
+        }
+        pem + "-----END PUBLIC KEY-----\n"
+    }
+
+    /// A session token for `user_id`: version 2, valid for 60 s, to be bent as a test needs it.
+    #[must_use]
+    pub fn token(&self, user_id: &str) -> TokenBuilder {
+        let now = seconds(SystemClock::new().now());
+        let header = json!({
+            "alg": "RS256", "typ": "JWT", "kid": *self.kid, "cat": SESSION_CATEGORY,
+        });
+        let claims = json!({
+            "iss": *self.iss, "sub": user_id, "sid": format!("sess_{user_id}"),
+            "iat": now, "nbf": now - 10, "exp": now + 60, "v": 2, "sts": "active",
+        });
+        TokenBuilder { issuer: self.clone(), header: object(header), claims: object(claims) }
+    }
+
+    /// Signs any text with this issuer's key: RSASSA-PKCS1-v1_5 with SHA-256.
+    ///
+    /// # Panics
+    ///
+    /// When there is no memory left.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test cannot go on without a signature")]
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+        let mut signature = vec![0; self.key.public_modulus_len()];
+        let random = aws_lc_rs::rand::SystemRandom::new();
+        self.key.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).expect("a signature");
+        signature
+    }
+
+    fn components(&self) -> (Vec<u8>, Vec<u8>) {
+        let public = self.key.public_key();
+        (
+            public.modulus().big_endian_without_leading_zero().to_vec(),
+            public.exponent().big_endian_without_leading_zero().to_vec(),
+        )
+    }
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issuer").field("iss", &self.iss).field("kid", &self.kid).finish()
+    }
+}
+
+/// A token on its way: every member of header and claims can be set, replaced or taken out.
+#[derive(Clone, Debug)]
+pub struct TokenBuilder {
+    issuer: Issuer,
+    header: Map<String, Value>,
+    claims: Map<String, Value>,
+}
+
+impl TokenBuilder {
+    /// Sets a claim.
+    #[must_use]
+    pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.claims.insert(name.into(), value.into());
+        self
+    }
+
+    /// Leaves a claim out.
+    #[must_use]
+    pub fn without_claim(mut self, name: &str) -> Self {
+        self.claims.remove(name);
+        self
+    }
+
+    /// Sets a header member.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.header.insert(name.into(), value.into());
+        self
+    }
+
+    /// Leaves a header member out.
+    #[must_use]
+    pub fn without_header(mut self, name: &str) -> Self {
+        self.header.remove(name);
+        self
+    }
+
+    /// Counts the token's times from `now`: issued then, valid from 10 s before until 60 s after.
+    #[must_use]
+    pub fn issued_at(self, now: SystemTime) -> Self {
+        let now = seconds(now);
+        self.claim("iat", now).claim("nbf", now - 10).claim("exp", now + 60)
+    }
+
+    /// Lets the token expire `lifetime` after it was issued.
+    #[must_use]
+    pub fn expires_after(self, lifetime: Duration) -> Self {
+        let iat = self.claims.get("iat").and_then(Value::as_i64).unwrap_or_default();
+        let lifetime = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
+        self.claim("exp", iat.saturating_add(lifetime))
+    }
+
+    /// Signs the token.
+    #[must_use]
+    pub fn mint(&self) -> String {
+        let header = Value::Object(self.header.clone()).to_string();
+        let claims = Value::Object(self.claims.clone()).to_string();
+        self.issuer.mint_raw(header.as_bytes(), claims.as_bytes())
+    }
+}
+
+impl Issuer {
+    /// Signs exactly these bytes as header and payload, JSON or not.
+    #[must_use]
+    pub fn mint_raw(&self, header: &[u8], payload: &[u8]) -> String {
+        let mut token =
+            format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+        let signature = self.sign(token.as_bytes());
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        token
+    }
+}
+
+fn seconds(time: SystemTime) -> i64 {
+    let elapsed = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+const SESSION_CATEGORY: &str = "cl_B7d4PD111AAA";

@@ -1,0 +1,1 @@
+//! FLOW 2: a delivery on its way to the sink.

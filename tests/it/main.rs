@@ -1,0 +1,1 @@
+//! The promises of the crate, one file per topic.
