@@ -1,4 +1,5 @@
 //! The promises of the crate, one file per topic. Over real sockets where it is about sockets.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod axum;
 mod hyper;
