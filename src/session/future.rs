@@ -1,6 +1,7 @@
 //! ⑦ The answer on its way: the inner service's, a refusal, or a wait for a key and then either.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -85,8 +86,10 @@ where
                         return Poll::Pending;
                     };
                     match gate.admit(verdict, request) {
-                        Ok(request) => State::Called { future: service.call(request) },
-                        Err(response) => State::Refused { response: Some(response) },
+                        ControlFlow::Continue(request) => {
+                            State::Called { future: service.call(request) }
+                        }
+                        ControlFlow::Break(response) => State::Refused { response: Some(response) },
                     }
                 }
             };

@@ -1,6 +1,7 @@
 //! ⑦ The gate: who passes and who is refused, by mode. Knows requests, but no service.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -60,17 +61,17 @@ impl Gate {
         }
     }
 
-    /// Writes the verdict into the request, or gives it back refused.
+    /// Writes the verdict into the request and lets it go on, or breaks off with a refusal.
     pub(super) fn admit<B>(
         &self,
         verdict: Result<Session, AuthError>,
         mut request: Request<B>,
-    ) -> Result<Request<B>, Response<Bytes>> {
+    ) -> ControlFlow<Response<Bytes>, Request<B>> {
         let error = match verdict {
             Ok(session) => {
                 count!("clerk_auth_requests_total", "outcome" => "ok", "answer" => "passed");
                 request.extensions_mut().insert(session);
-                return Ok(request);
+                return ControlFlow::Continue(request);
             }
             Err(error) => error,
         };
@@ -85,7 +86,7 @@ impl Gate {
                 event!(info, reason = _outcome, "a request passes that would be refused");
                 extensions.insert(error);
             }
-            return Ok(request);
+            return ControlFlow::Continue(request);
         }
         count!("clerk_auth_requests_total", "outcome" => _outcome, "answer" => "refused");
         event!(debug, reason = _outcome, "request refused: no session");
@@ -94,7 +95,7 @@ impl Gate {
         let no_store = HeaderValue::from_static("no-store");
         response.headers_mut().entry(CACHE_CONTROL).or_insert(no_store);
         response.extensions_mut().insert(error);
-        Err(response)
+        ControlFlow::Break(response)
     }
 
     fn passes_without<B>(&self, error: &AuthError, request: &Request<B>) -> bool {

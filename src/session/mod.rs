@@ -42,6 +42,7 @@
 #![warn(clippy::indexing_slicing)]
 
 mod body;
+mod cache;
 mod claims;
 mod error;
 mod extract;
@@ -54,6 +55,7 @@ mod reject;
 mod service;
 mod signature;
 mod verify;
+mod window;
 
 pub use body::AuthBody;
 pub use claims::{

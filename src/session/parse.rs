@@ -14,8 +14,8 @@ use super::error::AuthErrorKind;
 /// A token whose header is acceptable and whose parts are base64url. Nothing in it is to be
 /// believed: whether anybody signed it is not known yet.
 pub(super) struct UnverifiedToken<'t> {
-    /// What the signature is over: the first two parts and the period between them.
-    pub(super) signed: Cow<'t, str>,
+    text: Cow<'t, str>,
+    signed_bytes: usize,
     /// The key's id, when the header names one.
     pub(super) kid: Option<Box<str>>,
     /// The second part, decoded.
@@ -37,14 +37,30 @@ impl<'t> UnverifiedToken<'t> {
         let (header, payload) = signed.split_once('.').ok_or(AuthErrorKind::Malformed)?;
         let header = decode(header)?;
         let kid = read_header(&header)?;
-        let (payload, signature) = (decode(payload)?, decode(signature)?);
-        Ok(Self { signed: Cow::Borrowed(signed), kid, payload, signature })
+        Ok(Self {
+            text: Cow::Borrowed(token),
+            signed_bytes: signed.len(),
+            kid,
+            payload: decode(payload)?,
+            signature: decode(signature)?,
+        })
+    }
+
+    /// The whole token.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What the signature is over: the first two parts and the period between them.
+    pub(super) fn signed(&self) -> &[u8] {
+        self.text.as_bytes().get(..self.signed_bytes).unwrap_or_default()
     }
 
     /// The same token, independent of the request that brought it.
     pub(super) fn into_owned(self) -> UnverifiedToken<'static> {
-        let Self { signed, kid, payload, signature } = self;
-        UnverifiedToken { signed: Cow::Owned(signed.into_owned()), kid, payload, signature }
+        let Self { text, signed_bytes, kid, payload, signature } = self;
+        let text = Cow::Owned(text.into_owned());
+        UnverifiedToken { text, signed_bytes, kid, payload, signature }
     }
 }
 

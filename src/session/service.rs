@@ -1,6 +1,7 @@
 //! ⑦ The service: decides at once, and parks only what waits for a key.
 
 use std::mem;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -40,8 +41,8 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         match self.gate.judge(&request) {
             Progress::Done(verdict) => match self.gate.admit(verdict, request) {
-                Ok(request) => ResponseFuture::called(self.inner.call(request)),
-                Err(response) => ResponseFuture::refused(response),
+                ControlFlow::Continue(request) => ResponseFuture::called(self.inner.call(request)),
+                ControlFlow::Break(response) => ResponseFuture::refused(response),
             },
             Progress::Waiting(parked) => {
                 // The service that was polled ready goes with the request; its clone, which is

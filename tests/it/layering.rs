@@ -16,7 +16,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("meter", &[]),
     ("secret", &["error"]),
     ("trace", &[]),
-    ("http_client", &["error", "session/keys"]),
+    ("http_client", &["error", "secret", "session/keys"]),
     (
         "config",
         &[
@@ -35,6 +35,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("session/extract", &["session/error"]),
     ("session/parse", &["session/error"]),
     ("session/signature", &["error"]),
+    ("session/window", &[]),
+    ("session/cache", &["session/claims", "session/parse", "session/signature", "session/window"]),
     ("session/claims", &["session/error", "session/parse"]),
     (
         "session/keys",
@@ -46,10 +48,14 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "clock",
             "error",
             "instance",
+            "meter",
+            "session/cache",
             "session/claims",
             "session/error",
             "session/keys",
             "session/parse",
+            "session/signature",
+            "session/window",
             "trace",
         ],
     ),

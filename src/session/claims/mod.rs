@@ -128,6 +128,13 @@ impl Claims {
         &self.plans
     }
 
+    /// About how much memory the claims take, in bytes.
+    #[cfg(feature = "moka")]
+    pub(super) fn approximate_bytes(&self) -> usize {
+        // The payload, and what was copied out of it: at most as much again.
+        size_of::<Self>() + 2 * self.payload.len()
+    }
+
     /// The rule that the token breaks, when the rule's policy is to report instead of to refuse.
     #[must_use]
     pub fn reported(&self) -> Option<AuthErrorKind> {

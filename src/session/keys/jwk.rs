@@ -16,7 +16,7 @@ use crate::session::parse::json_object;
 #[derive(Clone, Debug, Default)]
 pub(super) struct KeySet {
     // An instance has one key, or two while it rotates: a list is searched faster than a map.
-    keys: Vec<(Box<str>, Arc<PublicKey>)>,
+    keys: Vec<Entry>,
 }
 
 impl KeySet {
@@ -36,12 +36,24 @@ impl KeySet {
         for raw in document.keys {
             let Some(entry) = Entry::read(raw) else { continue };
             match found.iter_mut().find(|other| other.kid == entry.kid) {
-                Some(other) => other.ambiguous |= other.n != entry.n || other.e != entry.e,
+                Some(other) => other.ambiguous |= !other.is_same_key(&entry),
                 None => found.push(entry),
             }
         }
-        let keys = found.into_iter().filter(|entry| !entry.ambiguous);
-        Some(Self { keys: keys.map(|entry| (entry.kid, Arc::new(entry.key))).collect() })
+        found.retain(|entry| !entry.ambiguous);
+        Some(Self { keys: found })
+    }
+
+    /// The same set, with the `Arc`s of keys that an older one has too: what was verified by them
+    /// stays verified.
+    pub(super) fn keeping(mut self, older: &Self) -> Self {
+        for entry in &mut self.keys {
+            let known = older.keys.iter().find(|known| known.kid == entry.kid);
+            if let Some(known) = known.filter(|known| known.is_same_key(entry)) {
+                entry.key = Arc::clone(&known.key);
+            }
+        }
+        self
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -49,7 +61,7 @@ impl KeySet {
     }
 
     pub(super) fn get(&self, kid: &str) -> Option<&Arc<PublicKey>> {
-        self.keys.iter().find(|(known, _)| **known == *kid).map(|(_, key)| key)
+        self.keys.iter().find(|entry| *entry.kid == *kid).map(|entry| &entry.key)
     }
 }
 
@@ -81,11 +93,12 @@ impl KeySource for StaticKeys {
 }
 
 /// One usable entry.
+#[derive(Clone, Debug)]
 struct Entry {
     kid: Box<str>,
-    n: Vec<u8>,
-    e: Vec<u8>,
-    key: PublicKey,
+    n: Box<[u8]>,
+    e: Box<[u8]>,
+    key: Arc<PublicKey>,
     ambiguous: bool,
 }
 
@@ -105,7 +118,12 @@ impl Entry {
         }
         let n = URL_SAFE_NO_PAD.decode(rsa.n).ok()?;
         let e = URL_SAFE_NO_PAD.decode(rsa.e).ok()?;
-        let key = PublicKey::from_components(&n, &e)?;
-        Some(Self { kid: common.key_id?.into(), n, e, key, ambiguous: false })
+        let key = Arc::new(PublicKey::from_components(&n, &e)?);
+        let kid = common.key_id?.into();
+        Some(Self { kid, n: n.into(), e: e.into(), key, ambiguous: false })
+    }
+
+    fn is_same_key(&self, other: &Self) -> bool {
+        self.n == other.n && self.e == other.e
     }
 }

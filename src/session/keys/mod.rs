@@ -14,7 +14,7 @@ pub use super::signature::PublicKey;
 pub use jwk::StaticKeys;
 pub use pem::PemKey;
 #[cfg(feature = "remote")]
-pub use remote::{Fetch, FetchError, FetchFuture, RemoteKeys};
+pub use remote::{Fetch, FetchError, FetchFuture, Fetched, RemoteKeys};
 
 /// Where verification keys come from.
 ///
@@ -24,8 +24,16 @@ pub trait KeySource: fmt::Debug + Send + Sync + 'static {
     /// Looks a key up by the `kid` of a token whose header is acceptable and whose signature is
     /// not known yet: anybody can have written it.
     ///
-    /// Called for each request, so a key that is at hand must come without a lock or a wait.
+    /// Called for each request, so a key that is at hand must come without a lock or a wait. The
+    /// same key must come as the same `Arc`: a token that was verified is remembered only as long
+    /// as it does.
     fn lookup(&self, kid: Option<&str>) -> Lookup;
+
+    /// A token named this `kid` and the key that [`lookup`](Self::lookup) gave for it did not sign
+    /// it. Most likely somebody made the token up; perhaps the `kid` has a new key.
+    fn signature_failed(&self, kid: Option<&str>) {
+        let _ = kid;
+    }
 }
 
 /// What a key source answers.

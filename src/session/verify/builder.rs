@@ -7,6 +7,7 @@ use super::policy::{AudiencePolicy, AuthorizedPartyPolicy, Policy};
 use super::{Inner, Verifier};
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
+use crate::session::cache::TokenCache;
 use crate::session::keys::KeySource;
 
 /// Configures a [`Verifier`].
@@ -16,11 +17,17 @@ pub struct VerifierBuilder {
     keys: Box<dyn KeySource>,
     clock: Arc<dyn Clock>,
     policy: Policy,
+    cache_bytes: u64,
 }
 
 impl VerifierBuilder {
     pub(super) fn new(issuer: String, keys: Box<dyn KeySource>) -> Self {
-        Self { keys, clock: Arc::new(SystemClock::new()), policy: Policy::new(issuer) }
+        Self {
+            keys,
+            clock: Arc::new(SystemClock::new()),
+            policy: Policy::new(issuer),
+            cache_bytes: CACHE_BYTES,
+        }
     }
 
     /// The origins that a token may have been made for, such as `https://app.example.com`: `azp`
@@ -73,6 +80,22 @@ impl VerifierBuilder {
         self
     }
 
+    /// How many bytes the cache of verified tokens may take, about: 32 MiB by default, some
+    /// fifteen thousand tokens.
+    #[cfg(feature = "moka")]
+    pub fn cache_bytes(mut self, bytes: u64) -> Self {
+        self.cache_bytes = bytes;
+        self
+    }
+
+    /// Verifies each token anew, each time it comes.
+    ///
+    /// With the cache a token is accepted for no longer and by no other key than without it.
+    #[cfg(feature = "moka")]
+    pub fn without_cache(self) -> Self {
+        self.cache_bytes(0)
+    }
+
     /// What time it is.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -89,7 +112,7 @@ impl VerifierBuilder {
     /// - an audience policy without an audience, or with an empty one;
     /// - a skew above five minutes.
     pub fn build(self) -> Result<Verifier, ConfigError> {
-        let Self { keys, clock, policy } = self;
+        let Self { keys, clock, policy, cache_bytes } = self;
         policy.issuers.iter().try_for_each(|issuer| check_issuer(issuer))?;
         if let Some(parties) = &policy.authorized_parties {
             if parties.is_empty() {
@@ -110,7 +133,9 @@ impl VerifierBuilder {
         if policy.skew > MAX_SKEW {
             return Err(ConfigError::new("skew", "must be at most five minutes"));
         }
-        Ok(Verifier { inner: Arc::new(Inner { keys, policy, clock }) })
+        Ok(Verifier {
+            inner: Arc::new(Inner { cache: TokenCache::new(cache_bytes), keys, policy, clock }),
+        })
     }
 }
 
@@ -170,6 +195,8 @@ fn is_loopback(rest: &str) -> bool {
     };
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
+
+const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 
 const MAX_SKEW: Duration = Duration::from_secs(300);
 

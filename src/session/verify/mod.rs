@@ -11,12 +11,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use self::policy::Policy;
+use self::rules::Passed;
+use super::cache::TokenCache;
 use super::claims::Session;
 use super::claims::wire::Wire;
 use super::error::{AuthError, AuthErrorKind};
 use super::keys::{KeySource, Lookup, MissingKey, PendingKey, PublicKey};
 use super::parse::UnverifiedToken;
 use crate::clock::Clock;
+use crate::meter::count;
 use crate::trace::event;
 
 pub use builder::VerifierBuilder;
@@ -45,6 +48,7 @@ pub struct Verifier {
 }
 
 struct Inner {
+    cache: TokenCache,
     keys: Box<dyn KeySource>,
     policy: Policy,
     clock: Arc<dyn Clock>,
@@ -85,6 +89,10 @@ impl Verifier {
 
     /// Verifies a token as far as that goes without waiting.
     pub(super) fn start(&self, token: &str) -> Progress {
+        // 0. A token that was verified a moment ago, by a key that is still the instance's.
+        if let Some(session) = self.inner.remembered(token) {
+            return Progress::Done(Ok(session));
+        }
         // 1. Shape, size and header, so that no hopeless token reaches the keys.
         let token = match UnverifiedToken::parse(token) {
             Ok(parsed) => parsed,
@@ -92,29 +100,54 @@ impl Verifier {
         };
         // 2. The key.
         match self.inner.keys.lookup(token.kid.as_deref()) {
-            Lookup::Known(key) => Progress::Done(self.finish(&token, &key)),
+            Lookup::Known(key) => Progress::Done(self.inner.finish(&token, &key)),
             Lookup::Missing(missing) => Progress::Done(Err(no_key(missing))),
-            Lookup::Pending(key) => {
-                Progress::Waiting(Parked { verifier: self.clone(), token: token.into_owned(), key })
-            }
+            Lookup::Pending(key) => Progress::Waiting(Parked {
+                inner: Arc::clone(&self.inner),
+                token: token.into_owned(),
+                key,
+            }),
         }
     }
+}
 
-    fn finish(&self, token: &UnverifiedToken<'_>, key: &PublicKey) -> Result<Session, AuthError> {
+impl Inner {
+    fn remembered(&self, token: &str) -> Option<Session> {
+        let entry = self.cache.get(token)?;
+        let hit = match self.keys.lookup(entry.kid()) {
+            Lookup::Known(key) => entry.holds(&key, self.clock.now()),
+            Lookup::Missing(_) | Lookup::Pending(_) => false,
+        };
+        if !hit {
+            self.cache.forget(token);
+            return None;
+        }
+        count!("clerk_token_cache_hits_total",);
+        Some(entry.session())
+    }
+
+    fn finish(
+        &self,
+        token: &UnverifiedToken<'_>,
+        key: &Arc<PublicKey>,
+    ) -> Result<Session, AuthError> {
         // 3. The signature; nothing is read from the claims before it.
-        if !key.verifies(token.signed.as_bytes(), &token.signature) {
+        if !key.verifies(token.signed(), &token.signature) {
+            self.keys.signature_failed(token.kid.as_deref());
             return Err(AuthErrorKind::BadSignature.into());
         }
         // 4. The rules, by the time of this moment.
+        let now = self.clock.now();
         let wire = Wire::parse(&token.payload).ok_or(AuthErrorKind::InvalidClaims)?;
-        let reported = rules::check(&wire, &self.inner.policy, self.inner.clock.now())?;
+        let Passed { window, reported } = rules::check(&wire, &self.policy, now)?;
         if let Some(_kind) = reported {
             event!(warn, reason = _kind.as_str(), "a token passes that its policy only reports");
         }
-        // 5. The claims, typed.
-        let claims =
-            wire.into_claims(&token.payload, reported).ok_or(AuthErrorKind::InvalidClaims)?;
-        Ok(Session::new(claims))
+        // 5. The claims, typed. Only what passed everything is remembered.
+        let claims = wire.into_claims(&token.payload, reported);
+        let session = Session::new(claims.ok_or(AuthErrorKind::InvalidClaims)?);
+        self.cache.put(token, &session, key, window, now);
+        Ok(session)
     }
 }
 
@@ -135,7 +168,7 @@ pub(super) enum Progress {
 
 /// A verification that waits for its key. It owns what it needs: the request goes its own way.
 pub(super) struct Parked {
-    verifier: Verifier,
+    inner: Arc<Inner>,
     token: UnverifiedToken<'static>,
     key: PendingKey,
 }
@@ -144,7 +177,7 @@ impl Parked {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Session, AuthError>> {
         let key: Pin<&mut (dyn Future<Output = _> + Send)> = self.key.as_mut();
         Poll::Ready(match ready!(key.poll(cx)) {
-            Ok(key) => self.verifier.finish(&self.token, &key),
+            Ok(key) => self.inner.finish(&self.token, &key),
             Err(missing) => Err(no_key(missing)),
         })
     }

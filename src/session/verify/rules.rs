@@ -1,13 +1,20 @@
 //! ④ The rules for a token whose signature is good. Pure: claims, policy and time come in.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use super::super::claims::wire::{NumericDate, TextClaim, Wire};
 use super::super::error::AuthErrorKind;
+use super::super::window::{Window, milliseconds};
 use super::policy::{AudiencePolicy, AuthorizedPartyPolicy, Policy};
 
-/// What a token that passed is nevertheless told of, because its policy says "report".
-pub(super) type Reported = Option<AuthErrorKind>;
+/// A token that passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Passed {
+    /// When it does so.
+    pub(super) window: Window,
+    /// What it breaks of a rule whose policy is to report.
+    pub(super) reported: Option<AuthErrorKind>,
+}
 
 /// Clerk's rules in Clerk's order (`sub`, `aud`, `azp`, `exp`, `nbf`, `iat`), after two that
 /// Clerk's `verifyToken` leaves out: `iss` exactly, and no machine's subject.
@@ -15,12 +22,12 @@ pub(super) fn check(
     claims: &Wire<'_>,
     policy: &Policy,
     now: SystemTime,
-) -> Result<Reported, AuthErrorKind> {
+) -> Result<Passed, AuthErrorKind> {
     issuer(&claims.iss, &policy.issuers)?;
     subject(&claims.sub)?;
     audience(claims.aud.as_ref(), &policy.audience)?;
     let reported = authorized_party(&claims.azp, policy)?;
-    times(claims, policy.skew, now)?;
+    let window = times(claims, policy.skew, now)?;
     // A pending session counts as signed out.
     if claims.is_pending() && !policy.pending_allowed {
         return Err(AuthErrorKind::PendingSession);
@@ -29,7 +36,7 @@ pub(super) fn check(
     if claims.act.is_some() && policy.impersonation_denied {
         return Err(AuthErrorKind::Impersonation);
     }
-    Ok(reported)
+    Ok(Passed { window, reported })
 }
 
 /// One string, compared byte for byte (RFC 7519 2: no canonicalisation).
@@ -68,7 +75,10 @@ fn audience(
 }
 
 /// One of the authorized parties; with none configured, anything passes.
-fn authorized_party(azp: &TextClaim<'_>, policy: &Policy) -> Result<Reported, AuthErrorKind> {
+fn authorized_party(
+    azp: &TextClaim<'_>,
+    policy: &Policy,
+) -> Result<Option<AuthErrorKind>, AuthErrorKind> {
     let Some(parties) = &policy.authorized_parties else { return Ok(None) };
     let broken = match azp {
         TextClaim::Missing => AuthErrorKind::AuthorizedPartyMissing,
@@ -86,31 +96,23 @@ fn authorized_party(azp: &TextClaim<'_>, policy: &Policy) -> Result<Reported, Au
 
 /// `exp` is required, and the token expires at the very millisecond exp + skew (RFC 7519 4.1.4:
 /// "on or after"). `nbf` and `iat` may be absent, but not lie further ahead than the skew.
-fn times(claims: &Wire<'_>, skew: Duration, now: SystemTime) -> Result<(), AuthErrorKind> {
+fn times(claims: &Wire<'_>, skew: Duration, now: SystemTime) -> Result<Window, AuthErrorKind> {
     let now = milliseconds(now);
     let skew = i64::try_from(skew.as_millis()).unwrap_or(i64::MAX);
-    let exp = claims.exp.ok_or(AuthErrorKind::InvalidClaims)?;
-    if exp.milliseconds() <= now.saturating_sub(skew) {
-        return Err(AuthErrorKind::Expired);
-    }
-    let ahead = |time: Option<NumericDate>| {
-        time.is_some_and(|time| time.milliseconds() > now.saturating_add(skew))
+    let from = |time: Option<NumericDate>| {
+        time.map_or(i64::MIN, |time| time.milliseconds().saturating_sub(skew))
     };
-    if ahead(claims.nbf) {
-        return Err(AuthErrorKind::NotYetValid);
-    }
-    if ahead(claims.iat) {
-        return Err(AuthErrorKind::IssuedInFuture);
-    }
-    Ok(())
-}
-
-/// Milliseconds since 1970, negative before.
-fn milliseconds(time: SystemTime) -> i64 {
-    let whole = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-    match time.duration_since(UNIX_EPOCH) {
-        Ok(since) => whole(since),
-        Err(before) => -whole(before.duration()),
+    let until = claims.exp.ok_or(AuthErrorKind::InvalidClaims)?.milliseconds();
+    let until = until.saturating_add(skew);
+    let (nbf, iat) = (from(claims.nbf), from(claims.iat));
+    if now >= until {
+        Err(AuthErrorKind::Expired)
+    } else if now < nbf {
+        Err(AuthErrorKind::NotYetValid)
+    } else if now < iat {
+        Err(AuthErrorKind::IssuedInFuture)
+    } else {
+        Ok(Window { from: nbf.max(iat), until })
     }
 }
 

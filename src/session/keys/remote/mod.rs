@@ -22,9 +22,12 @@ use crate::clock::{Clock, SystemClock};
 ///   away does not stop it.
 /// - A key that is at hand is answered without a lock and without the network, also while the
 ///   document's server is down: up to 24 hours after the last successful fetch.
-/// - The document is fetched again every five minutes, give or take a tenth, and a key that is no
-///   longer in it stops working. After a failure the pause grows from one second to a minute.
-/// - A `kid` that the document lacks causes a fetch at most every 30 seconds.
+/// - The document is fetched again every five minutes, give or take a tenth, or as often as its
+///   `Cache-Control: max-age` says, within one and fifteen minutes. A key that is no longer in it
+///   stops working. After a failure the pause grows from one second to a minute; a `Retry-After`
+///   is honoured up to five.
+/// - A `kid` that the document lacks causes a fetch at most every 30 seconds, and so does a bad
+///   signature under a `kid` that it has: the key may be a new one.
 ///
 /// The first lookup starts the work, on the tokio runtime it is called in; the work ends with the
 /// last clone.
@@ -54,7 +57,23 @@ impl RemoteKeys {
     /// A URL of another form, or a system without usable root certificates.
     #[cfg(feature = "reqwest")]
     pub fn from_url(url: &str) -> Result<Self, crate::ConfigError> {
-        crate::http_client::JwksClient::new(url).map(Self::new)
+        crate::http_client::JwksClient::new(url, None).map(Self::new)
+    }
+
+    /// The keys by way of the Backend API, for servers that may reach that and not the Frontend
+    /// API: `GET {api_url}/v1/jwks`, where `api_url` is `https://api.clerk.com` unless the account
+    /// says otherwise.
+    ///
+    /// # Errors
+    ///
+    /// A URL of another form, or a system without usable root certificates.
+    #[cfg(feature = "reqwest")]
+    pub fn from_backend_api(
+        api_url: &str,
+        secret_key: &crate::secret::SecretKey,
+    ) -> Result<Self, crate::ConfigError> {
+        let url = format!("{}/v1/jwks", api_url.trim_end_matches('/'));
+        crate::http_client::JwksClient::new(&url, Some(secret_key)).map(Self::new)
     }
 
     /// Fetches the keys now, unless they are here: for servers that would rather not start than
@@ -77,6 +96,10 @@ impl KeySource for RemoteKeys {
             None => self.shared.miss(kid),
         }
     }
+
+    fn signature_failed(&self, _kid: Option<&str>) {
+        self.shared.look_for_a_new_key();
+    }
 }
 
 impl fmt::Debug for RemoteKeys {
@@ -91,20 +114,47 @@ pub trait Fetch: Send + Sync + 'static {
     fn fetch(&self) -> FetchFuture<'_>;
 }
 
-/// An attempt on its way: the document's bytes, undecoded.
-pub type FetchFuture<'a> = Pin<Box<dyn Future<Output = Result<Bytes, FetchError>> + Send + 'a>>;
+/// An attempt on its way.
+pub type FetchFuture<'a> = Pin<Box<dyn Future<Output = Result<Fetched, FetchError>> + Send + 'a>>;
+
+/// A document that was brought.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    body: Bytes,
+    max_age: Option<Duration>,
+}
+
+impl Fetched {
+    /// A document's bytes, undecoded.
+    pub fn new(body: impl Into<Bytes>) -> Self {
+        Self { body: body.into(), max_age: None }
+    }
+
+    /// How long its server says that it is fresh.
+    #[must_use]
+    pub fn with_max_age(self, max_age: Duration) -> Self {
+        Self { max_age: Some(max_age), ..self }
+    }
+}
 
 /// Why a document could not be brought. It is logged, so it must not hold a secret.
 #[derive(Clone, Debug)]
 pub struct FetchError {
     problem: Box<str>,
+    retry_after: Option<Duration>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl FetchError {
     /// An error with a message for the log.
     pub fn new(problem: impl Into<Box<str>>) -> Self {
-        Self { problem: problem.into(), source: None }
+        Self { problem: problem.into(), retry_after: None, source: None }
+    }
+
+    /// When its server would like to be asked again.
+    #[must_use]
+    pub fn with_retry_after(self, retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..self }
     }
 
     /// What caused it.

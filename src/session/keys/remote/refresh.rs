@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::super::jwk::KeySet;
 use super::super::{Lookup, MissingKey, PublicKey};
 use super::state::{Decision, MAX_STALENESS, State};
-use super::{FETCH_TIMEOUT, Fetch, FetchError};
+use super::{FETCH_TIMEOUT, Fetch, FetchError, Fetched};
 use crate::clock::Clock;
 use crate::meter::{count, gauge};
 use crate::trace::event;
@@ -81,7 +81,7 @@ impl Shared {
 
     /// A `kid` that is not at hand.
     pub(super) fn miss(&self, kid: &str) -> Lookup {
-        match self.decide() {
+        match self.decide(kid) {
             Ok(mut rounds) => {
                 let this = self.this.clone();
                 let kid: Box<str> = kid.into();
@@ -89,7 +89,7 @@ impl Shared {
                     let _ended = rounds.changed().await;
                     let gone = MissingKey::Unavailable { retry_after: Duration::from_secs(1) };
                     let shared = this.upgrade().ok_or(gone)?;
-                    shared.known(&kid).ok_or_else(|| shared.verdict())
+                    shared.known(&kid).ok_or_else(|| shared.still_missing(&kid))
                 }))
             }
             Err(missing) => Lookup::Missing(missing),
@@ -100,17 +100,26 @@ impl Shared {
         if self.have_keys() {
             return Ok(());
         }
-        let _ended = self.decide()?.changed().await;
-        if self.have_keys() { Ok(()) } else { Err(self.verdict()) }
+        let _ended = self.decide("")?.changed().await;
+        if self.have_keys() { Ok(()) } else { Err(self.still_missing("")) }
+    }
+
+    /// A key that is at hand did not sign a token that says so. Most likely nobody did, so that
+    /// this is one of the reasons that share a cool-down.
+    pub(super) fn look_for_a_new_key(&self) {
+        let mut state = self.lock();
+        if !state.fetching && state.may_fetch_for_kid(self.clock.monotonic()) {
+            self.start(&mut state);
+        }
     }
 
     /// Starts an attempt or joins the one under way, or says why neither.
-    fn decide(&self) -> Result<watch::Receiver<u64>, MissingKey> {
+    fn decide(&self, kid: &str) -> Result<watch::Receiver<u64>, MissingKey> {
         // Whether keys are at hand is asked under the lock: an attempt that has just ended is
         // then seen either as under way or with what it brought.
         let mut state = self.lock();
         let rounds = self.rounds.subscribe();
-        match state.decide(self.clock.monotonic(), self.have_keys()) {
+        match state.decide(kid, self.clock.monotonic(), self.have_keys()) {
             Decision::Wait => Ok(rounds),
             Decision::Fetch if self.start(&mut state) => Ok(rounds),
             Decision::Fetch => Err(MissingKey::Unavailable { retry_after: Duration::from_secs(1) }),
@@ -128,12 +137,15 @@ impl Shared {
 
     /// After a wait: the `kid` is still not here. With keys the document lacks it; without, the
     /// attempt failed or the runtime that made it is gone.
-    fn verdict(&self) -> MissingKey {
-        match self.lock().verdict(self.clock.monotonic()) {
-            MissingKey::Unknown if !self.have_keys() => {
-                MissingKey::Unavailable { retry_after: Duration::from_secs(1) }
+    fn still_missing(&self, kid: &str) -> MissingKey {
+        let mut state = self.lock();
+        match state.verdict(self.clock.monotonic()) {
+            MissingKey::Unknown if self.have_keys() => {
+                state.is_absent(kid);
+                MissingKey::Unknown
             }
-            verdict => verdict,
+            MissingKey::Unknown => MissingKey::Unavailable { retry_after: Duration::from_secs(1) },
+            unavailable => unavailable,
         }
     }
 
@@ -169,23 +181,34 @@ impl Shared {
     }
 
     /// Takes in what an attempt brought; returns the pause until the next.
-    fn attempt_ended(&self, outcome: Result<KeySet, FetchError>) -> Duration {
+    fn attempt_ended(&self, outcome: Result<Brought, FetchError>) -> Duration {
         let mut state = self.lock();
         let now = self.clock.monotonic();
-        let pause = state.finished(now, outcome.is_ok(), random_fraction());
-        let _outcome = if outcome.is_ok() { "success" } else { "failure" };
-        count!("clerk_keys_fetches_total", "outcome" => _outcome);
-        match outcome {
-            Ok(keys) => self.keys.store(Some(Arc::new(Snapshot { keys, fetched_at: now }))),
-            Err(_error) => event!(
-                warn,
-                error = %_error,
-                failures = state.failures,
-                retry_in_s = pause.as_secs(),
-                have_keys = self.have_keys(),
-                "session keys could not be fetched; keys at hand go on working",
-            ),
-        }
+        let older = self.keys.load();
+        let pause = match outcome {
+            Ok(Brought { keys, max_age }) => {
+                count!("clerk_keys_fetches_total", "outcome" => "success");
+                let keys = match &*older {
+                    Some(older) => keys.keeping(&older.keys),
+                    None => keys,
+                };
+                self.keys.store(Some(Arc::new(Snapshot { keys, fetched_at: now })));
+                state.succeeded(now, max_age, random_fraction())
+            }
+            Err(error) => {
+                count!("clerk_keys_fetches_total", "outcome" => "failure");
+                let pause = state.failed(now, error.retry_after, random_fraction());
+                event!(
+                    warn,
+                    error = %error,
+                    failures = state.failures,
+                    retry_in_s = pause.as_secs(),
+                    have_keys = self.have_keys(),
+                    "session keys could not be fetched; keys at hand go on working",
+                );
+                pause
+            }
+        };
         if let Some(snapshot) = &*self.keys.load() {
             let _age = now.saturating_duration_since(snapshot.fetched_at);
             gauge!("clerk_keys_age_seconds", _age.as_secs_f64());
@@ -230,11 +253,17 @@ async fn keep_fresh(running: Running, kick: Arc<Notify>) {
     }
 }
 
-async fn attempt(fetch: &dyn Fetch) -> Result<KeySet, FetchError> {
+/// What a successful attempt brought.
+struct Brought {
+    keys: KeySet,
+    max_age: Option<Duration>,
+}
+
+async fn attempt(fetch: &dyn Fetch) -> Result<Brought, FetchError> {
     let late = |_| FetchError::new(format!("no answer within {} s", FETCH_TIMEOUT.as_secs()));
-    let body = timeout(FETCH_TIMEOUT, fetch.fetch()).await.map_err(late)??;
+    let Fetched { body, max_age } = timeout(FETCH_TIMEOUT, fetch.fetch()).await.map_err(late)??;
     match KeySet::parse(&body) {
-        Some(keys) if !keys.is_empty() => Ok(keys),
+        Some(keys) if !keys.is_empty() => Ok(Brought { keys, max_age }),
         Some(_) => Err(FetchError::new("the document holds no RS256 key of 2048 bits or more")),
         None => Err(FetchError::new("the answer is not a JWKS document")),
     }

@@ -1,5 +1,7 @@
 //! The rules one by one, on bare claims.
 
+use std::time::UNIX_EPOCH;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -23,10 +25,14 @@ fn verdict_at(claims: &Value, policy: &Policy, now: SystemTime) -> Result<(), Au
     checked(claims, policy, now).map(|_| ())
 }
 
-fn checked(claims: &Value, policy: &Policy, now: SystemTime) -> Result<Reported, AuthErrorKind> {
+fn checked(
+    claims: &Value,
+    policy: &Policy,
+    now: SystemTime,
+) -> Result<Option<AuthErrorKind>, AuthErrorKind> {
     let json = claims.to_string();
     let wire = Wire::parse(json.as_bytes()).ok_or(AuthErrorKind::InvalidClaims)?;
-    check(&wire, policy, now)
+    check(&wire, policy, now).map(|passed| passed.reported)
 }
 
 fn verdict(name: &str, value: Value) -> Result<(), AuthErrorKind> {
@@ -105,7 +111,7 @@ fn a_time_may_be_fractional_and_its_fraction_is_cut_off() {
     for exp in ["1800000060.5", "1.80000006e9", "1800000060.0", "9E9", "32472144000"] {
         let json = claims().to_string().replace("1800000060", exp);
         let wire = Wire::parse(json.as_bytes()).unwrap();
-        assert_eq!(check(&wire, &policy(), now()), Ok(None), "{exp}");
+        assert!(check(&wire, &policy(), now()).is_ok(), "{exp}");
     }
     let mut claims = claims();
     claims["exp"] = json!(NOW as f64 + 0.9);
@@ -284,5 +290,25 @@ fn pending_sessions_and_impersonation_are_choices() {
         claims["act"] = act;
         assert_eq!(verdict_at(&claims, &policy(), now()), Ok(()));
         assert_eq!(verdict_at(&claims, &strict, now()), Err(AuthErrorKind::Impersonation));
+    }
+}
+
+#[test]
+fn the_window_of_a_token_that_passed_says_exactly_when_it_does() {
+    let mut claims = claims();
+    claims["exp"] = json!(NOW + 60);
+    claims["nbf"] = json!(NOW - 20);
+    claims["iat"] = json!(NOW - 10);
+    let json = claims.to_string();
+    let wire = Wire::parse(json.as_bytes()).unwrap();
+    let window = check(&wire, &policy(), now()).unwrap().window;
+    assert_eq!(window.remaining(now()), Duration::from_secs(65));
+    for ms in (-16_000_i64..66_000).step_by(500).chain([-15_001, 64_999, 65_001]) {
+        let at = match u64::try_from(ms) {
+            Ok(ms) => now() + Duration::from_millis(ms),
+            Err(_) => now() - Duration::from_millis(ms.unsigned_abs()),
+        };
+        let passes = check(&wire, &policy(), at).is_ok();
+        assert_eq!(window.contains(at), passes, "{ms} ms from now");
     }
 }
