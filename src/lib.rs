@@ -4,7 +4,11 @@
 #[cfg(feature = "axum")]
 pub mod axum;
 pub mod clock;
+#[cfg(feature = "reqwest")]
+pub mod config;
 mod error;
+#[cfg(feature = "reqwest")]
+mod http_client;
 pub mod instance;
 #[cfg(feature = "sea-orm")]
 pub mod sea_orm;

@@ -1,1 +1,71 @@
-//! FLOW 1: a request on its way to the handler.
+//! FLOW 1: a request's session token → a verified [`Session`] for the handler.
+//!
+//! ```text
+//! HeaderMap ─extract─▶ &str ─parse─▶ UnverifiedToken{kid} ─keys─▶ PublicKey
+//!   ─verify─▶ signature, then rules ─claims─▶ Session
+//!   ─service─▶ request extensions ─▶ inner service ─▶ handler
+//! any failure ─reject─▶ an answer; AuthError in the response's extensions
+//! ```
+//!
+//! ```
+//! use std::convert::Infallible;
+//!
+//! use http::{Request, Response, StatusCode};
+//! use tower::{Layer, ServiceExt, service_fn};
+//! use tower_clerk::session::{ClerkAuthLayer, PemKey, Session, Verifier};
+//! # use tower_clerk::test_util::Issuer;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let issuer = Issuer::new("https://clerk.example.com", "ins_1");
+//! # let (pem, token) = (issuer.pem(), issuer.token("user_1").mint());
+//! let verifier = Verifier::builder("https://clerk.example.com", PemKey::parse(&pem)?)
+//!     .authorized_parties(["https://app.example.com"])
+//!     .build()?;
+//!
+//! let whoami = service_fn(|request: Request<String>| async move {
+//!     let session = request.extensions().get::<Session>().expect("the layer is mounted");
+//!     Ok::<_, Infallible>(Response::new(session.user_id().to_owned()))
+//! });
+//! let service = ClerkAuthLayer::new(verifier).layer(whoami);
+//!
+//! # let token = issuer.token("user_1").claim("azp", "https://app.example.com").mint();
+//! let request = Request::builder().header("Authorization", format!("Bearer {token}"));
+//! let response = service.clone().oneshot(request.body(String::new())?).await?;
+//! assert_eq!(response.status(), StatusCode::OK);
+//!
+//! let anonymous = service.oneshot(Request::new(String::new())).await?;
+//! assert_eq!(anonymous.status(), StatusCode::UNAUTHORIZED);
+//! # Ok(())
+//! # }
+//! ```
+#![warn(clippy::indexing_slicing)]
+
+mod body;
+mod claims;
+mod error;
+mod extract;
+mod future;
+pub mod keys;
+mod layer;
+mod parse;
+mod reject;
+mod service;
+mod signature;
+mod verify;
+
+pub use body::AuthBody;
+pub use claims::{
+    Actor, Claims, CustomClaimsError, Entitlement, FactorAges, Organization, Session,
+};
+pub use error::{AuthError, AuthErrorKind};
+pub use future::ResponseFuture;
+pub use keys::{KeySource, PemKey, StaticKeys};
+pub use layer::ClerkAuthLayer;
+pub use service::ClerkAuth;
+pub use verify::{Verifier, VerifierBuilder};
+
+#[cfg(feature = "axum")]
+pub(crate) use reject::{Dialect, refusal};
+#[cfg(any(feature = "axum", feature = "tonic"))]
+pub(crate) use service::Anonymous;

@@ -1,0 +1,81 @@
+//! ⑦ The body of an answer: the inner service's untouched, or a refusal's few bytes.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+pin_project! {
+    /// The response body of [`ClerkAuth`](super::ClerkAuth): the inner service's, or a refusal's.
+    #[derive(Debug)]
+    pub struct AuthBody<B> {
+        #[pin]
+        kind: Kind<B>,
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    #[project = KindProjection]
+    enum Kind<B> {
+        Inner { #[pin] body: B },
+        Refusal { text: Bytes },
+    }
+}
+
+impl<B> AuthBody<B> {
+    pub(super) fn inner(body: B) -> Self {
+        Self { kind: Kind::Inner { body } }
+    }
+
+    pub(crate) fn refusal(text: Bytes) -> Self {
+        Self { kind: Kind::Refusal { text } }
+    }
+}
+
+impl AuthBody<super::future::Never> {
+    /// A refusal's body beside any inner body.
+    pub(super) fn widen<B>(self) -> AuthBody<B> {
+        match self.kind {
+            Kind::Inner { body } => match body {},
+            Kind::Refusal { text } => AuthBody::refusal(text),
+        }
+    }
+}
+
+impl<B> Body for AuthBody<B>
+where
+    B: Body<Data = Bytes>,
+{
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match self.project().kind.project() {
+            KindProjection::Inner { body } => body.poll_frame(cx),
+            KindProjection::Refusal { text } if text.is_empty() => Poll::Ready(None),
+            KindProjection::Refusal { text } => {
+                Poll::Ready(Some(Ok(Frame::data(std::mem::take(text)))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Inner { body } => body.is_end_stream(),
+            Kind::Refusal { text } => text.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Inner { body } => body.size_hint(),
+            Kind::Refusal { text } => SizeHint::with_exact(text.len() as u64),
+        }
+    }
+}

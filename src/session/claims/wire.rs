@@ -1,0 +1,216 @@
+//! ⑥ The claims as JSON, of version 1 and 2. serde lives here; nothing here judges.
+
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Error as _, Unexpected};
+use serde_json::value::RawValue;
+
+use super::super::parse::{Text, present};
+use super::org::{Organization, OrganizationV1, OrganizationV2};
+use super::{Actor, Claims, Entitlement, FactorAges};
+
+/// A payload, borrowed from its bytes. Members that decide something are strict: a wrong type or
+/// a `null` fails the whole. The rest is lenient: what is not understood is not there.
+#[derive(Deserialize)]
+pub(in crate::session) struct Wire<'a> {
+    #[serde(borrow, default)]
+    pub(in crate::session) iss: TextClaim<'a>,
+    #[serde(borrow, default)]
+    pub(in crate::session) sub: TextClaim<'a>,
+    #[serde(borrow, default)]
+    pub(in crate::session) azp: TextClaim<'a>,
+    #[serde(default, deserialize_with = "present")]
+    pub(in crate::session) exp: Option<NumericDate>,
+    #[serde(default, deserialize_with = "present")]
+    pub(in crate::session) nbf: Option<NumericDate>,
+    #[serde(default, deserialize_with = "present")]
+    pub(in crate::session) iat: Option<NumericDate>,
+    #[serde(borrow, default)]
+    pub(in crate::session) sts: TextClaim<'a>,
+    #[serde(borrow, default)]
+    sid: TextClaim<'a>,
+    #[serde(borrow, default)]
+    v: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    fva: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    act: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    o: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    fea: TextClaim<'a>,
+    #[serde(borrow, default)]
+    pla: TextClaim<'a>,
+    #[serde(borrow, default)]
+    org_id: TextClaim<'a>,
+    #[serde(borrow, default)]
+    org_slug: TextClaim<'a>,
+    #[serde(borrow, default)]
+    org_role: TextClaim<'a>,
+    #[serde(borrow, default)]
+    org_permissions: Option<&'a RawValue>,
+}
+
+impl<'a> Wire<'a> {
+    /// Reads a payload: one JSON object in UTF-8 (RFC 7519 7.2), no member twice.
+    pub(in crate::session) fn parse(payload: &'a [u8]) -> Option<Self> {
+        serde_json::from_str(str::from_utf8(payload).ok()?).ok()
+    }
+
+    /// The claims for handlers; `None` when `sub`, `iss` or `exp` is missing.
+    pub(in crate::session) fn into_claims(self, payload: &[u8]) -> Option<Claims> {
+        let features = self.fea.text().map(entitlements).unwrap_or_default();
+        let organization = self.organization(&features);
+        Some(Claims {
+            iss: self.iss.text()?.into(),
+            sub: self.sub.text()?.into(),
+            exp: self.exp?.to_system_time(),
+            sid: self.sid.text().map(Into::into),
+            azp: self.azp.text().map(Into::into),
+            iat: self.iat.map(NumericDate::to_system_time),
+            factor_ages: lenient::<Vec<f64>>(self.fva).and_then(|minutes| factor_ages(&minutes)),
+            pending: self.is_pending(),
+            actor: lenient(self.act).map(|ActorJson { sub, sid }| Actor {
+                user_id: sub.into(),
+                session_id: sid.map(Into::into),
+            }),
+            organization,
+            features,
+            plans: self.pla.text().map(entitlements).unwrap_or_default(),
+            payload: payload.into(),
+        })
+    }
+
+    /// Clerk: `pending` to the letter; any other status is not.
+    pub(in crate::session) fn is_pending(&self) -> bool {
+        self.sts.text() == Some("pending")
+    }
+
+    /// Version 2 is the number 2 and nothing else; then only `o` counts. Anything else is version
+    /// 1, and only `org_*` counts.
+    fn organization(&self, features: &[Entitlement]) -> Option<Organization> {
+        let version_2 = self.v.and_then(|v| v.get().parse::<f64>().ok()) == Some(2.0);
+        if version_2 {
+            return Some(lenient::<OrganizationV2>(self.o)?.decode(features));
+        }
+        let v1 = OrganizationV1 {
+            id: self.org_id.text()?,
+            slug: self.org_slug.text(),
+            role: self.org_role.text(),
+            permissions: lenient(self.org_permissions).unwrap_or_default(),
+        };
+        Some(v1.into())
+    }
+}
+
+#[derive(Deserialize)]
+struct ActorJson {
+    sub: String,
+    #[serde(default)]
+    sid: Option<String>,
+}
+
+/// A member of any type, as the type wanted, or nothing.
+fn lenient<T: DeserializeOwned>(raw: Option<&RawValue>) -> Option<T> {
+    serde_json::from_str(raw?.get()).ok()
+}
+
+/// Minutes since the first and the second factor; -1 stands for not enrolled. Anything else is a
+/// claim that is not understood, and so not there: what asks for it must then refuse.
+fn factor_ages(minutes: &[f64]) -> Option<FactorAges> {
+    let age = |minutes: f64| match minutes {
+        -1.0 => Some(None),
+        _ if (0.0..=MAX_MINUTES).contains(&minutes) => {
+            Some(Some(Duration::from_secs(minutes as u64 * 60)))
+        }
+        _ => None,
+    };
+    match *minutes {
+        [first, second] => Some(FactorAges { first: age(first)?, second: age(second)? }),
+        _ => None,
+    }
+}
+
+/// `o:pro,u:free`. An element without a colon makes the whole claim count for nothing, as in
+/// Clerk's own SDK; scopes that nobody knows are passed over.
+fn entitlements(claim: &str) -> Vec<Entitlement> {
+    let mut found = Vec::new();
+    for element in claim.split(',') {
+        let Some((scope, slug)) = element.trim().split_once(':') else { return Vec::new() };
+        let of_user = matches!(scope, "u" | "uo" | "ou");
+        let of_organization = matches!(scope, "o" | "uo" | "ou");
+        if of_user || of_organization {
+            found.push(Entitlement { slug: slug.into(), of_user, of_organization });
+        }
+    }
+    found
+}
+
+/// A claim that should be text: missing, text, or of a wrong type (`null` included).
+#[derive(Default)]
+pub(in crate::session) enum TextClaim<'a> {
+    #[default]
+    Missing,
+    Text(Cow<'a, str>),
+    WrongType,
+}
+
+impl TextClaim<'_> {
+    pub(in crate::session) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Missing | Self::WrongType => None,
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for TextClaim<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        Ok(match serde_json::from_str::<Text<'_>>(raw.get()) {
+            Ok(text) => Self::Text(text.0),
+            Err(_) => Self::WrongType,
+        })
+    }
+}
+
+/// Seconds since 1970, whole or fractional (RFC 7519 2). As in Clerk's SDK the fraction is cut
+/// off; a time outside the years up to 9999 is refused.
+#[derive(Clone, Copy)]
+pub(in crate::session) struct NumericDate(i64);
+
+impl NumericDate {
+    pub(in crate::session) fn milliseconds(self) -> i64 {
+        self.0.saturating_mul(1000)
+    }
+
+    fn to_system_time(self) -> SystemTime {
+        let distance = Duration::from_secs(self.0.unsigned_abs());
+        let time = if self.0 < 0 {
+            UNIX_EPOCH.checked_sub(distance)
+        } else {
+            UNIX_EPOCH.checked_add(distance)
+        };
+        time.unwrap_or(UNIX_EPOCH)
+    }
+}
+
+impl<'de> Deserialize<'de> for NumericDate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        if seconds.abs() <= LAST_SECOND {
+            // Whole numbers up to 2^53 are exact, and the bound is far below.
+            Ok(Self(seconds as i64))
+        } else {
+            Err(D::Error::invalid_value(Unexpected::Float(seconds), &"a time before 10000"))
+        }
+    }
+}
+
+/// The last second of the year 9999.
+const LAST_SECOND: f64 = 253_402_300_799.0;
+
+/// Some thousand years.
+const MAX_MINUTES: f64 = 1e9;

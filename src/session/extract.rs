@@ -1,0 +1,88 @@
+//! ① The request's headers → the token. Borrows; decodes nothing.
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+use super::error::{AuthError, AuthErrorKind};
+
+/// The bearer token of a request: `Authorization: Bearer <token>`, the scheme in any case
+/// (RFC 9110 11.1), one header line, one token.
+///
+/// Another scheme is no credential of ours. What might be meant as one and is not quite (two
+/// lines, no scheme, two words) is malformed rather than absent, so that a layer which lets
+/// anonymous requests pass does not let these.
+///
+/// Clerk's JavaScript SDK takes a bare token and ignores what follows a second space; this does
+/// neither.
+pub(super) fn bearer_token(headers: &HeaderMap) -> Result<&str, AuthError> {
+    let mut lines = headers.get_all(AUTHORIZATION).iter();
+    let Some(line) = lines.next() else {
+        return Err(AuthErrorKind::MissingCredentials.into());
+    };
+    if lines.next().is_some() {
+        return Err(AuthErrorKind::Malformed.into());
+    }
+    let line = line.to_str().map_err(|_| AuthErrorKind::Malformed)?.trim_matches(' ');
+    if line.is_empty() {
+        return Err(AuthErrorKind::MissingCredentials.into());
+    }
+    let (scheme, token) = line.split_once(' ').ok_or(AuthErrorKind::Malformed)?;
+    if !scheme.eq_ignore_ascii_case("Bearer") {
+        return Err(AuthErrorKind::MissingCredentials.into());
+    }
+    let token = token.trim_start_matches(' ');
+    if token.contains(|c: char| !c.is_ascii_graphic() || c == ',') {
+        return Err(AuthErrorKind::Malformed.into());
+    }
+    Ok(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn extracted(lines: &[&[u8]]) -> Result<String, AuthErrorKind> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(AUTHORIZATION, HeaderValue::from_bytes(line).unwrap());
+        }
+        bearer_token(&headers).map(str::to_owned).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn the_scheme_is_bearer_in_any_case_and_one_token_follows() {
+        for line in ["Bearer a.b.c", "bearer a.b.c", "BEARER  a.b.c", " Bearer a.b.c "] {
+            assert_eq!(extracted(&[line.as_bytes()]), Ok("a.b.c".into()), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_or_another_scheme_is_no_credential() {
+        for line in ["", " ", "Basic YTpi", "Digest username=a", "Bearerx a.b.c"] {
+            let kind = extracted(&[line.as_bytes()]);
+            assert_eq!(kind, Err(AuthErrorKind::MissingCredentials), "{line:?}");
+        }
+        assert_eq!(extracted(&[]), Err(AuthErrorKind::MissingCredentials));
+    }
+
+    #[test]
+    fn what_is_nearly_a_bearer_token_is_malformed_and_not_anonymous() {
+        let lines: [&[u8]; 7] = [
+            b"a.b.c",
+            b"Bearer",
+            b"Bearer\ta.b.c",
+            b"Bearer a.b.c d",
+            b"Bearer a.b.c,",
+            b"Bearer a.b.c, Bearer d.e.f",
+            b"Bearer a.b.\xff",
+        ];
+        for line in lines {
+            assert_eq!(extracted(&[line]), Err(AuthErrorKind::Malformed), "{line:?}");
+        }
+        let twice = extracted(&[b"Bearer a.b.c", b"Bearer a.b.c"]);
+        assert_eq!(twice, Err(AuthErrorKind::Malformed));
+        assert_eq!(extracted(&[b"Basic YTpi", b"Bearer a.b.c"]), Err(AuthErrorKind::Malformed));
+    }
+}

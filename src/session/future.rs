@@ -1,0 +1,112 @@
+//! ⑦ The answer on its way: the inner service's, a refusal, or a wait for a key and then either.
+
+use std::fmt;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::body::AuthBody;
+use super::reject::{Dialect, refusal};
+use super::service::{Mode, admit};
+use super::verify::Parked;
+
+pin_project! {
+    /// The future of [`ClerkAuth`](super::ClerkAuth).
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        #[pin]
+        state: State<S::Future, S, B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<F, S, B> {
+        Called { #[pin] future: F },
+        Refused { response: Option<Response<AuthBody<Never>>> },
+        Parked { waiting: Option<Waiting<S, B>> },
+    }
+}
+
+/// A refusal is made before the inner service's body type matters.
+pub(super) enum Never {}
+
+struct Waiting<S, B> {
+    parked: Parked,
+    mode: Mode,
+    service: S,
+    request: Request<B>,
+}
+
+impl<S, B> ResponseFuture<S, B>
+where
+    S: Service<Request<B>>,
+{
+    pub(super) fn called(future: S::Future) -> Self {
+        Self { state: State::Called { future } }
+    }
+
+    pub(super) fn refused(response: Response<AuthBody<Never>>) -> Self {
+        Self { state: State::Refused { response: Some(response) } }
+    }
+
+    pub(super) fn parked(parked: Parked, mode: Mode, service: S, request: Request<B>) -> Self {
+        Self { state: State::Parked { waiting: Some(Waiting { parked, mode, service, request }) } }
+    }
+}
+
+impl<S, B, ResB> Future for ResponseFuture<S, B>
+where
+    S: Service<Request<B>, Response = Response<ResB>>,
+{
+    type Output = Result<Response<AuthBody<ResB>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            let next = match state.as_mut().project() {
+                StateProjection::Called { future } => {
+                    let response = ready!(future.poll(cx))?;
+                    return Poll::Ready(Ok(response.map(AuthBody::inner)));
+                }
+                StateProjection::Refused { response } => match response.take() {
+                    Some(response) => return Poll::Ready(Ok(response.map(AuthBody::widen))),
+                    // Polled after it was done: never ready, as any other future may choose.
+                    None => return Poll::Pending,
+                },
+                StateProjection::Parked { waiting } => {
+                    let Some(parked) = waiting else { return Poll::Pending };
+                    let result = ready!(parked.parked.poll(cx));
+                    let Some(Waiting { mode, mut service, mut request, .. }) = mem::take(waiting)
+                    else {
+                        return Poll::Pending;
+                    };
+                    match admit(result, mode, &mut request) {
+                        Ok(()) => State::Called { future: service.call(request) },
+                        Err(error) => {
+                            let response = refusal(error, Dialect::of(request.headers()));
+                            State::Refused { response: Some(response) }
+                        }
+                    }
+                }
+            };
+            state.set(next);
+        }
+    }
+}
+
+impl<S, B> fmt::Debug for ResponseFuture<S, B>
+where
+    S: Service<Request<B>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,110 @@
+//! ③ A JWKS document → usable keys. Entry by entry: one odd key does not sink the set.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{KeySource, Lookup, MissingKey, PublicKey};
+use crate::ConfigError;
+
+/// The usable keys of a JWKS, by `kid`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KeySet {
+    // An instance has one key, or two while it rotates: a list is searched faster than a map.
+    keys: Vec<(Box<str>, Arc<PublicKey>)>,
+}
+
+impl KeySet {
+    /// Reads a document of the form `{"keys": […]}` (RFC 7517 5); `None` when it is not one.
+    ///
+    /// Entries that are no RS256 verification key of 2048 to 8192 bits with a `kid` are passed
+    /// over, whatever is wrong with them. Two different keys under one `kid` are both passed
+    /// over: which one is meant cannot be told.
+    pub(super) fn parse(json: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Document<'a> {
+            #[serde(borrow)]
+            keys: Vec<&'a RawValue>,
+        }
+        let document: Document<'_> = serde_json::from_slice(json).ok()?;
+        let mut found: Vec<Entry> = Vec::new();
+        for raw in document.keys {
+            let Some(entry) = Entry::read(raw) else { continue };
+            match found.iter_mut().find(|other| other.kid == entry.kid) {
+                Some(other) => other.ambiguous |= other.n != entry.n || other.e != entry.e,
+                None => found.push(entry),
+            }
+        }
+        let keys = found.into_iter().filter(|entry| !entry.ambiguous);
+        Some(Self { keys: keys.map(|entry| (entry.kid, Arc::new(entry.key))).collect() })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    pub(super) fn get(&self, kid: &str) -> Option<&Arc<PublicKey>> {
+        self.keys.iter().find(|(known, _)| **known == *kid).map(|(_, key)| key)
+    }
+}
+
+/// Keys from a JWKS that is at hand and never changes.
+#[derive(Clone, Debug)]
+pub struct StaticKeys {
+    keys: KeySet,
+}
+
+impl StaticKeys {
+    /// Reads a JWKS document, `{"keys": […]}`.
+    ///
+    /// # Errors
+    ///
+    /// A document of another form, or one without a usable key.
+    pub fn from_jwks(json: &str) -> Result<Self, ConfigError> {
+        match KeySet::parse(json.as_bytes()) {
+            Some(keys) if !keys.is_empty() => Ok(Self { keys }),
+            Some(_) => Err(ConfigError::new("JWKS", "holds no RS256 key of 2048 bits or more")),
+            None => Err(ConfigError::new("JWKS", "is not a JSON object with a list `keys`")),
+        }
+    }
+}
+
+impl KeySource for StaticKeys {
+    fn lookup(&self, kid: Option<&str>) -> Lookup {
+        kid.and_then(|kid| self.keys.get(kid)).cloned().ok_or(MissingKey::Unknown).into()
+    }
+}
+
+/// One usable entry.
+struct Entry {
+    kid: Box<str>,
+    n: Vec<u8>,
+    e: Vec<u8>,
+    key: PublicKey,
+    ambiguous: bool,
+}
+
+impl Entry {
+    /// Checks what the JWK type parses and does not judge: `use`, `key_ops`, `alg` (RFC 7517 4.2
+    /// to 4.4), and through [`PublicKey`] size and exponent.
+    fn read(raw: &RawValue) -> Option<Self> {
+        let jwk: Jwk = serde_json::from_str(raw.get()).ok()?;
+        let AlgorithmParameters::RSA(rsa) = jwk.algorithm else { return None };
+        let common = jwk.common;
+        let for_signatures = common.public_key_use.is_none_or(|u| u == PublicKeyUse::Signature);
+        let for_verifying =
+            common.key_operations.is_none_or(|ops| ops.contains(&KeyOperations::Verify));
+        let for_rs256 = common.key_algorithm.is_none_or(|alg| alg == KeyAlgorithm::RS256);
+        if !for_signatures || !for_verifying || !for_rs256 {
+            return None;
+        }
+        let n = URL_SAFE_NO_PAD.decode(rsa.n).ok()?;
+        let e = URL_SAFE_NO_PAD.decode(rsa.e).ok()?;
+        let key = PublicKey::from_components(&n, &e)?;
+        Some(Self { kid: common.key_id?.into(), n, e, key, ambiguous: false })
+    }
+}

@@ -1,0 +1,75 @@
+//! ③ A key id → the key. What a source of keys is, and the sources that need no network.
+
+mod jwk;
+mod pem;
+#[cfg(feature = "remote")]
+mod remote;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use super::signature::PublicKey;
+pub use jwk::StaticKeys;
+pub use pem::PemKey;
+#[cfg(feature = "remote")]
+pub use remote::{Fetch, FetchError, FetchFuture, RemoteKeys};
+
+/// Where verification keys come from.
+///
+/// [`PemKey`] and [`StaticKeys`] need no network, `RemoteKeys` fetches and keeps what an instance
+/// publishes.
+pub trait KeySource: fmt::Debug + Send + Sync + 'static {
+    /// Looks a key up by the `kid` of a token whose header is acceptable and whose signature is
+    /// not known yet: anybody can have written it.
+    ///
+    /// Called for each request, so a key that is at hand must come without a lock or a wait.
+    fn lookup(&self, kid: Option<&str>) -> Lookup;
+}
+
+/// What a key source answers.
+#[non_exhaustive]
+pub enum Lookup {
+    /// The key is at hand.
+    Known(Arc<PublicKey>),
+    /// There is no such key, or none can be had.
+    Missing(MissingKey),
+    /// It is being fetched.
+    Pending(PendingKey),
+}
+
+/// Why there is no key. Whose fault it is decides between 401 and 503.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MissingKey {
+    /// The instance's keys are known, and this is none of them: the client's fault.
+    Unknown,
+    /// The instance's keys could not be had: ours.
+    Unavailable {
+        /// When it is worth asking again.
+        retry_after: Duration,
+    },
+}
+
+/// A key on its way. Dropping it does not stop the fetch that others wait for too.
+pub type PendingKey = Pin<Box<dyn Future<Output = Result<Arc<PublicKey>, MissingKey>> + Send>>;
+
+impl From<Result<Arc<PublicKey>, MissingKey>> for Lookup {
+    fn from(result: Result<Arc<PublicKey>, MissingKey>) -> Self {
+        match result {
+            Ok(key) => Self::Known(key),
+            Err(missing) => Self::Missing(missing),
+        }
+    }
+}
+
+impl fmt::Debug for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(_) => f.write_str("Known"),
+            Self::Missing(missing) => f.debug_tuple("Missing").field(missing).finish(),
+            Self::Pending(_) => f.write_str("Pending"),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! ③ A PEM public key: verification without any network.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{KeySource, Lookup, PublicKey};
+use crate::ConfigError;
+
+/// An instance's public key in PEM, as the Dashboard shows it under API keys (`CLERK_JWT_KEY`).
+///
+/// The only key there is, so a token's `kid` is ignored, as Clerk's own SDKs do. A rotation needs
+/// a restart with the new key.
+#[derive(Clone, Debug)]
+pub struct PemKey {
+    key: Arc<PublicKey>,
+}
+
+impl PemKey {
+    /// Reads a PEM document, SubjectPublicKeyInfo or PKCS#1, in the forms in which it survives an
+    /// environment variable: with line breaks, with `\n` written out, on one line, in quotes, or
+    /// its base64 alone.
+    ///
+    /// # Errors
+    ///
+    /// Anything that is not an RSA public key of 2048 to 8192 bits.
+    pub fn parse(pem: &str) -> Result<Self, ConfigError> {
+        let problem = |text| ConfigError::new("JWT key", text);
+        let text = pem.trim().trim_matches(['"', '\'']).replace("\\r", "").replace("\\n", "\n");
+        let body = match text.trim().strip_prefix("-----BEGIN ") {
+            None => text.as_str(),
+            Some(rest) => {
+                let (label, rest) = rest.split_once("-----").ok_or_else(|| problem(BAD_FRAME))?;
+                if !matches!(label, "PUBLIC KEY" | "RSA PUBLIC KEY") {
+                    return Err(problem("must be a `PUBLIC KEY`; no private key, no certificate"));
+                }
+                let (body, end) = rest.split_once("-----END ").ok_or_else(|| problem(BAD_FRAME))?;
+                if end.trim().strip_suffix("-----") != Some(label) {
+                    return Err(problem(BAD_FRAME));
+                }
+                body
+            }
+        };
+        let base64: String = body.split_ascii_whitespace().collect();
+        let der = STANDARD
+            .decode(base64)
+            .map_err(|_| problem("is not PEM: the part between the lines is not base64"))?;
+        Ok(Self { key: Arc::new(PublicKey::from_der(&der)?) })
+    }
+}
+
+impl KeySource for PemKey {
+    fn lookup(&self, _kid: Option<&str>) -> Lookup {
+        Lookup::Known(Arc::clone(&self.key))
+    }
+}
+
+const BAD_FRAME: &str = "is not PEM: its first and last line must match; copy it again, whole";

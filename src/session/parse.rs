@@ -1,0 +1,144 @@
+//! ② The token's text → `UnverifiedToken`. Shape, size and header only: no keys, no clock, no
+//! claims.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, IgnoredAny, Visitor};
+
+use super::error::AuthErrorKind;
+
+/// A token whose header is acceptable and whose parts are base64url. Nothing in it is to be
+/// believed: whether anybody signed it is not known yet.
+pub(super) struct UnverifiedToken<'t> {
+    /// What the signature is over: the first two parts and the period between them.
+    pub(super) signed: Cow<'t, str>,
+    /// The key's id, when the header names one.
+    pub(super) kid: Option<Box<str>>,
+    /// The second part, decoded.
+    pub(super) payload: Vec<u8>,
+    /// The third part, decoded.
+    pub(super) signature: Vec<u8>,
+}
+
+impl<'t> UnverifiedToken<'t> {
+    /// Reads a token in JWS compact serialisation (RFC 7515 7.1).
+    ///
+    /// The length is judged before anything is split or decoded. base64url is taken strictly:
+    /// no padding, no white space, no leftover bits, so that each token has one spelling.
+    pub(super) fn parse(token: &'t str) -> Result<Self, AuthErrorKind> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(AuthErrorKind::TooLarge);
+        }
+        let (signed, signature) = token.rsplit_once('.').ok_or(AuthErrorKind::Malformed)?;
+        let (header, payload) = signed.split_once('.').ok_or(AuthErrorKind::Malformed)?;
+        let header = decode(header)?;
+        let kid = read_header(&header)?;
+        let (payload, signature) = (decode(payload)?, decode(signature)?);
+        Ok(Self { signed: Cow::Borrowed(signed), kid, payload, signature })
+    }
+
+    /// The same token, independent of the request that brought it.
+    pub(super) fn into_owned(self) -> UnverifiedToken<'static> {
+        let Self { signed, kid, payload, signature } = self;
+        UnverifiedToken { signed: Cow::Owned(signed.into_owned()), kid, payload, signature }
+    }
+}
+
+/// Judges the header and returns its `kid`.
+///
+/// Everything here is decided before a key is looked up, so that a token which can never pass
+/// cannot cause a fetch. Unknown members are ignored, as Clerk asks; a member that stands twice
+/// is refused (RFC 7515 4).
+fn read_header(json: &[u8]) -> Result<Option<Box<str>>, AuthErrorKind> {
+    let json = str::from_utf8(json).map_err(|_| AuthErrorKind::Malformed)?;
+    let header: Header<'_> = serde_json::from_str(json).map_err(|_| AuthErrorKind::Malformed)?;
+    // One key, one algorithm (RFC 8725 3.1): the header cannot choose another.
+    if header.alg.0 != "RS256" {
+        return Err(AuthErrorKind::UnsupportedAlgorithm);
+    }
+    if header.crit.is_some() || header.b64.is_some() {
+        return Err(AuthErrorKind::CriticalHeader);
+    }
+    // Clerk: an absent `typ` passes, otherwise it is `JWT` to the letter.
+    if header.typ.is_some_and(|typ| typ.0 != "JWT") {
+        return Err(AuthErrorKind::WrongTokenType);
+    }
+    // Clerk: an absent category passes; templates, machine tokens and unknown ones do not.
+    if header.cat.is_some_and(|cat| cat.0 != SESSION && cat.0 != ANY) {
+        return Err(AuthErrorKind::WrongTokenType);
+    }
+    Ok(header.kid.map(|kid| kid.0.into()))
+}
+
+fn decode(part: &str) -> Result<Vec<u8>, AuthErrorKind> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| AuthErrorKind::Malformed)
+}
+
+/// The members that decide something. A `null` is a wrong type, not an absent member.
+#[derive(Deserialize)]
+struct Header<'a> {
+    #[serde(borrow)]
+    alg: Text<'a>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    kid: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    typ: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    cat: Option<Text<'a>>,
+    #[serde(default, deserialize_with = "present")]
+    crit: Option<IgnoredAny>,
+    #[serde(default, deserialize_with = "present")]
+    b64: Option<IgnoredAny>,
+}
+
+/// Text that is borrowed unless it holds an escape.
+pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text")
+            }
+
+            fn visit_borrowed_str<E: serde::de::Error>(self, v: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(v)))
+            }
+
+            fn visit_str<E: serde::de::Error>(self, v: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(v.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+/// For a member that may be left out but, once there, must be what it should be.
+pub(super) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some).map_err(D::Error::custom)
+}
+
+/// Clerk's cookies, and so its tokens, stay under 4 KiB; this leaves room for proxies' additions.
+const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+/// Clerk's category of session tokens.
+const SESSION: &str = "cl_B7d4PD111AAA";
+
+/// A category some instances stamp on every token; it says nothing about the class.
+const ANY: &str = "cl_I7d4PD111III";
+
+#[cfg(test)]
+mod tests;

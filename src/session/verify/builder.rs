@@ -1,0 +1,212 @@
+//! How a verifier is configured: strict by default, every setting judged once, here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::rules::Policy;
+use super::{Inner, Verifier};
+use crate::ConfigError;
+use crate::clock::{Clock, SystemClock};
+use crate::session::keys::KeySource;
+
+/// Configures a [`Verifier`].
+#[derive(Debug)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct VerifierBuilder {
+    keys: Box<dyn KeySource>,
+    clock: Arc<dyn Clock>,
+    policy: Policy,
+}
+
+impl VerifierBuilder {
+    pub(super) fn new(issuer: String, keys: Box<dyn KeySource>) -> Self {
+        let policy = Policy { issuer, authorized_parties: None, skew: Duration::from_secs(5) };
+        Self { keys, clock: Arc::new(SystemClock::new()), policy }
+    }
+
+    /// The origins that a token may have been made for, such as `https://app.example.com`: `azp`
+    /// must be one of them, to the letter, and a token without `azp` is refused.
+    ///
+    /// Without this setting `azp` is not looked at.
+    pub fn authorized_parties<I, P>(mut self, parties: I) -> Self
+    where
+        I: IntoIterator<Item = P>,
+        P: Into<String>,
+    {
+        self.policy.authorized_parties = Some(parties.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// How far Clerk's clock and this machine's may lie apart: 5 s by default, at most 5 minutes.
+    pub fn skew(mut self, skew: Duration) -> Self {
+        self.policy.skew = skew;
+        self
+    }
+
+    /// What time it is.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The verifier.
+    ///
+    /// # Errors
+    ///
+    /// - an issuer that is not `https://<host>` (`http://` on a loopback address), or has a slash
+    ///   at its end: no token could match it;
+    /// - authorized parties that are none, or one that is not an origin;
+    /// - a skew above five minutes.
+    pub fn build(self) -> Result<Verifier, ConfigError> {
+        let Self { keys, clock, policy } = self;
+        check_issuer(&policy.issuer)?;
+        if let Some(parties) = &policy.authorized_parties {
+            if parties.is_empty() {
+                return Err(ConfigError::new(
+                    "authorized parties",
+                    "are an empty list, which would refuse everybody; leave the setting out to \
+                     check nothing",
+                ));
+            }
+            parties.iter().try_for_each(|party| check_origin(party))?;
+        }
+        if policy.skew > MAX_SKEW {
+            return Err(ConfigError::new("skew", "must be at most five minutes"));
+        }
+        Ok(Verifier { inner: Arc::new(Inner { keys, policy, clock }) })
+    }
+}
+
+/// `https://host[:port][/path]`, as Clerk writes it: with a proxy the issuer has a path.
+fn check_issuer(issuer: &str) -> Result<(), ConfigError> {
+    let problem = |text| Err(ConfigError::new("issuer", text));
+    let rest = match split_scheme(issuer) {
+        Some(("https", rest)) => rest,
+        Some(("http", rest)) if is_loopback(rest) => rest,
+        Some(("http", _)) => {
+            return problem("must be `https:`; `http:` only on a loopback address");
+        }
+        _ => return problem("must be `https://` and the Frontend API's host"),
+    };
+    if issuer.ends_with('/') {
+        return problem("must not end in a slash: tokens name the issuer without one");
+    }
+    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '?' | '#' | '@' | '*');
+    if rest.is_empty() || rest.starts_with('/') || !rest.chars().all(plain) {
+        return problem(
+            "must be `https://` and the Frontend API's host, without query or fragment",
+        );
+    }
+    Ok(())
+}
+
+/// `scheme://host[:port]`, as browsers write an origin: an entry that cannot match is a mistake.
+fn check_origin(origin: &str) -> Result<(), ConfigError> {
+    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '/' | '?' | '#' | '@' | '*' | ',');
+    match split_scheme(origin) {
+        // Mobile and desktop shells have schemes of their own.
+        Some((scheme, host))
+            if !scheme.is_empty()
+                && !host.is_empty()
+                && host.chars().all(plain)
+                && !origin.bytes().any(|b| b.is_ascii_uppercase()) =>
+        {
+            Ok(())
+        }
+        _ => Err(ConfigError::new(
+            "authorized parties",
+            "must be origins such as `https://app.example.com`: lower case, with a scheme, \
+             without path, slash at the end or wildcard",
+        )),
+    }
+}
+
+fn split_scheme(url: &str) -> Option<(&str, &str)> {
+    url.split_once("://")
+}
+
+fn is_loopback(rest: &str) -> bool {
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+const MAX_SKEW: Duration = Duration::from_secs(300);
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::keys::StaticKeys;
+    use super::*;
+
+    fn keys() -> StaticKeys {
+        let issuer = crate::test_util::Issuer::new("https://clerk.example.com", "ins_1");
+        StaticKeys::from_jwks(&issuer.jwks().to_string()).unwrap()
+    }
+
+    #[test]
+    fn an_issuer_that_no_token_can_match_is_refused() {
+        let keys = keys();
+        let build = |issuer: &str| Verifier::builder(issuer, keys.clone()).build();
+        for issuer in [
+            "https://clerk.example.com",
+            "https://app.example.com/__clerk",
+            "http://127.0.0.1:8003",
+            "http://[::1]:8003",
+        ] {
+            assert!(build(issuer).is_ok(), "{issuer}");
+        }
+        for issuer in [
+            "",
+            "https://",
+            "https:///x",
+            "clerk.example.com",
+            "https://clerk.example.com/",
+            "http://clerk.example.com",
+            "http://localhost.evil.com",
+            "https://clerk.example.com?x",
+            "https://user@clerk.example.com",
+            "https://clerk.example.com ",
+        ] {
+            assert_eq!(build(issuer).unwrap_err().setting(), "issuer", "{issuer:?}");
+        }
+    }
+
+    #[test]
+    fn no_authorized_party_and_a_bad_one_are_refused() {
+        let keys = keys();
+        let build = |parties: &[&str]| {
+            Verifier::builder("https://clerk.example.com", keys.clone())
+                .authorized_parties(parties.iter().copied())
+                .build()
+        };
+        assert!(
+            build(&["https://app.example.com", "http://localhost:3000", "app://shell"]).is_ok()
+        );
+        for parties in [
+            &[][..],
+            &[""],
+            &["https://app.example.com", ""],
+            &["https://app.example.com/"],
+            &["https://app.example.com/path"],
+            &["app.example.com"],
+            &["https://*.example.com"],
+            &["*"],
+            &["https://App.example.com"],
+        ] {
+            assert_eq!(build(parties).unwrap_err().setting(), "authorized parties", "{parties:?}");
+        }
+    }
+
+    #[test]
+    fn a_skew_of_more_than_five_minutes_is_refused() {
+        let keys = keys();
+        let build =
+            |skew| Verifier::builder("https://clerk.example.com", keys.clone()).skew(skew).build();
+        assert!(build(Duration::from_secs(300)).is_ok());
+        assert!(build(Duration::from_millis(300_001)).is_err());
+        assert!(build(Duration::MAX).is_err());
+    }
+}

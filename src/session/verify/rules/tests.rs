@@ -1,0 +1,189 @@
+//! The rules one by one, on bare claims.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+/// Seconds since 1970 at which the tests take place.
+const NOW: u64 = 1_800_000_000;
+
+fn policy() -> Policy {
+    Policy {
+        issuer: "https://clerk.example.com".into(),
+        authorized_parties: None,
+        skew: Duration::from_secs(5),
+    }
+}
+
+fn claims() -> Value {
+    json!({
+        "iss": "https://clerk.example.com", "sub": "user_1", "sid": "sess_1",
+        "exp": NOW + 60, "nbf": NOW - 10, "iat": NOW,
+    })
+}
+
+fn verdict_at(claims: &Value, policy: &Policy, now: SystemTime) -> Result<(), AuthErrorKind> {
+    let json = claims.to_string();
+    let wire = Wire::parse(json.as_bytes()).ok_or(AuthErrorKind::InvalidClaims)?;
+    check(&wire, policy, now)
+}
+
+fn verdict(name: &str, value: Value) -> Result<(), AuthErrorKind> {
+    let mut claims = claims();
+    claims[name] = value;
+    verdict_at(&claims, &policy(), now())
+}
+
+fn verdict_without(name: &str) -> Result<(), AuthErrorKind> {
+    let mut claims = claims();
+    claims.as_object_mut().unwrap().remove(name);
+    verdict_at(&claims, &policy(), now())
+}
+
+fn now() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(NOW)
+}
+
+#[test]
+fn the_issuer_is_compared_to_the_letter() {
+    assert_eq!(verdict("iss", json!("https://clerk.example.com")), Ok(()));
+    for iss in [
+        json!("https://clerk.example.com/"),
+        json!("http://clerk.example.com"),
+        json!("https://CLERK.example.com"),
+        json!("https://clerk.example.com:443"),
+        json!("https://clerk.example.com.evil.com"),
+        json!("https://evil.com/https://clerk.example.com"),
+        json!(" https://clerk.example.com"),
+        json!("https://clerk.example.com\u{0}"),
+        json!(["https://clerk.example.com"]),
+        json!({ "https://clerk.example.com": 1 }),
+        json!(null),
+        json!(1),
+    ] {
+        assert_eq!(verdict("iss", iss.clone()), Err(AuthErrorKind::IssuerMismatch), "{iss}");
+    }
+    assert_eq!(verdict_without("iss"), Err(AuthErrorKind::IssuerMismatch));
+}
+
+#[test]
+fn the_subject_is_a_user_and_not_a_machine() {
+    for sub in [json!(null), json!(1), json!(["user_1"]), json!({}), json!("")] {
+        assert_eq!(verdict("sub", sub.clone()), Err(AuthErrorKind::InvalidClaims), "{sub}");
+    }
+    assert_eq!(verdict_without("sub"), Err(AuthErrorKind::InvalidClaims));
+    assert_eq!(verdict("sub", json!("mch_1")), Err(AuthErrorKind::WrongTokenType));
+}
+
+#[test]
+fn expired_at_the_very_millisecond_of_exp_and_skew() {
+    let mut claims = claims();
+    claims["exp"] = json!(NOW);
+    claims["iat"] = json!(NOW - 60);
+    let at = |ms: u64| verdict_at(&claims, &policy(), now() + Duration::from_millis(ms));
+    assert_eq!(at(4_999), Ok(()));
+    assert_eq!(at(5_000), Err(AuthErrorKind::Expired));
+}
+
+#[test]
+fn not_before_and_issued_at_may_lie_ahead_by_the_skew_and_no_more() {
+    for (name, kind) in
+        [("nbf", AuthErrorKind::NotYetValid), ("iat", AuthErrorKind::IssuedInFuture)]
+    {
+        let mut claims = claims();
+        claims[name] = json!(NOW + 5);
+        assert_eq!(verdict_at(&claims, &policy(), now()), Ok(()), "{name}");
+        let early = now() - Duration::from_millis(1);
+        assert_eq!(verdict_at(&claims, &policy(), early), Err(kind), "{name}");
+        assert_eq!(verdict_without(name), Ok(()), "{name}");
+    }
+}
+
+#[test]
+fn a_time_may_be_fractional_and_its_fraction_is_cut_off() {
+    for exp in ["1800000060.5", "1.80000006e9", "1800000060.0", "9E9", "32472144000"] {
+        let json = claims().to_string().replace("1800000060", exp);
+        let wire = Wire::parse(json.as_bytes()).unwrap();
+        assert_eq!(check(&wire, &policy(), now()), Ok(()), "{exp}");
+    }
+    let mut claims = claims();
+    claims["exp"] = json!(NOW as f64 + 0.9);
+    let late = now() + Duration::from_secs(5);
+    assert_eq!(verdict_at(&claims, &policy(), late), Err(AuthErrorKind::Expired));
+}
+
+#[test]
+fn a_time_of_a_wrong_type_or_size_is_refused() {
+    for name in ["exp", "nbf", "iat"] {
+        for value in ["null", "\"1\"", "true", "[]", "{}", "1e20", "-1e20", "1e308", "1e999"]
+            .into_iter()
+            .chain(["18446744073709551615", "18446744073709551616", "0x10", "+1", "01", "NaN"])
+        {
+            let mut claims = claims();
+            claims[name] = json!("PLACE");
+            let json = claims.to_string().replace("\"PLACE\"", value);
+            assert!(Wire::parse(json.as_bytes()).is_none(), "{name}: {value}");
+        }
+    }
+    assert_eq!(verdict_without("exp"), Err(AuthErrorKind::InvalidClaims));
+    for exp in [json!(0), json!(-1), json!(-1.5)] {
+        assert_eq!(verdict("exp", exp), Err(AuthErrorKind::Expired));
+    }
+}
+
+#[test]
+fn a_member_that_stands_twice_is_refused() {
+    let json = claims().to_string().replacen('{', r#"{"sub":"user_2","#, 1);
+    assert!(Wire::parse(json.as_bytes()).is_none());
+}
+
+#[test]
+fn the_authorized_party_is_one_of_the_configured_to_the_letter() {
+    let mut policy = policy();
+    policy.authorized_parties =
+        Some(vec!["https://app.example.com".into(), "http://localhost:3000".into()]);
+    let with = |azp: Value| {
+        let mut claims = claims();
+        claims["azp"] = azp;
+        verdict_at(&claims, &policy, now())
+    };
+    assert_eq!(with(json!("http://localhost:3000")), Ok(()));
+    for azp in [
+        json!("https://app.example.com/"),
+        json!("https://app.example.com.evil.com"),
+        json!("http://app.example.com"),
+        json!("HTTPS://APP.EXAMPLE.COM"),
+        json!("*"),
+        json!("https://app.example.com,http://localhost:3000"),
+        json!(["https://app.example.com"]),
+        json!(1),
+        json!(null),
+    ] {
+        assert_eq!(with(azp.clone()), Err(AuthErrorKind::AuthorizedPartyMismatch), "{azp}");
+    }
+    assert_eq!(with(json!("")), Err(AuthErrorKind::AuthorizedPartyMissing));
+    let missing = verdict_at(&claims(), &policy, now());
+    assert_eq!(missing, Err(AuthErrorKind::AuthorizedPartyMissing));
+}
+
+#[test]
+fn without_authorized_parties_any_azp_passes() {
+    for azp in [json!("https://anywhere.example"), json!(1), json!(null), json!([])] {
+        assert_eq!(verdict("azp", azp.clone()), Ok(()), "{azp}");
+    }
+}
+
+#[test]
+fn an_audience_that_nobody_configured_locks_nobody_out() {
+    for aud in [json!("x"), json!(["x"]), json!(1)] {
+        assert_eq!(verdict("aud", aud.clone()), Ok(()), "{aud}");
+    }
+}
+
+#[test]
+fn a_pending_session_is_none_and_another_status_is_no_matter() {
+    assert_eq!(verdict("sts", json!("pending")), Err(AuthErrorKind::PendingSession));
+    for sts in [json!("active"), json!("Pending"), json!(1), json!(null)] {
+        assert_eq!(verdict("sts", sts.clone()), Ok(()), "{sts}");
+    }
+}
