@@ -93,7 +93,10 @@ async fn in_common(request: Request, next: Next) -> Response {
 
 fn is_json(response: &Response) -> bool {
     let name: HeaderName = header::CONTENT_TYPE;
-    response.headers().get(name).is_some_and(|value| value.as_bytes().starts_with(b"application/json"))
+    response
+        .headers()
+        .get(name)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/json"))
 }
 
 /// `Method Not Allowed` as the other details are written: `Method not allowed`.

@@ -45,8 +45,7 @@ impl IntoResponse for ApiError {
         match self {
             Self::BadRequest(status, detail) => answer(status, &detail),
             Self::DatabaseUnavailable => {
-                let mut response =
-                    answer(StatusCode::SERVICE_UNAVAILABLE, "Database unavailable");
+                let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, "Database unavailable");
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
                 response
             }

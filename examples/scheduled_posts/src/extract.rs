@@ -2,9 +2,10 @@
 //! learn whether the user is deleted.
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{FromRef as _, FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
 use axum::{Json, RequestPartsExt as _};
 use serde::de::DeserializeOwned;
 use tower_clerk::sea_orm::UserStatus;
@@ -49,14 +50,14 @@ impl CurrentUser {
 }
 
 impl FromRequestParts<AppState> for CurrentUser {
-    type Rejection = axum::response::Response;
+    type Rejection = Response;
 
     async fn from_request_parts(
         parts: &mut Parts,
         state: &AppState,
     ) -> Result<Self, Self::Rejection> {
-        use axum::response::IntoResponse as _;
-        let session: Session = parts.extract().await.map_err(|r: <Session as FromRequestParts<()>>::Rejection| r.into_response())?;
+        let session = Session::from_request_parts(parts, state).await;
+        let session = session.map_err(IntoResponse::into_response)?;
         match state.users.user_status(session.user_id()).await {
             Ok(UserStatus::Deleted) => Err(ApiError::UserGone.into_response()),
             Ok(status) => Ok(Self { session, known: status == UserStatus::Active }),
@@ -84,8 +85,8 @@ pub(crate) struct ApiQuery<T>(pub(crate) T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ApiQuery<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        match parts.extract::<Query<T>>().await {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match Query::<T>::from_request_parts(parts, state).await {
             Ok(Query(parameters)) => Ok(Self(parameters)),
             Err(rejection) => Err(ApiError::invalid(rejection.body_text())),
         }

@@ -38,7 +38,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch
                 }
                 (Err(_), _) => break,
             },
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = told(&mut stop) => break,
         };
         let (router, watcher) = (router.clone(), connections.watcher());
         tokio::spawn(async move {
@@ -49,7 +49,9 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch
     drop(listener);
     let open = connections.count();
     if tokio::time::timeout(GRACE, connections.shutdown()).await.is_err() {
-        tracing::warn!("{open} connections were open; not all ended within {GRACE:?}, closing them");
+        tracing::warn!(
+            "{open} connections were open; not all ended within {GRACE:?}, closing them"
+        );
     }
 }
 
@@ -61,6 +63,11 @@ pub(crate) async fn stop_signal() {
         tracing::warn!("second signal: exiting at once");
         std::process::exit(1);
     });
+}
+
+async fn told(stop: &mut watch::Receiver<bool>) {
+    // An error means that nobody can tell any more, which is as good as a word.
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 async fn first_signal() {

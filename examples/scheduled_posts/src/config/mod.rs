@@ -96,7 +96,8 @@ impl DevClerkConfig {
         let listen = reader.listen();
         let dev_clerk = reader.dev_clerk(&common, listen);
         // A server on all addresses is also on this one.
-        let ip = if listen.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { listen.ip() };
+        let ip =
+            if listen.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { listen.ip() };
         reader.finish(Self { common, server: SocketAddr::new(ip, listen.port()), dev_clerk })
     }
 }

@@ -63,9 +63,11 @@ impl fmt::Debug for DatabaseUrl {
 pub(crate) fn host(text: &str) -> Result<IpAddr, &'static str> {
     match text {
         "localhost" => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        _ => text.trim_start_matches('[').trim_end_matches(']').parse().map_err(|_| {
-            "must be an IP address such as 127.0.0.1, 0.0.0.0 or ::, or localhost"
-        }),
+        _ => text
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse()
+            .map_err(|_| "must be an IP address such as 127.0.0.1, 0.0.0.0 or ::, or localhost"),
     }
 }
 
@@ -126,7 +128,7 @@ pub(crate) fn log_format(text: &str) -> Result<LogFormat, &'static str> {
 
 /// The filter itself is built from the text again when logging starts.
 pub(crate) fn log_filter(text: &str) -> Result<String, &'static str> {
-    tracing_subscriber::EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|_| {
-        "is not a log filter; for example info, or info,scheduled_posts=debug"
-    })
+    tracing_subscriber::EnvFilter::try_new(text)
+        .map(|_| text.to_owned())
+        .map_err(|_| "is not a log filter; for example info, or info,scheduled_posts=debug")
 }

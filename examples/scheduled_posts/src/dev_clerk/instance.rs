@@ -110,7 +110,12 @@ impl Instance {
     }
 
     /// A session token of 60 s, or as long as the caller asks; `azp` is where it was asked from.
-    pub(super) fn token(&self, session: &SignIn, azp: Option<&str>, seconds: Option<u32>) -> String {
+    pub(super) fn token(
+        &self,
+        session: &SignIn,
+        azp: Option<&str>,
+        seconds: Option<u32>,
+    ) -> String {
         let minutes = (now() - session.created_at).max(0) / 60_000;
         let mut token = self
             .shared

@@ -67,9 +67,8 @@ fn router(instance: Instance) -> Router {
         .merge(sessions::backend_routes())
         .route("/v1/jwks", get(jwks))
         .route_layer(secret_key);
-    let pages = AllowOrigin::predicate(|origin, _| {
-        origin.to_str().is_ok_and(guard::is_loopback_origin)
-    });
+    let pages =
+        AllowOrigin::predicate(|origin, _| origin.to_str().is_ok_and(guard::is_loopback_origin));
     let cors = CorsLayer::new()
         .allow_origin(pages)
         .allow_methods([Method::POST])

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
+use axum::Router;
 use axum::extract::{Form, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::Router;
 use serde::Deserialize;
 
 use crate::dev_clerk::error::ClerkError;
@@ -117,15 +117,14 @@ fn send_back(target: &LoopbackPage, session_id: &str, client_token: &str) -> Res
 }
 
 fn render(instance: &Instance, target: &LoopbackPage, problem: Option<&str>) -> Response {
-    let redirect = format!(
-        r#"<input type="hidden" name="redirect_url" value="{}">"#,
-        escaped(&target.url)
-    );
+    let redirect =
+        format!(r#"<input type="hidden" name="redirect_url" value="{}">"#, escaped(&target.url));
     let users = instance.read(|records| {
         records.users.iter().rev().fold(String::new(), |mut html, user| {
             let (id, label) = (escaped(&user.id), escaped(&user.label()));
             // Writing to a String cannot fail.
-            let _ = write!(html, r#"<li><button name="user_id" value="{id}">{label}</button></li>"#);
+            let _ =
+                write!(html, r#"<li><button name="user_id" value="{id}">{label}</button></li>"#);
             html
         })
     });

@@ -31,8 +31,11 @@ impl Outbox {
 
     /// Hands over one event. Call in the order of the events.
     pub(super) fn send(&self, kind: &'static str, user_id: &str, envelope: &Value) {
-        let delivery =
-            Delivery { id: format!("msg_{}", random::alphanumeric(27)), kind, body: envelope.to_string() };
+        let delivery = Delivery {
+            id: format!("msg_{}", random::alphanumeric(27)),
+            kind,
+            body: envelope.to_string(),
+        };
         let sender = Arc::clone(&self.sender);
         let mut last = self.last.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         last.retain(|_, delivery| !delivery.is_finished());

@@ -59,9 +59,7 @@ fn x_accounts() -> TableCreateStatement {
                 .on_delete(ForeignKeyAction::Cascade),
         )
         // What posts refer to; its column order also serves the list of a user's accounts.
-        .index(
-            Index::create().name("x_accounts_of_user").unique().col("user_id").col("id"),
-        )
+        .index(Index::create().name("x_accounts_of_user").unique().col("user_id").col("id"))
         .to_owned()
 }
 

@@ -15,14 +15,14 @@ pub(crate) async fn show(
 ) -> Result<Json<Value>, ApiError> {
     let row = state.users.find_user(user.id()).await?;
     let org = user.session.organization().map(|org| {
+        let permissions: Vec<&str> = org.permissions().collect();
         json!({
-            "id": org.id(), "slug": org.slug(), "role": org.role(),
-            "permissions": org.permissions(),
+            "id": org.id(), "slug": org.slug(), "role": org.role(), "permissions": permissions,
         })
     });
-    let row = row.map(|row| {
-        json!({ "id": row.id, "email": row.email, "created_at": time::show(row.created_at) })
-    });
+    let row = row.map(
+        |row| json!({ "id": row.id, "email": row.email, "created_at": time::show(row.created_at) }),
+    );
     Ok(Json(json!({
         "user_id": user.id(), "session_id": user.session.session_id(), "org": org, "user": row,
     })))

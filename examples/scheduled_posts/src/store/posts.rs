@@ -1,7 +1,7 @@
 //! Scheduled posts in the database.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, Condition, DbErr, EntityTrait as _};
 use sea_orm::{QueryFilter as _, QueryOrder as _, QuerySelect as _};
 use uuid::Uuid;
