@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -53,6 +54,8 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
         server::stop_signal().await;
         tracing::info!("told to stop: finishing what is in flight");
         stopping.begin();
+        // Load balancers that ask in this time send nothing more.
+        tokio::time::sleep(BEFORE_CLOSING).await;
         // Nobody listens when serving has ended already.
         let _ = stop.send(true);
     });
@@ -95,6 +98,9 @@ fn page_config(clerk: &ClerkConfig) -> PageConfig {
     }
 }
 
+/// Between `/readyz` saying no and the listener closing.
+const BEFORE_CLOSING: Duration = Duration::from_secs(1);
+
 fn announce(
     listen: SocketAddr,
     common: &Common,
@@ -113,14 +119,15 @@ fn announce(
             let dev = &dev_clerk.url;
             let _ = write!(
                 text,
-                "
+                r#"
   No CLERK_ variable is set: the dev Clerk on {dev} stands in for Clerk.
   In a browser: open {url} and sign up.
   In a shell, with jq:
-    USER_ID=$(curl -s {dev}/v1/users -H 'Authorization: Bearer {key}' -d '{{\"email_address\":[\"me@example.com\"]}}' | jq -r .id)
-    SESSION=$(curl -s {dev}/v1/sessions -H 'Authorization: Bearer {key}' -d \"{{\\\"user_id\\\":\\\"$USER_ID\\\"}}\" | jq -r .id)
-    TOKEN=$(curl -s -X POST {dev}/v1/sessions/$SESSION/tokens -H 'Authorization: Bearer {key}' | jq -r .jwt)
-    curl -s {url}/api/me -H \"Authorization: Bearer $TOKEN\""
+    KEY='Authorization: Bearer {key}'
+    USER_ID=$(curl -s {dev}/v1/users -H "$KEY" -d '{{"email_address":["me@example.com"]}}' | jq -r .id)
+    SESSION=$(curl -s {dev}/v1/sessions -H "$KEY" -d "{{\"user_id\":\"$USER_ID\"}}" | jq -r .id)
+    TOKEN=$(curl -s -X POST {dev}/v1/sessions/$SESSION/tokens -H "$KEY" | jq -r .jwt)
+    curl -s {url}/api/me -H "Authorization: Bearer $TOKEN""#
             );
         }
     }
