@@ -54,8 +54,7 @@ impl<'t> UnverifiedToken<'t> {
 /// cannot cause a fetch. Unknown members are ignored, as Clerk asks; a member that stands twice
 /// is refused (RFC 7515 4).
 fn read_header(json: &[u8]) -> Result<Option<Box<str>>, AuthErrorKind> {
-    let json = str::from_utf8(json).map_err(|_| AuthErrorKind::Malformed)?;
-    let header: Header<'_> = serde_json::from_str(json).map_err(|_| AuthErrorKind::Malformed)?;
+    let header: Header<'_> = json_object(json).ok_or(AuthErrorKind::Malformed)?;
     // One key, one algorithm (RFC 8725 3.1): the header cannot choose another.
     if header.alg.0 != "RS256" {
         return Err(AuthErrorKind::UnsupportedAlgorithm);
@@ -72,6 +71,14 @@ fn read_header(json: &[u8]) -> Result<Option<Box<str>>, AuthErrorKind> {
         return Err(AuthErrorKind::WrongTokenType);
     }
     Ok(header.kid.map(|kid| kid.0.into()))
+}
+
+/// One JSON object in UTF-8 and nothing after it (RFC 7515 5.2, RFC 7519 7.2). A derived type would
+/// take an array of its members' values as well.
+pub(super) fn json_object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
+    let json = str::from_utf8(json).ok()?;
+    let object = json.trim_ascii_start().starts_with('{');
+    if object { serde_json::from_str(json).ok() } else { None }
 }
 
 fn decode(part: &str) -> Result<Vec<u8>, AuthErrorKind> {

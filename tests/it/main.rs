@@ -1,1 +1,11 @@
-//! The promises of the crate, one file per topic.
+//! The promises of the crate, one file per topic. Over real sockets where it is about sockets.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod axum;
+mod hyper;
+mod layering;
+mod remote_keys;
+mod servers;
+mod service;
+mod tonic;
+mod verify;

@@ -210,3 +210,6 @@ impl fmt::Display for CustomClaimsError {
 }
 
 impl std::error::Error for CustomClaimsError {}
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Unexpected};
 use serde_json::value::RawValue;
 
-use super::super::parse::{Text, present};
+use super::super::parse::{Text, json_object, present};
 use super::org::{Organization, OrganizationV1, OrganizationV2};
 use super::{Actor, Claims, Entitlement, FactorAges};
 
@@ -54,9 +54,9 @@ pub(in crate::session) struct Wire<'a> {
 }
 
 impl<'a> Wire<'a> {
-    /// Reads a payload: one JSON object in UTF-8 (RFC 7519 7.2), no member twice.
+    /// Reads a payload: one JSON object, no member twice.
     pub(in crate::session) fn parse(payload: &'a [u8]) -> Option<Self> {
-        serde_json::from_str(str::from_utf8(payload).ok()?).ok()
+        json_object(payload)
     }
 
     /// The claims for handlers; `None` when `sub`, `iss` or `exp` is missing.

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::{KeySource, Lookup, MissingKey, PublicKey};
 use crate::ConfigError;
+use crate::session::parse::json_object;
 
 /// The usable keys of a JWKS, by `kid`.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +31,7 @@ impl KeySet {
             #[serde(borrow)]
             keys: Vec<&'a RawValue>,
         }
-        let document: Document<'_> = serde_json::from_slice(json).ok()?;
+        let document: Document<'_> = json_object(json)?;
         let mut found: Vec<Entry> = Vec::new();
         for raw in document.keys {
             let Some(entry) = Entry::read(raw) else { continue };

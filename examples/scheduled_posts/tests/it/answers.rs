@@ -38,7 +38,8 @@ async fn every_rejection_is_json(world: World) {
         answer(request.body(body))
     };
     const JSON: &str = "application/json";
-    let deep: &'static [u8] = Box::leak("[".repeat(60_000).into_bytes().into_boxed_slice());
+    let deep: &'static [u8] =
+        Box::leak(format!("{{\"x\":{}", "[".repeat(60_000)).into_bytes().into_boxed_slice());
     let large: &'static [u8] = Box::leak(vec![b' '; 70_000].into_boxed_slice());
     for (status, body, content_type) in [
         (400, &b""[..], JSON),

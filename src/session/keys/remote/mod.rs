@@ -36,12 +36,14 @@ pub struct RemoteKeys {
 impl RemoteKeys {
     /// The keys of the document that `fetch` brings.
     pub fn new(fetch: impl Fetch) -> Self {
-        Self::with_clock(fetch, Arc::new(SystemClock::new()))
+        Self { shared: Shared::new(Arc::new(fetch), Arc::new(SystemClock::new())) }
     }
 
-    /// The same by another clock: what is old is judged by its monotonic time.
-    pub fn with_clock(fetch: impl Fetch, clock: Arc<dyn Clock>) -> Self {
-        Self { shared: Shared::new(Arc::new(fetch), clock) }
+    /// The same document by another clock: what is old is judged by its monotonic time. Nothing
+    /// that was fetched before is taken along.
+    #[must_use]
+    pub fn aging_by(self, clock: Arc<dyn Clock>) -> Self {
+        Self { shared: Shared::new(self.shared.fetch(), clock) }
     }
 
     /// The document at `url`, fetched with this crate's own HTTP client: `https:` (or `http:` on a

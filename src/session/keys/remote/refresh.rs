@@ -59,6 +59,10 @@ impl Shared {
         })
     }
 
+    pub(super) fn fetch(&self) -> Arc<dyn Fetch> {
+        Arc::clone(&self.fetch)
+    }
+
     /// The hot path: no lock, no wait.
     pub(super) fn known(&self, kid: &str) -> Option<Arc<PublicKey>> {
         let snapshot = self.keys.load();
@@ -160,7 +164,7 @@ impl Shared {
     fn attempt_starts(&self) -> Arc<dyn Fetch> {
         self.lock().fetching = true;
         self.overdue_at.store(u64::MAX, Ordering::Relaxed);
-        Arc::clone(&self.fetch)
+        self.fetch()
     }
 
     /// Takes in what an attempt brought; returns the pause until the next.

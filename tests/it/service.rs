@@ -1,0 +1,160 @@
+//! The layer at the level of `poll_ready` and `call`.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::task::{Context, Poll};
+
+use http::{Request, Response, StatusCode};
+use tower::{Layer, Service, ServiceExt};
+use tower_clerk::session::keys::RemoteKeys;
+use tower_clerk::session::{
+    AuthBody, AuthError, AuthErrorKind, ClerkAuthLayer, KeySource, Session, StaticKeys, Verifier,
+};
+use tower_clerk::test_util::Issuer;
+
+use crate::servers::{Answer, ISS, JwksServer, issuer};
+
+/// Panics when it is called without having been polled ready; a clone of it is not ready.
+#[derive(Debug, Default)]
+struct Strict {
+    ready: bool,
+}
+
+impl Clone for Strict {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Service<Request<()>> for Strict {
+    type Response = Response<String>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<String>, Infallible>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.ready = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<()>) -> Self::Future {
+        assert!(std::mem::take(&mut self.ready), "called without being polled ready");
+        let user = request.extensions().get::<Session>().map(|s| s.user_id().to_owned());
+        ready(Ok(Response::new(user.unwrap_or_else(|| "anonymous".into()))))
+    }
+}
+
+fn layer(keys: impl KeySource) -> ClerkAuthLayer {
+    ClerkAuthLayer::new(Verifier::builder(ISS, keys).build().unwrap())
+}
+
+fn static_layer(issuer: &Issuer) -> ClerkAuthLayer {
+    layer(StaticKeys::from_jwks(&issuer.jwks().to_string()).unwrap())
+}
+
+fn with_token(token: &str) -> Request<()> {
+    Request::builder().header("authorization", format!("Bearer {token}")).body(()).unwrap()
+}
+
+async fn text(response: Response<AuthBody<String>>) -> String {
+    use http_body_util::BodyExt;
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn the_service_that_was_polled_ready_is_the_one_called() {
+    let issuer = issuer();
+    let mut service = static_layer(&issuer).layer(Strict::default());
+    for _ in 0..3 {
+        let request = with_token(&issuer.token("user_1").mint());
+        let response = service.ready().await.unwrap().call(request).await.unwrap();
+        assert_eq!(text(response).await, "user_1");
+    }
+}
+
+#[tokio::test]
+async fn the_service_that_was_polled_ready_is_the_one_called_also_after_a_wait_for_keys() {
+    let issuer = issuer();
+    let server = JwksServer::start(Answer::jwks(&issuer).held()).await;
+    let keys = RemoteKeys::from_url(&server.url()).unwrap();
+    let mut service = layer(keys).layer(Strict::default());
+    let token = issuer.token("user_1").mint();
+    let first = tokio::spawn(service.ready().await.unwrap().call(with_token(&token)));
+    let second = tokio::spawn(service.ready().await.unwrap().call(with_token(&token)));
+    server.saw(1).await;
+    server.release();
+    for waiting in [first, second] {
+        assert_eq!(text(waiting.await.unwrap().unwrap()).await, "user_1");
+    }
+    let response = service.ready().await.unwrap().call(with_token(&token)).await.unwrap();
+    assert_eq!(text(response).await, "user_1");
+    assert_eq!(server.requests(), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_tells_the_server_why_and_the_client_not() {
+    let issuer = issuer();
+    let service = static_layer(&issuer).layer(Strict::default());
+    for (token, kind) in [
+        (issuer.rotated("ins_1").token("user_1").mint(), AuthErrorKind::BadSignature),
+        (issuer.token("user_1").header("kid", "ins_2").mint(), AuthErrorKind::UnknownKey),
+        ("garbage".into(), AuthErrorKind::Malformed),
+        ("x".repeat(9000), AuthErrorKind::TooLarge),
+    ] {
+        let response = service.clone().oneshot(with_token(&token)).await.unwrap();
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(response.extensions().get::<AuthError>().map(AuthError::kind), Some(kind));
+        assert_eq!(response.headers()["www-authenticate"], r#"Bearer error="invalid_token""#);
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        assert_eq!(response.headers()["content-type"], "application/json");
+        assert_eq!(text(response).await, r#"{"detail":"Invalid token"}"#);
+    }
+}
+
+#[tokio::test]
+async fn no_credentials_and_an_expired_token_have_words_of_their_own() {
+    let issuer = issuer();
+    let service = static_layer(&issuer).layer(Strict::default());
+    let anonymous = service.clone().oneshot(Request::new(())).await.unwrap();
+    assert_eq!(anonymous.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(anonymous.headers()["www-authenticate"], "Bearer");
+    assert_eq!(text(anonymous).await, r#"{"detail":"Not authenticated"}"#);
+
+    let old = issuer.token("user_1").claim("exp", 1_600_000_000).mint();
+    let expired = service.clone().oneshot(with_token(&old)).await.unwrap();
+    assert_eq!(expired.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(expired.headers()["www-authenticate"], r#"Bearer error="invalid_token""#);
+    assert_eq!(text(expired).await, r#"{"detail":"Token expired"}"#);
+
+    let pending = issuer.token("user_1").claim("sts", "pending").mint();
+    let pending = service.oneshot(with_token(&pending)).await.unwrap();
+    assert_eq!(pending.headers()["www-authenticate"], "Bearer");
+    assert_eq!(text(pending).await, r#"{"detail":"Not authenticated"}"#);
+}
+
+#[tokio::test]
+async fn an_optional_layer_lets_the_anonymous_pass_but_no_bad_token() {
+    let issuer = issuer();
+    let service = static_layer(&issuer).optional().layer(Strict::default());
+    let anonymous = service.clone().oneshot(Request::new(())).await.unwrap();
+    assert_eq!(text(anonymous).await, "anonymous");
+    let pending = issuer.token("user_1").claim("sts", "pending").mint();
+    let pending = service.clone().oneshot(with_token(&pending)).await.unwrap();
+    assert_eq!(text(pending).await, "anonymous");
+    let bad = service.clone().oneshot(with_token("garbage")).await.unwrap();
+    assert_eq!(bad.status(), StatusCode::UNAUTHORIZED);
+    let bare = Request::builder().header("authorization", issuer.token("user_1").mint());
+    let bare = service.oneshot(bare.body(()).unwrap()).await.unwrap();
+    assert_eq!(bare.status(), StatusCode::UNAUTHORIZED, "a token without its scheme");
+}
+
+#[tokio::test]
+async fn what_a_client_says_of_its_identity_in_other_headers_counts_for_nothing() {
+    let issuer = issuer();
+    let service = static_layer(&issuer).optional().layer(Strict::default());
+    let mut request = Request::new(());
+    for name in ["x-user-id", "x-clerk-auth-status", "x-middleware-subrequest", "cookie"] {
+        request.headers_mut().insert(name, "user_1".parse().unwrap());
+    }
+    assert_eq!(text(service.oneshot(request).await.unwrap()).await, "anonymous");
+}
