@@ -106,7 +106,6 @@ fn sentence(reason: &str) -> String {
 }
 
 /// The panic itself was reported where it happened; here it only becomes an answer.
-#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     tracing::error!("a handler panicked; the panic's own message says where");
     answer(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error")

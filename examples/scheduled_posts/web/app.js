@@ -32,12 +32,20 @@ function show() {
 }
 
 async function enter() {
-  const me = await api.get("/api/me");
-  at("who-name").textContent = me.user?.email ?? me.user_id;
+  const synced = await showName();
+  // The page may be faster than the webhook that brings the e-mail address.
+  if (!synced) setTimeout(() => attempt(showName), 1500);
   setDefaultTime();
   count();
   await showAccounts();
   await showPosts(null);
+}
+
+async function showName() {
+  if (!api.signedIn) return true;
+  const me = await api.get("/api/me");
+  at("who-name").textContent = me.user?.email ?? me.user_id;
+  return me.user !== null;
 }
 
 async function signOut() {

@@ -46,6 +46,7 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
         stopping: stopping.clone(),
     };
     let hook = webhook::service(users, clerk.signing_secrets());
+    let hook = hook.map_err(|error| Failure::Start(error.to_string()))?;
     announce(listen, &common, &clerk, dev_clerk.as_ref());
     let router = app(state, verifier, hook, cors_origins);
 

@@ -10,7 +10,6 @@ mod list;
 mod random;
 mod records;
 mod sessions;
-mod sign;
 mod sign_in;
 mod user;
 mod webhooks;

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::task::JoinHandle;
+use tower_clerk::clock::{Clock as _, SystemClock};
 use tower_clerk::secret::SigningSecret;
+use tower_clerk::test_util::SignedDelivery;
 
 use crate::dev_clerk::random;
-use crate::dev_clerk::sign::signed_headers;
 
 /// Sends deliveries in the background. What is still under way when the process ends is lost.
 pub(super) struct Outbox {
@@ -73,12 +74,13 @@ impl Sender {
 
     /// One try: the same id and body each time, the time and the signature of now.
     async fn try_once(&self, delivery: &Delivery) -> Result<(), String> {
-        let headers = signed_headers(&self.secret, &delivery.id, delivery.body.as_bytes());
-        let request = self.client.post(&self.url).headers(headers).timeout(PATIENCE);
+        let now = SystemClock::new().now();
+        let signed = SignedDelivery::new(&self.secret, &delivery.id, now, delivery.body.clone());
+        let request = self.client.post(&self.url).headers(signed.headers().clone());
         let request = request
-            .header("content-type", "application/json")
             .header("user-agent", "Svix-Webhooks/dev-clerk")
-            .body(delivery.body.clone());
+            .timeout(PATIENCE)
+            .body(signed.body().clone());
         match request.send().await {
             Ok(answer) if answer.status().is_success() => Ok(()),
             Ok(answer) => Err(format!("the server answered {}", answer.status())),

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::entities::x_account;
 use crate::error::ApiError;
@@ -13,13 +13,33 @@ use crate::state::AppState;
 use crate::store::WriteError;
 use crate::time;
 
+/// An X account as clients see it.
+#[derive(Serialize)]
+pub(crate) struct Account {
+    id: Uuid,
+    handle: String,
+    created_at: String,
+}
+
+impl From<x_account::Model> for Account {
+    fn from(row: x_account::Model) -> Self {
+        Self { id: row.id, handle: row.handle, created_at: time::show(row.created_at) }
+    }
+}
+
+/// All of a user's X accounts.
+#[derive(Serialize)]
+pub(crate) struct AccountList {
+    accounts: Vec<Account>,
+}
+
 pub(crate) async fn list(
     State(state): State<AppState>,
     user: CurrentUser,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<AccountList>, ApiError> {
     let accounts = state.store.accounts(user.id()).await?;
-    let accounts: Vec<Value> = accounts.iter().map(shown).collect();
-    Ok(Json(json!({ "accounts": accounts })))
+    let accounts = accounts.into_iter().map(Account::from).collect();
+    Ok(Json(AccountList { accounts }))
 }
 
 /// The body of a POST.
@@ -32,11 +52,11 @@ pub(crate) async fn create(
     State(state): State<AppState>,
     user: CurrentUser,
     ApiJson(new): ApiJson<NewAccount>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<Account>), ApiError> {
     check_handle(&new.handle)?;
     user.ensure_row(&state).await?;
     match state.store.add_account(user.id(), &new.handle).await {
-        Ok(account) => Ok((StatusCode::CREATED, Json(shown(&account)))),
+        Ok(account) => Ok((StatusCode::CREATED, Json(account.into()))),
         // Only a deletion that came in between takes the row away.
         Err(WriteError::NoParent) => Err(ApiError::UserGone),
         Err(WriteError::Database(error)) => Err(error.into()),
@@ -63,10 +83,4 @@ fn check_handle(handle: &str) -> Result<(), ApiError> {
     Err(ApiError::invalid("handle must be 1 to 50 characters without spaces"))
 }
 
-fn shown(account: &x_account::Model) -> Value {
-    json!({
-        "id": account.id, "handle": account.handle, "created_at": time::show(account.created_at),
-    })
-}
-
-pub(crate) const NOT_FOUND: ApiError = ApiError::NotFound("X account not found");
+const NOT_FOUND: ApiError = ApiError::NotFound("X account not found");

@@ -2,28 +2,65 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde_json::{Value, json};
+use serde::Serialize;
+use tower_clerk::session::Organization;
 
 use crate::error::ApiError;
 use crate::extract::CurrentUser;
 use crate::state::AppState;
 use crate::time;
 
+/// The caller.
+#[derive(Serialize)]
+pub(crate) struct Me {
+    user_id: String,
+    session_id: Option<String>,
+    /// The active organization.
+    org: Option<Org>,
+    /// The synced row; none as long as neither a webhook nor a first write has come.
+    user: Option<SyncedUser>,
+}
+
+#[derive(Serialize)]
+struct Org {
+    id: String,
+    slug: Option<String>,
+    role: Option<String>,
+    permissions: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct SyncedUser {
+    id: String,
+    email: Option<String>,
+    created_at: String,
+}
+
 pub(crate) async fn show(
     State(state): State<AppState>,
     user: CurrentUser,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Me>, ApiError> {
     let row = state.users.find_user(user.id()).await?;
-    let org = user.session.organization().map(|org| {
-        let permissions: Vec<&str> = org.permissions().collect();
-        json!({
-            "id": org.id(), "slug": org.slug(), "role": org.role(), "permissions": permissions,
-        })
-    });
-    let row = row.map(
-        |row| json!({ "id": row.id, "email": row.email, "created_at": time::show(row.created_at) }),
-    );
-    Ok(Json(json!({
-        "user_id": user.id(), "session_id": user.session.session_id(), "org": org, "user": row,
-    })))
+    let session = &user.session;
+    Ok(Json(Me {
+        user_id: session.user_id().to_owned(),
+        session_id: session.session_id().map(str::to_owned),
+        org: session.organization().map(Org::from),
+        user: row.map(|row| SyncedUser {
+            id: row.id,
+            email: row.email,
+            created_at: time::show(row.created_at),
+        }),
+    }))
+}
+
+impl From<&Organization> for Org {
+    fn from(org: &Organization) -> Self {
+        Self {
+            id: org.id().to_owned(),
+            slug: org.slug().map(str::to_owned),
+            role: org.role().map(str::to_owned),
+            permissions: org.permissions().map(str::to_owned).collect(),
+        }
+    }
 }

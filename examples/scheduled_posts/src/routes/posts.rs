@@ -4,8 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::entities::scheduled_post;
@@ -14,6 +13,39 @@ use crate::extract::{ApiJson, ApiQuery, CurrentUser, IdPath};
 use crate::state::AppState;
 use crate::store::{Change, Cursor, NewPost, Page, WriteError};
 use crate::time;
+
+/// A post as clients see it.
+#[derive(Serialize)]
+pub(crate) struct Post {
+    id: Uuid,
+    x_account_id: Uuid,
+    content: String,
+    scheduled_at: String,
+    status: String,
+    created_at: String,
+    updated_at: String,
+}
+
+impl From<scheduled_post::Model> for Post {
+    fn from(row: scheduled_post::Model) -> Self {
+        Self {
+            id: row.id,
+            x_account_id: row.x_account_id,
+            content: row.content,
+            scheduled_at: time::show(row.scheduled_at),
+            status: row.status,
+            created_at: time::show(row.created_at),
+            updated_at: time::show(row.updated_at),
+        }
+    }
+}
+
+/// A page of posts.
+#[derive(Serialize)]
+pub(crate) struct PostList {
+    posts: Vec<Post>,
+    next_cursor: Option<String>,
+}
 
 /// Query of the list. All text, so that every refusal names its parameter.
 #[derive(Deserialize)]
@@ -28,11 +60,11 @@ pub(crate) async fn list(
     State(state): State<AppState>,
     user: CurrentUser,
     ApiQuery(query): ApiQuery<ListQuery>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<PostList>, ApiError> {
     let page = query.page()?;
     let (posts, next) = state.store.posts(user.id(), &page).await?;
-    let posts: Vec<Value> = posts.iter().map(shown).collect();
-    Ok(Json(json!({ "posts": posts, "next_cursor": next.map(|cursor| cursor.encode()) })))
+    let posts = posts.into_iter().map(Post::from).collect();
+    Ok(Json(PostList { posts, next_cursor: next.map(|cursor| cursor.encode()) }))
 }
 
 /// The body of a POST.
@@ -47,12 +79,12 @@ pub(crate) async fn create(
     State(state): State<AppState>,
     user: CurrentUser,
     ApiJson(body): ApiJson<NewPostBody>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<Post>), ApiError> {
     check_content(&body.content)?;
     let scheduled_at = read_scheduled_at(&body.scheduled_at)?;
     let new = NewPost { x_account_id: body.x_account_id, content: body.content, scheduled_at };
     match state.store.add_post(user.id(), new).await {
-        Ok(post) => Ok((StatusCode::CREATED, Json(shown(&post)))),
+        Ok(post) => Ok((StatusCode::CREATED, Json(post.into()))),
         Err(WriteError::NoParent) => Err(user.no_parent(&state, "X account not found").await?),
         Err(WriteError::Database(error)) => Err(error.into()),
     }
@@ -71,11 +103,11 @@ pub(crate) async fn change(
     user: CurrentUser,
     IdPath(id): IdPath,
     ApiJson(body): ApiJson<ChangeBody>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Post>, ApiError> {
     let change = body.check()?;
     let id = id.ok_or(NOT_FOUND)?;
     let post = state.store.change_post(user.id(), id, change).await?;
-    post.map(|post| Json(shown(&post))).ok_or(NOT_FOUND)
+    post.map(|post| Json(post.into())).ok_or(NOT_FOUND)
 }
 
 pub(crate) async fn remove(
@@ -157,14 +189,6 @@ fn read_status(text: &str) -> Result<&'static str, ApiError> {
         "cancelled" => Ok("cancelled"),
         _ => Err(ApiError::invalid("status must be draft, scheduled or cancelled")),
     }
-}
-
-fn shown(post: &scheduled_post::Model) -> Value {
-    json!({
-        "id": post.id, "x_account_id": post.x_account_id, "content": post.content,
-        "scheduled_at": time::show(post.scheduled_at), "status": post.status,
-        "created_at": time::show(post.created_at), "updated_at": time::show(post.updated_at),
-    })
 }
 
 const NOT_FOUND: ApiError = ApiError::NotFound("Post not found");

@@ -115,7 +115,11 @@ async fn a_deleted_user_is_gone_with_everything(world: World) {
     ] {
         answer.is_error(403, "User no longer exists");
     }
-    assert!(server.err().contains(&format!("Deleted user: {id}")), "{}", server.err());
+    assert!(
+        server.err().contains(&format!("Deleted user: {id} (gone@example.com)")),
+        "{}",
+        server.err()
+    );
     let rows = world.count("x_accounts").await;
     assert_eq!((rows, world.count("scheduled_posts").await, world.count("users").await), (1, 1, 1));
     assert_eq!(other.get("/api/scheduled-posts").await.json()["posts"][0]["content"], "still here");
