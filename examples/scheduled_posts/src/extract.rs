@@ -32,8 +32,10 @@ impl CurrentUser {
         if self.known {
             return Ok(());
         }
-        state.users.ensure_user(self.id()).await?;
-        Ok(())
+        match state.users.ensure_user(self.id()).await? {
+            UserStatus::Deleted => Err(ApiError::UserGone),
+            _ => Ok(()),
+        }
     }
 
     /// What to say when a row had nothing to hang from: the user may have gone just now.

@@ -39,6 +39,7 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
 
     let stopping = Stopping::default();
     let users = SeaOrmSink::new(db.clone());
+    let users = users.map_err(|error| Failure::Start(error.to_string()))?;
     let state = AppState {
         store: Store::new(db.clone()),
         users: users.clone(),

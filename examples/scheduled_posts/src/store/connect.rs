@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::SqliteJournalMode;
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbBackend};
-use sea_orm::{DbErr, TransactionTrait as _};
+use sea_orm::{DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait as _};
 use sea_orm_migration::MigratorTrait as _;
 
 use crate::config::DatabaseUrl;
@@ -33,23 +33,22 @@ pub(crate) async fn connect(url: &DatabaseUrl) -> Result<DatabaseConnection, DbE
     Database::connect(options).await
 }
 
-/// Creates or updates all tables, the crate's first. Several instances may start at once.
+/// Creates or updates all tables, the crate's first. Several instances may start at once: each
+/// part is one transaction that holds a lock.
 pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
-    if db.get_database_backend() != DbBackend::Postgres {
-        return run_migrations(db).await;
-    }
-    // The lock lives in a transaction of its own, so that it goes when this process does.
-    let lock = db.begin().await?;
-    lock.execute_unprepared("SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '60s'")
-        .await?;
-    lock.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
-    run_migrations(db).await?;
-    lock.commit().await
-}
-
-async fn run_migrations(db: &DatabaseConnection) -> Result<(), DbErr> {
     tower_clerk::sea_orm::migrate(db).await?;
-    Migrator::up(db, None).await
+    let tx = db
+        .begin_with_options(TransactionOptions {
+            // A lock that SQLite grants late it may not grant at all.
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        })
+        .await?;
+    if db.get_database_backend() == DbBackend::Postgres {
+        tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
+    }
+    Migrator::up(&tx, None).await?;
+    tx.commit().await
 }
 
 const WAIT: Duration = Duration::from_secs(5);

@@ -9,7 +9,7 @@ async fn what_is_in_flight_is_finished(world: World) {
     let mut server = world.serve().await;
     let (_, api) = world.clerk().user(&world.api(), "flight@example.com").await;
     let token =
-        world.clerk().token(&api.get("/api/me").await.json()["user_id"].as_str().unwrap()).await;
+        world.clerk().token(api.get("/api/me").await.json()["user_id"].as_str().unwrap()).await;
 
     // The body's end is still to come when the server is told to stop.
     let body = r#"{"handle":"@inflight"}"#;
