@@ -6,12 +6,14 @@ use axum::response::{IntoResponse, Response};
 use sea_orm::DbErr;
 use serde_json::json;
 
+use crate::store::is_passing;
+
 /// A refusal or a failure. The client sees `detail` and nothing more.
 #[derive(Debug)]
 pub(crate) enum ApiError {
     /// What the client sent has a form that this route does not take.
     BadRequest(StatusCode, String),
-    /// The database does not answer.
+    /// The database is away or busy.
     DatabaseUnavailable,
     /// A fault of ours; the log has it.
     Internal,
@@ -31,8 +33,8 @@ impl ApiError {
 
 impl From<DbErr> for ApiError {
     fn from(error: DbErr) -> Self {
-        if matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) {
-            tracing::error!(%error, "the database does not answer; is DATABASE_URL's server up?");
+        if is_passing(&error) {
+            tracing::error!(%error, "the database is away or busy; is DATABASE_URL's server up?");
             return Self::DatabaseUnavailable;
         }
         tracing::error!(%error, "a statement failed");

@@ -1,6 +1,12 @@
 //! The stand-in by itself: its memory, its Backend API, its page, and whom it refuses.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tower_clerk::secret::SigningSecret;
+use tower_clerk::test_util::SignedDelivery;
 
 use crate::support::{Answer, World, answer, on_every_backend};
 
@@ -135,6 +141,70 @@ async fn a_browser_signs_up_and_gets_tokens_for_its_own_session(world: World) {
     assert_eq!(answer(rebound).await.status, 403);
 }
 
+async fn a_webhook_is_tried_again_and_keeps_its_users_order(world: World) {
+    let server = TcpListener::bind(("127.0.0.1", world.port)).await.unwrap();
+    let (_process, variables) = world.dev_clerk().await;
+    let secret = variables.iter().find(|(name, _)| name == "CLERK_WEBHOOK_SIGNING_SECRET").unwrap();
+    let secret = SigningSecret::parse(&secret.1).unwrap();
+    let clerk = world.clerk();
+    let id = clerk.sign_up("retry@example.com").await;
+    let path = format!("/v1/users/{id}");
+    let change = json!({ "first_name": "Re" });
+    assert_eq!(answer(clerk.backend.request("PATCH", &path).json(&change)).await.status, 200);
+
+    let first = Try::receive(&server, "500 Internal Server Error").await;
+    let second = Try::receive(&server, "204 No Content").await;
+    let third = Try::receive(&server, "204 No Content").await;
+    assert_eq!((&first.header("svix-id"), &first.body), (&second.header("svix-id"), &second.body));
+    assert_ne!(first.header("svix-timestamp"), second.header("svix-timestamp"));
+    assert_ne!(second.header("svix-id"), third.header("svix-id"));
+    let event = |tried: &Try| text(&serde_json::from_str::<Value>(&tried.body).unwrap()["type"]);
+    assert_eq!((&*event(&second), &*event(&third)), ("user.created", "user.updated"));
+    for tried in [first, second, third] {
+        let seconds = tried.header("svix-timestamp").parse().unwrap();
+        let sent_at = UNIX_EPOCH + Duration::from_secs(seconds);
+        let signed =
+            SignedDelivery::new(&secret, &tried.header("svix-id"), sent_at, tried.body.clone());
+        assert_eq!(signed.headers()["svix-signature"], tried.header("svix-signature"));
+    }
+}
+
+/// A delivery as it came over the wire.
+struct Try {
+    head: String,
+    body: String,
+}
+
+impl Try {
+    async fn receive(server: &TcpListener, status: &str) -> Self {
+        let (mut stream, _) = server.accept().await.unwrap();
+        let mut received = String::new();
+        let (head, body) = loop {
+            let mut chunk = [0; 4096];
+            let length = stream.read(&mut chunk).await.unwrap();
+            assert!(length > 0, "{received}");
+            received.push_str(std::str::from_utf8(&chunk[..length]).unwrap());
+            let Some((head, body)) = received.split_once("\r\n\r\n") else { continue };
+            let length = header(head, "content-length").parse().unwrap();
+            if body.len() == length {
+                break (head.to_owned(), body.to_owned());
+            }
+        };
+        let end = format!("HTTP/1.1 {status}\r\nConnection: close\r\n\r\n");
+        stream.write_all(end.as_bytes()).await.unwrap();
+        Self { head, body }
+    }
+
+    fn header(&self, name: &str) -> String {
+        header(&self.head, name)
+    }
+}
+
+fn header(head: &str, name: &str) -> String {
+    let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+    lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).unwrap().1.to_owned()
+}
+
 fn code(answer: &Answer) -> String {
     text(&answer.json()["errors"][0]["code"])
 }
@@ -146,5 +216,6 @@ fn text(value: &Value) -> String {
 on_every_backend!(
     users_and_keys_survive_a_restart,
     it_speaks_the_backend_api,
+    a_webhook_is_tried_again_and_keeps_its_users_order,
     a_browser_signs_up_and_gets_tokens_for_its_own_session,
 );

@@ -1,5 +1,6 @@
 //! Whose rows they are comes from the token, and nobody learns what others have.
 
+use sea_orm::{ConnectionTrait as _, DbBackend};
 use serde_json::json;
 
 use crate::support::{World, answer, on_every_backend};
@@ -66,7 +67,28 @@ async fn a_user_id_that_a_client_sends_changes_nothing(world: World) {
     assert_eq!(other.get("/api/x-accounts").await.json()["accounts"], json!([]));
 }
 
+async fn the_database_itself_refuses_a_post_on_anothers_account(world: World) {
+    let _server = world.serve().await;
+    let clerk = world.clerk();
+    let (_, api) = clerk.user(&world.api(), "mine@example.com").await;
+    let (_, other) = clerk.user(&world.api(), "other@example.com").await;
+    let own = api.account("@mine").await;
+    let others = other.account("@other").await;
+    let post = api.scheduled(&own, "to be moved", "2030-01-01T00:00:00Z").await;
+
+    let db = world.database().await;
+    let id = |text: &str| match db.get_database_backend() {
+        DbBackend::Sqlite => format!("x'{}'", text.replace('-', "")),
+        _ => format!("'{text}'"),
+    };
+    let (others, post) = (id(&others), id(&post));
+    let update = format!("UPDATE scheduled_posts SET x_account_id = {others} WHERE id = {post}");
+    let refused = db.execute_unprepared(&update).await.unwrap_err();
+    assert!(refused.to_string().to_lowercase().contains("foreign key"), "{refused}");
+}
+
 on_every_backend!(
     another_users_id_is_an_id_that_does_not_exist,
     a_user_id_that_a_client_sends_changes_nothing,
+    the_database_itself_refuses_a_post_on_anothers_account,
 );

@@ -1,9 +1,10 @@
 //! An orderly end: not ready at once, what is in flight is finished, exit code 0.
 
+use sea_orm::ConnectionTrait as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::{World, on_every_backend, until};
+use crate::support::{Backend, World, on_every_backend, until};
 
 async fn what_is_in_flight_is_finished(world: World) {
     let mut server = world.serve().await;
@@ -42,4 +43,47 @@ async fn what_is_in_flight_is_finished(world: World) {
     assert_eq!(world.count("x_accounts").await, 1);
 }
 
-on_every_backend!(what_is_in_flight_is_finished);
+async fn a_second_signal_ends_it_at_once(world: World) {
+    let mut server = world.serve().await;
+    let mut slow = TcpStream::connect(("127.0.0.1", world.port)).await.unwrap();
+    slow.write_all(b"GET /healthz HTTP/1.1\r\n").await.unwrap();
+    server.terminate();
+    until("the first signal is heard", async || {
+        server.err().contains("told to stop").then_some(())
+    })
+    .await;
+    server.terminate();
+    assert_eq!(server.exit_code().await, 1, "{}", server.err());
+}
+
+/// Only a database server can be away while the process lives.
+#[tokio::test]
+async fn without_its_database_the_server_lives_and_says_so() {
+    World::run(Backend::Postgres, database_away).await;
+}
+
+async fn database_away(world: World) {
+    let server = world.serve().await;
+    let (_, api) = world.clerk().user(&world.api(), "away@example.com").await;
+    let (base, name) = world.database_url.rsplit_once('/').unwrap();
+    let admin = sea_orm::Database::connect(format!("{base}/postgres")).await.unwrap();
+    let allow = async |allow: bool| {
+        let alter = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {allow}");
+        admin.execute_unprepared(&alter).await.unwrap();
+    };
+    allow(false).await;
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ";
+    admin.execute_unprepared(&format!("{end}'{name}'")).await.unwrap();
+
+    api.get("/readyz").await.is_error(503, "Database unavailable");
+    let me = api.get("/api/me").await;
+    me.is_error(503, "Database unavailable");
+    assert!(me.header("retry-after").is_some());
+    assert_eq!(api.get("/healthz").await.status, 200);
+    allow(true).await;
+    until("the server recovers", async || (api.get("/readyz").await.status == 200).then_some(()))
+        .await;
+    assert_eq!(api.get("/api/me").await.status, 200, "{}", server.err());
+}
+
+on_every_backend!(what_is_in_flight_is_finished, a_second_signal_ends_it_at_once);

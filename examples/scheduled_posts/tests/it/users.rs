@@ -125,9 +125,47 @@ async fn a_deleted_user_is_gone_with_everything(world: World) {
     assert_eq!(other.get("/api/scheduled-posts").await.json()["posts"][0]["content"], "still here");
 }
 
+/// Whatever order the statements take, nothing of the user is left and nobody sees a 500.
+async fn writes_that_race_a_deletion_lose_cleanly(world: World) {
+    let _server = world.serve().await;
+    let clerk = world.clerk();
+    for round in 0..5 {
+        let (id, api) = clerk.user(&world.api(), &format!("race{round}@example.com")).await;
+        let account = api.account("@race").await;
+        let writes: Vec<_> = (0..12)
+            .map(|n| {
+                let (api, account) = (api.clone(), account.clone());
+                tokio::task::spawn_local(async move {
+                    let handle = json!({ "handle": "@late" });
+                    let post = json!({
+                        "x_account_id": account, "content": "late",
+                        "scheduled_at": "2030-01-01T00:00:00Z",
+                    });
+                    let (path, body) = match n % 2 {
+                        0 => ("/api/x-accounts", handle),
+                        _ => ("/api/scheduled-posts", post),
+                    };
+                    api.post(path, &body).await
+                })
+            })
+            .collect();
+        assert_eq!(clerk.backend.delete(&format!("/v1/users/{id}")).await.status, 200);
+        for write in writes {
+            let answer = write.await.unwrap();
+            assert!([201, 403, 404].contains(&answer.status), "{answer:?}");
+        }
+        until("the deletion is synced", async || {
+            (api.get("/api/me").await.status == 403).then_some(())
+        })
+        .await;
+    }
+    assert_eq!((world.count("x_accounts").await, world.count("scheduled_posts").await), (0, 0));
+}
+
 on_every_backend!(
     a_new_user_is_synced_and_schedules_a_post,
     a_changed_user_is_synced,
     a_request_may_come_before_the_webhook,
     a_deleted_user_is_gone_with_everything,
+    writes_that_race_a_deletion_lose_cleanly,
 );

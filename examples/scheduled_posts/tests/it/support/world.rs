@@ -1,13 +1,12 @@
 //! A folder, a database and two free ports: where one test's processes run.
 
-use std::collections::HashSet;
 use std::net::TcpListener;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 use sea_orm::{ConnectionTrait as _, Statement};
 use tempfile::TempDir;
 use tokio::task::LocalSet;
+use uuid::Uuid;
 
 use crate::support::database::{Backend, TestDatabase};
 use crate::support::{Api, Clerk, Process, until};
@@ -78,9 +77,14 @@ impl World {
         (process, variables)
     }
 
+    /// A connection of the test's own.
+    pub(crate) async fn database(&self) -> sea_orm::DatabaseConnection {
+        sea_orm::Database::connect(&self.database_url).await.unwrap()
+    }
+
     /// How many rows a table has.
     pub(crate) async fn count(&self, table: &str) -> i64 {
-        let db = sea_orm::Database::connect(&self.database_url).await.unwrap();
+        let db = self.database().await;
         let sql = format!("SELECT COUNT(*) FROM {table}");
         let query = Statement::from_string(db.get_database_backend(), sql);
         db.query_one_raw(query).await.unwrap().unwrap().try_get_by_index(0).unwrap()
@@ -111,13 +115,13 @@ impl World {
     }
 }
 
-/// A port that nobody listens on, and that no other test of this run is given.
+/// A port that nobody listens on. From below the range that the system takes for connections, so
+/// that no client of another test sits on it when the server comes.
 fn free_port() -> u16 {
-    static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
     loop {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
-        if given.get_or_insert_default().insert(port) {
+        let [a, b, ..] = Uuid::new_v4().into_bytes();
+        let port = 10_000 + u16::from_be_bytes([a, b]) % 20_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
     }
