@@ -185,7 +185,7 @@ impl Try {
             assert!(length > 0, "{received}");
             received.push_str(std::str::from_utf8(&chunk[..length]).unwrap());
             let Some((head, body)) = received.split_once("\r\n\r\n") else { continue };
-            let length = header(head, "content-length").parse().unwrap();
+            let length: usize = header(head, "content-length").parse().unwrap();
             if body.len() == length {
                 break (head.to_owned(), body.to_owned());
             }
