@@ -1,4 +1,50 @@
-//! Clerk for any hyper, axum or tonic server.
+//! Users sign in with [Clerk](https://clerk.com); this crate tells a server who they are and keeps
+//! its database in step.
+//!
+//! Two flows, each a module whose files are named after its stages:
+//!
+//! - [`session`]: a request's session token becomes a verified [`Session`](session::Session) in
+//!   the request's extensions. [`ClerkAuthLayer`](session::ClerkAuthLayer) is a Tower layer for
+//!   any hyper, axum or tonic server.
+//! - `webhook`: a signed delivery becomes a typed event for a `UserSink`; `sea_orm` has one that
+//!   writes rows.
+//!
+//! ```
+//! # #[cfg(feature = "axum")] mod example {
+//! use axum::{Router, routing::get};
+//! use tower_clerk::PublishableKey;
+//! use tower_clerk::session::{ClerkAuthLayer, Session, Verifier};
+//!
+//! async fn me(session: Session) -> String {
+//!     session.user_id().to_owned()
+//! }
+//!
+//! fn app(publishable_key: &str) -> Result<Router, tower_clerk::ConfigError> {
+//!     let key = PublishableKey::parse(publishable_key)?;
+//!     let verifier = Verifier::for_instance(&key)?
+//!         .authorized_parties(["https://app.example.com"])
+//!         .build()?;
+//!     Ok(Router::new().route("/me", get(me)).layer(ClerkAuthLayer::new(verifier)))
+//! }
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `reqwest` (default) | keys from the Frontend API, [`config`] |
+//! | `axum` | extractors for axum |
+//! | `tonic` | sessions in tonic services |
+//! | `webhook` | the webhook service |
+//! | `sea-orm`, `sea-orm-migration` | the sink for PostgreSQL and SQLite, its migrations |
+//! | `tracing` | events; never a token, a secret or an e-mail address |
+//! | `remote` | the key engine over a [`Fetch`](session::keys::Fetch) of your own |
+//! | `full` | all of the above |
+//! | `test-util` | an issuer, signed deliveries and a clock for your own tests |
+//!
+//! Features only add: none changes a default or installs a process-wide crypto provider. Without
+//! default features the crate verifies with PEM keys and needs no tokio.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "axum")]
@@ -24,3 +70,8 @@ pub mod webhook;
 
 pub use error::ConfigError;
 pub use instance::PublishableKey;
+
+/// The README's examples are tests.
+#[cfg(all(doctest, feature = "full"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
