@@ -53,6 +53,8 @@ async fn every_rejection_is_json(world: World) {
         (415, b"{\"handle\":\"a\"}", "text/plain"),
         (422, b"{\"handle\":\"a\",\"handle\":\"b\"}", JSON),
         (422, b"{}", JSON),
+        (422, b"[\"@a\"]", JSON),
+        (422, b"null", JSON),
     ] {
         let refused = post(body, content_type).await;
         assert_eq!(refused.status, status, "{refused:?}");
