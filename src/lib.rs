@@ -38,6 +38,7 @@
 //! | `tonic` | sessions in tonic services |
 //! | `webhook` | the webhook service |
 //! | `sea-orm`, `sea-orm-migration` | the sink for PostgreSQL and SQLite, its migrations |
+//! | `metrics` | counters and gauges through the `metrics` facade |
 //! | `tracing` | events; never a token, a secret or an e-mail address |
 //! | `remote` | the key engine over a [`Fetch`](session::keys::Fetch) of your own |
 //! | `full` | all of the above |
@@ -56,6 +57,7 @@ mod error;
 #[cfg(feature = "reqwest")]
 mod http_client;
 pub mod instance;
+mod meter;
 #[cfg(feature = "sea-orm")]
 pub mod sea_orm;
 pub mod secret;

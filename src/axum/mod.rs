@@ -22,7 +22,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 
-use crate::session::{Anonymous, AuthError, AuthErrorKind, Session};
+use crate::session::{Anonymous, AuthError, AuthErrorKind, JsonResponder, Session};
 use crate::trace::event;
 
 /// Why there is no [`Session`] to extract.
@@ -77,8 +77,7 @@ impl IntoResponse for SessionRejection {
         match self {
             Self::Anonymous => {
                 let error = AuthError::new(AuthErrorKind::MissingCredentials);
-                crate::session::refusal::<Body>(error, crate::session::Dialect::Http)
-                    .into_response()
+                JsonResponder::http(&error).map(Body::from)
             }
             Self::LayerMissing => {
                 let body = Body::from(Bytes::from_static(br#"{"detail":"Internal server error"}"#));

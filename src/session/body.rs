@@ -30,18 +30,8 @@ impl<B> AuthBody<B> {
         Self { kind: Kind::Inner { body } }
     }
 
-    pub(crate) fn refusal(text: Bytes) -> Self {
+    pub(super) fn refusal(text: Bytes) -> Self {
         Self { kind: Kind::Refusal { text } }
-    }
-}
-
-impl AuthBody<super::future::Never> {
-    /// A refusal's body beside any inner body.
-    pub(super) fn widen<B>(self) -> AuthBody<B> {
-        match self.kind {
-            Kind::Inner { body } => match body {},
-            Kind::Refusal { text } => AuthBody::refusal(text),
-        }
     }
 }
 

@@ -18,6 +18,10 @@ pub struct AuthError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AuthErrorKind {
+    /// `aud` holds none of the configured audiences, or is neither text nor a list of texts.
+    AudienceMismatch,
+    /// An audience is demanded and the token has no `aud`.
+    AudienceMissing,
     /// `azp` is none of the configured authorized parties, or not text.
     AuthorizedPartyMismatch,
     /// Authorized parties are configured and the token has no `azp`.
@@ -28,11 +32,13 @@ pub enum AuthErrorKind {
     CriticalHeader,
     /// `exp` and the skew are past. The signature was good.
     Expired,
+    /// The user is being impersonated (`act`), which this server does not allow.
+    Impersonation,
     /// A claim that decides something is missing or of a wrong type.
     InvalidClaims,
     /// `iat` lies further ahead than the skew.
     IssuedInFuture,
-    /// `iss` is not the configured issuer.
+    /// `iss` is none of the configured issuers.
     IssuerMismatch,
     /// No verification keys could be had: our side's fault, not the client's.
     KeysUnavailable,
@@ -81,11 +87,14 @@ impl AuthErrorKind {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::AudienceMismatch => "audience_mismatch",
+            Self::AudienceMissing => "audience_missing",
             Self::AuthorizedPartyMismatch => "authorized_party_mismatch",
             Self::AuthorizedPartyMissing => "authorized_party_missing",
             Self::BadSignature => "bad_signature",
             Self::CriticalHeader => "critical_header",
             Self::Expired => "expired",
+            Self::Impersonation => "impersonation",
             Self::InvalidClaims => "invalid_claims",
             Self::IssuedInFuture => "issued_in_future",
             Self::IssuerMismatch => "issuer_mismatch",
@@ -111,11 +120,14 @@ impl From<AuthErrorKind> for AuthError {
 impl fmt::Display for AuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
+            AuthErrorKind::AudienceMismatch => "the token was made for another audience",
+            AuthErrorKind::AudienceMissing => "the token does not say for which audience",
             AuthErrorKind::AuthorizedPartyMismatch => "the token was made for another origin",
             AuthErrorKind::AuthorizedPartyMissing => "the token does not say for which origin",
             AuthErrorKind::BadSignature => "the token's signature is not good",
             AuthErrorKind::CriticalHeader => "the token's header demands an extension",
             AuthErrorKind::Expired => "the token has expired",
+            AuthErrorKind::Impersonation => "the user is being impersonated",
             AuthErrorKind::InvalidClaims => "a claim is missing or of a wrong type",
             AuthErrorKind::IssuedInFuture => "the token was issued in the future",
             AuthErrorKind::IssuerMismatch => "the token is another issuer's",

@@ -1,17 +1,17 @@
 //! ⑦ The answer on its way: the inner service's, a refusal, or a wait for a key and then either.
 
 use std::fmt;
-use std::mem;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::body::AuthBody;
-use super::reject::{Dialect, refusal};
-use super::service::{Mode, admit};
+use super::gate::Gate;
 use super::verify::Parked;
 
 pin_project! {
@@ -30,17 +30,14 @@ pin_project! {
     #[project = StateProjection]
     enum State<F, S, B> {
         Called { #[pin] future: F },
-        Refused { response: Option<Response<AuthBody<Never>>> },
+        Refused { response: Option<Response<Bytes>> },
         Parked { waiting: Option<Waiting<S, B>> },
     }
 }
 
-/// A refusal is made before the inner service's body type matters.
-pub(super) enum Never {}
-
 struct Waiting<S, B> {
     parked: Parked,
-    mode: Mode,
+    gate: Arc<Gate>,
     service: S,
     request: Request<B>,
 }
@@ -53,12 +50,12 @@ where
         Self { state: State::Called { future } }
     }
 
-    pub(super) fn refused(response: Response<AuthBody<Never>>) -> Self {
+    pub(super) fn refused(response: Response<Bytes>) -> Self {
         Self { state: State::Refused { response: Some(response) } }
     }
 
-    pub(super) fn parked(parked: Parked, mode: Mode, service: S, request: Request<B>) -> Self {
-        Self { state: State::Parked { waiting: Some(Waiting { parked, mode, service, request }) } }
+    pub(super) fn parked(parked: Parked, gate: Arc<Gate>, service: S, request: Request<B>) -> Self {
+        Self { state: State::Parked { waiting: Some(Waiting { parked, gate, service, request }) } }
     }
 }
 
@@ -77,23 +74,19 @@ where
                     return Poll::Ready(Ok(response.map(AuthBody::inner)));
                 }
                 StateProjection::Refused { response } => match response.take() {
-                    Some(response) => return Poll::Ready(Ok(response.map(AuthBody::widen))),
+                    Some(response) => return Poll::Ready(Ok(response.map(AuthBody::refusal))),
                     // Polled after it was done: never ready, as any other future may choose.
                     None => return Poll::Pending,
                 },
                 StateProjection::Parked { waiting } => {
                     let Some(parked) = waiting else { return Poll::Pending };
-                    let result = ready!(parked.parked.poll(cx));
-                    let Some(Waiting { mode, mut service, mut request, .. }) = mem::take(waiting)
-                    else {
+                    let verdict = ready!(parked.parked.poll(cx));
+                    let Some(Waiting { gate, mut service, request, .. }) = waiting.take() else {
                         return Poll::Pending;
                     };
-                    match admit(result, mode, &mut request) {
-                        Ok(()) => State::Called { future: service.call(request) },
-                        Err(error) => {
-                            let response = refusal(error, Dialect::of(request.headers()));
-                            State::Refused { response: Some(response) }
-                        }
+                    match gate.admit(verdict, request) {
+                        Ok(request) => State::Called { future: service.call(request) },
+                        Err(response) => State::Refused { response: Some(response) },
                     }
                 }
             };

@@ -46,6 +46,7 @@ mod claims;
 mod error;
 mod extract;
 mod future;
+mod gate;
 pub mod keys;
 mod layer;
 mod parse;
@@ -62,10 +63,11 @@ pub use error::{AuthError, AuthErrorKind};
 pub use future::ResponseFuture;
 pub use keys::{KeySource, PemKey, StaticKeys};
 pub use layer::ClerkAuthLayer;
+pub use reject::{
+    EmptyResponder, GrpcResponder, JsonResponder, ProblemResponder, Refusal, Responder,
+};
 pub use service::ClerkAuth;
-pub use verify::{Verifier, VerifierBuilder};
+pub use verify::{AudiencePolicy, AuthorizedPartyPolicy, Verifier, VerifierBuilder};
 
-#[cfg(feature = "axum")]
-pub(crate) use reject::{Dialect, refusal};
 #[cfg(any(feature = "axum", feature = "tonic"))]
-pub(crate) use service::Anonymous;
+pub(crate) use gate::Anonymous;

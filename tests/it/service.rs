@@ -158,3 +158,133 @@ async fn what_a_client_says_of_its_identity_in_other_headers_counts_for_nothing(
     }
     assert_eq!(text(service.oneshot(request).await.unwrap()).await, "anonymous");
 }
+
+#[tokio::test]
+async fn a_report_only_layer_lets_everything_pass_and_says_who_would_be_refused() {
+    let issuer = issuer();
+    let seen = tower::service_fn(|request: Request<()>| async move {
+        let extensions = request.extensions();
+        let user = extensions.get::<Session>().map(|s| s.user_id().to_owned());
+        let kind = extensions.get::<AuthError>().map(AuthError::kind);
+        Ok::<_, Infallible>(Response::new(format!("{user:?} {kind:?}")))
+    });
+    let service = static_layer(&issuer).report_only().layer(seen);
+    for (request, expected) in [
+        (with_token(&issuer.token("user_1").mint()), r#"Some("user_1") None"#),
+        (with_token("garbage"), "None Some(Malformed)"),
+        (Request::new(()), "None Some(MissingCredentials)"),
+        (
+            with_token(&issuer.token("user_1").claim("exp", 1_600_000_000).mint()),
+            "None Some(Expired)",
+        ),
+    ] {
+        let response = service.clone().oneshot(request).await.unwrap();
+        assert_eq!((response.status(), &*text(response).await), (StatusCode::OK, expected));
+    }
+}
+
+#[tokio::test]
+async fn only_a_genuine_preflight_passes_and_only_where_that_was_asked_for() {
+    let issuer = issuer();
+    let preflight = |also: Option<(&'static str, &'static str)>| {
+        let mut builder = Request::builder()
+            .method("OPTIONS")
+            .header("origin", "https://app.example.com")
+            .header("access-control-request-method", "POST");
+        if let Some((name, value)) = also {
+            builder = builder.header(name, value);
+        }
+        builder.body(()).unwrap()
+    };
+    let status = |layer: ClerkAuthLayer, request| {
+        let service = layer.layer(Strict::default());
+        async move { service.oneshot(request).await.unwrap().status() }
+    };
+    let strict = static_layer(&issuer);
+    let lenient = strict.clone().allow_preflights();
+    assert_eq!(status(strict, preflight(None)).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(lenient.clone(), preflight(None)).await, StatusCode::OK);
+    let with_credentials = preflight(Some(("authorization", "Bearer garbage")));
+    let mut without_origin = preflight(None);
+    without_origin.headers_mut().remove("origin");
+    let mut post = preflight(None);
+    *post.method_mut() = http::Method::POST;
+    for request in [with_credentials, without_origin, post] {
+        assert_eq!(status(lenient.clone(), request).await, StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
+async fn a_session_of_an_outer_layer_is_not_vouched_for_by_an_inner_one() {
+    let (outer, inner) = (issuer(), issuer());
+    let service = static_layer(&outer).layer(static_layer(&inner).layer(Strict::default()));
+    let refused = service.oneshot(with_token(&outer.token("user_1").mint())).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    let mut request = with_token("");
+    request.headers_mut().remove("authorization");
+    let issuer = issuer();
+    let seen = static_layer(&issuer).optional().layer(Strict::default());
+    let session = Verifier::builder(ISS, StaticKeys::from_jwks(&outer.jwks().to_string()).unwrap())
+        .build()
+        .unwrap()
+        .verify(&outer.token("user_1").mint())
+        .await
+        .unwrap();
+    request.extensions_mut().insert(session);
+    assert_eq!(text(seen.oneshot(request).await.unwrap()).await, "anonymous");
+}
+
+#[tokio::test]
+async fn refusals_come_as_a_problem_document_as_nothing_or_as_one_likes() {
+    use bytes::Bytes;
+    use tower_clerk::session::{EmptyResponder, ProblemResponder, Refusal, Responder};
+
+    #[derive(Debug)]
+    struct Own;
+
+    impl Responder for Own {
+        fn respond(&self, error: &AuthError, request: &http::request::Parts) -> Response<Bytes> {
+            let text = format!("{} at {}", Refusal::of(error).detail(), request.uri);
+            Refusal::of(error).response(Bytes::from(text))
+        }
+    }
+
+    let layer = static_layer(&issuer());
+    let refused = |layer: ClerkAuthLayer| {
+        let service = layer.layer(Strict::default());
+        async move { service.oneshot(with_token("garbage")).await.unwrap() }
+    };
+    let problem = refused(layer.clone().respond_with(ProblemResponder::new())).await;
+    assert_eq!(problem.headers()["content-type"], "application/problem+json");
+    assert_eq!(problem.headers()["www-authenticate"], r#"Bearer error="invalid_token""#);
+    let expected = r#"{"title":"Unauthorized","status":401,"detail":"Invalid token"}"#;
+    assert_eq!(text(problem).await, expected);
+
+    let empty = refused(layer.clone().respond_with(EmptyResponder::new())).await;
+    assert_eq!(empty.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(empty.headers()["cache-control"], "no-store");
+    assert_eq!(text(empty).await, "");
+
+    let own = refused(layer.respond_with(Own)).await;
+    assert_eq!(text(own).await, "Invalid token at /");
+}
+
+#[tokio::test]
+async fn impersonation_is_visible_and_can_be_denied_with_403() {
+    let issuer = issuer();
+    let keys = StaticKeys::from_jwks(&issuer.jwks().to_string()).unwrap();
+    let token = issuer.token("user_1").claim("act", serde_json::json!({ "sub": "user_admin" }));
+    let token = token.mint();
+
+    let open = Verifier::builder(ISS, keys.clone()).build().unwrap();
+    let session = open.verify(&token).await.unwrap();
+    assert_eq!(session.user_id(), "user_1");
+    assert_eq!(&*session.actor().unwrap().user_id, "user_admin");
+
+    let strict = Verifier::builder(ISS, keys).deny_impersonation().build().unwrap();
+    let service = ClerkAuthLayer::new(strict).layer(Strict::default());
+    let refused = service.oneshot(with_token(&token)).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    assert!(!refused.headers().contains_key("www-authenticate"));
+    assert_eq!(text(refused).await, r#"{"detail":"Not allowed"}"#);
+}

@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
 
+use super::error::AuthErrorKind;
+
 pub use org::Organization;
 
 /// A verified session: who sent the request.
@@ -38,6 +40,7 @@ pub struct Claims {
     features: Vec<Entitlement>,
     plans: Vec<Entitlement>,
     payload: Box<[u8]>,
+    reported: Option<AuthErrorKind>,
 }
 
 impl Session {
@@ -123,6 +126,12 @@ impl Claims {
     #[must_use]
     pub fn plans(&self) -> &[Entitlement] {
         &self.plans
+    }
+
+    /// The rule that the token breaks, when the rule's policy is to report instead of to refuse.
+    #[must_use]
+    pub fn reported(&self) -> Option<AuthErrorKind> {
+        self.reported
     }
 
     /// The token's claims as a type of your own: custom claims and whatever is not offered here.

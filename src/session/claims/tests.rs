@@ -11,7 +11,7 @@ fn claims(members: Value) -> Claims {
         all[name] = value.clone();
     }
     let payload = all.to_string();
-    wire::Wire::parse(payload.as_bytes()).unwrap().into_claims(payload.as_bytes()).unwrap()
+    wire::Wire::parse(payload.as_bytes()).unwrap().into_claims(payload.as_bytes(), None).unwrap()
 }
 
 fn permissions(members: Value) -> Vec<String> {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Unexpected};
 use serde_json::value::RawValue;
 
+use super::super::error::AuthErrorKind;
 use super::super::parse::{Text, json_object, present};
 use super::org::{Organization, OrganizationV1, OrganizationV2};
 use super::{Actor, Claims, Entitlement, FactorAges};
@@ -19,6 +20,8 @@ pub(in crate::session) struct Wire<'a> {
     pub(in crate::session) iss: TextClaim<'a>,
     #[serde(borrow, default)]
     pub(in crate::session) sub: TextClaim<'a>,
+    #[serde(borrow, default, deserialize_with = "one_or_many")]
+    pub(in crate::session) aud: Option<Vec<TextClaim<'a>>>,
     #[serde(borrow, default)]
     pub(in crate::session) azp: TextClaim<'a>,
     #[serde(default, deserialize_with = "present")]
@@ -36,7 +39,7 @@ pub(in crate::session) struct Wire<'a> {
     #[serde(borrow, default)]
     fva: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    act: Option<&'a RawValue>,
+    pub(in crate::session) act: Option<&'a RawValue>,
     #[serde(borrow, default)]
     o: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -60,7 +63,11 @@ impl<'a> Wire<'a> {
     }
 
     /// The claims for handlers; `None` when `sub`, `iss` or `exp` is missing.
-    pub(in crate::session) fn into_claims(self, payload: &[u8]) -> Option<Claims> {
+    pub(in crate::session) fn into_claims(
+        self,
+        payload: &[u8],
+        reported: Option<AuthErrorKind>,
+    ) -> Option<Claims> {
         let features = self.fea.text().map(entitlements).unwrap_or_default();
         let organization = self.organization(&features);
         Some(Claims {
@@ -80,6 +87,7 @@ impl<'a> Wire<'a> {
             features,
             plans: self.pla.text().map(entitlements).unwrap_or_default(),
             payload: payload.into(),
+            reported,
         })
     }
 
@@ -110,6 +118,18 @@ struct ActorJson {
     sub: String,
     #[serde(default)]
     sid: Option<String>,
+}
+
+/// One text, or a list: empty for none at all. Any other shape is one of a wrong type.
+fn one_or_many<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<TextClaim<'a>>>, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?;
+    let many = match serde_json::from_str::<Vec<TextClaim<'_>>>(raw.get()) {
+        Ok(many) => many,
+        Err(_) => vec![TextClaim::deserialize(raw).unwrap_or(TextClaim::WrongType)],
+    };
+    Ok((!many.is_empty()).then_some(many))
 }
 
 /// A member of any type, as the type wanted, or nothing.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::rules::Policy;
+use super::policy::{AudiencePolicy, AuthorizedPartyPolicy, Policy};
 use super::{Inner, Verifier};
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
@@ -20,8 +20,7 @@ pub struct VerifierBuilder {
 
 impl VerifierBuilder {
     pub(super) fn new(issuer: String, keys: Box<dyn KeySource>) -> Self {
-        let policy = Policy { issuer, authorized_parties: None, skew: Duration::from_secs(5) };
-        Self { keys, clock: Arc::new(SystemClock::new()), policy }
+        Self { keys, clock: Arc::new(SystemClock::new()), policy: Policy::new(issuer) }
     }
 
     /// The origins that a token may have been made for, such as `https://app.example.com`: `azp`
@@ -34,6 +33,37 @@ impl VerifierBuilder {
         P: Into<String>,
     {
         self.policy.authorized_parties = Some(parties.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// What a missing or wrong `azp` means: refused, unless this says otherwise. Has no effect
+    /// without [`authorized_parties`](Self::authorized_parties).
+    pub fn authorized_party_policy(mut self, policy: AuthorizedPartyPolicy) -> Self {
+        self.policy.authorized_party_policy = policy;
+        self
+    }
+
+    /// Which audiences a token may have been made for; `aud` is not looked at by default.
+    pub fn audience(mut self, policy: AudiencePolicy) -> Self {
+        self.policy.audience = policy;
+        self
+    }
+
+    /// Accepts tokens of another issuer too, by the same keys: a satellite domain's or a proxy's.
+    pub fn also_issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.policy.issuers.push(issuer.into());
+        self
+    }
+
+    /// Lets a pending session count as one. Whether it is pending, the claims say.
+    pub fn allow_pending_sessions(mut self) -> Self {
+        self.policy.pending_allowed = true;
+        self
+    }
+
+    /// Refuses sessions in which somebody else acts for the user (`act`).
+    pub fn deny_impersonation(mut self) -> Self {
+        self.policy.impersonation_denied = true;
         self
     }
 
@@ -56,10 +86,11 @@ impl VerifierBuilder {
     /// - an issuer that is not `https://<host>` (`http://` on a loopback address), or has a slash
     ///   at its end: no token could match it;
     /// - authorized parties that are none, or one that is not an origin;
+    /// - an audience policy without an audience, or with an empty one;
     /// - a skew above five minutes.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         let Self { keys, clock, policy } = self;
-        check_issuer(&policy.issuer)?;
+        policy.issuers.iter().try_for_each(|issuer| check_issuer(issuer))?;
         if let Some(parties) = &policy.authorized_parties {
             if parties.is_empty() {
                 return Err(ConfigError::new(
@@ -69,6 +100,12 @@ impl VerifierBuilder {
                 ));
             }
             parties.iter().try_for_each(|party| check_origin(party))?;
+        }
+        if let AudiencePolicy::Required(list) | AudiencePolicy::IfPresent(list) = &policy.audience
+            && (list.is_empty() || list.iter().any(String::is_empty))
+        {
+            let problem = "must be one or more texts, none of them empty";
+            return Err(ConfigError::new("audience", problem));
         }
         if policy.skew > MAX_SKEW {
             return Err(ConfigError::new("skew", "must be at most five minutes"));

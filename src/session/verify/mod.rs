@@ -1,6 +1,7 @@
 //! ④ A token → a session: the one place where the steps stand in order. No http types.
 
 mod builder;
+mod policy;
 mod rules;
 
 use std::fmt;
@@ -9,7 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use self::rules::Policy;
+use self::policy::Policy;
 use super::claims::Session;
 use super::claims::wire::Wire;
 use super::error::{AuthError, AuthErrorKind};
@@ -19,6 +20,7 @@ use crate::clock::Clock;
 use crate::trace::event;
 
 pub use builder::VerifierBuilder;
+pub use policy::{AudiencePolicy, AuthorizedPartyPolicy};
 
 /// Turns session tokens into sessions, by the keys and the rules of one instance.
 ///
@@ -105,9 +107,13 @@ impl Verifier {
         }
         // 4. The rules, by the time of this moment.
         let wire = Wire::parse(&token.payload).ok_or(AuthErrorKind::InvalidClaims)?;
-        rules::check(&wire, &self.inner.policy, self.inner.clock.now())?;
+        let reported = rules::check(&wire, &self.inner.policy, self.inner.clock.now())?;
+        if let Some(_kind) = reported {
+            event!(warn, reason = _kind.as_str(), "a token passes that its policy only reports");
+        }
         // 5. The claims, typed.
-        let claims = wire.into_claims(&token.payload).ok_or(AuthErrorKind::InvalidClaims)?;
+        let claims =
+            wire.into_claims(&token.payload, reported).ok_or(AuthErrorKind::InvalidClaims)?;
         Ok(Session::new(claims))
     }
 }

@@ -17,6 +17,7 @@ use super::super::{Lookup, MissingKey, PublicKey};
 use super::state::{Decision, MAX_STALENESS, State};
 use super::{FETCH_TIMEOUT, Fetch, FetchError};
 use crate::clock::Clock;
+use crate::meter::{count, gauge};
 use crate::trace::event;
 
 /// What all clones of a source share. Held by them alone: the task has a weak reference, so that
@@ -172,6 +173,8 @@ impl Shared {
         let mut state = self.lock();
         let now = self.clock.monotonic();
         let pause = state.finished(now, outcome.is_ok(), random_fraction());
+        let _outcome = if outcome.is_ok() { "success" } else { "failure" };
+        count!("clerk_keys_fetches_total", "outcome" => _outcome);
         match outcome {
             Ok(keys) => self.keys.store(Some(Arc::new(Snapshot { keys, fetched_at: now }))),
             Err(_error) => event!(
@@ -182,6 +185,10 @@ impl Shared {
                 have_keys = self.have_keys(),
                 "session keys could not be fetched; keys at hand go on working",
             ),
+        }
+        if let Some(snapshot) = &*self.keys.load() {
+            let _age = now.saturating_duration_since(snapshot.fetched_at);
+            gauge!("clerk_keys_age_seconds", _age.as_secs_f64());
         }
         self.overdue_at.store(self.since_epoch(now + pause), Ordering::Relaxed);
         // Still under the lock: who subscribes after this sees only the attempts to come.

@@ -8,11 +8,7 @@ use super::*;
 const NOW: u64 = 1_800_000_000;
 
 fn policy() -> Policy {
-    Policy {
-        issuer: "https://clerk.example.com".into(),
-        authorized_parties: None,
-        skew: Duration::from_secs(5),
-    }
+    Policy::new("https://clerk.example.com".into())
 }
 
 fn claims() -> Value {
@@ -23,6 +19,11 @@ fn claims() -> Value {
 }
 
 fn verdict_at(claims: &Value, policy: &Policy, now: SystemTime) -> Result<(), AuthErrorKind> {
+    assert_eq!(checked(claims, policy, now).unwrap_or(None), None, "nothing is reported");
+    checked(claims, policy, now).map(|_| ())
+}
+
+fn checked(claims: &Value, policy: &Policy, now: SystemTime) -> Result<Reported, AuthErrorKind> {
     let json = claims.to_string();
     let wire = Wire::parse(json.as_bytes()).ok_or(AuthErrorKind::InvalidClaims)?;
     check(&wire, policy, now)
@@ -104,7 +105,7 @@ fn a_time_may_be_fractional_and_its_fraction_is_cut_off() {
     for exp in ["1800000060.5", "1.80000006e9", "1800000060.0", "9E9", "32472144000"] {
         let json = claims().to_string().replace("1800000060", exp);
         let wire = Wire::parse(json.as_bytes()).unwrap();
-        assert_eq!(check(&wire, &policy(), now()), Ok(()), "{exp}");
+        assert_eq!(check(&wire, &policy(), now()), Ok(None), "{exp}");
     }
     let mut claims = claims();
     claims["exp"] = json!(NOW as f64 + 0.9);
@@ -185,5 +186,103 @@ fn a_pending_session_is_none_and_another_status_is_no_matter() {
     assert_eq!(verdict("sts", json!("pending")), Err(AuthErrorKind::PendingSession));
     for sts in [json!("active"), json!("Pending"), json!(1), json!(null)] {
         assert_eq!(verdict("sts", sts.clone()), Ok(()), "{sts}");
+    }
+}
+
+#[test]
+fn a_missing_azp_passes_where_that_is_the_policy_and_a_wrong_one_does_not() {
+    let mut policy = policy();
+    policy.authorized_parties = Some(vec!["https://app.example.com".into()]);
+    policy.authorized_party_policy = AuthorizedPartyPolicy::MissingAllowed;
+    assert_eq!(verdict_at(&claims(), &policy, now()), Ok(()));
+    for (azp, kind) in [
+        (json!(""), AuthErrorKind::AuthorizedPartyMissing),
+        (json!(null), AuthErrorKind::AuthorizedPartyMismatch),
+        (json!("https://evil.example"), AuthErrorKind::AuthorizedPartyMismatch),
+    ] {
+        let mut claims = claims();
+        claims["azp"] = azp;
+        assert_eq!(verdict_at(&claims, &policy, now()), Err(kind));
+    }
+}
+
+#[test]
+fn a_reported_azp_passes_and_is_told() {
+    let mut policy = policy();
+    policy.authorized_parties = Some(vec!["https://app.example.com".into()]);
+    policy.authorized_party_policy = AuthorizedPartyPolicy::Report;
+    let missing = checked(&claims(), &policy, now());
+    assert_eq!(missing, Ok(Some(AuthErrorKind::AuthorizedPartyMissing)));
+    let mut claims = claims();
+    claims["azp"] = json!("https://evil.example");
+    let wrong = checked(&claims, &policy, now());
+    assert_eq!(wrong, Ok(Some(AuthErrorKind::AuthorizedPartyMismatch)));
+    claims["azp"] = json!("https://app.example.com");
+    assert_eq!(checked(&claims, &policy, now()), Ok(None));
+}
+
+#[test]
+fn a_configured_audience_must_match_and_a_missing_one_is_a_choice() {
+    let accepted = vec!["api".to_owned(), "web".to_owned()];
+    let required = Policy { audience: AudiencePolicy::Required(accepted.clone()), ..policy() };
+    let if_present = Policy { audience: AudiencePolicy::IfPresent(accepted), ..policy() };
+    let with = |aud: Value, policy: &Policy| {
+        let mut claims = claims();
+        claims["aud"] = aud;
+        verdict_at(&claims, policy, now())
+    };
+    for policy in [&required, &if_present] {
+        for aud in [json!("api"), json!(["x", "web"]), json!(["api"])] {
+            assert_eq!(with(aud.clone(), policy), Ok(()), "{aud}");
+        }
+        for aud in [
+            json!("ap"),
+            json!("API"),
+            json!("api "),
+            json!(1),
+            json!(null),
+            json!({ "api": 1 }),
+            json!([["api"]]),
+            json!(["api", 1]),
+            json!(["x"]),
+            json!(""),
+        ] {
+            assert_eq!(with(aud.clone(), policy), Err(AuthErrorKind::AudienceMismatch), "{aud}");
+        }
+    }
+    for missing in [with(json!([]), &required), verdict_at(&claims(), &required, now())] {
+        assert_eq!(missing, Err(AuthErrorKind::AudienceMissing));
+    }
+    assert_eq!(with(json!([]), &if_present), Ok(()));
+    assert_eq!(verdict_at(&claims(), &if_present, now()), Ok(()));
+}
+
+#[test]
+fn several_issuers_may_be_accepted_each_to_the_letter() {
+    let mut policy = policy();
+    policy.issuers.push("https://app.example.com/__clerk".into());
+    let with = |iss: &str| {
+        let mut claims = claims();
+        claims["iss"] = json!(iss);
+        verdict_at(&claims, &policy, now())
+    };
+    assert_eq!(with("https://clerk.example.com"), Ok(()));
+    assert_eq!(with("https://app.example.com/__clerk"), Ok(()));
+    assert_eq!(with("https://app.example.com"), Err(AuthErrorKind::IssuerMismatch));
+}
+
+#[test]
+fn pending_sessions_and_impersonation_are_choices() {
+    let pending = Policy { pending_allowed: true, ..policy() };
+    let strict = Policy { impersonation_denied: true, ..policy() };
+    let mut claims = claims();
+    claims["sts"] = json!("pending");
+    assert_eq!(verdict_at(&claims, &pending, now()), Ok(()));
+    claims["sts"] = json!("active");
+    assert_eq!(verdict_at(&claims, &strict, now()), Ok(()));
+    for act in [json!({ "sub": "user_admin" }), json!({}), json!("user_admin")] {
+        claims["act"] = act;
+        assert_eq!(verdict_at(&claims, &policy(), now()), Ok(()));
+        assert_eq!(verdict_at(&claims, &strict, now()), Err(AuthErrorKind::Impersonation));
     }
 }

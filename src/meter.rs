@@ -1,0 +1,19 @@
+//! Metric macros that vanish without the feature `metrics`. No other file asks for that feature.
+//!
+//! Labels are reasons and outcomes, never anything that a client chose.
+
+macro_rules! count {
+    ($name:literal, $($label:literal => $value:expr),* $(,)?) => {{
+        #[cfg(feature = "metrics")]
+        ::metrics::counter!($name, $($label => $value),*).increment(1);
+    }};
+}
+
+macro_rules! gauge {
+    ($name:literal, $value:expr) => {{
+        #[cfg(feature = "metrics")]
+        ::metrics::gauge!($name).set($value);
+    }};
+}
+
+pub(crate) use {count, gauge};

@@ -1,0 +1,132 @@
+//! ⑦ The gate: who passes and who is refused, by mode. Knows requests, but no service.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{
+    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CACHE_CONTROL, HeaderName, ORIGIN,
+};
+use http::{HeaderValue, Method, Request, Response};
+
+use super::claims::Session;
+use super::error::{AuthError, AuthErrorKind};
+use super::extract::bearer_token;
+use super::reject::{JsonResponder, Responder};
+use super::verify::{Progress, Verifier};
+use crate::meter::count;
+use crate::trace::event;
+
+/// How a layer was configured; its services share it.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub(super) verifier: Verifier,
+    pub(super) mode: Mode,
+    pub(super) preflights_pass: bool,
+    pub(super) responder: Arc<dyn Responder>,
+}
+
+/// What becomes of a request without a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// It is refused.
+    Required,
+    /// It passes when nobody claims to be signed in.
+    Optional,
+    /// It passes, and what would have become of it is told.
+    ReportOnly,
+}
+
+/// In the extensions of a request that was let through without a session: tells a route behind
+/// the layer from one that the layer was never mounted on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Anonymous;
+
+impl Gate {
+    pub(super) fn new(verifier: Verifier) -> Self {
+        Self {
+            verifier,
+            mode: Mode::Required,
+            preflights_pass: false,
+            responder: Arc::new(JsonResponder::new()),
+        }
+    }
+
+    /// Judges a request as far as that goes without waiting.
+    pub(super) fn judge<B>(&self, request: &Request<B>) -> Progress {
+        match bearer_token(request.headers()) {
+            Ok(token) => self.verifier.start(token),
+            Err(error) => Progress::Done(Err(error)),
+        }
+    }
+
+    /// Writes the verdict into the request, or gives it back refused.
+    pub(super) fn admit<B>(
+        &self,
+        verdict: Result<Session, AuthError>,
+        mut request: Request<B>,
+    ) -> Result<Request<B>, Response<Bytes>> {
+        let error = match verdict {
+            Ok(session) => {
+                count!("clerk_auth_requests_total", "outcome" => "ok", "answer" => "passed");
+                request.extensions_mut().insert(session);
+                return Ok(request);
+            }
+            Err(error) => error,
+        };
+        let _outcome = error.kind().as_str();
+        if self.passes_without(&error, &request) {
+            count!("clerk_auth_requests_total", "outcome" => _outcome, "answer" => "passed");
+            let extensions = request.extensions_mut();
+            // A session that another layer found is not what this one vouches for.
+            extensions.remove::<Session>();
+            extensions.insert(Anonymous);
+            if self.mode == Mode::ReportOnly {
+                event!(info, reason = _outcome, "a request passes that would be refused");
+                extensions.insert(error);
+            }
+            return Ok(request);
+        }
+        count!("clerk_auth_requests_total", "outcome" => _outcome, "answer" => "refused");
+        event!(debug, reason = _outcome, "request refused: no session");
+        let (parts, _body) = request.into_parts();
+        let mut response = self.responder.respond(&error, &parts);
+        let no_store = HeaderValue::from_static("no-store");
+        response.headers_mut().entry(CACHE_CONTROL).or_insert(no_store);
+        response.extensions_mut().insert(error);
+        Err(response)
+    }
+
+    fn passes_without<B>(&self, error: &AuthError, request: &Request<B>) -> bool {
+        let nobody = matches!(
+            error.kind(),
+            AuthErrorKind::MissingCredentials | AuthErrorKind::PendingSession
+        );
+        match self.mode {
+            Mode::ReportOnly => true,
+            Mode::Optional if nobody => true,
+            Mode::Optional | Mode::Required => self.preflights_pass && is_preflight(request),
+        }
+    }
+}
+
+/// A CORS preflight as browsers send it (Fetch, "CORS-preflight fetch"): it never carries
+/// credentials.
+fn is_preflight<B>(request: &Request<B>) -> bool {
+    let has = |name: HeaderName| request.headers().contains_key(name);
+    request.method() == Method::OPTIONS
+        && has(ORIGIN)
+        && has(ACCESS_CONTROL_REQUEST_METHOD)
+        && !has(AUTHORIZATION)
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate")
+            .field("verifier", &self.verifier)
+            .field("mode", &self.mode)
+            .field("preflights_pass", &self.preflights_pass)
+            .field("responder", &self.responder)
+            .finish()
+    }
+}

@@ -1,0 +1,50 @@
+//! ⑦ Refusals for gRPC clients: a status in the headers of an answer without a body.
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Response};
+
+use super::{Refusal, Responder, Verdict};
+use crate::session::error::AuthError;
+
+/// A "Trailers-Only" answer: `grpc-status` 16 (unauthenticated), 7 (permission denied) or 14
+/// (unavailable), as the gRPC protocol over HTTP/2 has it.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct GrpcResponder;
+
+impl GrpcResponder {
+    /// A responder for servers that speak nothing but gRPC.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self
+    }
+}
+
+impl Responder for GrpcResponder {
+    fn respond(&self, error: &AuthError, request: &Parts) -> Response<Bytes> {
+        let refusal = Refusal::of(error);
+        let mut response = Response::new(Bytes::new());
+        let headers = response.headers_mut();
+        // gRPC-Web wants its own type back; others take the plain one.
+        let asked = request.headers.get(CONTENT_TYPE).filter(|_| is_grpc(&request.headers));
+        let plain = HeaderValue::from_static("application/grpc");
+        headers.insert(CONTENT_TYPE, asked.cloned().unwrap_or(plain));
+        let code = match refusal.verdict {
+            Verdict::NotAuthenticated | Verdict::Invalid(_) => "16",
+            Verdict::NotAllowed => "7",
+            Verdict::NoKeys(_) => "14",
+        };
+        headers.insert("grpc-status", HeaderValue::from_static(code));
+        headers.insert("grpc-message", HeaderValue::from_static(refusal.detail()));
+        response
+    }
+}
+
+/// Whether a request is a gRPC call: `application/grpc`, alone or with a suffix or a parameter.
+pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    let rest = content_type.strip_prefix(b"application/grpc");
+    matches!(rest, Some(b"" | [b';' | b'+' | b'-', ..]))
+}

@@ -1,0 +1,90 @@
+//! ⑦ Refusals for HTTP clients: a JSON body, a problem document, or none.
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderValue, Response};
+
+use super::grpc::{self, GrpcResponder};
+use super::{Refusal, Responder};
+use crate::session::error::AuthError;
+
+/// The default: `{"detail": "…"}`, and for a gRPC request what [`GrpcResponder`] says.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct JsonResponder;
+
+impl JsonResponder {
+    /// The default.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self
+    }
+
+    pub(crate) fn http(error: &AuthError) -> Response<Bytes> {
+        let refusal = Refusal::of(error);
+        let body = format!(r#"{{"detail":"{}"}}"#, refusal.detail());
+        with_type(refusal.response(Bytes::from(body)), "application/json")
+    }
+}
+
+impl Responder for JsonResponder {
+    fn respond(&self, error: &AuthError, request: &Parts) -> Response<Bytes> {
+        if grpc::is_grpc(&request.headers) {
+            GrpcResponder::new().respond(error, request)
+        } else {
+            Self::http(error)
+        }
+    }
+}
+
+/// Status and headers without a body.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct EmptyResponder;
+
+impl EmptyResponder {
+    /// A responder without a body.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self
+    }
+}
+
+impl Responder for EmptyResponder {
+    fn respond(&self, error: &AuthError, _request: &Parts) -> Response<Bytes> {
+        Refusal::of(error).response(Bytes::new())
+    }
+}
+
+/// A problem document, `application/problem+json` (RFC 9457): `title`, `status` and `detail`.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct ProblemResponder;
+
+impl ProblemResponder {
+    /// A responder with problem documents.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self
+    }
+}
+
+impl Responder for ProblemResponder {
+    fn respond(&self, error: &AuthError, _request: &Parts) -> Response<Bytes> {
+        let refusal = Refusal::of(error);
+        let status = refusal.status();
+        let title = status.canonical_reason().unwrap_or_default();
+        let body = format!(
+            r#"{{"title":"{title}","status":{},"detail":"{}"}}"#,
+            status.as_u16(),
+            refusal.detail()
+        );
+        with_type(refusal.response(Bytes::from(body)), "application/problem+json")
+    }
+}
+
+fn with_type(mut response: Response<Bytes>, content_type: &'static str) -> Response<Bytes> {
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
