@@ -87,19 +87,19 @@ impl SignedDelivery {
 /// The body of `user.created`. `updated_at`: milliseconds since 1970; the user was created then.
 #[must_use]
 pub fn user_created(id: &str, email: Option<&str>, updated_at: i64) -> Value {
-    envelope("user.created", user(id, email, updated_at))
+    envelope("user.created", &user(id, email, updated_at))
 }
 
 /// The body of `user.updated`. `updated_at`: milliseconds since 1970.
 #[must_use]
 pub fn user_updated(id: &str, email: Option<&str>, updated_at: i64) -> Value {
-    envelope("user.updated", user(id, email, updated_at))
+    envelope("user.updated", &user(id, email, updated_at))
 }
 
 /// The body of `user.deleted`.
 #[must_use]
 pub fn user_deleted(id: &str) -> Value {
-    envelope("user.deleted", json!({ "object": "user", "id": id, "deleted": true }))
+    envelope("user.deleted", &json!({ "object": "user", "id": id, "deleted": true }))
 }
 
 fn user(id: &str, email: Option<&str>, updated_at: i64) -> Value {
@@ -116,6 +116,6 @@ fn user(id: &str, email: Option<&str>, updated_at: i64) -> Value {
     })
 }
 
-fn envelope(kind: &str, data: Value) -> Value {
+fn envelope(kind: &str, data: &Value) -> Value {
     json!({ "object": "event", "type": kind, "instance_id": "ins_1", "data": data })
 }

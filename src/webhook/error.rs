@@ -43,6 +43,7 @@ impl DeliveryError {
     }
 
     /// This error and its causes in one line.
+    #[must_use]
     pub fn report(&self) -> impl fmt::Display {
         let mut line = self.to_string();
         let mut cause = self.source();
