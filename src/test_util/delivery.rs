@@ -1,6 +1,121 @@
-//! A webhook delivery with a genuine signature.
+//! A webhook delivery with a genuine signature, and the bodies that Clerk sends.
 
-/// A signed delivery.
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Method, Request};
+use http_body_util::Full;
+use serde_json::{Value, json};
+use svix::webhooks::Webhook;
+
+use crate::secret::SigningSecret;
+
+/// A signed delivery: headers and a body, to be sent in whatever way a test likes.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use tower_clerk::secret::SigningSecret;
+/// use tower_clerk::test_util::{SignedDelivery, user_created};
+///
+/// let secret = SigningSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?;
+/// let body = user_created("user_1", Some("ann@example.com"), 1_716_883_200_000);
+/// let delivery = SignedDelivery::new(&secret, "msg_1", SystemTime::now(), body.to_string());
+/// assert_eq!(delivery.headers()["svix-id"], "msg_1");
+/// # Ok::<(), tower_clerk::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct SignedDelivery;
+pub struct SignedDelivery {
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl SignedDelivery {
+    /// Signs a body as Svix does, as sent at `sent_at` (whole seconds; 1970 for what is before).
+    ///
+    /// # Panics
+    ///
+    /// A body that is not UTF-8, or an id that cannot stand in a header.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test cannot go on without a delivery")]
+    pub fn new(
+        secret: &SigningSecret,
+        id: &str,
+        sent_at: SystemTime,
+        body: impl Into<Bytes>,
+    ) -> Self {
+        let body = body.into();
+        let since_1970 = sent_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let timestamp = i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX);
+        let signature = Webhook::from_bytes(secret.key().to_vec())
+            .and_then(|webhook| webhook.sign(id, timestamp, &body))
+            .expect("a body in UTF-8");
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        for (name, value) in [
+            ("svix-id", id),
+            ("svix-timestamp", &timestamp.to_string()),
+            ("svix-signature", &signature),
+        ] {
+            headers.insert(name, HeaderValue::from_str(value).expect("an id for a header"));
+        }
+        Self { headers, body }
+    }
+
+    /// `content-type` and the three signed headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The body that is signed.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// A POST to `/`, ready for a service.
+    #[must_use]
+    pub fn into_request(self) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(self.body));
+        *request.method_mut() = Method::POST;
+        *request.headers_mut() = self.headers;
+        request
+    }
+}
+
+/// The body of `user.created`. `updated_at`: milliseconds since 1970; the user was created then.
+#[must_use]
+pub fn user_created(id: &str, email: Option<&str>, updated_at: i64) -> Value {
+    envelope("user.created", &user(id, email, updated_at))
+}
+
+/// The body of `user.updated`. `updated_at`: milliseconds since 1970.
+#[must_use]
+pub fn user_updated(id: &str, email: Option<&str>, updated_at: i64) -> Value {
+    envelope("user.updated", &user(id, email, updated_at))
+}
+
+/// The body of `user.deleted`.
+#[must_use]
+pub fn user_deleted(id: &str) -> Value {
+    envelope("user.deleted", &json!({ "object": "user", "id": id, "deleted": true }))
+}
+
+fn user(id: &str, email: Option<&str>, updated_at: i64) -> Value {
+    let address =
+        |email| json!({ "id": "idn_1", "object": "email_address", "email_address": email });
+    json!({
+        "object": "user", "id": id,
+        "primary_email_address_id": email.map(|_| "idn_1"),
+        "email_addresses": email.map(address).into_iter().collect::<Vec<_>>(),
+        "first_name": null, "last_name": null, "username": null,
+        "image_url": "https://img.clerk.com/x", "has_image": false,
+        "public_metadata": {}, "private_metadata": null, "unsafe_metadata": {},
+        "created_at": updated_at, "updated_at": updated_at,
+    })
+}
+
+fn envelope(kind: &str, data: &Value) -> Value {
+    json!({ "object": "event", "type": kind, "instance_id": "ins_1", "data": data })
+}

@@ -16,5 +16,5 @@ mod issuer;
 
 pub use clock::ManualClock;
 #[cfg(feature = "webhook")]
-pub use delivery::SignedDelivery;
+pub use delivery::{SignedDelivery, user_created, user_deleted, user_updated};
 pub use issuer::{Issuer, TokenBuilder};

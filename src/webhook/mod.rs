@@ -1,1 +1,51 @@
 //! FLOW 2: a delivery on its way to the sink.
+//!
+//! ```text
+//! headers ─①─▶ ids ─②body─▶ bytes ─③verify─▶ Delivery ─④decode─▶ event ─⑤sink─▶ ⑥respond
+//! ```
+//!
+//! [`WebhookService`] is a Tower service for any server; a [`UserSink`] does what is to be done.
+//! The feature `sea-orm` has one for databases.
+//!
+//! ```
+//! use std::sync::Mutex;
+//!
+//! use tower_clerk::secret::SigningSecret;
+//! use tower_clerk::webhook::{Delivery, Event, Outcome, SinkError, UserSink, WebhookService};
+//!
+//! #[derive(Default)]
+//! struct Newcomers(Mutex<Vec<String>>);
+//!
+//! impl UserSink for Newcomers {
+//!     async fn apply(&self, delivery: &Delivery) -> Result<Outcome, SinkError> {
+//!         let Event::UserCreated(user) = delivery.event() else { return Ok(Outcome::Ignored) };
+//!         self.0.lock().map_err(|error| SinkError::permanent(error.to_string()))?.push(user.id.clone());
+//!         Ok(Outcome::Applied)
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), tower_clerk::ConfigError> {
+//! let secrets = SigningSecret::parse_list("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?;
+//! let service = WebhookService::builder(secrets, Newcomers::default()).build()?;
+//!
+//! let app: axum::Router = axum::Router::new().route_service("/api/webhooks/clerk", service);
+//! # Ok(())
+//! # }
+//! ```
+
+mod body;
+mod error;
+mod event;
+mod future;
+mod headers;
+mod respond;
+mod service;
+mod sink;
+mod verify;
+
+pub use error::{DeliveryError, DeliveryErrorKind, SinkError};
+pub use event::{DeletedUser, Event, UnknownEvent, User};
+pub use future::ResponseFuture;
+pub use service::{WebhookService, WebhookServiceBuilder};
+pub use sink::{Outcome, UserSink};
+pub use verify::Delivery;

@@ -1,2 +1,25 @@
-//! The scheduled-posts server.
-fn main() {}
+//! The scheduled-posts server. Names the modules and hands over to the command line.
+
+mod app;
+mod cli;
+mod config;
+mod dev_clerk;
+mod entities;
+mod error;
+mod extract;
+mod migrations;
+mod routes;
+mod server;
+mod state;
+mod store;
+mod time;
+mod webhook;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    cli::run(cli::Cli::parse()).await
+}

@@ -1,0 +1,117 @@
+//! The router: which route is behind what, and what every answer has in common.
+
+use std::any::Any;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{delete, get, put};
+use tower_clerk::session::{ClerkAuthLayer, Verifier};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::CorsLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::error::answer;
+use crate::routes::{accounts, health, me, page, posts};
+use crate::state::AppState;
+use crate::webhook::{self, Webhook};
+
+/// Everything that the server answers.
+pub(crate) fn app(
+    state: AppState,
+    verifier: Verifier,
+    webhook: Option<Webhook>,
+    cors_origins: Vec<HeaderValue>,
+) -> Router {
+    signed_in(verifier)
+        .merge(webhook::route(webhook))
+        .route("/", get(page::index))
+        .route("/app.js", get(page::app_js))
+        .route("/api.js", get(page::api_js))
+        .route("/style.css", get(page::style))
+        .route("/app-config.json", get(page::config))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .fallback(async || answer(StatusCode::NOT_FOUND, "Not found"))
+        .with_state(state)
+        // From here on, the later a layer stands, the further outside it is.
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(in_common))
+        .layer(cors(cors_origins))
+}
+
+/// The routes of signed-in users. An unknown path is not behind the layer: it is a plain 404.
+fn signed_in(verifier: Verifier) -> Router<AppState> {
+    Router::new()
+        .route("/api/me", get(me::show))
+        .route("/api/x-accounts", get(accounts::list).post(accounts::create))
+        .route("/api/x-accounts/{id}", delete(accounts::remove))
+        .route("/api/scheduled-posts", get(posts::list).post(posts::create))
+        .route("/api/scheduled-posts/{id}", put(posts::change).delete(posts::remove))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .route_layer(ClerkAuthLayer::new(verifier))
+}
+
+fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_credentials(true)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .expose_headers([header::RETRY_AFTER, header::WWW_AUTHENTICATE])
+        .max_age(Duration::from_secs(600))
+}
+
+/// Headers of all answers; and an error without JSON, wherever it came from, gets its `detail`.
+async fn in_common(request: Request, next: Next) -> Response {
+    let personal = request.uri().path().starts_with("/api/");
+    let mut response = next.run(request).await;
+    let status = response.status();
+    if (status.is_client_error() || status.is_server_error()) && !is_json(&response) {
+        let reason = status.canonical_reason().unwrap_or("Error");
+        let (mut parts, body) = answer(status, &sentence(reason)).into_parts();
+        // `Allow` and the like stay; what described the old body goes.
+        let mut headers = std::mem::take(response.headers_mut());
+        headers.remove(header::CONTENT_LENGTH);
+        headers.extend(parts.headers);
+        parts.headers = headers;
+        response = Response::from_parts(parts, body);
+    }
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if personal {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    } else {
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
+    }
+    response
+}
+
+fn is_json(response: &Response) -> bool {
+    let name: HeaderName = header::CONTENT_TYPE;
+    response
+        .headers()
+        .get(name)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/json"))
+}
+
+/// `Method Not Allowed` as the other details are written: `Method not allowed`.
+fn sentence(reason: &str) -> String {
+    let mut letters = reason.chars();
+    letters.next().into_iter().chain(letters.flat_map(char::to_lowercase)).collect()
+}
+
+/// The panic itself was reported where it happened; here it only becomes an answer.
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    tracing::error!("a handler panicked; the panic's own message says where");
+    answer(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error")
+}
+
+/// A post is 280 characters; escaped as JSON they take at most a few kilobytes.
+const BODY_LIMIT: usize = 64 * 1024;
+/// For a whole request. The database gives up earlier, so what lasts longer is a slow client.
+const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,0 +1,44 @@
+//! `dev-clerk`: the stand-in alone.
+
+use std::fmt::Write as _;
+
+use tokio::sync::watch;
+
+use crate::cli::{Failure, listen_failure, logging};
+use crate::config::{DevClerkConfig, Env};
+use crate::dev_clerk::DevClerk;
+use crate::server;
+
+pub(super) async fn run(env: &Env) -> Result<(), Failure> {
+    let config = DevClerkConfig::read(env)?;
+    logging::start(&config.common);
+    let place = &config.dev_clerk;
+    let dev_clerk = DevClerk::start(place, config.server).await.map_err(|error| {
+        listen_failure("DEV_CLERK_PORT", &format!("127.0.0.1:{}", place.port), &error)
+    })?;
+    announce(&dev_clerk);
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        server::stop_signal().await;
+        // Nobody listens when serving has ended already.
+        let _ = stop.send(true);
+    });
+    server::serve(dev_clerk.listener, dev_clerk.router, stopped).await;
+    Ok(())
+}
+
+/// Only what a shell can evaluate, so that `eval "$(… )"` works on a copy of it.
+#[expect(clippy::print_stdout, reason = "the variables are what this command is for")]
+fn announce(dev_clerk: &DevClerk) {
+    let mut text = String::new();
+    for (name, value) in &dev_clerk.variables {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "export {name}={value}");
+    }
+    print!("{text}");
+    let _ = std::io::Write::flush(&mut std::io::stdout());
+    tracing::info!(
+        "the dev Clerk listens on {}; the lines above point a server at it",
+        dev_clerk.url
+    );
+}

@@ -1,0 +1,59 @@
+//! What `--help` says about the environment. Text only.
+
+macro_rules! common {
+    () => {
+        "
+  DATABASE_URL     postgres://… or sqlite:…            [sqlite://scheduled-posts.db?mode=rwc]
+  RUST_LOG         log filter                          [info]
+  LOG_FORMAT       pretty or json                      [pretty]"
+    };
+}
+
+macro_rules! serve {
+    () => {
+        concat!(
+            "
+  HOST, PORT       where to listen                     [127.0.0.1, 8002]",
+            common!(),
+            "
+  CORS_ALLOWED_ORIGINS   origins separated by commas   [http://localhost:3000]
+  AUTH_PHASE       3: verified tokens only             [3]
+  CLERK_PUBLISHABLE_KEY  pk_test_… or pk_live_…; also NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY
+  CLERK_ISSUER, CLERK_JWKS_URL   override what the publishable key gives
+  CLERK_JWT_KEY    PEM public key instead of a JWKS URL
+  CLERK_AUTHORIZED_PARTIES       origins that azp must be one of
+  CLERK_WEBHOOK_SIGNING_SECRET   whsec_…; several separated by spaces; also CLERK_WEBHOOK_SECRET
+  CLERK_SECRET_KEY, CLERK_API_URL   the Backend API
+  DEV_CLERK_PORT   where the dev Clerk listens         [8003]
+With no CLERK_ variable at all and HOST on loopback, a dev Clerk stands in for Clerk."
+        )
+    };
+}
+
+macro_rules! dev_clerk {
+    () => {
+        concat!(
+            "
+  DEV_CLERK_PORT   where to listen, on 127.0.0.1       [8003]
+  HOST, PORT       the server that gets the webhooks   [127.0.0.1, 8002]",
+            common!(),
+            "
+Users and keys are kept in <name of the SQLite file>.dev-clerk.json beside it, or in
+scheduled-posts.dev-clerk.json in the working directory."
+        )
+    };
+}
+
+pub(super) const SERVE: &str = concat!("Environment:", serve!());
+pub(super) const DEV_CLERK: &str = concat!("Environment:", dev_clerk!());
+pub(super) const MIGRATE: &str = concat!("Environment:", common!());
+pub(super) const ALL: &str = concat!(
+    "Environment of serve:",
+    serve!(),
+    "\n\nEnvironment of dev-clerk:",
+    dev_clerk!(),
+    "\n\nEnvironment of migrate:",
+    common!(),
+    "\n\nA .env file in the working directory is read too; the process's own environment wins.\n\
+     A variable that is empty counts as unset."
+);

@@ -1,0 +1,15 @@
+//! `migrate`: the tables, and nothing else.
+
+use crate::cli::{Failure, database_failure, logging};
+use crate::config::{Env, MigrateConfig};
+use crate::store;
+
+pub(super) async fn run(env: &Env) -> Result<(), Failure> {
+    let config = MigrateConfig::read(env)?;
+    logging::start(&config.common);
+    let db = store::connect(&config.common.database_url).await;
+    let db = db.map_err(|error| database_failure(&error))?;
+    store::migrate(&db).await.map_err(|error| database_failure(&error))?;
+    tracing::info!("the {} database's tables are up to date", config.common.database_url.kind());
+    db.close().await.map_err(|error| database_failure(&error))
+}

@@ -1,0 +1,95 @@
+//! The command line: which subcommand, and what a failure looks like to a shell.
+
+mod dev_clerk;
+mod help;
+mod logging;
+mod migrate;
+mod serve;
+
+use std::fmt;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{ConfigErrors, Env};
+
+/// A scheduled-posts API whose users sign in with Clerk
+#[derive(Debug, Parser)]
+#[command(name = "scheduled-posts", version, after_help = help::ALL)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum Command {
+    /// Serve the API and its page (the default)
+    #[command(after_help = help::SERVE)]
+    Serve,
+    /// Run the stand-in for Clerk alone, and print the variables that point a server at it
+    #[command(after_help = help::DEV_CLERK)]
+    DevClerk,
+    /// Create or update the tables and exit
+    #[command(after_help = help::MIGRATE)]
+    Migrate,
+}
+
+/// Runs a subcommand. 2 is a configuration that cannot be used, 1 any other failure.
+pub(crate) async fn run(cli: Cli) -> ExitCode {
+    let done = match Env::read() {
+        Err(error) => Err(Failure::Config(error.into())),
+        Ok(env) => match cli.command.unwrap_or(Command::Serve) {
+            Command::Serve => serve::run(&env).await,
+            Command::DevClerk => dev_clerk::run(&env).await,
+            Command::Migrate => migrate::run(&env).await,
+        },
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            match failure {
+                Failure::Config(_) => ExitCode::from(2),
+                Failure::Start(_) => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+/// Why a subcommand ended badly.
+enum Failure {
+    Config(ConfigErrors),
+    /// Something outside did not play along; says what, and what to do.
+    Start(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(errors) => errors.fmt(f),
+            Self::Start(problem) => write!(f, "{problem}"),
+        }
+    }
+}
+
+impl From<ConfigErrors> for Failure {
+    fn from(errors: ConfigErrors) -> Self {
+        Self::Config(errors)
+    }
+}
+
+/// A database that cannot be opened or brought up to date.
+fn database_failure(error: &sea_orm::DbErr) -> Failure {
+    Failure::Start(format!(
+        "DATABASE_URL: the database cannot be used: {error}\nIs it running, may this user create \
+         tables in it, and is the folder of an SQLite file writable?"
+    ))
+}
+
+/// A port that cannot be had.
+fn listen_failure(variable: &str, address: &str, error: &std::io::Error) -> Failure {
+    Failure::Start(format!(
+        "{variable}: cannot listen on {address}: {error}\nIs another copy running? Stop it, or set \
+         {variable} to another port."
+    ))
+}

@@ -1,0 +1,154 @@
+//! `serve`: the parts put together, and taken apart again when the process is told to stop.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tower_clerk::config::ClerkConfig;
+use tower_clerk::sea_orm::SeaOrmSink;
+
+use crate::app::app;
+use crate::cli::{Failure, database_failure, listen_failure, logging};
+use crate::config::{Clerk, Common, DevClerkPlace, Env, ServeConfig};
+use crate::dev_clerk::DevClerk;
+use crate::routes::page::PageConfig;
+use crate::server;
+use crate::state::{AppState, Stopping};
+use crate::store::{self, Store};
+use crate::webhook;
+
+pub(super) async fn run(env: &Env) -> Result<(), Failure> {
+    let ServeConfig { common, listen, cors_origins, clerk } = ServeConfig::read(env)?;
+    logging::start(&common);
+    let db = store::connect(&common.database_url).await;
+    let db = db.map_err(|error| database_failure(&error))?;
+    store::migrate(&db).await.map_err(|error| database_failure(&error))?;
+    let listener = TcpListener::bind(listen).await;
+    let listener = listener.map_err(|error| listen_failure("PORT", &listen.to_string(), &error))?;
+    let (clerk, dev_clerk) = match clerk {
+        Clerk::Real(clerk) => (*clerk, None),
+        Clerk::Dev(place) => {
+            let (clerk, dev_clerk) = stand_in(listen, &place).await?;
+            (clerk, Some(dev_clerk))
+        }
+    };
+    let verifier = clerk.verifier().map_err(|error| Failure::Start(error.to_string()))?;
+
+    let stopping = Stopping::default();
+    let users = SeaOrmSink::new(db.clone());
+    let users = users.map_err(|error| Failure::Start(error.to_string()))?;
+    let state = AppState {
+        store: Store::new(db.clone()),
+        users: users.clone(),
+        page: Arc::new(page_config(&clerk)),
+        stopping: stopping.clone(),
+    };
+    let hook = webhook::service(users, clerk.signing_secrets());
+    let hook = hook.map_err(|error| Failure::Start(error.to_string()))?;
+    announce(listen, &common, &clerk, dev_clerk.as_ref());
+    let router = app(state, verifier, hook, cors_origins);
+
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        server::stop_signal().await;
+        tracing::info!("told to stop: finishing what is in flight");
+        stopping.begin();
+        // Load balancers that ask in this time send nothing more.
+        tokio::time::sleep(BEFORE_CLOSING).await;
+        // Nobody listens when serving has ended already.
+        let _ = stop.send(true);
+    });
+    let stand_in = dev_clerk
+        .map(|clerk| tokio::spawn(server::serve(clerk.listener, clerk.router, stopped.clone())));
+    server::serve(listener, router, stopped).await;
+    if let Some(stand_in) = stand_in {
+        stand_in.abort();
+    }
+    // The answers are out; a database that hangs up rudely changes nothing.
+    let _ = db.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Starts the stand-in, and reads the configuration that it prints as if an operator had set it.
+async fn stand_in(
+    server: SocketAddr,
+    place: &DevClerkPlace,
+) -> Result<(ClerkConfig, DevClerk), Failure> {
+    let dev_clerk = DevClerk::start(place, server).await.map_err(|error| {
+        listen_failure("DEV_CLERK_PORT", &format!("127.0.0.1:{}", place.port), &error)
+    })?;
+    let variable = |wanted: &str| {
+        let mut variables = dev_clerk.variables.iter();
+        variables.find(|(name, _)| *name == wanted).map(|(_, value)| value.clone())
+    };
+    let clerk = ClerkConfig::from_vars(variable)
+        .map_err(|errors| Failure::Start(format!("the dev Clerk's settings: {errors}")))?;
+    Ok((clerk, dev_clerk))
+}
+
+/// A Backend API on this machine can only be a stand-in, in this process or beside it.
+fn page_config(clerk: &ClerkConfig) -> PageConfig {
+    let local =
+        clerk.issuer().strip_prefix("http://").filter(|_| clerk.issuer() == clerk.api_url());
+    PageConfig {
+        dev_clerk: local.map(|host| format!("http://{host}")),
+        publishable_key: clerk.publishable_key().map(|key| key.as_str().to_owned()),
+    }
+}
+
+/// Between `/readyz` saying no and the listener closing.
+const BEFORE_CLOSING: Duration = Duration::from_secs(1);
+
+fn announce(
+    listen: SocketAddr,
+    common: &Common,
+    clerk: &ClerkConfig,
+    dev_clerk: Option<&DevClerk>,
+) {
+    let url = format!("http://{listen}");
+    let database = common.database_url.kind();
+    let mut text = format!("Scheduled posts on {url} (data in {database})");
+    match dev_clerk {
+        None => {
+            let _ = write!(text, "\n  Clerk: {}", clerk.issuer());
+        }
+        Some(dev_clerk) => {
+            let key = clerk.secret_key().map(|key| key.expose()).unwrap_or_default();
+            let dev = &dev_clerk.url;
+            let _ = write!(
+                text,
+                r#"
+  No CLERK_ variable is set: the dev Clerk on {dev} stands in for Clerk.
+  In a browser: open {url} and sign up.
+  In a shell, with jq:
+    KEY='Authorization: Bearer {key}'
+    USER_ID=$(curl -s {dev}/v1/users -H "$KEY" -d '{{"email_address":["me@example.com"]}}' | jq -r .id)
+    SESSION=$(curl -s {dev}/v1/sessions -H "$KEY" -d "{{\"user_id\":\"$USER_ID\"}}" | jq -r .id)
+    TOKEN=$(curl -s -X POST {dev}/v1/sessions/$SESSION/tokens -H "$KEY" | jq -r .jwt)
+    curl -s {url}/api/me -H "Authorization: Bearer $TOKEN""#
+            );
+        }
+    }
+    tell(&text);
+    if dev_clerk.is_none() && !clerk.has_authorized_parties() {
+        tracing::warn!(
+            "CLERK_AUTHORIZED_PARTIES is unset: tokens made for any site of this Clerk instance \
+             are accepted; set it to your front end's origins"
+        );
+    }
+    if clerk.signing_secrets().is_empty() {
+        tracing::warn!(
+            "CLERK_WEBHOOK_SIGNING_SECRET is unset: the webhook route answers 404, and users are \
+             not synced; set it to the whsec_… of the endpoint in Clerk's Dashboard"
+        );
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "what the person who starts the server reads first")]
+fn tell(text: &str) {
+    println!("{text}");
+}

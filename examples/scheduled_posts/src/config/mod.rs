@@ -1,0 +1,198 @@
+//! The environment as settings: read once, all errors at once. Opens nothing.
+
+mod env;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use env::Env;
+pub(crate) use values::{DatabaseUrl, LogFormat};
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use axum::http::HeaderValue;
+use tower_clerk::config::ClerkConfig;
+
+/// What every subcommand needs.
+#[derive(Debug)]
+pub(crate) struct Common {
+    pub(crate) database_url: DatabaseUrl,
+    pub(crate) log_filter: String,
+    pub(crate) log_format: LogFormat,
+}
+
+/// Settings of `migrate`.
+#[derive(Debug)]
+pub(crate) struct MigrateConfig {
+    pub(crate) common: Common,
+}
+
+/// Settings of `dev-clerk`.
+#[derive(Debug)]
+pub(crate) struct DevClerkConfig {
+    pub(crate) common: Common,
+    /// Where the server is, for webhooks.
+    pub(crate) server: SocketAddr,
+    pub(crate) dev_clerk: DevClerkPlace,
+}
+
+/// Settings of `serve`.
+#[derive(Debug)]
+pub(crate) struct ServeConfig {
+    pub(crate) common: Common,
+    pub(crate) listen: SocketAddr,
+    pub(crate) cors_origins: Vec<HeaderValue>,
+    pub(crate) clerk: Clerk,
+}
+
+/// Who signs the users in.
+#[derive(Debug)]
+pub(crate) enum Clerk {
+    /// Nothing was configured and nobody outside can reach us: the stand-in.
+    Dev(DevClerkPlace),
+    Real(Box<ClerkConfig>),
+}
+
+/// Where the stand-in listens and keeps its users.
+#[derive(Clone, Debug)]
+pub(crate) struct DevClerkPlace {
+    pub(crate) port: u16,
+    pub(crate) file: PathBuf,
+}
+
+/// Everything that is wrong with the environment.
+#[derive(Debug)]
+pub(crate) struct ConfigErrors(Vec<String>);
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(errors) = self;
+        write!(f, "The configuration cannot be used:")?;
+        errors.iter().try_for_each(|error| write!(f, "\n  {error}"))
+    }
+}
+
+impl From<String> for ConfigErrors {
+    fn from(error: String) -> Self {
+        Self(vec![error])
+    }
+}
+
+impl MigrateConfig {
+    pub(crate) fn read(env: &Env) -> Result<Self, ConfigErrors> {
+        let mut reader = Reader::new(env);
+        let common = reader.common();
+        reader.finish(Self { common })
+    }
+}
+
+impl DevClerkConfig {
+    pub(crate) fn read(env: &Env) -> Result<Self, ConfigErrors> {
+        let mut reader = Reader::new(env);
+        let common = reader.common();
+        let listen = reader.listen();
+        let dev_clerk = reader.dev_clerk(&common, listen);
+        // A server on all addresses is also on this one.
+        let ip =
+            if listen.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { listen.ip() };
+        reader.finish(Self { common, server: SocketAddr::new(ip, listen.port()), dev_clerk })
+    }
+}
+
+impl ServeConfig {
+    pub(crate) fn read(env: &Env) -> Result<Self, ConfigErrors> {
+        let mut reader = Reader::new(env);
+        let common = reader.common();
+        let listen = reader.listen();
+        reader.value("AUTH_PHASE", (), values::auth_phase);
+        let default = vec![HeaderValue::from_static("http://localhost:3000")];
+        let cors_origins = reader.value("CORS_ALLOWED_ORIGINS", default, values::origins);
+        let clerk = reader.clerk(&common, listen);
+        let clerk = match clerk {
+            Some(clerk) => clerk,
+            None => return Err(ConfigErrors(reader.errors)),
+        };
+        reader.finish(Self { common, listen, cors_origins, clerk })
+    }
+}
+
+/// Reads settings and remembers what was wrong with each.
+struct Reader<'a> {
+    env: &'a Env,
+    errors: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(env: &'a Env) -> Self {
+        Self { env, errors: Vec::new() }
+    }
+
+    fn value<T>(
+        &mut self,
+        name: &str,
+        default: T,
+        parse: impl FnOnce(&str) -> Result<T, &'static str>,
+    ) -> T {
+        match self.env.get(name).map(parse) {
+            None => default,
+            Some(Ok(value)) => value,
+            Some(Err(problem)) => {
+                self.errors.push(format!("{name}: {problem}"));
+                default
+            }
+        }
+    }
+
+    fn common(&mut self) -> Common {
+        Common {
+            database_url: self.value("DATABASE_URL", DatabaseUrl::default(), DatabaseUrl::parse),
+            log_filter: self.value("RUST_LOG", "info".to_owned(), values::log_filter),
+            log_format: self.value("LOG_FORMAT", LogFormat::Pretty, values::log_format),
+        }
+    }
+
+    fn listen(&mut self) -> SocketAddr {
+        let ip = self.value("HOST", IpAddr::V4(Ipv4Addr::LOCALHOST), values::host);
+        SocketAddr::new(ip, self.value("PORT", 8002, values::port))
+    }
+
+    fn dev_clerk(&mut self, common: &Common, listen: SocketAddr) -> DevClerkPlace {
+        let port = self.value("DEV_CLERK_PORT", 8003, values::port);
+        if port == listen.port() {
+            self.errors.push("DEV_CLERK_PORT: is the server's PORT; choose another".into());
+        }
+        let database = common.database_url.file().unwrap_or_else(|| "scheduled-posts.db".into());
+        DevClerkPlace { port, file: database.with_extension("dev-clerk.json") }
+    }
+
+    fn clerk(&mut self, common: &Common, listen: SocketAddr) -> Option<Clerk> {
+        let mut given = self.env.names("CLERK_");
+        given.extend(self.env.names("NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY"));
+        if given.is_empty() {
+            let place = self.dev_clerk(common, listen);
+            if !listen.ip().is_loopback() {
+                self.errors.push(
+                    "CLERK_PUBLISHABLE_KEY: is unset, and HOST can be reached from other \
+                     machines; set the key of your Clerk instance (or CLERK_JWT_KEY with \
+                     CLERK_ISSUER), or leave HOST on 127.0.0.1 to use the dev Clerk"
+                        .into(),
+                );
+            }
+            return Some(Clerk::Dev(place));
+        }
+        match ClerkConfig::from_vars(|name| self.env.get(name).map(str::to_owned)) {
+            Ok(clerk) => Some(Clerk::Real(Box::new(clerk))),
+            Err(errors) => {
+                self.errors.extend(errors.iter().map(ToString::to_string));
+                None
+            }
+        }
+    }
+
+    fn finish<T>(self, config: T) -> Result<T, ConfigErrors> {
+        if self.errors.is_empty() { Ok(config) } else { Err(ConfigErrors(self.errors)) }
+    }
+}

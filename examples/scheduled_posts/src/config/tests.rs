@@ -1,0 +1,108 @@
+//! The environment as operators get it wrong.
+
+use super::*;
+
+fn serve<const N: usize>(variables: [(&str, &str); N]) -> Result<ServeConfig, Vec<String>> {
+    ServeConfig::read(&Env::from(variables)).map_err(|ConfigErrors(errors)| errors)
+}
+
+/// The variables that the errors name.
+fn wrong<const N: usize>(variables: [(&str, &str); N]) -> Vec<String> {
+    let errors = serve(variables).unwrap_err();
+    let mut names: Vec<String> =
+        errors.iter().map(|error| error.split(':').next().unwrap().to_owned()).collect();
+    names.sort_unstable();
+    names
+}
+
+const PK: (&str, &str) = ("CLERK_PUBLISHABLE_KEY", "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k");
+
+#[test]
+fn an_empty_environment_is_the_dev_clerk_on_loopback() {
+    for config in [serve([]).unwrap(), serve([("CLERK_SECRET_KEY", ""), ("PORT", " ")]).unwrap()] {
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8002");
+        assert_eq!(config.cors_origins, ["http://localhost:3000"]);
+        let Clerk::Dev(place) = config.clerk else { panic!("{:?}", config.clerk) };
+        assert_eq!(place.port, 8003);
+        assert_eq!(place.file.to_str(), Some("scheduled-posts.dev-clerk.json"));
+    }
+}
+
+#[test]
+fn a_stand_in_is_never_trusted_by_accident() {
+    assert_eq!(wrong([("HOST", "0.0.0.0")]), ["CLERK_PUBLISHABLE_KEY"]);
+    assert_eq!(wrong([("CLERK_SECRET_KEY", "sk_test_abc")]), ["CLERK_PUBLISHABLE_KEY"]);
+    assert_eq!(
+        wrong([("CLERK_AUTHORIZED_PARTIES", "https://a.example")]),
+        ["CLERK_PUBLISHABLE_KEY"]
+    );
+    let real = serve([("HOST", "0.0.0.0"), PK]).unwrap();
+    assert!(matches!(real.clerk, Clerk::Real(_)));
+}
+
+#[test]
+fn everything_wrong_is_said_at_once_and_no_value_is_repeated() {
+    let variables = [
+        ("HOST", "canary.example"),
+        ("PORT", "canary1"),
+        ("DATABASE_URL", "canary://user:canary@host/db"),
+        ("CORS_ALLOWED_ORIGINS", "canary.example"),
+        ("AUTH_PHASE", "canary"),
+        ("RUST_LOG", "canary=canary"),
+        ("LOG_FORMAT", "canary"),
+        ("CLERK_PUBLISHABLE_KEY", "canary"),
+        ("CLERK_WEBHOOK_SIGNING_SECRET", "canary"),
+    ];
+    let mut names: Vec<&str> = variables.iter().map(|(name, _)| *name).collect();
+    names.sort_unstable();
+    assert_eq!(wrong(variables), names);
+    let text = ServeConfig::read(&Env::from(variables)).unwrap_err().to_string();
+    assert!(!text.contains("canary"), "{text}");
+}
+
+#[test]
+fn only_phase_3_exists() {
+    for phase in ["1", "2", "4", "03"] {
+        assert_eq!(wrong([("AUTH_PHASE", phase)]), ["AUTH_PHASE"]);
+    }
+    assert!(serve([("AUTH_PHASE", "3")]).is_ok());
+}
+
+#[test]
+fn origins_are_exact() {
+    for bad in [
+        "*",
+        "https://*.example.com",
+        "example.com",
+        "null",
+        "https://example.com/",
+        "https://example.com/app",
+        "https://Example.com",
+        "https://user@example.com",
+        "file:///tmp",
+        "http://localhost:3000, *",
+    ] {
+        assert_eq!(wrong([("CORS_ALLOWED_ORIGINS", bad)]), ["CORS_ALLOWED_ORIGINS"], "{bad}");
+    }
+    let two = serve([("CORS_ALLOWED_ORIGINS", "https://a.example, http://localhost:5173")]);
+    assert_eq!(two.unwrap().cors_origins, ["https://a.example", "http://localhost:5173"]);
+}
+
+#[test]
+fn the_dev_clerks_file_is_beside_the_database() {
+    let file = |url| {
+        let config = DevClerkConfig::read(&Env::from([("DATABASE_URL", url)])).unwrap();
+        config.dev_clerk.file.to_str().unwrap().to_owned()
+    };
+    assert_eq!(file("sqlite:///var/lib/posts.db?mode=rwc"), "/var/lib/posts.dev-clerk.json");
+    assert_eq!(file("sqlite:data/posts.sqlite"), "data/posts.dev-clerk.json");
+    assert_eq!(file("sqlite::memory:"), "scheduled-posts.dev-clerk.json");
+    assert_eq!(file("postgres://u:p@host/db"), "scheduled-posts.dev-clerk.json");
+    assert!(DatabaseUrl::parse("mysql://host/db").is_err());
+}
+
+#[test]
+fn webhooks_of_a_server_on_all_addresses_go_to_this_machine() {
+    let env = Env::from([("HOST", "0.0.0.0"), ("PORT", "9000")]);
+    assert_eq!(DevClerkConfig::read(&env).unwrap().server.to_string(), "127.0.0.1:9000");
+}

@@ -1,0 +1,134 @@
+//! Single settings: what each may hold, and what to tell the operator when it does not.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use axum::http::{HeaderValue, Uri};
+
+/// Where the data is. May hold a password: redacted in `Debug`.
+#[derive(Clone)]
+pub(crate) struct DatabaseUrl {
+    url: String,
+}
+
+impl DatabaseUrl {
+    pub(crate) fn parse(url: &str) -> Result<Self, &'static str> {
+        match url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("postgres" | "postgresql" | "sqlite") => Ok(Self { url: url.to_owned() }),
+            Some("mysql") => Err("MySQL is not supported yet; use postgres:// or sqlite:"),
+            _ => Err("must start with postgres:// or sqlite:, for example \
+                      postgres://user:password@host/database or sqlite://posts.db?mode=rwc"),
+        }
+    }
+
+    /// The URL itself, password and all, for the driver.
+    pub(crate) fn expose(&self) -> &str {
+        &self.url
+    }
+
+    /// Each connection to `:memory:` would be a database of its own.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.url.starts_with("sqlite:")
+            && (self.url.contains(":memory:") || self.url.contains("mode=memory"))
+    }
+
+    /// The file the data is in, if it is in one.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        let rest = self.url.strip_prefix("sqlite:").filter(|_| !self.is_in_memory())?;
+        let path = rest.strip_prefix("//").unwrap_or(rest);
+        let path = path.split_once('?').map_or(path, |(path, _)| path);
+        (!path.is_empty()).then(|| PathBuf::from(path))
+    }
+
+    /// What kind of database, for the start-up output.
+    pub(crate) fn kind(&self) -> &'static str {
+        if self.url.starts_with("sqlite:") { "SQLite" } else { "PostgreSQL" }
+    }
+}
+
+impl Default for DatabaseUrl {
+    fn default() -> Self {
+        Self { url: "sqlite://scheduled-posts.db?mode=rwc".to_owned() }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseUrl({})", self.kind())
+    }
+}
+
+/// An address, or the one name that means an address everywhere.
+pub(crate) fn host(text: &str) -> Result<IpAddr, &'static str> {
+    match text {
+        "localhost" => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        _ => text
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse()
+            .map_err(|_| "must be an IP address such as 127.0.0.1, 0.0.0.0 or ::, or localhost"),
+    }
+}
+
+pub(crate) fn port(text: &str) -> Result<u16, &'static str> {
+    let port = text.parse().ok().filter(|port| *port != 0);
+    port.ok_or("must be a port number, 1 to 65535")
+}
+
+/// Only phase 3 exists, and only it is ever the default: an unknown phase must not weaken it.
+pub(crate) fn auth_phase(text: &str) -> Result<(), &'static str> {
+    match text {
+        "3" => Ok(()),
+        "1" | "2" => Err("phases 1 and 2 (user_id trusted while clients migrate) are not \
+                          implemented; unset it or set 3, where only verified tokens count"),
+        _ => Err("must be 3, or unset"),
+    }
+}
+
+/// Origins as browsers send them, compared byte for byte.
+pub(crate) fn origins(text: &str) -> Result<Vec<HeaderValue>, &'static str> {
+    text.split(',').map(str::trim).filter(|origin| !origin.is_empty()).map(origin).collect()
+}
+
+fn origin(text: &str) -> Result<HeaderValue, &'static str> {
+    const HELP: &str = "each origin is scheme, host and port as a browser sends them, in lower \
+                        case and without a path or a final slash: https://app.example.com; \
+                        several are separated by commas";
+    if text.contains('*') {
+        return Err("a `*` is not taken, because credentials are allowed: list each origin");
+    }
+    let uri: Uri = text.parse().map_err(|_| HELP)?;
+    let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
+    let rebuilt = format!("{}://{authority}", uri.scheme_str().unwrap_or_default());
+    let web = matches!(uri.scheme_str(), Some("http" | "https"));
+    if !web || authority.is_empty() || authority.contains('@') || rebuilt != text {
+        return Err(HELP);
+    }
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Err(HELP);
+    }
+    HeaderValue::from_str(text).map_err(|_| HELP)
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Json,
+    Pretty,
+}
+
+pub(crate) fn log_format(text: &str) -> Result<LogFormat, &'static str> {
+    match text {
+        "json" => Ok(LogFormat::Json),
+        "pretty" => Ok(LogFormat::Pretty),
+        _ => Err("must be pretty or json"),
+    }
+}
+
+/// The filter itself is built from the text again when logging starts.
+pub(crate) fn log_filter(text: &str) -> Result<String, &'static str> {
+    tracing_subscriber::EnvFilter::try_new(text)
+        .map(|_| text.to_owned())
+        .map_err(|_| "is not a log filter; for example info, or info,scheduled_posts=debug")
+}

@@ -1,0 +1,109 @@
+//! A stand-in for Clerk on this machine: users, sessions, tokens, webhooks. The server reaches it
+//! over HTTP only, and nothing of it is shared with the server but its address.
+
+mod backend_api;
+mod body;
+mod error;
+mod guard;
+mod instance;
+mod list;
+mod random;
+mod records;
+mod sessions;
+mod sign_in;
+mod user;
+mod webhooks;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use axum::http::{HeaderValue, Method, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router, middleware};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tokio::net::TcpListener;
+use tower_clerk::secret::SigningSecret;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::config::DevClerkPlace;
+use crate::dev_clerk::error::ClerkError;
+use crate::dev_clerk::instance::Instance;
+use crate::dev_clerk::records::Records;
+use crate::dev_clerk::webhooks::Outbox;
+
+/// The stand-in, bound to its port and ready to be served.
+pub(crate) struct DevClerk {
+    pub(crate) listener: TcpListener,
+    pub(crate) router: Router,
+    /// What points a server at it, as Clerk's Dashboard would show it.
+    pub(crate) variables: Vec<(&'static str, String)>,
+    pub(crate) url: String,
+}
+
+impl DevClerk {
+    /// Takes the port and reads the file. `server` is where webhooks go.
+    pub(crate) async fn start(place: &DevClerkPlace, server: SocketAddr) -> io::Result<Self> {
+        let host = format!("127.0.0.1:{}", place.port);
+        let url = format!("http://{host}");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, place.port)).await?;
+        let (records, issuer) = Records::load_or_new(&place.file, &url)
+            .map_err(|error| described(&place.file.display().to_string(), &error))?;
+        let secret = SigningSecret::parse(&records.signing_secret).map_err(io::Error::other)?;
+        let variables = variables(&host, &url, &records);
+        // Webhooks go to this machine: a proxy from the environment has no part in it.
+        let client = reqwest::Client::builder().no_proxy().build().map_err(io::Error::other)?;
+        let outbox = Outbox::new(client, format!("http://{server}/api/webhooks/clerk"), secret);
+        let instance = Instance::new(issuer, place.file.clone(), outbox, records);
+        Ok(Self { listener, router: router(instance), variables, url })
+    }
+}
+
+fn router(instance: Instance) -> Router {
+    let secret_key = middleware::from_fn_with_state(instance.clone(), backend_api::secret_key);
+    let backend = backend_api::routes()
+        .merge(sessions::backend_routes())
+        .route("/v1/jwks", get(jwks))
+        .route_layer(secret_key);
+    let pages =
+        AllowOrigin::predicate(|origin, _| origin.to_str().is_ok_and(guard::is_loopback_origin));
+    let cors = CorsLayer::new()
+        .allow_origin(pages)
+        .allow_methods([Method::POST])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE]);
+    Router::new()
+        .route("/.well-known/jwks.json", get(jwks))
+        .merge(backend)
+        .merge(sessions::frontend_routes().layer(cors))
+        .merge(sign_in::routes())
+        .fallback(async || ClerkError::not_found("such route"))
+        .layer(middleware::map_response(nosniff))
+        .layer(middleware::from_fn(guard::loopback_host))
+        .with_state(instance)
+}
+
+async fn jwks(axum::extract::State(instance): axum::extract::State<Instance>) -> Response {
+    Json(instance.jwks()).into_response()
+}
+
+async fn nosniff(mut response: Response) -> Response {
+    let value = HeaderValue::from_static("nosniff");
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, value);
+    response
+}
+
+fn variables(host: &str, url: &str, records: &Records) -> Vec<(&'static str, String)> {
+    vec![
+        ("CLERK_PUBLISHABLE_KEY", format!("pk_test_{}", STANDARD.encode(format!("{host}$")))),
+        ("CLERK_SECRET_KEY", records.secret_key.clone()),
+        ("CLERK_ISSUER", url.to_owned()),
+        ("CLERK_JWKS_URL", format!("{url}/.well-known/jwks.json")),
+        ("CLERK_API_URL", url.to_owned()),
+        ("CLERK_WEBHOOK_SIGNING_SECRET", records.signing_secret.clone()),
+    ]
+}
+
+fn described(file: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{file}: {error}"))
+}

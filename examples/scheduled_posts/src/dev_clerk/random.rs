@@ -1,0 +1,29 @@
+//! Random text for ids, keys and secrets of the stand-in.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use uuid::Uuid;
+
+/// Letters and digits, all equally likely.
+pub(super) fn alphanumeric(length: usize) -> String {
+    let random = std::iter::repeat_with(bytes).flatten();
+    let fair = random.filter(|byte| usize::from(*byte) < ALPHABET.len() * 4);
+    fair.filter_map(|byte| ALPHABET.get(usize::from(byte) % ALPHABET.len()).copied())
+        .map(char::from)
+        .take(length)
+        .collect()
+}
+
+/// A webhook signing secret, as Clerk's Dashboard would show it.
+pub(super) fn signing_secret() -> String {
+    let key: Vec<u8> = std::iter::repeat_with(bytes).flatten().take(32).collect();
+    format!("whsec_{}", STANDARD.encode(key))
+}
+
+/// Fourteen bytes of a random UUID; the two others hold its version.
+fn bytes() -> impl Iterator<Item = u8> {
+    let bytes = Uuid::new_v4().into_bytes();
+    bytes.into_iter().enumerate().filter(|(at, _)| ![6, 8].contains(at)).map(|(_, byte)| byte)
+}
+
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

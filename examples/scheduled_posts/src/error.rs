@@ -1,0 +1,65 @@
+//! What goes wrong in a handler, and the one table of what each client is told.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use sea_orm::DbErr;
+use serde_json::json;
+
+use crate::store::is_passing;
+
+/// A refusal or a failure. The client sees `detail` and nothing more.
+#[derive(Debug)]
+pub(crate) enum ApiError {
+    /// What the client sent has a form that this route does not take.
+    BadRequest(StatusCode, String),
+    /// The database is away or busy.
+    DatabaseUnavailable,
+    /// A fault of ours; the log has it.
+    Internal,
+    /// Well formed, but not allowed to be so.
+    Invalid(String),
+    /// Not there, or somebody else's: nobody can tell which.
+    NotFound(&'static str),
+    /// The token is good and its user is deleted.
+    UserGone,
+}
+
+impl ApiError {
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
+        Self::Invalid(detail.into())
+    }
+}
+
+impl From<DbErr> for ApiError {
+    fn from(error: DbErr) -> Self {
+        if is_passing(&error) {
+            tracing::error!(%error, "the database is away or busy; is DATABASE_URL's server up?");
+            return Self::DatabaseUnavailable;
+        }
+        tracing::error!(%error, "a statement failed");
+        Self::Internal
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::BadRequest(status, detail) => answer(status, &detail),
+            Self::DatabaseUnavailable => {
+                let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, "Database unavailable");
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+                response
+            }
+            Self::Internal => answer(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error"),
+            Self::Invalid(detail) => answer(StatusCode::UNPROCESSABLE_ENTITY, &detail),
+            Self::NotFound(detail) => answer(StatusCode::NOT_FOUND, detail),
+            Self::UserGone => answer(StatusCode::FORBIDDEN, "User no longer exists"),
+        }
+    }
+}
+
+/// An error as every client of this server knows it.
+pub(crate) fn answer(status: StatusCode, detail: &str) -> Response {
+    (status, Json(json!({ "detail": detail }))).into_response()
+}

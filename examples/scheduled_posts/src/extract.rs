@@ -1,0 +1,147 @@
+//! Input whose rejections are JSON with `detail`, and the signed-in user. Reads the database only to
+//! learn whether the user is deleted.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use axum::{Json, RequestPartsExt as _};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use tower_clerk::sea_orm::UserStatus;
+use tower_clerk::session::Session;
+use uuid::Uuid;
+
+use crate::error::ApiError;
+use crate::state::AppState;
+
+/// The verified user of a request, known not to be deleted.
+pub(crate) struct CurrentUser {
+    pub(crate) session: Session,
+    /// Whether there is a row to hang others from.
+    known: bool,
+}
+
+impl CurrentUser {
+    pub(crate) fn id(&self) -> &str {
+        self.session.user_id()
+    }
+
+    /// Makes sure of a row for this user: the request may be here before Clerk's webhook.
+    pub(crate) async fn ensure_row(&self, state: &AppState) -> Result<(), ApiError> {
+        if self.known {
+            return Ok(());
+        }
+        match state.users.ensure_user(self.id()).await? {
+            UserStatus::Deleted => Err(ApiError::UserGone),
+            _ => Ok(()),
+        }
+    }
+
+    /// What to say when a row had nothing to hang from: the user may have gone just now.
+    pub(crate) async fn no_parent(
+        &self,
+        state: &AppState,
+        otherwise: &'static str,
+    ) -> Result<ApiError, ApiError> {
+        match state.users.user_status(self.id()).await? {
+            UserStatus::Deleted => Ok(ApiError::UserGone),
+            _ => Ok(ApiError::NotFound(otherwise)),
+        }
+    }
+}
+
+impl FromRequestParts<AppState> for CurrentUser {
+    type Rejection = Response;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &AppState,
+    ) -> Result<Self, Self::Rejection> {
+        let session = Session::from_request_parts(parts, state).await;
+        let session = session.map_err(IntoResponse::into_response)?;
+        match state.users.user_status(session.user_id()).await {
+            Ok(UserStatus::Deleted) => Err(ApiError::UserGone.into_response()),
+            Ok(status) => Ok(Self { session, known: status == UserStatus::Active }),
+            Err(error) => Err(ApiError::from(error).into_response()),
+        }
+    }
+}
+
+/// The id in a path. One that is not a UUID belongs to nothing: the same 404.
+pub(crate) struct IdPath(pub(crate) Option<Uuid>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdPath {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let id = parts.extract::<Path<String>>().await.ok();
+        // Only the form that answers show.
+        Ok(Self(id.filter(|id| id.len() == 36).and_then(|Path(id)| Uuid::try_parse(&id).ok())))
+    }
+}
+
+/// Query parameters.
+pub(crate) struct ApiQuery<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ApiQuery<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(parameters)) => Ok(Self(parameters)),
+            Err(rejection) => Err(ApiError::invalid(rejection.body_text())),
+        }
+    }
+}
+
+/// A JSON body.
+pub(crate) struct ApiJson<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        match Json::<Object<T>>::from_request(request, state).await {
+            Ok(Json(Object(body))) => Ok(Self(body)),
+            Err(rejection) => Err(refused(&rejection)),
+        }
+    }
+}
+
+/// A struct from a JSON object only; serde would take an array of its members too.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Self)
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(members))
+    }
+}
+
+fn refused(rejection: &JsonRejection) -> ApiError {
+    let detail = match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => "The body is too large".to_owned(),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "The body must be application/json".to_owned(),
+        _ => rejection.body_text(),
+    };
+    ApiError::BadRequest(rejection.status(), detail)
+}

@@ -1,0 +1,66 @@
+//! Who is asking, as the token says and as the webhooks told.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use tower_clerk::session::Organization;
+
+use crate::error::ApiError;
+use crate::extract::CurrentUser;
+use crate::state::AppState;
+use crate::time;
+
+/// The caller.
+#[derive(Serialize)]
+pub(crate) struct Me {
+    user_id: String,
+    session_id: Option<String>,
+    /// The active organization.
+    org: Option<Org>,
+    /// The synced row; none as long as neither a webhook nor a first write has come.
+    user: Option<SyncedUser>,
+}
+
+#[derive(Serialize)]
+struct Org {
+    id: String,
+    slug: Option<String>,
+    role: Option<String>,
+    permissions: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct SyncedUser {
+    id: String,
+    email: Option<String>,
+    created_at: String,
+}
+
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    user: CurrentUser,
+) -> Result<Json<Me>, ApiError> {
+    let row = state.users.find_user(user.id()).await?;
+    let session = &user.session;
+    Ok(Json(Me {
+        user_id: session.user_id().to_owned(),
+        session_id: session.session_id().map(str::to_owned),
+        org: session.organization().map(Org::from),
+        user: row.map(|row| SyncedUser {
+            id: row.id,
+            email: row.email,
+            created_at: time::show(row.created_at),
+        }),
+    }))
+}
+
+impl From<&Organization> for Org {
+    fn from(org: &Organization) -> Self {
+        Self {
+            id: org.id().to_owned(),
+            slug: org.slug().map(str::to_owned),
+            role: org.role().map(str::to_owned),
+            permissions: org.permissions().map(str::to_owned).collect(),
+        }
+    }
+}

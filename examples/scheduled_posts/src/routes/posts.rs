@@ -1,0 +1,194 @@
+//! `/api/scheduled-posts`: the caller's posts.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::entities::scheduled_post;
+use crate::error::ApiError;
+use crate::extract::{ApiJson, ApiQuery, CurrentUser, IdPath};
+use crate::state::AppState;
+use crate::store::{Change, Cursor, NewPost, Page, WriteError};
+use crate::time;
+
+/// A post as clients see it.
+#[derive(Serialize)]
+pub(crate) struct Post {
+    id: Uuid,
+    x_account_id: Uuid,
+    content: String,
+    scheduled_at: String,
+    status: String,
+    created_at: String,
+    updated_at: String,
+}
+
+impl From<scheduled_post::Model> for Post {
+    fn from(row: scheduled_post::Model) -> Self {
+        Self {
+            id: row.id,
+            x_account_id: row.x_account_id,
+            content: row.content,
+            scheduled_at: time::show(row.scheduled_at),
+            status: row.status,
+            created_at: time::show(row.created_at),
+            updated_at: time::show(row.updated_at),
+        }
+    }
+}
+
+/// A page of posts.
+#[derive(Serialize)]
+pub(crate) struct PostList {
+    posts: Vec<Post>,
+    next_cursor: Option<String>,
+}
+
+/// Query of the list. All text, so that every refusal names its parameter.
+#[derive(Deserialize)]
+pub(crate) struct ListQuery {
+    start_date: Option<String>,
+    end_date: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    ApiQuery(query): ApiQuery<ListQuery>,
+) -> Result<Json<PostList>, ApiError> {
+    let page = query.page()?;
+    let (posts, next) = state.store.posts(user.id(), &page).await?;
+    let posts = posts.into_iter().map(Post::from).collect();
+    Ok(Json(PostList { posts, next_cursor: next.map(|cursor| cursor.encode()) }))
+}
+
+/// The body of a POST.
+#[derive(Deserialize)]
+pub(crate) struct NewPostBody {
+    x_account_id: Uuid,
+    content: String,
+    scheduled_at: String,
+}
+
+pub(crate) async fn create(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    ApiJson(body): ApiJson<NewPostBody>,
+) -> Result<(StatusCode, Json<Post>), ApiError> {
+    check_content(&body.content)?;
+    let scheduled_at = read_scheduled_at(&body.scheduled_at)?;
+    let new = NewPost { x_account_id: body.x_account_id, content: body.content, scheduled_at };
+    match state.store.add_post(user.id(), new).await {
+        Ok(post) => Ok((StatusCode::CREATED, Json(post.into()))),
+        Err(WriteError::NoParent) => Err(user.no_parent(&state, "X account not found").await?),
+        Err(WriteError::Database(error)) => Err(error.into()),
+    }
+}
+
+/// The body of a PUT: what it leaves out stays as it is.
+#[derive(Deserialize)]
+pub(crate) struct ChangeBody {
+    content: Option<String>,
+    scheduled_at: Option<String>,
+    status: Option<String>,
+}
+
+pub(crate) async fn change(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    IdPath(id): IdPath,
+    ApiJson(body): ApiJson<ChangeBody>,
+) -> Result<Json<Post>, ApiError> {
+    let change = body.check()?;
+    let id = id.ok_or(NOT_FOUND)?;
+    let post = state.store.change_post(user.id(), id, change).await?;
+    post.map(|post| Json(post.into())).ok_or(NOT_FOUND)
+}
+
+pub(crate) async fn remove(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    IdPath(id): IdPath,
+) -> Result<StatusCode, ApiError> {
+    let id = id.ok_or(NOT_FOUND)?;
+    let removed = state.store.remove_post(user.id(), id).await?;
+    if removed { Ok(StatusCode::NO_CONTENT) } else { Err(NOT_FOUND) }
+}
+
+impl ListQuery {
+    fn page(&self) -> Result<Page, ApiError> {
+        let date = "must be RFC 3339 (a `+` in it sent as %2B) or YYYY-MM-DD";
+        Ok(Page {
+            start: read(self.start_date.as_deref(), time::parse_start, "start_date", date)?,
+            end: read(self.end_date.as_deref(), time::parse_end, "end_date", date)?,
+            after: read(self.cursor.as_deref(), Cursor::decode, "cursor", "is not from a list")?,
+            limit: read(self.limit.as_deref(), parse_limit, "limit", "must be 1 to 500")?
+                .unwrap_or(100),
+        })
+    }
+}
+
+impl ChangeBody {
+    fn check(self) -> Result<Change, ApiError> {
+        let content = self.content;
+        content.as_deref().map(check_content).transpose()?;
+        let scheduled_at = self.scheduled_at.as_deref().map(read_scheduled_at).transpose()?;
+        let status = self.status.as_deref().map(read_status).transpose()?;
+        Ok(Change { content, scheduled_at, status })
+    }
+}
+
+/// Reads a parameter; one that is empty counts as left out.
+fn read<T>(
+    given: Option<&str>,
+    parse: impl FnOnce(&str) -> Option<T>,
+    name: &str,
+    problem: &str,
+) -> Result<Option<T>, ApiError> {
+    match given.filter(|text| !text.is_empty()) {
+        None => Ok(None),
+        Some(text) => {
+            parse(text).map(Some).ok_or_else(|| ApiError::invalid(format!("{name} {problem}")))
+        }
+    }
+}
+
+fn parse_limit(text: &str) -> Option<u32> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|limit| digits && (1..=500).contains(limit))
+}
+
+fn check_content(content: &str) -> Result<(), ApiError> {
+    if !(1..=280).contains(&content.chars().count()) {
+        return Err(ApiError::invalid("content must be 1 to 280 characters"));
+    }
+    if content.contains('\0') {
+        return Err(ApiError::invalid("content must not hold a NUL character"));
+    }
+    Ok(())
+}
+
+fn read_scheduled_at(text: &str) -> Result<DateTime<Utc>, ApiError> {
+    time::parse(text).ok_or_else(|| {
+        ApiError::invalid(
+            "scheduled_at must be RFC 3339 with an offset, for example 2027-01-31T09:00:00Z",
+        )
+    })
+}
+
+/// What a client may ask for; whatever else a post can be, only the server makes it.
+fn read_status(text: &str) -> Result<&'static str, ApiError> {
+    match text {
+        "draft" => Ok("draft"),
+        "scheduled" => Ok("scheduled"),
+        "cancelled" => Ok("cancelled"),
+        _ => Err(ApiError::invalid("status must be draft, scheduled or cancelled")),
+    }
+}
+
+const NOT_FOUND: ApiError = ApiError::NotFound("Post not found");

@@ -1,0 +1,33 @@
+//! What handlers share. Cheap to clone; built once at the start.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tower_clerk::sea_orm::SeaOrmSink;
+
+use crate::routes::page::PageConfig;
+use crate::store::Store;
+
+/// Shared by all requests.
+#[derive(Clone)]
+pub(crate) struct AppState {
+    pub(crate) store: Store,
+    /// The crate's table of Clerk's users.
+    pub(crate) users: SeaOrmSink,
+    pub(crate) page: Arc<PageConfig>,
+    pub(crate) stopping: Stopping,
+}
+
+/// Whether the server was told to stop. Load balancers learn it from `/readyz`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stopping(Arc<AtomicBool>);
+
+impl Stopping {
+    pub(crate) fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,58 @@
+//! Where a page of the list ends, as text that clients hand back. Names no user.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// The last post of a page. The next page begins after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    pub(crate) scheduled_at: DateTime<Utc>,
+    pub(crate) id: Uuid,
+}
+
+impl Cursor {
+    pub(crate) fn encode(&self) -> String {
+        let mut bytes = [0; LENGTH];
+        let (time, id) = bytes.split_at_mut(TIME);
+        time.copy_from_slice(&self.scheduled_at.timestamp_millis().to_be_bytes());
+        id.copy_from_slice(self.id.as_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    pub(crate) fn decode(text: &str) -> Option<Self> {
+        let bytes: [u8; LENGTH] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+        let (time, id) = bytes.split_first_chunk::<TIME>()?;
+        Some(Self {
+            scheduled_at: DateTime::from_timestamp_millis(i64::from_be_bytes(*time))
+                .filter(|time| (0..MAX_MILLIS).contains(&time.timestamp_millis()))?,
+            id: Uuid::from_slice(id).ok()?,
+        })
+    }
+}
+
+const TIME: usize = 8;
+const LENGTH: usize = TIME + 16;
+/// The beginning of the year 10000.
+const MAX_MILLIS: i64 = 253_402_300_800_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time;
+
+    #[test]
+    fn a_cursor_comes_back_as_it_went_and_nothing_else_is_one() {
+        let cursor = Cursor {
+            scheduled_at: time::parse("9999-12-31T23:59:59.999Z").unwrap(),
+            id: Uuid::new_v4(),
+        };
+        let text = cursor.encode();
+        assert_eq!(Cursor::decode(&text), Some(cursor));
+        let long = format!("{text}AA");
+        for bad in ["", "0", "null", &text[1..], &long, &"_".repeat(32), "' OR 1=1 --"] {
+            assert_eq!(Cursor::decode(bad), None, "{bad}");
+        }
+    }
+}

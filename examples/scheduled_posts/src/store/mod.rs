@@ -1,0 +1,52 @@
+//! The application's tables behind functions that always know whose rows they touch. No HTTP here.
+
+mod accounts;
+mod connect;
+mod cursor;
+mod failure;
+mod posts;
+
+pub(crate) use connect::{connect, migrate};
+pub(crate) use cursor::Cursor;
+pub(crate) use failure::is_passing;
+pub(crate) use posts::{Change, NewPost, Page};
+
+use std::time::Duration;
+
+use sea_orm::{DatabaseConnection, DbErr, SqlErr};
+
+/// X accounts and scheduled posts. Every statement names the owner.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    db: DatabaseConnection,
+}
+
+impl Store {
+    pub(crate) fn new(db: DatabaseConnection) -> Self {
+        Self { db }
+    }
+
+    /// Whether the database answers, soon.
+    pub(crate) async fn answers(&self) -> bool {
+        matches!(tokio::time::timeout(PATIENCE, self.db.ping()).await, Ok(Ok(())))
+    }
+}
+
+/// What can become of a write.
+#[derive(Debug)]
+pub(crate) enum WriteError {
+    /// The row that this one hangs from does not exist, or no longer.
+    NoParent,
+    Database(DbErr),
+}
+
+impl From<DbErr> for WriteError {
+    fn from(error: DbErr) -> Self {
+        match error.sql_err() {
+            Some(SqlErr::ForeignKeyConstraintViolation(_)) => Self::NoParent,
+            _ => Self::Database(error),
+        }
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(2);

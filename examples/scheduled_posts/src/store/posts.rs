@@ -1,0 +1,139 @@
+//! Scheduled posts in the database.
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, Condition, DbErr, EntityTrait as _};
+use sea_orm::{QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use uuid::Uuid;
+
+use crate::entities::scheduled_post::{ActiveModel, Column, Entity, Model};
+use crate::store::{Cursor, Store, WriteError};
+use crate::time;
+
+/// A part of the list: bounds inclusive, beginning after a cursor.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Page {
+    pub(crate) start: Option<DateTime<Utc>>,
+    pub(crate) end: Option<DateTime<Utc>>,
+    pub(crate) after: Option<Cursor>,
+    pub(crate) limit: u32,
+}
+
+/// A post to be written.
+#[derive(Debug)]
+pub(crate) struct NewPost {
+    pub(crate) x_account_id: Uuid,
+    pub(crate) content: String,
+    pub(crate) scheduled_at: DateTime<Utc>,
+}
+
+/// What is to be different about a post; `None` leaves a column as it is.
+#[derive(Debug, Default)]
+pub(crate) struct Change {
+    pub(crate) content: Option<String>,
+    pub(crate) scheduled_at: Option<DateTime<Utc>>,
+    pub(crate) status: Option<&'static str>,
+}
+
+impl Store {
+    /// A page of a user's posts by time, then id; and where the next one begins.
+    pub(crate) async fn posts(
+        &self,
+        user_id: &str,
+        page: &Page,
+    ) -> Result<(Vec<Model>, Option<Cursor>), DbErr> {
+        let mut query = Entity::find().filter(Column::UserId.eq(user_id));
+        if let Some(start) = page.start {
+            query = query.filter(Column::ScheduledAt.gte(start));
+        }
+        if let Some(end) = page.end {
+            query = query.filter(Column::ScheduledAt.lte(end));
+        }
+        if let Some(Cursor { scheduled_at, id }) = page.after {
+            // The first condition alone would do for neither; together they walk the index.
+            query = query.filter(Column::ScheduledAt.gte(scheduled_at)).filter(
+                Condition::any().add(Column::ScheduledAt.gt(scheduled_at)).add(Column::Id.gt(id)),
+            );
+        }
+        let mut posts = query
+            .order_by_asc(Column::ScheduledAt)
+            .order_by_asc(Column::Id)
+            .limit(u64::from(page.limit) + 1)
+            .all(&self.db)
+            .await?;
+        let wanted = usize::try_from(page.limit).unwrap_or(usize::MAX);
+        let more = posts.len() > wanted;
+        posts.truncate(wanted);
+        let last = posts.last().filter(|_| more);
+        let next = last.map(|post| Cursor { scheduled_at: post.scheduled_at, id: post.id });
+        Ok((posts, next))
+    }
+
+    /// Writes a post. [`WriteError::NoParent`] when the user has no such account.
+    pub(crate) async fn add_post(&self, user_id: &str, new: NewPost) -> Result<Model, WriteError> {
+        let now = time::now();
+        let post = Model {
+            id: Uuid::new_v4(),
+            user_id: user_id.to_owned(),
+            x_account_id: new.x_account_id,
+            content: new.content,
+            scheduled_at: new.scheduled_at,
+            status: "scheduled".to_owned(),
+            created_at: now,
+            updated_at: now,
+        };
+        let row = ActiveModel {
+            id: Set(post.id),
+            user_id: Set(post.user_id.clone()),
+            x_account_id: Set(post.x_account_id),
+            content: Set(post.content.clone()),
+            scheduled_at: Set(post.scheduled_at),
+            status: Set(post.status.clone()),
+            created_at: Set(post.created_at),
+            updated_at: Set(post.updated_at),
+        };
+        Entity::insert(row).exec_without_returning(&self.db).await?;
+        Ok(post)
+    }
+
+    /// Changes a post and reads it back; `None` when the user has no such post.
+    pub(crate) async fn change_post(
+        &self,
+        user_id: &str,
+        id: Uuid,
+        change: Change,
+    ) -> Result<Option<Model>, DbErr> {
+        let own = Condition::all().add(Column::Id.eq(id)).add(Column::UserId.eq(user_id));
+        let mut columns = Vec::new();
+        if let Some(content) = change.content {
+            columns.push((Column::Content, Expr::value(content)));
+        }
+        if let Some(scheduled_at) = change.scheduled_at {
+            columns.push((Column::ScheduledAt, Expr::value(scheduled_at)));
+        }
+        if let Some(status) = change.status {
+            columns.push((Column::Status, Expr::value(status)));
+        }
+        if !columns.is_empty() {
+            columns.push((Column::UpdatedAt, Expr::value(time::now())));
+            let mut update = Entity::update_many().filter(own.clone());
+            for (column, value) in columns {
+                update = update.col_expr(column, value);
+            }
+            if update.exec(&self.db).await?.rows_affected == 0 {
+                return Ok(None);
+            }
+        }
+        Entity::find().filter(own).one(&self.db).await
+    }
+
+    /// Drops a post. False when the user has no such post.
+    pub(crate) async fn remove_post(&self, user_id: &str, id: Uuid) -> Result<bool, DbErr> {
+        let done = Entity::delete_many()
+            .filter(Column::Id.eq(id))
+            .filter(Column::UserId.eq(user_id))
+            .exec(&self.db)
+            .await?;
+        Ok(done.rows_affected > 0)
+    }
+}

@@ -1,0 +1,126 @@
+//! What all answers have in common: JSON errors, the headers of refusals, CORS.
+
+use serde_json::json;
+
+use crate::support::{World, answer, on_every_backend};
+
+async fn refusals_are_exact(world: World) {
+    let _server = world.serve().await;
+    let api = world.api();
+    for path in ["/api/me", "/api/x-accounts", "/api/scheduled-posts"] {
+        let nobody = api.get(path).await;
+        assert_eq!(nobody.text, r#"{"detail":"Not authenticated"}"#);
+        nobody.is_error(401, "Not authenticated");
+        assert_eq!(nobody.header("www-authenticate"), Some("Bearer"));
+        let forged = api.with_token("a.b.c").get(path).await;
+        forged.is_error(401, "Invalid token");
+        assert_eq!(forged.header("www-authenticate"), Some(r#"Bearer error="invalid_token""#));
+        assert_eq!(forged.header("cache-control"), Some("no-store"));
+    }
+    let clerk = world.clerk();
+    let user = clerk.sign_up("expired@example.com").await;
+    let path = format!("/v1/sessions/{}/tokens", clerk.session(&user).await);
+    let token = clerk.backend.post(&path, &json!({ "expires_in_seconds": 0 })).await.json();
+    // A token of no length is over within the skew; an hour-old one would need an hour-old clock.
+    let api = api.with_token(token["jwt"].as_str().unwrap());
+    crate::support::until("the token expires", async || {
+        let answer = api.get("/api/me").await;
+        (answer.status == 401).then(|| answer.is_error(401, "Token expired"))
+    })
+    .await;
+}
+
+async fn every_rejection_is_json(world: World) {
+    let _server = world.serve().await;
+    let (_, api) = world.clerk().user(&world.api(), "json@example.com").await;
+    let post = |body: &'static [u8], content_type: &'static str| {
+        let request = api.request("POST", "/api/x-accounts").header("content-type", content_type);
+        answer(request.body(body))
+    };
+    const JSON: &str = "application/json";
+    let deep: &'static [u8] =
+        Box::leak(format!("{{\"x\":{}", "[".repeat(60_000)).into_bytes().into_boxed_slice());
+    let large: &'static [u8] = Box::leak(vec![b' '; 70_000].into_boxed_slice());
+    for (status, body, content_type) in [
+        (400, &b""[..], JSON),
+        (400, b"{", JSON),
+        (400, b"{\"handle\":\"a\"}x", JSON),
+        (400, b"{\"handle\":\"\xff\"}", JSON),
+        (400, b"\xef\xbb\xbf{\"handle\":\"a\"}", JSON),
+        (400, b"{\"handle\":NaN}", JSON),
+        (400, deep, JSON),
+        (413, large, JSON),
+        (415, b"{\"handle\":\"a\"}", "text/plain"),
+        (422, b"{\"handle\":\"a\",\"handle\":\"b\"}", JSON),
+        (422, b"{}", JSON),
+        (422, b"[\"@a\"]", JSON),
+        (422, b"null", JSON),
+    ] {
+        let refused = post(body, content_type).await;
+        assert_eq!(refused.status, status, "{refused:?}");
+        assert_eq!(refused.header("content-type"), Some(JSON), "{refused:?}");
+        assert!(refused.json()["detail"].is_string());
+        assert_eq!(refused.header("x-content-type-options"), Some("nosniff"));
+    }
+    api.get("/api/nothing").await.is_error(404, "Not found");
+    api.get("/nothing").await.is_error(404, "Not found");
+    let wrong = answer(api.request("PATCH", "/api/scheduled-posts/1")).await;
+    wrong.is_error(405, "Method not allowed");
+    assert_eq!(wrong.header("allow"), Some("PUT,DELETE"));
+    let hook = api.get("/api/webhooks/clerk").await;
+    hook.is_error(405, "Method not allowed");
+    assert_eq!(hook.header("allow"), Some("POST"));
+    assert_eq!(world.api().get("/healthz").await.status, 200);
+    let page = world.api().get("/").await;
+    assert!(page.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
+    let unsigned = world.api().post("/api/webhooks/clerk", &json!({})).await;
+    assert_eq!(unsigned.status, 400, "{unsigned:?}");
+    assert!(unsigned.json()["detail"].is_string());
+}
+
+async fn only_listed_origins_may_read_answers_and_errors(world: World) {
+    let server = world.serve().await;
+    let ask = |method: &'static str, path: &'static str, origin: &'static str| {
+        answer(world.api().request(method, path).header("origin", origin))
+    };
+    const OWN: &str = "http://localhost:3000";
+    for path in ["/api/me", "/api/nothing", "/healthz"] {
+        let allowed = ask("GET", path, OWN).await;
+        assert_eq!(allowed.header("access-control-allow-origin"), Some(OWN), "{allowed:?}");
+        assert_eq!(allowed.header("access-control-allow-credentials"), Some("true"));
+        let exposed = allowed.header("access-control-expose-headers").unwrap();
+        assert!(exposed.contains("retry-after") && exposed.contains("www-authenticate"));
+        assert_eq!(allowed.header("vary"), Some("origin"));
+    }
+    for origin in [
+        "null",
+        "http://localhost:3001",
+        "https://localhost:3000",
+        "http://localhost:3000.evil.com",
+        "http://evil.localhost:3000",
+        "HTTP://LOCALHOST:3000",
+        "*",
+    ] {
+        let refused = ask("GET", "/api/me", origin).await;
+        assert_eq!(refused.header("access-control-allow-origin"), None, "{origin}: {refused:?}");
+    }
+    let preflight = world.api().request("OPTIONS", "/api/scheduled-posts").header("origin", OWN);
+    let preflight = preflight
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "authorization,content-type");
+    let preflight = answer(preflight).await;
+    assert_eq!(preflight.status, 200, "{preflight:?}");
+    assert_eq!(preflight.header("access-control-allow-origin"), Some(OWN));
+    assert_eq!(preflight.header("access-control-allow-methods"), Some("GET,POST,PUT,DELETE"));
+    assert_eq!(
+        preflight.header("access-control-allow-headers"),
+        Some("authorization,content-type")
+    );
+    drop(server);
+}
+
+on_every_backend!(
+    refusals_are_exact,
+    every_rejection_is_json,
+    only_listed_origins_may_read_answers_and_errors,
+);

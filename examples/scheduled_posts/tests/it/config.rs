@@ -1,0 +1,73 @@
+//! A process that cannot start says why, all of it, and opens nothing.
+
+use crate::support::{Process, World, on_every_backend};
+
+async fn all_errors_are_told_at_once_and_nothing_listens(world: World) {
+    std::fs::write(world.folder().join(".env"), "LOG_FORMAT=canary-file\nPORT=1\n").unwrap();
+    let wrong = [
+        ("PORT", "canary-port"),
+        ("DATABASE_URL", "mysql://user:canary-password@host/db"),
+        ("CORS_ALLOWED_ORIGINS", "*"),
+        ("AUTH_PHASE", "1"),
+        ("CLERK_SECRET_KEY", "canary-secret"),
+        ("CLERK_WEBHOOK_SIGNING_SECRET", "canary-whsec"),
+    ];
+    let env: Vec<_> =
+        wrong.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    let mut process = Process::start(world.folder(), "wrong", &["serve"], &env);
+    assert_eq!(process.exit_code().await, 2);
+    let told = process.err();
+    for (name, _) in wrong.iter().chain(&[("LOG_FORMAT", "")]) {
+        assert!(told.contains(&format!("  {name}: ")), "{name} in {told}");
+    }
+    assert!(!told.contains("canary"), "{told}");
+    assert!(!world.folder().join("scheduled-posts.db").exists());
+}
+
+async fn a_stand_in_needs_loopback_and_an_empty_environment(world: World) {
+    for (name, variables) in [
+        ("open", [("HOST", "0.0.0.0")]),
+        ("lonely", [("CLERK_SECRET_KEY", "sk_test_abc")]),
+        ("parties", [("CLERK_AUTHORIZED_PARTIES", "http://localhost:3000")]),
+    ] {
+        let given = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let env = [world.env(), given.to_vec()].concat();
+        let mut process = Process::start(world.folder(), name, &[], &env);
+        assert_eq!(process.exit_code().await, 2, "{name}");
+        assert!(process.err().contains("CLERK_PUBLISHABLE_KEY"), "{}", process.err());
+    }
+}
+
+async fn without_a_signing_secret_there_is_no_webhook_route(world: World) {
+    let (_clerk, variables) = world.dev_clerk().await;
+    let variables: Vec<_> =
+        variables.into_iter().filter(|(name, _)| !name.contains("WEBHOOK")).collect();
+    let server = world.serve_with(&variables).await;
+    let answer = world.api().post("/api/webhooks/clerk", &serde_json::json!({})).await;
+    assert_eq!((answer.status, answer.json()["detail"].is_string()), (404, true), "{answer:?}");
+    let warnings = server.err().matches("CLERK_WEBHOOK_SIGNING_SECRET is unset").count();
+    assert_eq!(warnings, 1);
+    assert_eq!(server.err().matches("CLERK_AUTHORIZED_PARTIES is unset").count(), 1);
+}
+
+async fn migrate_makes_the_tables_and_exits(world: World) {
+    for name in ["first", "second"] {
+        let mut process = Process::start(world.folder(), name, &["migrate"], &world.env());
+        assert_eq!(process.exit_code().await, 0, "{}", process.err());
+    }
+    assert_eq!(world.count("scheduled_posts").await, 0);
+    let mut help = Process::start(world.folder(), "help", &["--help"], &[]);
+    assert_eq!(help.exit_code().await, 0);
+    let text = help.out();
+    for word in ["serve", "dev-clerk", "migrate", "DATABASE_URL", "CLERK_JWT_KEY", "DEV_CLERK_PORT"]
+    {
+        assert!(text.contains(word), "{word} in {text}");
+    }
+}
+
+on_every_backend!(
+    all_errors_are_told_at_once_and_nothing_listens,
+    a_stand_in_needs_loopback_and_an_empty_environment,
+    without_a_signing_secret_there_is_no_webhook_route,
+    migrate_makes_the_tables_and_exits,
+);

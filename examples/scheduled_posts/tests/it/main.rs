@@ -1,0 +1,12 @@
+//! The built binary, started on free ports in a folder of its own and driven over HTTP.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod answers;
+mod config;
+mod dev_clerk;
+mod keys;
+mod ownership;
+mod posts;
+mod shutdown;
+mod support;
+mod users;

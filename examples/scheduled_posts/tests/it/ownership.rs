@@ -1,0 +1,94 @@
+//! Whose rows they are comes from the token, and nobody learns what others have.
+
+use sea_orm::{ConnectionTrait as _, DbBackend};
+use serde_json::json;
+
+use crate::support::{World, answer, on_every_backend};
+
+async fn another_users_id_is_an_id_that_does_not_exist(world: World) {
+    let _server = world.serve().await;
+    let clerk = world.clerk();
+    let (_, mine) = clerk.user(&world.api(), "mine@example.com").await;
+    let (_, other) = clerk.user(&world.api(), "other@example.com").await;
+    let account = other.account("@other").await;
+    let post = other.scheduled(&account, "hidden", "2030-01-01T00:00:00Z").await;
+    let missing = "00000000-0000-4000-8000-000000000000";
+
+    let change = json!({ "content": "taken over", "status": "draft" });
+    for id in [&post, missing, "1", "not-a-uuid", "a%2Fb", "%ff", &post.replace('-', "")] {
+        let path = format!("/api/scheduled-posts/{id}");
+        for found in [mine.put(&path, &change).await, mine.delete(&path).await] {
+            assert_eq!(
+                (found.status, &*found.text),
+                (404, r#"{"detail":"Post not found"}"#),
+                "{id}"
+            );
+            let length = found.header("content-length");
+            assert_eq!((length, found.headers.len()), (Some("27"), 8), "{found:?}");
+        }
+    }
+    for id in [&account, missing, "not-a-uuid"] {
+        mine.delete(&format!("/api/x-accounts/{id}")).await.is_error(404, "X account not found");
+        if id != "not-a-uuid" {
+            let body = json!({
+                "x_account_id": id, "content": "x", "scheduled_at": "2030-01-01T00:00:00Z",
+            });
+            mine.post("/api/scheduled-posts", &body).await.is_error(404, "X account not found");
+        }
+    }
+    let posts = other.get("/api/scheduled-posts").await.json();
+    assert_eq!(posts["posts"][0]["content"], "hidden");
+    assert_eq!(posts["posts"][0]["status"], "scheduled");
+}
+
+async fn a_user_id_that_a_client_sends_changes_nothing(world: World) {
+    let _server = world.serve().await;
+    let clerk = world.clerk();
+    let (_, mine) = clerk.user(&world.api(), "mine@example.com").await;
+    let (victim, other) = clerk.user(&world.api(), "victim@example.com").await;
+    let account = mine.account("@mine").await;
+
+    let body = json!({
+        "user_id": victim, "x_account_id": account, "content": "mine",
+        "scheduled_at": "2030-01-01T00:00:00Z",
+    });
+    let path = format!("/api/scheduled-posts?user_id={victim}&user_id={victim}");
+    let created = answer(mine.request("POST", &path).header("user_id", &victim).json(&body)).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    let id = created.json()["id"].as_str().unwrap().to_owned();
+    let change = json!({ "user_id": victim, "x_account_id": "x", "content": "still mine" });
+    assert_eq!(mine.put(&format!("/api/scheduled-posts/{id}"), &change).await.status, 200);
+
+    let listed = mine.get(&path).await.json();
+    assert_eq!(listed["posts"][0]["content"], "still mine");
+    assert_eq!(other.get("/api/scheduled-posts").await.json()["posts"], json!([]));
+    let handle = json!({ "handle": "@mine2", "user_id": victim });
+    assert_eq!(mine.post(&format!("/api/x-accounts?user_id={victim}"), &handle).await.status, 201);
+    assert_eq!(other.get("/api/x-accounts").await.json()["accounts"], json!([]));
+}
+
+async fn the_database_itself_refuses_a_post_on_anothers_account(world: World) {
+    let _server = world.serve().await;
+    let clerk = world.clerk();
+    let (_, api) = clerk.user(&world.api(), "mine@example.com").await;
+    let (_, other) = clerk.user(&world.api(), "other@example.com").await;
+    let own = api.account("@mine").await;
+    let others = other.account("@other").await;
+    let post = api.scheduled(&own, "to be moved", "2030-01-01T00:00:00Z").await;
+
+    let db = world.database().await;
+    let id = |text: &str| match db.get_database_backend() {
+        DbBackend::Sqlite => format!("x'{}'", text.replace('-', "")),
+        _ => format!("'{text}'"),
+    };
+    let (others, post) = (id(&others), id(&post));
+    let update = format!("UPDATE scheduled_posts SET x_account_id = {others} WHERE id = {post}");
+    let refused = db.execute_unprepared(&update).await.unwrap_err();
+    assert!(refused.to_string().to_lowercase().contains("foreign key"), "{refused}");
+}
+
+on_every_backend!(
+    another_users_id_is_an_id_that_does_not_exist,
+    a_user_id_that_a_client_sends_changes_nothing,
+    the_database_itself_refuses_a_post_on_anothers_account,
+);

@@ -1,0 +1,191 @@
+//! The list's order, bounds and pages; what a post may be; what a change may change.
+
+use serde_json::{Value, json};
+
+use crate::support::{Api, World, on_every_backend};
+
+async fn pages_walk_equal_times_without_gap_or_repeat(world: World) {
+    let _server = world.serve().await;
+    let (_, api) = world.clerk().user(&world.api(), "pages@example.com").await;
+    let account = api.account("@pages").await;
+    for n in 0..7 {
+        // Three times only; with and without a fraction, which text would order wrongly.
+        let at = ["2030-01-01T00:00:00.5Z", "2030-01-01T00:00:00Z", "2029-12-31T23:00:00-01:00"];
+        api.scheduled(&account, &format!("post {n}"), at[n % 3]).await;
+    }
+    let whole = api.get("/api/scheduled-posts").await.json();
+    let all = ids(&whole);
+    assert_eq!((all.len(), &whole["next_cursor"]), (7, &Value::Null));
+    let mut keys: Vec<(String, String)> = posts(&whole)
+        .map(|post| (text(&post["scheduled_at"]).replace("00Z", "00.0Z"), text(&post["id"])))
+        .collect();
+    let found = keys.clone();
+    keys.sort_unstable();
+    assert_eq!(found, keys);
+
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = api.get(&format!("/api/scheduled-posts?limit=2&cursor={cursor}")).await.json();
+        seen.extend(ids(&page));
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = next.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(seen, all);
+    let exact = api.get("/api/scheduled-posts?limit=7").await.json();
+    assert_eq!(exact["next_cursor"], Value::Null);
+}
+
+async fn bounds_are_inclusive(world: World) {
+    let _server = world.serve().await;
+    let (_, api) = world.clerk().user(&world.api(), "bounds@example.com").await;
+    let account = api.account("@bounds").await;
+    for at in [
+        "2030-01-01T23:59:59.999Z",
+        "2030-01-02T00:00:00Z",
+        "2030-01-02T12:00:00Z",
+        "2030-01-02T23:59:59.999Z",
+        "2030-01-03T00:00:00Z",
+    ] {
+        api.scheduled(&account, at, at).await;
+    }
+    for (query, found) in [
+        ("start_date=2030-01-02&end_date=2030-01-02", 1..4),
+        ("start_date=2030-01-02T00:00:00Z", 1..5),
+        ("end_date=2030-01-02T00:00:00Z", 0..2),
+        ("start_date=2030-01-02T12:00:00Z&end_date=2030-01-02T12:00:00Z", 2..3),
+        ("start_date=2030-01-02T14:00:00%2B02:00&end_date=2030-01-02T12:00:00.000Z", 2..3),
+        ("start_date=2030-01-02T00:00:00.0001Z", 2..5),
+        ("end_date=2030-01-02T23:59:59.998Z", 0..3),
+        ("end_date=2030-01-02T23:59:59.9999Z", 0..4),
+        ("start_date=2030-01-03&end_date=2030-01-01", 0..0),
+        ("start_date=&end_date=&limit=&cursor=", 0..5),
+    ] {
+        let list = api.get(&format!("/api/scheduled-posts?{query}")).await.json();
+        let all = api.get("/api/scheduled-posts").await.json();
+        assert_eq!(ids(&list), ids(&all)[found], "{query}");
+    }
+    for bad in [
+        "limit=0",
+        "limit=501",
+        "limit=-1",
+        "limit=1e3",
+        "limit=%2B5",
+        "limit=99999999999999999999",
+        "cursor=x",
+        "cursor=%27%20OR%201=1",
+        "start_date=2030-13-01",
+        "end_date=now",
+        "start_date=2030-01-02T14:00:00",
+        "limit=1&limit=2",
+        "start_date=%ff",
+    ] {
+        let refused = api.get(&format!("/api/scheduled-posts?{bad}")).await;
+        assert_eq!(refused.status, 422, "{bad}: {refused:?}");
+        assert!(refused.json()["detail"].is_string());
+    }
+}
+
+async fn what_a_post_may_be(world: World) {
+    let _server = world.serve().await;
+    let (_, api) = world.clerk().user(&world.api(), "rules@example.com").await;
+    let account = api.account("@rules").await;
+    let good = json!({
+        "x_account_id": account, "content": "🎉".repeat(280), "scheduled_at": "2030-01-01T00:00:00Z",
+    });
+    assert_eq!(api.post("/api/scheduled-posts", &good).await.status, 201);
+    for (member, value) in [
+        ("content", json!("")),
+        ("content", json!("🎉".repeat(281))),
+        ("content", json!("a\0b")),
+        ("content", json!(1)),
+        ("content", Value::Null),
+        ("scheduled_at", json!("2030-01-01")),
+        ("scheduled_at", json!("2030-01-01T00:00:00")),
+        ("scheduled_at", json!("10000-01-01T00:00:00Z")),
+        ("scheduled_at", json!("0001-01-01T00:00:00Z")),
+        ("scheduled_at", json!(1893456000)),
+        ("x_account_id", json!("not-a-uuid")),
+        ("x_account_id", json!(7)),
+    ] {
+        let mut body = good.clone();
+        body[member] = value.clone();
+        let refused = api.post("/api/scheduled-posts", &body).await;
+        assert_eq!(refused.status, 422, "{member} {value}: {refused:?}");
+        assert!(refused.json()["detail"].is_string());
+    }
+    for handle in ["", "a b", "a\u{0}", "a\n", &"x".repeat(51)] {
+        let refused = api.post("/api/x-accounts", &json!({ "handle": handle })).await;
+        assert_eq!(refused.status, 422, "{handle:?}: {refused:?}");
+    }
+    let strange = "'); DROP TABLE scheduled_posts;-- %_\\ \u{202e}\u{10ffff}";
+    let id = api.scheduled(&account, strange, "2030-01-01T00:00:00Z").await;
+    let change = api.put(&format!("/api/scheduled-posts/{id}"), &json!({})).await;
+    assert_eq!(change.json()["content"], strange);
+}
+
+async fn a_change_changes_what_it_names(world: World) {
+    let _server = world.serve().await;
+    let (_, api) = world.clerk().user(&world.api(), "change@example.com").await;
+    let account = api.account("@change").await;
+    let id = api.scheduled(&account, "before", "2030-01-01T00:00:00Z").await;
+    let path = format!("/api/scheduled-posts/{id}");
+    let before = api.put(&path, &json!({})).await.json();
+
+    for (change, member, value) in [
+        (json!({ "content": "after" }), "content", "after"),
+        (
+            json!({ "scheduled_at": "2031-01-01T00:00:00+01:00" }),
+            "scheduled_at",
+            "2030-12-31T23:00:00Z",
+        ),
+        (json!({ "status": "draft" }), "status", "draft"),
+        (json!({ "status": "cancelled", "content": null }), "status", "cancelled"),
+        (json!({ "status": "scheduled", "id": "x", "created_at": "x" }), "status", "scheduled"),
+    ] {
+        let after = api.put(&path, &change).await;
+        assert_eq!((after.status, &after.json()[member]), (200, &json!(value)), "{after:?}");
+    }
+    let after = api.put(&path, &json!({})).await.json();
+    assert_eq!(after["content"], "after");
+    assert_eq!((&after["id"], &after["created_at"]), (&before["id"], &before["created_at"]));
+    assert!(text(&after["updated_at"]) >= text(&before["updated_at"]));
+    for bad in [
+        json!({ "status": "published" }),
+        json!({ "status": "" }),
+        json!({ "content": "" }),
+        json!({ "scheduled_at": "soon" }),
+        json!([]),
+    ] {
+        assert_eq!(api.put(&path, &bad).await.status, 422, "{bad}");
+    }
+    assert_eq!(api.delete(&path).await.status, 204);
+    api.delete(&path).await.is_error(404, "Post not found");
+    removing_an_account_removes_its_posts(&api, &account).await;
+}
+
+async fn removing_an_account_removes_its_posts(api: &Api, account: &str) {
+    api.scheduled(account, "to go", "2030-01-01T00:00:00Z").await;
+    assert_eq!(api.delete(&format!("/api/x-accounts/{account}")).await.status, 204);
+    assert_eq!(api.get("/api/scheduled-posts").await.json()["posts"], json!([]));
+}
+
+fn posts(list: &Value) -> impl Iterator<Item = &Value> {
+    list["posts"].as_array().unwrap().iter()
+}
+
+fn ids(list: &Value) -> Vec<String> {
+    posts(list).map(|post| text(&post["id"])).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+on_every_backend!(
+    pages_walk_equal_times_without_gap_or_repeat,
+    bounds_are_inclusive,
+    what_a_post_may_be,
+    a_change_changes_what_it_names,
+);

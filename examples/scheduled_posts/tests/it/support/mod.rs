@@ -1,0 +1,50 @@
+//! What the tests share: a world to run the binary in, its processes, and clients of both servers.
+
+mod clerk;
+mod database;
+mod http;
+mod process;
+mod world;
+
+pub(crate) use clerk::Clerk;
+pub(crate) use database::Backend;
+pub(crate) use http::{Answer, Api, answer};
+pub(crate) use process::Process;
+pub(crate) use world::World;
+
+use std::time::Duration;
+
+/// Each test once on SQLite and once on PostgreSQL, which `TEST_POSTGRES_URL` names.
+macro_rules! on_every_backend {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                $crate::support::World::run($crate::support::Backend::Sqlite, super::$name).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                $crate::support::World::run($crate::support::Backend::Postgres, super::$name).await;
+            })+
+        }
+    };
+}
+pub(crate) use on_every_backend;
+
+/// Asks again and again until there is an answer; panics when there is none in time.
+pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let mut pace = tokio::time::interval(Duration::from_millis(25));
+    let answer = tokio::time::timeout(DEADLINE, async {
+        loop {
+            pace.tick().await;
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+        }
+    });
+    answer.await.unwrap_or_else(|_| panic!("waited {DEADLINE:?} in vain: {what}"))
+}
+
+const DEADLINE: Duration = Duration::from_secs(30);

@@ -1,0 +1,128 @@
+//! A folder, a database and two free ports: where one test's processes run.
+
+use std::net::TcpListener;
+use std::path::Path;
+
+use sea_orm::{ConnectionTrait as _, Statement};
+use tempfile::TempDir;
+use tokio::task::LocalSet;
+use uuid::Uuid;
+
+use crate::support::database::{Backend, TestDatabase};
+use crate::support::{Api, Clerk, Process, until};
+
+pub(crate) struct World {
+    folder: TempDir,
+    pub(crate) database_url: String,
+    pub(crate) port: u16,
+    pub(crate) clerk_port: u16,
+}
+
+impl World {
+    /// Runs a test in a new world, and cleans up after it however it ends.
+    pub(crate) async fn run<F>(backend: Backend, test: impl FnOnce(Self) -> F)
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(database) = TestDatabase::create(backend, folder.path()).await else { return };
+        let database_url = database.url.clone();
+        let world = Self { folder, database_url, port: free_port(), clerk_port: free_port() };
+        // As a task, so that its panic does not keep the database from being dropped.
+        let tasks = LocalSet::new();
+        let result = tasks.run_until(tasks.spawn_local(test(world))).await;
+        database.drop().await;
+        if let Err(error) = result {
+            std::panic::resume_unwind(error.into_panic());
+        }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What both processes are told.
+    pub(crate) fn env(&self) -> Vec<(String, String)> {
+        [
+            ("DATABASE_URL", self.database_url.clone()),
+            ("PORT", self.port.to_string()),
+            ("DEV_CLERK_PORT", self.clerk_port.to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+
+    /// A server with its own dev Clerk, ready.
+    pub(crate) async fn serve(&self) -> Process {
+        let server = Process::start(self.folder(), "serve", &[], &self.env());
+        self.ready(server).await
+    }
+
+    /// A server that was told where Clerk is, ready.
+    pub(crate) async fn serve_with(&self, variables: &[(String, String)]) -> Process {
+        let env = [self.env(), variables.to_vec()].concat();
+        self.ready(Process::start(self.folder(), "serve", &["serve"], &env)).await
+    }
+
+    /// The dev Clerk alone, listening; and the variables that it prints.
+    pub(crate) async fn dev_clerk(&self) -> (Process, Vec<(String, String)>) {
+        let process = Process::start(self.folder(), "dev-clerk", &["dev-clerk"], &self.env());
+        until("the dev Clerk listens", async || process.err().contains("listens on").then_some(()))
+            .await;
+        let variable = |line: &str| {
+            let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
+            Some((name.to_owned(), value.to_owned()))
+        };
+        let variables = process.out().lines().map(|line| variable(line).unwrap()).collect();
+        (process, variables)
+    }
+
+    /// A connection of the test's own.
+    pub(crate) async fn database(&self) -> sea_orm::DatabaseConnection {
+        sea_orm::Database::connect(&self.database_url).await.unwrap()
+    }
+
+    /// How many rows a table has.
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        let db = self.database().await;
+        let sql = format!("SELECT COUNT(*) FROM {table}");
+        let query = Statement::from_string(db.get_database_backend(), sql);
+        db.query_one_raw(query).await.unwrap().unwrap().try_get_by_index(0).unwrap()
+    }
+
+    async fn ready(&self, mut server: Process) -> Process {
+        let api = self.api();
+        until("the server is ready", async || {
+            assert!(!server.has_ended(), "{}", server.err());
+            api.try_get("/readyz").await.filter(|answer| answer.status == 200)
+        })
+        .await;
+        server
+    }
+
+    pub(crate) fn api(&self) -> Api {
+        Api::new(format!("http://127.0.0.1:{}", self.port))
+    }
+
+    pub(crate) fn clerk(&self) -> Clerk {
+        Clerk::new(format!("http://127.0.0.1:{}", self.clerk_port), self.clerk_file())
+    }
+
+    fn clerk_file(&self) -> std::path::PathBuf {
+        let stem =
+            if self.database_url.starts_with("sqlite") { "posts" } else { "scheduled-posts" };
+        self.folder().join(format!("{stem}.dev-clerk.json"))
+    }
+}
+
+/// A port that nobody listens on. From below the range that the system takes for connections, so
+/// that no client of another test sits on it when the server comes.
+fn free_port() -> u16 {
+    loop {
+        let [a, b, ..] = Uuid::new_v4().into_bytes();
+        let port = 10_000 + u16::from_be_bytes([a, b]) % 20_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}

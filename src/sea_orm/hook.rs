@@ -1,0 +1,60 @@
+//! An application's own statements in the sink's transaction. The trait; no implementation.
+
+use std::pin::Pin;
+
+use ::sea_orm::{DatabaseTransaction, DbErr};
+
+use crate::webhook::{Delivery, Outcome};
+
+/// A future on the heap.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Statements that stand or fall with a delivery.
+///
+/// [`run`](Self::run) is called once in the transaction of each delivery but a repeated one: after
+/// a user's row was written, and before a deleted user's row is removed, so that rows which refer
+/// to it can go first. Events that the sink does not act on reach it too, as
+/// [`Outcome::Ignored`]; so do stale ones, as [`Outcome::Stale`].
+///
+/// ```
+/// use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
+/// use tower_clerk::sea_orm::{BoxFuture, InTransaction};
+/// use tower_clerk::webhook::{Delivery, Event, Outcome};
+///
+/// /// A user's posts go with the user.
+/// struct DeletePosts;
+///
+/// impl InTransaction for DeletePosts {
+///     fn run<'a>(
+///         &'a self,
+///         tx: &'a DatabaseTransaction,
+///         delivery: &'a Delivery,
+///         outcome: Outcome,
+///     ) -> BoxFuture<'a, Result<(), DbErr>> {
+///         Box::pin(async move {
+///             if let (Event::UserDeleted(user), Outcome::Applied) = (delivery.event(), outcome)
+///                 && let Some(id) = &user.id
+///             {
+///                 let sql = "DELETE FROM posts WHERE user_id = $1";
+///                 let backend = tx.get_database_backend();
+///                 tx.execute_raw(Statement::from_sql_and_values(backend, sql, [id.into()])).await?;
+///             }
+///             Ok(())
+///         })
+///     }
+/// }
+/// ```
+pub trait InTransaction: Send + Sync + 'static {
+    /// Runs the statements, on `tx` and nothing else: another connection would wait for the
+    /// locks that this transaction holds.
+    ///
+    /// # Errors
+    ///
+    /// An error rolls everything back, and the delivery comes again. Its text is logged.
+    fn run<'a>(
+        &'a self,
+        tx: &'a DatabaseTransaction,
+        delivery: &'a Delivery,
+        outcome: Outcome,
+    ) -> BoxFuture<'a, Result<(), DbErr>>;
+}

@@ -1,0 +1,263 @@
+//! The steps ① to ⑥ in their order, as a Tower service, and the settings that they run with.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use tower_service::Service;
+
+use super::body::{self, BodyLimits};
+use super::error::{DeliveryError, DeliveryErrorKind};
+use super::future::ResponseFuture;
+use super::headers::SignedHeaders;
+use super::respond;
+use super::sink::UserSink;
+use super::verify::{Delivery, Verifier};
+use crate::ConfigError;
+use crate::clock::{Clock, SystemClock};
+use crate::secret::SigningSecret;
+use crate::trace;
+
+/// Receives Clerk's webhooks and hands them to a [`UserSink`].
+///
+/// Mount it where it sees the request's own body: no layer may have decompressed or parsed it,
+/// since the signature covers the bytes as they were sent. No session is needed: the signature is
+/// what makes a delivery Clerk's.
+///
+/// | answer | when |
+/// |---|---|
+/// | 204 | the sink has the delivery |
+/// | 400 | not authentic, too old, or nothing that can be read |
+/// | 405 | not a POST |
+/// | 408, 413 | the body took too long, or is too long |
+/// | 500 | the sink refused the event for good |
+/// | 503 with `Retry-After` | the sink is unavailable, or the deadline passed |
+///
+/// Every refusal is `application/json` with one string member, `detail`; its reason,
+/// [`DeliveryError`], is in the response's extensions.
+///
+/// Polling a request outside a Tokio runtime with timers panics.
+pub struct WebhookService<S> {
+    inner: Arc<Inner<S>>,
+}
+
+struct Inner<S> {
+    verifier: Verifier,
+    body_limits: BodyLimits,
+    deadline: Duration,
+    sink: S,
+}
+
+impl<S> WebhookService<S> {
+    /// Starts building a service for deliveries that any of these secrets signed. During a
+    /// rotation give the old one and the new one.
+    pub fn builder(
+        secrets: impl IntoIterator<Item = SigningSecret>,
+        sink: S,
+    ) -> WebhookServiceBuilder<S> {
+        WebhookServiceBuilder {
+            secrets: secrets.into_iter().collect(),
+            sink,
+            clock: Arc::new(SystemClock::new()),
+            body_limits: BodyLimits { bytes: BODY_LIMIT, time: BODY_TIMEOUT },
+            deadline: DEADLINE,
+            tolerance: TOLERANCE,
+        }
+    }
+
+    /// The sink.
+    #[must_use]
+    pub fn sink(&self) -> &S {
+        &self.inner.sink
+    }
+}
+
+impl<S> Clone for WebhookService<S> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<S> fmt::Debug for WebhookService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookService")
+            .field("body_limits", &self.inner.body_limits)
+            .field("deadline", &self.inner.deadline)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S, B> Service<Request<B>> for WebhookService<S>
+where
+    S: UserSink,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> ResponseFuture {
+        let inner = Arc::clone(&self.inner);
+        ResponseFuture::new(async move {
+            match tokio::time::timeout(inner.deadline, inner.receive(request)).await {
+                Ok(Ok(())) => respond::accepted(),
+                Ok(Err(error)) => refuse(error),
+                Err(_) => refuse(DeliveryError::new(
+                    DeliveryErrorKind::DeadlinePassed,
+                    "the delivery took longer than its sender waits",
+                )),
+            }
+        })
+    }
+}
+
+impl<S: UserSink> Inner<S> {
+    async fn receive<B>(&self, request: Request<B>) -> Result<(), DeliveryError>
+    where
+        B: Body,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let (request, body) = request.into_parts();
+        if request.method != Method::POST {
+            return Err(DeliveryError::new(
+                DeliveryErrorKind::MethodNotAllowed,
+                "a webhook is a post",
+            ));
+        }
+        let headers = SignedHeaders::read(&request.headers)?;
+        let id = headers.id().to_owned();
+        let result = async {
+            let headers = self.verifier.judge_time(headers)?;
+            let body = body::read(&request.headers, body, self.body_limits).await?;
+            let delivery = self.verifier.open(headers, &body)?;
+            self.hand_over(&delivery).await
+        };
+        result.await.map_err(|error: DeliveryError| error.about(&id))
+    }
+
+    async fn hand_over(&self, delivery: &Delivery) -> Result<(), DeliveryError> {
+        let outcome = self.sink.apply(delivery).await?;
+        trace::event!(
+            debug,
+            delivery = delivery.id(),
+            kind = delivery.event().kind(),
+            ?outcome,
+            "webhook delivery received"
+        );
+        let _ = outcome;
+        Ok(())
+    }
+}
+
+fn refuse(error: DeliveryError) -> Response<Full<Bytes>> {
+    trace::event!(
+        warn,
+        delivery = error.delivery_id(),
+        kind = ?error.kind(),
+        "webhook delivery refused: {}",
+        error.report()
+    );
+    respond::refused(error)
+}
+
+/// Settings of a [`WebhookService`].
+#[must_use = "a builder does nothing until it is built"]
+pub struct WebhookServiceBuilder<S> {
+    secrets: Vec<SigningSecret>,
+    sink: S,
+    clock: Arc<dyn Clock>,
+    body_limits: BodyLimits,
+    deadline: Duration,
+    tolerance: Duration,
+}
+
+impl<S> WebhookServiceBuilder<S> {
+    /// The longest body that is read, in bytes. Default: 1 MiB.
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limits.bytes = bytes;
+        self
+    }
+
+    /// How long a body may take, from its first byte to its last. Default: 10 s.
+    pub fn body_timeout(mut self, timeout: Duration) -> Self {
+        self.body_limits.time = timeout;
+        self
+    }
+
+    /// Who says what time it is. Default: the operating system.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// How long body and sink may take together. Default: 14 s, since Svix waits 15 s for an
+    /// answer and then tries again.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// How far a delivery's timestamp may be from now, in both directions. Default: 300 s, as
+    /// Clerk's own SDKs have it.
+    pub fn tolerance(mut self, tolerance: Duration) -> Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    /// The service.
+    ///
+    /// # Errors
+    ///
+    /// No secret at all, or a limit or time of zero, with which nothing could ever be received.
+    pub fn build(self) -> Result<WebhookService<S>, ConfigError> {
+        let zero = |setting| ConfigError::new(setting, "must be more than zero");
+        if self.body_limits.bytes == 0 {
+            return Err(zero("webhook body limit"));
+        }
+        if self.body_limits.time.is_zero() {
+            return Err(zero("webhook body timeout"));
+        }
+        if self.deadline.is_zero() {
+            return Err(zero("webhook deadline"));
+        }
+        let verifier = Verifier::new(&self.secrets, self.tolerance, self.clock)?;
+        Ok(WebhookService {
+            inner: Arc::new(Inner {
+                verifier,
+                body_limits: self.body_limits,
+                deadline: self.deadline,
+                sink: self.sink,
+            }),
+        })
+    }
+}
+
+impl<S> fmt::Debug for WebhookServiceBuilder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookServiceBuilder")
+            .field("body_limits", &self.body_limits)
+            .field("clock", &self.clock)
+            .field("deadline", &self.deadline)
+            .field("secrets", &self.secrets)
+            .field("tolerance", &self.tolerance)
+            .finish_non_exhaustive()
+    }
+}
+
+const BODY_LIMIT: usize = 1024 * 1024;
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(14);
+const TOLERANCE: Duration = Duration::from_secs(300);
