@@ -40,7 +40,16 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("session/claims", &["session/error", "session/parse"]),
     (
         "session/keys",
-        &["clock", "error", "http_client", "meter", "session/parse", "session/signature", "trace"],
+        &[
+            "clock",
+            "error",
+            "http_client",
+            "meter",
+            "secret",
+            "session/parse",
+            "session/signature",
+            "trace",
+        ],
     ),
     (
         "session/verify",
@@ -79,6 +88,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     // Flow 2, from the ground up.
     ("webhook/mod", &["webhook"]),
     ("webhook/error", &[]),
+    ("webhook/future", &[]),
     ("webhook/headers", &["webhook/error"]),
     ("webhook/body", &["webhook/error"]),
     ("webhook/event", &["webhook/error"]),
@@ -86,7 +96,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         "webhook/verify",
         &["clock", "error", "secret", "webhook/error", "webhook/event", "webhook/headers"],
     ),
-    ("webhook/sink", &["webhook/verify"]),
+    ("webhook/sink", &["webhook/error", "webhook/verify"]),
     ("webhook/respond", &["webhook/error"]),
     (
         "webhook/service",
@@ -97,13 +107,14 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "trace",
             "webhook/body",
             "webhook/error",
+            "webhook/future",
             "webhook/headers",
             "webhook/respond",
             "webhook/sink",
             "webhook/verify",
         ],
     ),
-    ("sea_orm", &["clock", "trace", "webhook"]),
+    ("sea_orm", &["clock", "error", "trace", "webhook"]),
     // Adapters.
     ("axum", &["session", "trace"]),
     ("tonic", &["session", "trace"]),

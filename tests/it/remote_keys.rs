@@ -296,3 +296,75 @@ fn keys_outlive_the_runtime_that_fetched_them_and_are_fetched_again_on_another()
     served.join().unwrap();
     assert!(server.requests() >= 2);
 }
+
+#[tokio::test]
+async fn a_kid_that_is_known_to_be_absent_does_not_use_up_the_attempt_for_a_new_one() {
+    let old = issuer();
+    let server = JwksServer::start(Answer::jwks(&old)).await;
+    let (verifier, clock) = aging(&server);
+    assert_eq!(outcome(&verifier, &old).await, Ok(()));
+    let (stray, new) = (old.rotated("ins_stray"), old.rotated("ins_new"));
+    assert_eq!(outcome(&verifier, &stray).await, Err(AuthErrorKind::UnknownKey));
+    assert_eq!(server.requests(), 2);
+    clock.advance(Duration::from_secs(30));
+    for _ in 0..10 {
+        assert_eq!(outcome(&verifier, &stray).await, Err(AuthErrorKind::UnknownKey));
+    }
+    assert_eq!(server.requests(), 2, "nothing new is to be learnt about it");
+    server.answer(Answer::jwks(&new));
+    assert_eq!(outcome(&verifier, &new).await, Ok(()));
+    assert_eq!(server.requests(), 3);
+}
+
+#[tokio::test]
+async fn a_kid_with_a_new_key_works_after_one_refused_token() {
+    let old = issuer();
+    let server = JwksServer::start(Answer::jwks(&old)).await;
+    let (verifier, _stands_still) = aging(&server);
+    assert_eq!(outcome(&verifier, &old).await, Ok(()));
+    let new = old.rotated(old.kid());
+    server.answer(Answer::jwks(&new));
+    assert_eq!(outcome(&verifier, &new).await, Err(AuthErrorKind::BadSignature));
+    eventually(async || outcome(&verifier, &new).await.is_ok()).await;
+    assert_eq!(outcome(&verifier, &old).await, Err(AuthErrorKind::BadSignature));
+    for _ in 0..50 {
+        assert_eq!(outcome(&verifier, &old).await, Err(AuthErrorKind::BadSignature));
+    }
+    assert_eq!(server.requests(), 2, "forged signatures cost one fetch per cool-down");
+}
+
+#[tokio::test]
+async fn a_refresh_that_brings_the_same_key_keeps_what_it_verified() {
+    let issuer = issuer();
+    let server = JwksServer::start(Answer::jwks(&issuer)).await;
+    let (verifier, clock) = aging(&server);
+    let token = issuer.token("user_1").mint();
+    let before = within(verifier.verify(&token)).await.unwrap();
+    clock.advance(Duration::from_secs(331));
+    let _starts_the_refresh = within(verifier.verify(&token)).await.unwrap();
+    server.saw(2).await;
+    // The next fetch for an unknown kid has to wait for the one under way, so it comes after it.
+    let stray = issuer.rotated("ins_stray");
+    assert_eq!(outcome(&verifier, &stray).await, Err(AuthErrorKind::UnknownKey));
+    let after = within(verifier.verify(&token)).await.unwrap();
+    assert!(std::ptr::eq(before.claims(), after.claims()));
+}
+
+#[tokio::test]
+async fn the_backend_api_is_asked_with_the_secret_key_and_the_frontend_api_without() {
+    let issuer = issuer();
+    let server = JwksServer::start(Answer::jwks(&issuer)).await;
+    let secret = tower_clerk::secret::SecretKey::parse("sk_test_canary").unwrap();
+    let base = format!("http://{}/", server.addr());
+    let keys = RemoteKeys::from_backend_api(&base, &secret).unwrap();
+    assert_eq!(outcome(&verifier(&keys), &issuer).await, Ok(()));
+    let head = server.last_head();
+    assert!(head.starts_with("GET /v1/jwks HTTP/1.1"), "{head}");
+    assert!(head.contains("authorization: Bearer sk_test_canary"), "{head}");
+    assert!(!format!("{keys:?}").contains("canary"));
+
+    assert_eq!(outcome(&remote(&server), &issuer).await, Ok(()));
+    let head = server.last_head();
+    assert!(head.starts_with("GET /.well-known/jwks.json HTTP/1.1"), "{head}");
+    assert!(!head.contains("authorization"), "{head}");
+}

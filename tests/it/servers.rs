@@ -62,6 +62,7 @@ pub(crate) struct JwksServer {
     addr: SocketAddr,
     answer: Arc<Mutex<Answer>>,
     requests: watch::Receiver<usize>,
+    last_head: Arc<Mutex<String>>,
     gate: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -78,15 +79,16 @@ impl JwksServer {
         let (count, requests) = watch::channel(0);
         let gate = watch::Sender::new(false);
         let (scripted, opened) = (answer.clone(), gate.subscribe());
+        let last_head = Arc::new(Mutex::new(String::new()));
+        let kept = last_head.clone();
         let task = tokio::spawn(async move {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let (scripted, mut opened) = (scripted.clone(), opened.clone());
-                let count = count.clone();
+                let (count, kept) = (count.clone(), kept.clone());
                 tokio::spawn(async move {
-                    if !read_head(&mut stream).await {
-                        return;
-                    }
+                    let Some(head) = read_head(&mut stream).await else { return };
+                    *kept.lock().unwrap() = head;
                     count.send_modify(|n| *n += 1);
                     let answer = scripted.lock().unwrap().clone();
                     let bytes = match answer {
@@ -100,7 +102,7 @@ impl JwksServer {
                 });
             }
         });
-        Self { addr, answer, requests, gate, task }
+        Self { addr, answer, requests, last_head, gate, task }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -117,6 +119,11 @@ impl JwksServer {
 
     pub(crate) fn requests(&self) -> usize {
         *self.requests.borrow()
+    }
+
+    /// Request line and headers of the request that came last.
+    pub(crate) fn last_head(&self) -> String {
+        self.last_head.lock().unwrap().clone()
     }
 
     /// Waits until so many requests have arrived.
@@ -137,16 +144,16 @@ impl JwksServer {
     }
 }
 
-async fn read_head(stream: &mut TcpStream) -> bool {
+async fn read_head(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     let mut byte = [0; 256];
     while !head.windows(4).any(|end| end == b"\r\n\r\n") {
         match stream.read(&mut byte).await {
             Ok(n) if n > 0 => head.extend_from_slice(&byte[..n]),
-            _ => return false,
+            _ => return None,
         }
     }
-    true
+    String::from_utf8(head).ok()
 }
 
 /// The outcome of something that must not take long.

@@ -84,6 +84,12 @@ impl StaticKeys {
             None => Err(ConfigError::new("JWKS", "is not a JSON object with a list `keys`")),
         }
     }
+
+    /// A key by its id, for a [`KeySource`] of your own.
+    #[must_use]
+    pub fn public_key(&self, kid: &str) -> Option<Arc<PublicKey>> {
+        self.keys.get(kid).cloned()
+    }
 }
 
 impl KeySource for StaticKeys {

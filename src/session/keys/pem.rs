@@ -48,6 +48,12 @@ impl PemKey {
             .map_err(|_| problem("is not PEM: the part between the lines is not base64"))?;
         Ok(Self { key: Arc::new(PublicKey::from_der(&der)?) })
     }
+
+    /// The key itself, for a [`KeySource`] of your own.
+    #[must_use]
+    pub fn public_key(&self) -> Arc<PublicKey> {
+        Arc::clone(&self.key)
+    }
 }
 
 impl KeySource for PemKey {

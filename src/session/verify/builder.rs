@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::policy::{AudiencePolicy, AuthorizedPartyPolicy, Policy};
-use super::{Inner, Verifier};
+use super::{Inner, Instances, Verifier};
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
 use crate::session::cache::TokenCache;
@@ -133,9 +133,9 @@ impl VerifierBuilder {
         if policy.skew > MAX_SKEW {
             return Err(ConfigError::new("skew", "must be at most five minutes"));
         }
-        Ok(Verifier {
-            inner: Arc::new(Inner { cache: TokenCache::new(cache_bytes), keys, policy, clock }),
-        })
+        let cache = TokenCache::new(cache_bytes);
+        let inner = Inner { cache, keys, policy, clock };
+        Ok(Verifier { instances: Instances::One(Arc::new(inner)) })
     }
 }
 

@@ -4,6 +4,7 @@ mod builder;
 mod policy;
 mod rules;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -18,6 +19,7 @@ use super::claims::wire::Wire;
 use super::error::{AuthError, AuthErrorKind};
 use super::keys::{KeySource, Lookup, MissingKey, PendingKey, PublicKey};
 use super::parse::UnverifiedToken;
+use crate::ConfigError;
 use crate::clock::Clock;
 use crate::meter::count;
 use crate::trace::event;
@@ -44,7 +46,14 @@ pub use policy::{AudiencePolicy, AuthorizedPartyPolicy};
 /// ```
 #[derive(Clone)]
 pub struct Verifier {
-    inner: Arc<Inner>,
+    instances: Instances,
+}
+
+/// One instance is the rule, and then nothing is looked at to find it.
+#[derive(Clone)]
+enum Instances {
+    One(Arc<Inner>),
+    ByIssuer(Arc<[Arc<Inner>]>),
 }
 
 struct Inner {
@@ -67,11 +76,35 @@ impl Verifier {
     ///
     /// A system without usable root certificates.
     #[cfg(feature = "reqwest")]
-    pub fn for_instance(
-        key: &crate::PublishableKey,
-    ) -> Result<VerifierBuilder, crate::ConfigError> {
+    pub fn for_instance(key: &crate::PublishableKey) -> Result<VerifierBuilder, ConfigError> {
         let keys = super::keys::RemoteKeys::from_url(&key.jwks_url())?;
         Ok(Self::builder(key.issuer(), keys))
+    }
+
+    /// A verifier for the tokens of several instances, each by its own keys and rules: the token's
+    /// `iss` says whose it claims to be, and that one judges it. Instances share nothing.
+    ///
+    /// # Errors
+    ///
+    /// No verifier at all, or two that accept the same issuer.
+    pub fn any_of(verifiers: impl IntoIterator<Item = Self>) -> Result<Self, ConfigError> {
+        let problem = |text| ConfigError::new("verifiers", text);
+        let instances: Vec<Arc<Inner>> = verifiers
+            .into_iter()
+            .flat_map(|verifier| match verifier.instances {
+                Instances::One(inner) => vec![inner],
+                Instances::ByIssuer(several) => several.to_vec(),
+            })
+            .collect();
+        let mut issuers = HashSet::new();
+        let mut accepted = instances.iter().flat_map(|instance| &instance.policy.issuers);
+        if !accepted.all(|issuer| issuers.insert(issuer)) {
+            return Err(problem("accept the same issuer twice: which of them should judge it?"));
+        }
+        if instances.is_empty() {
+            return Err(problem("must be one or more"));
+        }
+        Ok(Self { instances: Instances::ByIssuer(instances.into()) })
     }
 
     /// Verifies a token, waiting for its key when it has to be fetched.
@@ -89,8 +122,26 @@ impl Verifier {
 
     /// Verifies a token as far as that goes without waiting.
     pub(super) fn start(&self, token: &str) -> Progress {
+        match &self.instances {
+            Instances::One(inner) => inner.start(token),
+            Instances::ByIssuer(several) => {
+                let kind = match peek_issuer(token) {
+                    Err(kind) => kind,
+                    Ok(iss) => match several.iter().find(|one| one.policy.accepts_issuer(&iss)) {
+                        Some(inner) => return inner.start(token),
+                        None => AuthErrorKind::IssuerMismatch,
+                    },
+                };
+                Progress::Done(Err(kind.into()))
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn start(self: &Arc<Self>, token: &str) -> Progress {
         // 0. A token that was verified a moment ago, by a key that is still the instance's.
-        if let Some(session) = self.inner.remembered(token) {
+        if let Some(session) = self.remembered(token) {
             return Progress::Done(Ok(session));
         }
         // 1. Shape, size and header, so that no hopeless token reaches the keys.
@@ -99,19 +150,17 @@ impl Verifier {
             Err(kind) => return Progress::Done(Err(kind.into())),
         };
         // 2. The key.
-        match self.inner.keys.lookup(token.kid.as_deref()) {
-            Lookup::Known(key) => Progress::Done(self.inner.finish(&token, &key)),
+        match self.keys.lookup(token.kid.as_deref()) {
+            Lookup::Known(key) => Progress::Done(self.finish(&token, &key)),
             Lookup::Missing(missing) => Progress::Done(Err(no_key(missing))),
             Lookup::Pending(key) => Progress::Waiting(Parked {
-                inner: Arc::clone(&self.inner),
+                inner: Arc::clone(self),
                 token: token.into_owned(),
                 key,
             }),
         }
     }
-}
 
-impl Inner {
     fn remembered(&self, token: &str) -> Option<Session> {
         let entry = self.cache.get(token)?;
         let hit = match self.keys.lookup(entry.kid()) {
@@ -153,11 +202,28 @@ impl Inner {
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.instances {
+            Instances::One(inner) => inner.fmt(f),
+            Instances::ByIssuer(several) => f.debug_list().entries(&**several).finish(),
+        }
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verifier")
-            .field("policy", &self.inner.policy)
-            .field("keys", &self.inner.keys)
+            .field("policy", &self.policy)
+            .field("keys", &self.keys)
             .finish_non_exhaustive()
     }
+}
+
+/// Whose token it claims to be, which nobody has verified: good for choosing who judges it, and
+/// whoever that is compares `iss` again after the signature.
+fn peek_issuer(token: &str) -> Result<String, AuthErrorKind> {
+    let token = UnverifiedToken::parse(token)?;
+    let wire = Wire::parse(&token.payload).ok_or(AuthErrorKind::Malformed)?;
+    wire.iss.text().map(str::to_owned).ok_or(AuthErrorKind::IssuerMismatch)
 }
 
 /// How far a verification came without waiting.

@@ -58,4 +58,10 @@ impl Policy {
             impersonation_denied: false,
         }
     }
+
+    /// Whether tokens of an issuer are this policy's: byte for byte (RFC 7519 2: no
+    /// canonicalisation).
+    pub(super) fn accepts_issuer(&self, iss: &str) -> bool {
+        self.issuers.iter().any(|issuer| *issuer == *iss)
+    }
 }

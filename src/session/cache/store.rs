@@ -1,0 +1,48 @@
+//! ⑤ The store beneath: what it weighs and when it lets go. The only file that names moka.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ahash::RandomState;
+use moka::Expiry;
+use moka::sync::Cache;
+
+use super::Entry;
+
+/// Seeded at random: who chooses tokens cannot choose which of them collide.
+pub(super) type Tokens = Cache<Box<str>, Arc<Entry>, RandomState>;
+
+pub(super) fn tokens(bytes: u64) -> Tokens {
+    Cache::builder()
+        .max_capacity(bytes)
+        .weigher(|token: &Box<str>, entry: &Arc<Entry>| weight(token, entry))
+        .expire_after(UntilExpired)
+        .build_with_hasher(RandomState::new())
+}
+
+/// About what an entry takes: the token, what was decoded from it, and their surroundings.
+fn weight(token: &str, entry: &Entry) -> u32 {
+    let bytes = token.len() + entry.session.claims().approximate_bytes() + SURROUNDINGS;
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
+/// Frees the memory of tokens whose time is over. Whether it is, no answer depends on: this
+/// clock stands still while a machine sleeps, and hits are judged by the wall clock.
+struct UntilExpired;
+
+impl Expiry<Box<str>, Arc<Entry>> for UntilExpired {
+    fn expire_after_create(
+        &self,
+        _token: &Box<str>,
+        entry: &Arc<Entry>,
+        _created_at: Instant,
+    ) -> Option<Duration> {
+        Some(entry.remembered_for)
+    }
+}
+
+/// Clerk's tokens live for a minute. One that lives longer is verified again now and then.
+pub(super) const LONGEST: Duration = Duration::from_secs(300);
+
+/// Entry, keys and the cache's own bookkeeping.
+const SURROUNDINGS: usize = 512;
