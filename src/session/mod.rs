@@ -59,7 +59,8 @@ mod window;
 
 pub use body::AuthBody;
 pub use claims::{
-    Actor, Claims, CustomClaimsError, Entitlement, FactorAges, Organization, Session,
+    Actor, Authorization, Claims, CustomClaimsError, Entitlement, FactorAges, FactorLevel,
+    Organization, Reverification, Session,
 };
 pub use error::{AuthError, AuthErrorKind};
 pub use future::ResponseFuture;
