@@ -1,0 +1,5 @@
+//! What several topics share: a sink that remembers, bodies that misbehave, databases of one's own.
+
+pub(crate) mod body;
+pub(crate) mod database;
+pub(crate) mod delivery;
