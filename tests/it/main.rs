@@ -1,7 +1,9 @@
-//! The promises of the crate, one file per topic.
+//! The promises of the crate, one file per topic. Over real sockets where it is about sockets.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod sink;
 mod sink_faults;
 mod support;
 mod webhook_authenticity;
+mod webhook_log;
 mod webhook_transport;

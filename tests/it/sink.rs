@@ -1,6 +1,7 @@
 //! What becomes of deliveries in a database, whatever their order and number.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait, PaginatorTrait, Statement};
 use serde_json::{Value, json};
@@ -27,6 +28,7 @@ on_each_database!(
     odd_text_is_stored_as_data,
     events_about_others_touch_nothing,
     the_users_table_answers_the_plain_query,
+    old_deliveries_are_forgotten_and_what_they_did_is_not,
 );
 
 /// A sink on fresh tables behind a service, as in a server.
@@ -337,4 +339,20 @@ async fn the_users_table_answers_the_plain_query(db: DatabaseConnection) {
     assert_eq!(row.try_get::<String>("", "email").unwrap(), "ann@example.com");
     let created: sea_orm::prelude::DateTimeUtc = row.try_get("", "created_at").unwrap();
     assert_eq!(created.timestamp_millis(), T);
+}
+
+async fn old_deliveries_are_forgotten_and_what_they_did_is_not(db: DatabaseConnection) {
+    let month = Duration::from_secs(30 * 24 * 3600);
+    let server = Server::start(db.clone()).await;
+    server.post("msg_1", &updated("user_1", 1)).await;
+    server.post("msg_2", &updated("user_1", 2)).await;
+    assert_eq!(server.sink.forget_deliveries(month).await.unwrap(), 0);
+
+    let clock = clock();
+    clock.advance(month + Duration::from_secs(1));
+    let later = server.sink.clone().with_clock(clock);
+    assert_eq!(later.forget_deliveries(month).await.unwrap(), 2);
+    assert_eq!(count(&db, "clerk_deliveries").await, 0);
+    server.post("msg_1", &updated("user_1", 1)).await;
+    assert_eq!(server.email("user_1").await.as_deref(), Some("v2@example.com"));
 }

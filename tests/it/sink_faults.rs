@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, Statement};
-use serde_json::json;
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement,
+};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tower_clerk::sea_orm::{BoxFuture, InTransaction, SeaOrmSink, UserStatus, migrate, migrations};
 use tower_clerk::test_util::{user_created, user_deleted, user_updated};
-use tower_clerk::webhook::{Delivery, DeliveryErrorKind, Event, Outcome};
+use tower_clerk::webhook::{Delivery, DeliveryErrorKind, Event, Outcome, WebhookService};
 
 use crate::support::database::on_each_database;
 use crate::support::delivery::{builder, send, signed};
@@ -20,6 +23,7 @@ on_each_database!(
     a_delivery_given_up_at_the_deadline_leaves_nothing_and_the_retry_applies,
     a_hook_deletes_what_refers_to_a_user_in_the_same_transaction,
     a_hook_sees_every_delivery_but_repeated_ones,
+    a_writer_waits_for_the_one_that_came_first_and_then_sees_what_it_did,
     several_instances_may_migrate_at_once,
     the_migrations_fit_into_an_applications_own_list,
 );
@@ -212,6 +216,90 @@ async fn a_hook_sees_every_delivery_but_repeated_ones(db: DatabaseConnection) {
             "user.updated Stale",
         ]
     );
+}
+
+/// Holds its transaction open from the moment that it has said so until it is told to go on.
+struct Hold {
+    entered: Arc<Notify>,
+    go_on: Arc<Notify>,
+}
+
+impl InTransaction for Hold {
+    fn run<'a>(
+        &'a self,
+        _: &'a DatabaseTransaction,
+        _: &'a Delivery,
+        _: Outcome,
+    ) -> BoxFuture<'a, Result<(), DbErr>> {
+        Box::pin(async move {
+            self.entered.notify_one();
+            self.go_on.notified().await;
+            Ok(())
+        })
+    }
+}
+
+/// On PostgreSQL, until somebody waits for a lock. SQLite does not say; its writers wait for the
+/// whole database, so that nothing can pass there anyway.
+async fn somebody_waits(db: &DatabaseConnection) {
+    let backend = db.get_database_backend();
+    if backend != DbBackend::Postgres {
+        return;
+    }
+    let sql = "SELECT COUNT(*) FROM pg_stat_activity \
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    loop {
+        let row = db.query_one_raw(Statement::from_string(backend, sql)).await.unwrap().unwrap();
+        if row.try_get_by_index::<i64>(0).unwrap() > 0 {
+            return;
+        }
+    }
+}
+
+async fn a_writer_waits_for_the_one_that_came_first_and_then_sees_what_it_did(
+    db: DatabaseConnection,
+) {
+    migrate(&db).await.unwrap();
+    let sink = SeaOrmSink::new(db.clone()).unwrap();
+    let (entered, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let hold = Hold { entered: Arc::clone(&entered), go_on: Arc::clone(&go_on) };
+    let held = builder(sink.clone().with_hook(hold)).build().unwrap();
+    let free = builder(sink.clone()).build().unwrap();
+    let newer = user_updated("user_1", Some("new@example.com"), T + 1);
+    let older = user_updated("user_1", Some("old@example.com"), T);
+
+    let post = |service: &WebhookService<SeaOrmSink>, id: &str, body: &Value| {
+        let (service, delivery) = (service.clone(), signed(id, body));
+        tokio::spawn(async move { send(&service, delivery.into_request()).await.status() })
+    };
+    let first = post(&held, "msg_1", &newer);
+    entered.notified().await;
+    let second = post(&free, "msg_2", &older);
+    somebody_waits(&db).await;
+    go_on.notify_one();
+    assert_eq!((first.await.unwrap(), second.await.unwrap()), (204, 204));
+    let user = sink.find_user("user_1").await.unwrap().unwrap();
+    assert_eq!(user.email.as_deref(), Some("new@example.com"));
+
+    // A request of a user whose deletion is under way, and who is not known yet.
+    let first = post(&held, "msg_3", &user_deleted("user_2"));
+    entered.notified().await;
+    let ahead = sink.clone();
+    let second = tokio::spawn(async move { ahead.ensure_user("user_2").await.unwrap() });
+    somebody_waits(&db).await;
+    go_on.notify_one();
+    assert_eq!(first.await.unwrap(), 204);
+    assert_eq!(second.await.unwrap(), UserStatus::Deleted);
+    assert_eq!(sink.find_user("user_2").await.unwrap(), None);
+
+    // The same delivery twice at once, and the first of the two fails.
+    let first = post(&held, "msg_4", &user_updated("user_3", None, T));
+    entered.notified().await;
+    let second = post(&free, "msg_4", &user_updated("user_3", None, T));
+    somebody_waits(&db).await;
+    first.abort();
+    assert_eq!(second.await.unwrap(), 204);
+    assert_eq!(sink.user_status("user_3").await.unwrap(), UserStatus::Active);
 }
 
 async fn several_instances_may_migrate_at_once(db: DatabaseConnection) {
