@@ -5,5 +5,6 @@ mod sink;
 mod sink_faults;
 mod support;
 mod webhook_authenticity;
+mod webhook_headers;
 mod webhook_log;
 mod webhook_transport;

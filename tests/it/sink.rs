@@ -9,7 +9,7 @@ use tower_clerk::sea_orm::{SeaOrmSink, UserStatus, migrate, user};
 use tower_clerk::test_util::{SignedDelivery, user_created, user_deleted, user_updated};
 use tower_clerk::webhook::WebhookService;
 
-use crate::support::database::on_each_database;
+use crate::support::database::{count, on_each_database};
 use crate::support::delivery::{NOW, at, builder, clock, secret, send, signed};
 
 on_each_database!(
@@ -141,12 +141,6 @@ async fn without_a_deletion_the_newest_state_wins_in_every_order(db: DatabaseCon
         }
         assert_eq!(server.email(&id).await.as_deref(), Some("v2@example.com"), "order {n}");
     }
-}
-
-async fn count(db: &DatabaseConnection, table: &str) -> i64 {
-    let sql = format!("SELECT COUNT(*) FROM {table}");
-    let statement = Statement::from_string(db.get_database_backend(), sql);
-    db.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap()
 }
 
 async fn a_repeated_delivery_has_one_effect(db: DatabaseConnection) {

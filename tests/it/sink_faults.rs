@@ -14,7 +14,7 @@ use tower_clerk::sea_orm::{BoxFuture, InTransaction, SeaOrmSink, UserStatus, mig
 use tower_clerk::test_util::{user_created, user_deleted, user_updated};
 use tower_clerk::webhook::{Delivery, DeliveryErrorKind, Event, Outcome, WebhookService};
 
-use crate::support::database::on_each_database;
+use crate::support::database::{count, on_each_database};
 use crate::support::delivery::{builder, send, signed};
 
 on_each_database!(
@@ -29,12 +29,6 @@ on_each_database!(
 );
 
 const T: i64 = 1_649_360_000_000;
-
-async fn count(db: &DatabaseConnection, table: &str) -> i64 {
-    let sql = format!("SELECT COUNT(*) FROM {table}");
-    let statement = Statement::from_string(db.get_database_backend(), sql);
-    db.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap()
-}
 
 async fn a_fault_halfway_leaves_nothing_and_the_retry_applies(db: DatabaseConnection) {
     migrate(&db).await.unwrap();

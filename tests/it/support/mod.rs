@@ -3,3 +3,4 @@
 pub(crate) mod body;
 pub(crate) mod database;
 pub(crate) mod delivery;
+pub(crate) mod signing;
