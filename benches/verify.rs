@@ -1,4 +1,5 @@
 //! What verifying a token costs beside the RSA check that it cannot do without.
+#![allow(clippy::expect_used, reason = "a benchmark that cannot go on ends")]
 
 use std::hint::black_box;
 
@@ -14,7 +15,9 @@ fn verify(c: &mut Criterion) {
     let token =
         issuer.token("user_2g7np7Hrk0SN6kj5EDMLDaKNL0S").claim("exp", 4_000_000_000_u64).mint();
     let keys = StaticKeys::from_jwks(&issuer.jwks().to_string()).expect("a usable set");
-    let verifier = Verifier::builder(issuer.iss(), keys).build().expect("a verifier");
+    let builder = || Verifier::builder(issuer.iss(), keys.clone());
+    let verifier = builder().without_cache().build().expect("a verifier");
+    let remembering = builder().build().expect("a verifier");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
 
     let mut group = c.benchmark_group("verify");
@@ -31,6 +34,9 @@ fn verify(c: &mut Criterion) {
     });
     group.bench_function("tower-clerk, cold", |b| {
         b.iter(|| runtime.block_on(verifier.verify(black_box(&token))).is_ok());
+    });
+    group.bench_function("tower-clerk, cached", |b| {
+        b.iter(|| runtime.block_on(remembering.verify(black_box(&token))).is_ok());
     });
     let expired = issuer.token("user_1").claim("exp", 1_600_000_000).mint();
     group.bench_function("tower-clerk, expired", |b| {

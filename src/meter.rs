@@ -9,6 +9,10 @@ macro_rules! count {
     }};
 }
 
+#[cfg_attr(
+    not(feature = "remote"),
+    expect(unused_macros, reason = "only a remote source has an age")
+)]
 macro_rules! gauge {
     ($name:literal, $value:expr) => {{
         #[cfg(feature = "metrics")]
@@ -16,4 +20,6 @@ macro_rules! gauge {
     }};
 }
 
-pub(crate) use {count, gauge};
+pub(crate) use count;
+#[cfg(feature = "remote")]
+pub(crate) use gauge;

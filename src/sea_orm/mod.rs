@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `users` | the people: id, e-mail, names, picture, `created_at`, `updated_at` |
 //! | `clerk_user_versions` | the newest state seen of each user, and who was deleted; kept for ever |
-//! | `clerk_deliveries` | the deliveries taken in; rows older than a month may be removed |
+//! | `clerk_deliveries` | the deliveries taken in; [`SeaOrmSink::forget_deliveries`] removes old ones |
 //!
 //! One transaction takes a delivery in: its id is recorded, the version is raised if the state is
 //! newer (the statement itself compares, so that no two deliveries can pass each other), and the

@@ -24,6 +24,14 @@ pub(super) fn record_delivery(id: &str, received_at: DateTimeUtc) -> InsertState
         .to_owned()
 }
 
+/// Forgets the deliveries that came before a time.
+pub(super) fn forget_deliveries(before: DateTimeUtc) -> DeleteStatement {
+    Query::delete()
+        .from_table(ClerkDeliveries::Table)
+        .and_where(Expr::col(ClerkDeliveries::ReceivedAt).lt(before))
+        .to_owned()
+}
+
 /// Raises a user's version and holds the row's lock until the end of the transaction. No row: a
 /// state at least as new is known, or the user is gone.
 pub(super) fn raise_version(id: &str, version: i64) -> InsertStatement {

@@ -47,6 +47,7 @@ impl<'t> UnverifiedToken<'t> {
     }
 
     /// The whole token.
+    #[cfg(feature = "moka")]
     pub(super) fn text(&self) -> &str {
         &self.text
     }

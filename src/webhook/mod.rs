@@ -33,6 +33,8 @@
 //! # }
 //! ```
 
+#![warn(clippy::indexing_slicing)]
+
 mod body;
 mod error;
 mod event;

@@ -15,13 +15,14 @@ pub(super) type Tokens = Cache<Box<str>, Arc<Entry>, RandomState>;
 pub(super) fn tokens(bytes: u64) -> Tokens {
     Cache::builder()
         .max_capacity(bytes)
-        .weigher(|token: &Box<str>, entry: &Arc<Entry>| weight(token, entry))
+        .weigher(weight)
         .expire_after(UntilExpired)
         .build_with_hasher(RandomState::new())
 }
 
 /// About what an entry takes: the token, what was decoded from it, and their surroundings.
-fn weight(token: &str, entry: &Entry) -> u32 {
+#[expect(clippy::borrowed_box, reason = "moka hands over what it stores")]
+fn weight(token: &Box<str>, entry: &Arc<Entry>) -> u32 {
     let bytes = token.len() + entry.session.claims().approximate_bytes() + SURROUNDINGS;
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }

@@ -1,0 +1,331 @@
+//! What becomes of deliveries when the database, the application's statements or the time fail,
+//! and when several instances start at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement,
+};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use tower_clerk::sea_orm::{BoxFuture, InTransaction, SeaOrmSink, UserStatus, migrate, migrations};
+use tower_clerk::test_util::{user_created, user_deleted, user_updated};
+use tower_clerk::webhook::{Delivery, DeliveryErrorKind, Event, Outcome, WebhookService};
+
+use crate::support::database::{count, on_each_database};
+use crate::support::delivery::{builder, send, signed};
+
+on_each_database!(
+    a_fault_halfway_leaves_nothing_and_the_retry_applies,
+    a_failing_hook_leaves_nothing_and_the_retry_applies,
+    a_delivery_given_up_at_the_deadline_leaves_nothing_and_the_retry_applies,
+    a_hook_deletes_what_refers_to_a_user_in_the_same_transaction,
+    a_hook_sees_every_delivery_but_repeated_ones,
+    a_writer_waits_for_the_one_that_came_first_and_then_sees_what_it_did,
+    several_instances_may_migrate_at_once,
+    the_migrations_fit_into_an_applications_own_list,
+);
+
+const T: i64 = 1_649_360_000_000;
+
+async fn a_fault_halfway_leaves_nothing_and_the_retry_applies(db: DatabaseConnection) {
+    migrate(&db).await.unwrap();
+    let service = builder(SeaOrmSink::new(db.clone()).unwrap()).build().unwrap();
+    db.execute_unprepared("ALTER TABLE users RENAME TO elsewhere").await.unwrap();
+    for body in [user_created("user_1", None, T), user_deleted("user_1")] {
+        let answer = send(&service, signed("msg_1", &body).into_request()).await;
+        assert_eq!(answer.status(), 503);
+        assert_eq!(answer.refusal(), DeliveryErrorKind::SinkUnavailable);
+        assert_eq!(count(&db, "clerk_deliveries").await, 0);
+        assert_eq!(count(&db, "clerk_user_versions").await, 0);
+    }
+    db.execute_unprepared("ALTER TABLE elsewhere RENAME TO users").await.unwrap();
+    let body = user_created("user_1", None, T);
+    assert_eq!(send(&service, signed("msg_1", &body).into_request()).await.status(), 204);
+    assert_eq!(count(&db, "users").await, 1);
+}
+
+/// Fails, or never ends, as long as it is told to.
+struct Trouble {
+    on: Arc<AtomicBool>,
+    hangs: bool,
+}
+
+impl InTransaction for Trouble {
+    fn run<'a>(
+        &'a self,
+        _: &'a DatabaseTransaction,
+        _: &'a Delivery,
+        _: Outcome,
+    ) -> BoxFuture<'a, Result<(), DbErr>> {
+        Box::pin(async move {
+            match self.on.load(Ordering::SeqCst) {
+                true if self.hangs => std::future::pending().await,
+                true => Err(DbErr::Custom("the application refuses".into())),
+                false => Ok(()),
+            }
+        })
+    }
+}
+
+async fn a_failing_hook_leaves_nothing_and_the_retry_applies(db: DatabaseConnection) {
+    trouble(db, false, DeliveryErrorKind::SinkUnavailable).await;
+}
+
+async fn a_delivery_given_up_at_the_deadline_leaves_nothing_and_the_retry_applies(
+    db: DatabaseConnection,
+) {
+    trouble(db, true, DeliveryErrorKind::DeadlinePassed).await;
+}
+
+async fn trouble(db: DatabaseConnection, hangs: bool, kind: DeliveryErrorKind) {
+    migrate(&db).await.unwrap();
+    let on = Arc::new(AtomicBool::new(true));
+    let sink =
+        SeaOrmSink::new(db.clone()).unwrap().with_hook(Trouble { on: Arc::clone(&on), hangs });
+    let brief = Duration::from_millis(500);
+    let service = builder(sink.clone()).deadline(brief).build().unwrap();
+    let body = user_created("user_1", Some("ann@example.com"), T);
+
+    let answer = send(&service, signed("msg_1", &body).into_request()).await;
+    assert_eq!(answer.refusal(), kind);
+    assert_eq!(answer.status(), 503);
+    for table in ["users", "clerk_user_versions", "clerk_deliveries"] {
+        assert_eq!(count(&db, table).await, 0, "{table}");
+    }
+
+    on.store(false, Ordering::SeqCst);
+    let patient = builder(sink).build().unwrap();
+    assert_eq!(send(&patient, signed("msg_1", &body).into_request()).await.status(), 204);
+    assert_eq!(count(&db, "users").await, 1);
+}
+
+/// A user's posts go with the user.
+struct DeletePosts;
+
+impl InTransaction for DeletePosts {
+    fn run<'a>(
+        &'a self,
+        tx: &'a DatabaseTransaction,
+        delivery: &'a Delivery,
+        outcome: Outcome,
+    ) -> BoxFuture<'a, Result<(), DbErr>> {
+        Box::pin(async move {
+            if let (Event::UserDeleted(user), Outcome::Applied) = (delivery.event(), outcome)
+                && let Some(id) = &user.id
+            {
+                let statement = Statement::from_sql_and_values(
+                    tx.get_database_backend(),
+                    "DELETE FROM posts WHERE user_id = $1",
+                    [id.into()],
+                );
+                tx.execute_raw(statement).await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+async fn a_hook_deletes_what_refers_to_a_user_in_the_same_transaction(db: DatabaseConnection) {
+    migrate(&db).await.unwrap();
+    db.execute_unprepared(
+        "CREATE TABLE posts (user_id TEXT NOT NULL REFERENCES users (id), content TEXT)",
+    )
+    .await
+    .unwrap();
+    let sink = SeaOrmSink::new(db.clone()).unwrap();
+    let insert = "INSERT INTO posts VALUES ('user_1', 'x'), ('user_1', 'y'), ('user_2', 'z')";
+    sink.ensure_user("user_1").await.unwrap();
+    sink.ensure_user("user_2").await.unwrap();
+    db.execute_unprepared(insert).await.unwrap();
+
+    // Without the hook the posts hold their user fast, and nothing is half done.
+    let bare = builder(sink.clone()).build().unwrap();
+    let delivery = || signed("msg_1", &user_deleted("user_1")).into_request();
+    assert_eq!(send(&bare, delivery()).await.status(), 503);
+    assert_eq!(sink.user_status("user_1").await.unwrap(), UserStatus::Active);
+
+    let service = builder(sink.clone().with_hook(DeletePosts)).build().unwrap();
+    assert_eq!(send(&service, delivery()).await.status(), 204);
+    assert_eq!(count(&db, "posts").await, 1);
+    assert_eq!(sink.user_status("user_1").await.unwrap(), UserStatus::Deleted);
+    assert_eq!(sink.user_status("user_2").await.unwrap(), UserStatus::Active);
+}
+
+/// Writes down what it was told, in the transaction.
+struct Diary;
+
+impl InTransaction for Diary {
+    fn run<'a>(
+        &'a self,
+        tx: &'a DatabaseTransaction,
+        delivery: &'a Delivery,
+        outcome: Outcome,
+    ) -> BoxFuture<'a, Result<(), DbErr>> {
+        Box::pin(async move {
+            let line = format!("{} {outcome:?}", delivery.event().kind());
+            let statement = Statement::from_sql_and_values(
+                tx.get_database_backend(),
+                "INSERT INTO diary VALUES ($1)",
+                [line.into()],
+            );
+            tx.execute_raw(statement).await.map(drop)
+        })
+    }
+}
+
+async fn a_hook_sees_every_delivery_but_repeated_ones(db: DatabaseConnection) {
+    migrate(&db).await.unwrap();
+    db.execute_unprepared("CREATE TABLE diary (line TEXT)").await.unwrap();
+    let service = builder(SeaOrmSink::new(db.clone()).unwrap().with_hook(Diary)).build().unwrap();
+    for (id, body) in [
+        ("msg_1", user_updated("user_1", None, T)),
+        ("msg_1", user_updated("user_1", None, T)),
+        ("msg_2", user_updated("user_1", None, T - 1)),
+        ("msg_3", json!({ "type": "organization.created", "data": null })),
+        ("msg_3", json!({ "type": "organization.created", "data": null })),
+        ("msg_4", user_deleted("user_1")),
+        ("msg_5", user_deleted("user_1")),
+    ] {
+        assert_eq!(send(&service, signed(id, &body).into_request()).await.status(), 204);
+    }
+    let statement =
+        Statement::from_string(db.get_database_backend(), "SELECT line FROM diary ORDER BY line");
+    let lines: Vec<String> = db
+        .query_all_raw(statement)
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| row.try_get_by_index(0).unwrap())
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "organization.created Ignored",
+            "user.deleted Applied",
+            "user.deleted Stale",
+            "user.updated Applied",
+            "user.updated Stale",
+        ]
+    );
+}
+
+/// Holds its transaction open from the moment that it has said so until it is told to go on.
+struct Hold {
+    entered: Arc<Notify>,
+    go_on: Arc<Notify>,
+}
+
+impl InTransaction for Hold {
+    fn run<'a>(
+        &'a self,
+        _: &'a DatabaseTransaction,
+        _: &'a Delivery,
+        _: Outcome,
+    ) -> BoxFuture<'a, Result<(), DbErr>> {
+        Box::pin(async move {
+            self.entered.notify_one();
+            self.go_on.notified().await;
+            Ok(())
+        })
+    }
+}
+
+/// On PostgreSQL, until somebody waits for a lock. SQLite does not say; its writers wait for the
+/// whole database, so that nothing can pass there anyway.
+async fn somebody_waits(db: &DatabaseConnection) {
+    let backend = db.get_database_backend();
+    if backend != DbBackend::Postgres {
+        return;
+    }
+    let sql = "SELECT COUNT(*) FROM pg_stat_activity \
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    loop {
+        let row = db.query_one_raw(Statement::from_string(backend, sql)).await.unwrap().unwrap();
+        if row.try_get_by_index::<i64>(0).unwrap() > 0 {
+            return;
+        }
+    }
+}
+
+async fn a_writer_waits_for_the_one_that_came_first_and_then_sees_what_it_did(
+    db: DatabaseConnection,
+) {
+    migrate(&db).await.unwrap();
+    let sink = SeaOrmSink::new(db.clone()).unwrap();
+    let (entered, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let hold = Hold { entered: Arc::clone(&entered), go_on: Arc::clone(&go_on) };
+    let held = builder(sink.clone().with_hook(hold)).build().unwrap();
+    let free = builder(sink.clone()).build().unwrap();
+    let newer = user_updated("user_1", Some("new@example.com"), T + 1);
+    let older = user_updated("user_1", Some("old@example.com"), T);
+
+    let post = |service: &WebhookService<SeaOrmSink>, id: &str, body: &Value| {
+        let (service, delivery) = (service.clone(), signed(id, body));
+        tokio::spawn(async move { send(&service, delivery.into_request()).await.status() })
+    };
+    let first = post(&held, "msg_1", &newer);
+    entered.notified().await;
+    let second = post(&free, "msg_2", &older);
+    somebody_waits(&db).await;
+    go_on.notify_one();
+    assert_eq!((first.await.unwrap(), second.await.unwrap()), (204, 204));
+    let user = sink.find_user("user_1").await.unwrap().unwrap();
+    assert_eq!(user.email.as_deref(), Some("new@example.com"));
+
+    // A request of a user whose deletion is under way, and who is not known yet.
+    let first = post(&held, "msg_3", &user_deleted("user_2"));
+    entered.notified().await;
+    let ahead = sink.clone();
+    let second = tokio::spawn(async move { ahead.ensure_user("user_2").await.unwrap() });
+    somebody_waits(&db).await;
+    go_on.notify_one();
+    assert_eq!(first.await.unwrap(), 204);
+    assert_eq!(second.await.unwrap(), UserStatus::Deleted);
+    assert_eq!(sink.find_user("user_2").await.unwrap(), None);
+
+    // The same delivery twice at once, and the first of the two fails.
+    let first = post(&held, "msg_4", &user_updated("user_3", None, T));
+    entered.notified().await;
+    let second = post(&free, "msg_4", &user_updated("user_3", None, T));
+    somebody_waits(&db).await;
+    first.abort();
+    assert_eq!(second.await.unwrap(), 204);
+    assert_eq!(sink.user_status("user_3").await.unwrap(), UserStatus::Active);
+}
+
+async fn several_instances_may_migrate_at_once(db: DatabaseConnection) {
+    let starting: Vec<_> = (0..8)
+        .map(|_| {
+            let db = db.clone();
+            tokio::spawn(async move { migrate(&db).await })
+        })
+        .collect();
+    for instance in starting {
+        instance.await.unwrap().unwrap();
+    }
+    migrate(&db).await.unwrap();
+    assert_eq!(count(&db, "users").await, 0);
+    assert_eq!(count(&db, "clerk_migrations").await, 1);
+}
+
+async fn the_migrations_fit_into_an_applications_own_list(db: DatabaseConnection) {
+    use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+    struct Application;
+
+    impl MigratorTrait for Application {
+        fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+            migrations()
+        }
+    }
+
+    Application::up(&db, None).await.unwrap();
+    assert_eq!(count(&db, "users").await, 0);
+    assert_eq!(count(&db, "seaql_migrations").await, 1);
+    Application::down(&db, None).await.unwrap();
+    migrate(&db).await.unwrap();
+    assert_eq!(count(&db, "users").await, 0);
+}

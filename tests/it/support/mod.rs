@@ -1,0 +1,6 @@
+//! What several topics share: a sink that remembers, bodies that misbehave, databases of one's own.
+
+pub(crate) mod body;
+pub(crate) mod database;
+pub(crate) mod delivery;
+pub(crate) mod signing;

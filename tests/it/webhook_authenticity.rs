@@ -1,0 +1,221 @@
+//! What makes a delivery Clerk's: a signature over its bytes, by a configured secret.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::{digest, hmac};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use serde_json::json;
+use tower_clerk::secret::SigningSecret;
+use tower_clerk::test_util::{SignedDelivery, user_created};
+use tower_clerk::webhook::{DeliveryErrorKind, Event, WebhookService};
+
+use crate::support::delivery::{
+    NOW, OTHER_SECRET, Recorder, SECRET, at, builder, clock, secret, send, signed,
+};
+use crate::support::signing::{
+    BODY, ID, accepted, key, mac, now, post, raw_key, refused, sign, with,
+};
+
+#[tokio::test]
+async fn svixs_published_example_has_the_published_signature() {
+    let body = br#"{"email":"test@example.com","username":"test_user"}"#;
+    let published = "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=";
+    let delivery = SignedDelivery::new(&secret(), ID, at(NOW), &body[..]);
+    assert_eq!(delivery.headers()["svix-signature"], published);
+
+    // It is authentic, and not an event: another text than for a forgery.
+    let (answer, applied) = post(&with(ID, &now(), published), body).await;
+    assert_eq!((answer.status(), applied), (400, 0));
+    assert_eq!(answer.refusal(), DeliveryErrorKind::InvalidEvent);
+}
+
+#[tokio::test]
+async fn a_signed_delivery_reaches_the_sink_whole() {
+    let recorder = Arc::new(Recorder::default());
+    let service = builder(Arc::clone(&recorder)).build().unwrap();
+    let body = user_created("user_1", Some("ann@example.com"), 1_649_367_000_000);
+    let answer = send(&service, signed("msg_1", &body).into_request()).await;
+    assert_eq!(answer.status(), 204);
+
+    let delivery = recorder.only();
+    assert_eq!(delivery.id(), "msg_1");
+    assert_eq!(delivery.sent_at(), at(NOW));
+    assert_eq!(delivery.instance_id(), Some("ins_1"));
+    assert_eq!(delivery.event().kind(), "user.created");
+    let Event::UserCreated(user) = delivery.event() else { panic!("{delivery:?}") };
+    assert_eq!(user.email.as_deref(), Some("ann@example.com"));
+    assert_eq!(user.updated_at, 1_649_367_000_000);
+    assert_eq!(user.data["image_url"], "https://img.clerk.com/x");
+    assert!(!format!("{delivery:?}").contains("ann@example.com"));
+}
+
+#[tokio::test]
+async fn only_a_whole_v1_signature_counts() {
+    let now = now();
+    let good = sign(ID, &now, BODY.as_bytes());
+    let bare = good.trim_start_matches("v1,");
+    for bad in [
+        "v1,".to_owned(),
+        "v1".to_owned(),
+        ",".to_owned(),
+        bare.to_owned(),
+        good[..good.len() - 1].to_owned(),
+        good[..12].to_owned(),
+        format!("{good}A"),
+        format!("{good}="),
+        format!("v1a,{bare}"),
+        format!("v2,{bare}"),
+        format!("V1,{bare}"),
+        format!("v10,{bare}"),
+        format!("v1,,{bare}"),
+        format!("v1, {bare}"),
+        format!("v1a,{bare} v2,{bare} {bare}"),
+    ] {
+        refused(&bad, &with(ID, &now, &bad), BODY.as_bytes()).await;
+    }
+}
+
+#[tokio::test]
+async fn the_good_signature_is_found_anywhere_in_the_list() {
+    let now = now();
+    let good = sign(ID, &now, BODY.as_bytes());
+    let wrong = format!("v1,{}", STANDARD.encode([7; 32]));
+    let fifty = vec![wrong.clone(); 50].join(" ");
+    for list in [
+        format!("{good} {wrong}"),
+        format!("{wrong} {good}"),
+        format!("{wrong} {good} {wrong}"),
+        format!("v1a,{} {good}", STANDARD.encode([7; 64])),
+        format!("{fifty} {good}"),
+        format!("nocomma {good}"),
+        format!("v1,*not*base64* {good}"),
+        format!("  {good}"),
+    ] {
+        accepted(&list, &with(ID, &now, &list), BODY.as_bytes()).await;
+    }
+}
+
+#[tokio::test]
+async fn other_constructions_over_the_same_bytes_do_not_pass() {
+    let now = now();
+    let text = format!("{ID}.{now}.{BODY}");
+    let key_as_text = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+    let undecoded = SECRET.trim_start_matches("whsec_").as_bytes();
+    let mac_with = |algorithm, key: &[u8]| {
+        STANDARD.encode(hmac::sign(&hmac::Key::new(algorithm, key), text.as_bytes()))
+    };
+    let tag = mac(ID, &now, BODY.as_bytes());
+    let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    for (case, signature) in [
+        ("body only", STANDARD.encode(hmac::sign(&key(), BODY.as_bytes()))),
+        ("no id", STANDARD.encode(hmac::sign(&key(), format!("{now}.{BODY}").as_bytes()))),
+        ("no time", STANDARD.encode(hmac::sign(&key(), format!("{ID}.{BODY}").as_bytes()))),
+        ("the secret's text", STANDARD.encode(hmac::sign(&key_as_text, text.as_bytes()))),
+        ("the secret undecoded", mac_with(hmac::HMAC_SHA256, undecoded)),
+        ("an empty key", mac_with(hmac::HMAC_SHA256, b"")),
+        ("sha-1", mac_with(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &raw_key())),
+        ("sha-512", mac_with(hmac::HMAC_SHA512, &raw_key())),
+        ("no key", STANDARD.encode(digest::digest(&digest::SHA256, text.as_bytes()))),
+        ("hex", hex),
+    ] {
+        let signature = format!("v1,{signature}");
+        refused(case, &with(ID, &now, &signature), BODY.as_bytes()).await;
+    }
+    let url = URL_SAFE.encode(tag);
+    if url != STANDARD.encode(tag) {
+        refused("url alphabet", &with(ID, &now, &format!("v1,{url}")), BODY.as_bytes()).await;
+    }
+}
+
+#[tokio::test]
+async fn the_raw_bytes_are_what_is_signed() {
+    let body = r#"{"type":"x.y","data":{"a":"\u00e9","b":1}}"#;
+    let now = now();
+    let signature = sign(ID, &now, body.as_bytes());
+    accepted("as signed", &with(ID, &now, &signature), body.as_bytes()).await;
+    for changed in [
+        format!("{body}\n"),
+        format!(" {body}"),
+        format!("\u{feff}{body}"),
+        body.replace(":1", ": 1"),
+        body.replace("\\u00e9", "\u{e9}"),
+        r#"{"type":"x.y","data":{"b":1,"a":"\u00e9"}}"#.to_owned(),
+        body[..body.len() - 1].to_owned(),
+        String::new(),
+    ] {
+        let kind = refused(&changed, &with(ID, &now, &signature), changed.as_bytes()).await;
+        assert_eq!(kind, DeliveryErrorKind::InvalidSignature);
+    }
+}
+
+#[tokio::test]
+async fn signed_bytes_that_are_no_event_are_refused() {
+    let now = now();
+    for body in [
+        &b""[..],
+        b"null",
+        b"42",
+        b"[]",
+        b"{}",
+        b"not json",
+        b"{\"type\":null}",
+        b"{\"type\":\"user.created\"}",
+        b"{\"type\":\"user.created\",\"data\":[]}",
+        b"{\"type\":\"x.y\",\"data\":\"\xff\"}",
+        b"\xff\xfe{\0}\0",
+    ] {
+        let signature = sign(ID, &now, body);
+        let (answer, applied) = post(&with(ID, &now, &signature), body).await;
+        assert_eq!((answer.status(), applied), (400, 0), "{body:?}");
+        answer.refusal();
+    }
+}
+
+#[tokio::test]
+async fn during_a_rotation_either_secret_verifies() {
+    let old = SigningSecret::parse(OTHER_SECRET).unwrap();
+    let recorder = Arc::new(Recorder::default());
+    let both = WebhookService::builder([old.clone(), secret()], Arc::clone(&recorder))
+        .clock(clock())
+        .build()
+        .unwrap();
+    for (id, secret) in [("msg_1", &old), ("msg_2", &secret())] {
+        let delivery = SignedDelivery::new(secret, id, at(NOW), BODY);
+        assert_eq!(send(&both, delivery.into_request()).await.status(), 204);
+    }
+    assert_eq!(recorder.deliveries().len(), 2);
+
+    let new_alone = builder(recorder).build().unwrap();
+    let delivery = SignedDelivery::new(&old, "msg_3", at(NOW), BODY);
+    let answer = send(&new_alone, delivery.into_request()).await;
+    assert_eq!(answer.refusal(), DeliveryErrorKind::InvalidSignature);
+}
+
+#[test]
+fn settings_with_which_nothing_could_be_received_are_refused() {
+    let recorder = || Arc::new(Recorder::default());
+    let no_secret = WebhookService::builder([], recorder()).build().unwrap_err();
+    assert_eq!(no_secret.setting(), "webhook signing secret");
+    assert!(builder(recorder()).body_limit(0).build().is_err());
+    assert!(builder(recorder()).body_timeout(Duration::ZERO).build().is_err());
+    assert!(builder(recorder()).deadline(Duration::ZERO).build().is_err());
+    let shown = format!("{:?}", builder(recorder()));
+    assert!(!shown.contains(SECRET) && shown.contains("[redacted]"), "{shown}");
+}
+
+#[tokio::test]
+async fn events_that_are_not_read_reach_the_sink_as_they_came() {
+    let recorder = Arc::new(Recorder::default());
+    let service = builder(Arc::clone(&recorder)).build().unwrap();
+    for (id, body) in [
+        ("msg_1", json!({ "type": "session.created", "data": null, "novel": [1] })),
+        ("msg_2", json!({ "type": "waitlistEntry.created", "data": { "object": "user" } })),
+        ("msg_3", json!({ "type": "user.novel" })),
+    ] {
+        assert_eq!(send(&service, signed(id, &body).into_request()).await.status(), 204);
+    }
+    let kinds: Vec<_> = recorder.deliveries().iter().map(|d| d.event().kind().to_owned()).collect();
+    assert_eq!(kinds, ["session.created", "waitlistEntry.created", "user.novel"]);
+}

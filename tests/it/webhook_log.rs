@@ -1,0 +1,81 @@
+//! What the webhook flow says in the log: enough to find a delivery, nothing about a person.
+
+use std::fmt::{Debug, Write as _};
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+use tower_clerk::test_util::{SignedDelivery, user_created};
+use tower_clerk::webhook::{Delivery, Outcome, SinkError, UserSink};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+use crate::support::delivery::{NOW, Recorder, SECRET, at, builder, secret, send, signed};
+
+/// Everything that is logged on this thread, at every level.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<String>>);
+
+impl Visit for Log {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        writeln!(self.0.lock().unwrap(), "{field}={value:?}").unwrap();
+    }
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("tower_clerk")
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut self.clone());
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+struct Away;
+
+impl UserSink for Away {
+    async fn apply(&self, _: &Delivery) -> Result<Outcome, SinkError> {
+        Err(SinkError::transient("no route to the database"))
+    }
+}
+
+#[tokio::test]
+async fn the_log_names_the_delivery_and_the_cause_and_nothing_of_the_user() {
+    let log = Log::default();
+    let guard = tracing::subscriber::set_default(log.clone());
+    let body = user_created("user_1", Some("ann@example.com"), 1);
+
+    let service = builder(Arc::new(Recorder::default())).build().unwrap();
+    send(&service, signed("msg_good", &body).into_request()).await;
+    let mut bad = body.clone();
+    bad["data"]["id"] = json!(["ann@example.com"]);
+    send(&service, signed("msg_unusable", &bad).into_request()).await;
+    let other = SignedDelivery::new(&secret(), "msg_late", at(NOW - 400), body.to_string());
+    send(&service, other.into_request()).await;
+    let away = builder(Away).build().unwrap();
+    send(&away, signed("msg_away", &body).into_request()).await;
+    drop(guard);
+
+    let text = log.0.lock().unwrap().clone();
+    for told in
+        ["msg_good", "user.created", "Applied", "msg_unusable", "msg_late", "no route to the"]
+    {
+        assert!(text.contains(told), "{told} in {text}");
+    }
+    for secret in ["ann@", "user_1", SECRET.trim_start_matches("whsec_"), "v1,", "idn_"] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+}
