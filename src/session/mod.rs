@@ -39,6 +39,8 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+#![doc = include_str!("../docs/refused.md")]
 #![warn(clippy::indexing_slicing)]
 
 mod body;

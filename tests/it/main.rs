@@ -1,6 +1,7 @@
 //! The promises of the crate, one file per topic. Over real sockets where it is about sockets.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod attacks;
 mod axum;
 mod cache;
 mod hyper;

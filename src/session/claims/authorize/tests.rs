@@ -1,4 +1,5 @@
 //! Clerk's tables for `has()`, row by row.
+#![allow(clippy::needless_pass_by_value, reason = "the tables read better")]
 
 use serde_json::{Value, json};
 
