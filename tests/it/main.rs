@@ -3,15 +3,16 @@
 
 mod attacks;
 mod axum;
-mod cache;
 mod hyper;
 mod layering;
+mod observed;
 mod remote_keys;
 mod servers;
 mod service;
 mod sink;
 mod sink_faults;
 mod support;
+mod tls;
 mod tonic;
 mod verify;
 mod webhook_authenticity;
