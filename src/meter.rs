@@ -9,6 +9,7 @@ macro_rules! count {
     }};
 }
 
+#[cfg(feature = "remote")]
 macro_rules! gauge {
     ($name:literal, $value:expr) => {{
         #[cfg(feature = "metrics")]
@@ -16,4 +17,6 @@ macro_rules! gauge {
     }};
 }
 
-pub(crate) use {count, gauge};
+pub(crate) use count;
+#[cfg(feature = "remote")]
+pub(crate) use gauge;

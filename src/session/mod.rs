@@ -39,6 +39,8 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! [`observability`] lists what it tells operators.
 #![warn(clippy::indexing_slicing)]
 
 mod body;
@@ -73,3 +75,9 @@ pub use verify::{AudiencePolicy, AuthorizedPartyPolicy, Verifier, VerifierBuilde
 
 #[cfg(any(feature = "axum", feature = "tonic"))]
 pub(crate) use gate::Anonymous;
+
+#[doc = include_str!("../docs/observability.md")]
+pub mod observability {
+    #[cfg(doc)]
+    use super::{AuthErrorKind, ClerkAuthLayer, VerifierBuilder};
+}

@@ -47,6 +47,7 @@ impl<'t> UnverifiedToken<'t> {
     }
 
     /// The whole token.
+    #[cfg_attr(not(feature = "moka"), expect(dead_code, reason = "only a cache asks"))]
     pub(super) fn text(&self) -> &str {
         &self.text
     }

@@ -46,6 +46,7 @@ impl KeySet {
 
     /// The same set, with the `Arc`s of keys that an older one has too: what was verified by them
     /// stays verified.
+    #[cfg(feature = "remote")]
     pub(super) fn keeping(mut self, older: &Self) -> Self {
         for entry in &mut self.keys {
             let known = older.keys.iter().find(|known| known.kid == entry.kid);

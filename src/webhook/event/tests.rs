@@ -14,6 +14,7 @@ fn read(body: &Value) -> Result<Envelope, crate::webhook::DeliveryError> {
     decode(body.to_string().as_bytes(), SENT, LATEST)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made where it is passed")]
 fn user(data: Value) -> User {
     match read(&json!({ "type": "user.updated", "data": data })).unwrap().event {
         Event::UserUpdated(user) => user,
