@@ -5,6 +5,7 @@ mod attacks;
 mod axum;
 mod hyper;
 mod layering;
+mod observability;
 mod observed;
 mod remote_keys;
 mod servers;
