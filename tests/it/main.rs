@@ -10,6 +10,7 @@ mod servers;
 mod service;
 mod sink;
 mod sink_faults;
+mod sink_order;
 mod support;
 mod tonic;
 mod verify;
