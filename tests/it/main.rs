@@ -12,6 +12,7 @@ mod servers;
 mod service;
 mod sink;
 mod sink_faults;
+mod sink_order;
 mod support;
 mod tls;
 mod tonic;

@@ -9,6 +9,8 @@ use std::fmt;
 use serde_json::Value;
 
 pub(crate) use decode::decode;
+#[cfg(feature = "sea-orm")]
+pub(crate) use user::is_user_id;
 pub use user::{DeletedUser, User};
 
 /// Something that happened at Clerk.

@@ -86,11 +86,14 @@ impl DeletedUser {
     }
 }
 
+/// Whether Clerk may have given this id to a user.
+pub(crate) fn is_user_id(id: &str) -> bool {
+    (1..=MAX_ID_LENGTH).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
 fn user_id(id: &Value) -> Option<&str> {
-    let id = id.as_str()?;
-    let usable = (1..=MAX_ID_LENGTH).contains(&id.len())
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    usable.then_some(id)
+    id.as_str().filter(|id| is_user_id(id))
 }
 
 fn primary_email(data: &Value) -> Option<&str> {
