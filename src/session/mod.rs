@@ -80,7 +80,4 @@ pub use verify::{AudiencePolicy, AuthorizedPartyPolicy, Verifier, VerifierBuilde
 pub(crate) use gate::Anonymous;
 
 #[doc = include_str!("../docs/observability.md")]
-pub mod observability {
-    #[cfg(doc)]
-    use super::{AuthErrorKind, ClerkAuthLayer, VerifierBuilder};
-}
+pub mod observability {}

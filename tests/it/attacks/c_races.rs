@@ -87,26 +87,6 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 #[tokio::test]
-async fn c12_the_first_waiter_may_go_away_and_the_fetch_goes_on() {
-    let issuer = issuer();
-    let server = JwksServer::start(Answer::jwks(&issuer).held()).await;
-    let verifier = remote(&server);
-    let token = issuer.token("user_1").mint();
-    let waiter = |token: String| {
-        let verifier = verifier.clone();
-        tokio::spawn(async move { verifier.verify(&token).await })
-    };
-    let first = waiter(token.clone());
-    server.saw(1).await;
-    let second = waiter(token);
-    first.abort();
-    assert!(first.await.unwrap_err().is_cancelled());
-    server.release();
-    assert!(within(second).await.unwrap().is_ok());
-    assert_eq!(server.requests(), 1);
-}
-
-#[tokio::test]
 async fn c12_all_waiters_may_go_away_and_the_keys_still_come() {
     let (issuer, fetch, _clock, keys) = gated();
     let Lookup::Pending(waiting) = keys.lookup(Some("ins_1")) else { panic!("nothing is known") };
