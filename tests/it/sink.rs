@@ -96,7 +96,7 @@ async fn a_user_is_created_updated_and_deleted(db: DatabaseConnection) {
     assert_eq!(server.sink.user_status("user_1").await.unwrap(), UserStatus::Deleted);
 }
 
-fn orders(events: &[Value]) -> Vec<Vec<Value>> {
+pub(crate) fn orders(events: &[Value]) -> Vec<Vec<Value>> {
     if events.is_empty() {
         return vec![vec![]];
     }
