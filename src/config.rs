@@ -6,7 +6,9 @@ use std::fmt;
 use crate::http_client::secure_url;
 use crate::secret::{SecretKey, SigningSecret};
 use crate::session::keys::{PemKey, RemoteKeys};
-use crate::session::{Verifier, VerifierBuilder};
+use crate::session::{
+    KeySource, Verifier, VerifierBuilder, check_authorized_parties, check_issuer,
+};
 use crate::{ConfigError, PublishableKey};
 
 /// What the `CLERK_…` variables say, by the names that Clerk's own SDKs use.
@@ -68,10 +70,7 @@ impl ClerkConfig {
     /// URL, or an issuer with a JWT key).
     pub fn from_vars(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
         let mut vars = Vars { get, errors: Vec::new() };
-        let publishable_key = vars.parsed(
-            &["CLERK_PUBLISHABLE_KEY", "NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY"],
-            PublishableKey::parse,
-        );
+        let publishable_key = vars.parsed(&PUBLISHABLE_KEY, PublishableKey::parse);
         let secret_key = vars.parsed(&["CLERK_SECRET_KEY"], SecretKey::parse);
         let signing_secrets = vars
             .parsed(
@@ -87,12 +86,19 @@ impl ClerkConfig {
         let jwks_url = vars.parsed(&["CLERK_JWKS_URL"], url);
         let api_url = vars.parsed(&["CLERK_API_URL"], url).unwrap_or_else(|| API_URL.into());
         let issuer = vars.text(&["CLERK_ISSUER"]).map(|(_, text)| text);
-        let authorized_parties = vars
+        let authorized_parties: Vec<String> = vars
             .text(&["CLERK_AUTHORIZED_PARTIES"])
             .map(|(_, list)| list.split(',').map(|party| party.trim().to_owned()).collect())
             .unwrap_or_default();
 
-        let mut errors = vars.errors;
+        let errors = &mut vars.errors;
+        if let Some(issuer) = &issuer {
+            errors.extend(check_issuer(issuer).err().map(|error| error.named("CLERK_ISSUER")));
+        }
+        if !authorized_parties.is_empty() {
+            let error = check_authorized_parties(&authorized_parties).err();
+            errors.extend(error.map(|error| error.named("CLERK_AUTHORIZED_PARTIES")));
+        }
         let issuer = issuer.or_else(|| publishable_key.as_ref().map(PublishableKey::issuer));
         let keys = match (pem, jwks_url, &publishable_key) {
             (Some(pem), _, _) => Some(Keys::Pem(pem)),
@@ -100,33 +106,31 @@ impl ClerkConfig {
             (None, None, Some(key)) => Some(Keys::Url(key.jwks_url())),
             (None, None, None) => None,
         };
-        match (issuer, keys) {
-            (Some(issuer), Some(keys)) => {
-                let config = Self {
-                    publishable_key,
-                    secret_key,
-                    issuer,
-                    keys,
-                    authorized_parties,
-                    signing_secrets,
-                    api_url,
-                };
-                if let Err(error) = config.builder(PlaceholderKeys).build() {
-                    errors.push(name_variable(error));
-                }
-                if errors.is_empty() { Ok(config) } else { Err(ConfigErrors(errors)) }
-            }
-            // Keys or an issuer that could not be read are not missing as well.
-            _ if !errors.is_empty() => Err(ConfigErrors(errors)),
-            (None, Some(_)) => Err(ConfigErrors(vec![ConfigError::new(
-                "CLERK_ISSUER",
-                "is not set, and no CLERK_PUBLISHABLE_KEY gives it: whose tokens are accepted?",
-            )])),
-            (_, None) => Err(ConfigErrors(vec![ConfigError::new(
+        // What is set and cannot be read is not missing as well.
+        let unreadable = |names: &[&str]| errors.iter().any(|e| names.contains(&e.setting()));
+        if keys.is_none() && !unreadable(&SOURCES_OF_KEYS) {
+            errors.push(ConfigError::new(
                 "CLERK_PUBLISHABLE_KEY",
                 "is not set, so there is no source of verification keys; set it, or CLERK_ISSUER \
                  with CLERK_JWKS_URL, or CLERK_ISSUER with CLERK_JWT_KEY",
-            )])),
+            ));
+        } else if issuer.is_none() && !unreadable(&PUBLISHABLE_KEY) {
+            errors.push(ConfigError::new(
+                "CLERK_ISSUER",
+                "is not set, and no CLERK_PUBLISHABLE_KEY gives it: whose tokens are accepted?",
+            ));
+        }
+        match (issuer, keys) {
+            (Some(issuer), Some(keys)) if errors.is_empty() => Ok(Self {
+                publishable_key,
+                secret_key,
+                issuer,
+                keys,
+                authorized_parties,
+                signing_secrets,
+                api_url,
+            }),
+            _ => Err(ConfigErrors(vars.errors)),
         }
     }
 
@@ -144,10 +148,10 @@ impl ClerkConfig {
                 self.builder(keys)
             }
         };
-        builder.build().map_err(name_variable)
+        builder.build()
     }
 
-    fn builder(&self, keys: impl crate::session::KeySource) -> VerifierBuilder {
+    fn builder(&self, keys: impl KeySource) -> VerifierBuilder {
         let builder = Verifier::builder(&*self.issuer, keys);
         if self.authorized_parties.is_empty() {
             builder
@@ -254,23 +258,10 @@ impl<G: Fn(&str) -> Option<String>> Vars<G> {
     }
 }
 
-fn name_variable(error: ConfigError) -> ConfigError {
-    match error.setting() {
-        "authorized parties" => error.named("CLERK_AUTHORIZED_PARTIES"),
-        "issuer" => error.named("CLERK_ISSUER"),
-        _ => error,
-    }
-}
+const PUBLISHABLE_KEY: [&str; 2] = ["CLERK_PUBLISHABLE_KEY", "NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY"];
 
-/// Stands in for the keys while the other settings are judged, so that judging opens nothing.
-#[derive(Debug)]
-struct PlaceholderKeys;
-
-impl crate::session::KeySource for PlaceholderKeys {
-    fn lookup(&self, _kid: Option<&str>) -> crate::session::keys::Lookup {
-        crate::session::keys::Lookup::Missing(crate::session::keys::MissingKey::Unknown)
-    }
-}
+const SOURCES_OF_KEYS: [&str; 4] =
+    [PUBLISHABLE_KEY[0], PUBLISHABLE_KEY[1], "CLERK_JWT_KEY", "CLERK_JWKS_URL"];
 
 const API_URL: &str = "https://api.clerk.com";
 
@@ -304,6 +295,11 @@ mod tests {
         let url = ("CLERK_JWKS_URL", "https://clerk.example.com/jwks");
         assert_eq!(read(&[url]).unwrap_err(), ["CLERK_ISSUER"]);
         assert!(read(&[issuer, url]).is_ok());
+        let bad = [("CLERK_SECRET_KEY", "bad"), ("CLERK_ISSUER", "bad")];
+        let all = ["CLERK_SECRET_KEY", "CLERK_ISSUER", "CLERK_PUBLISHABLE_KEY"];
+        assert_eq!(read(&bad).unwrap_err(), all);
+        let bad = [("CLERK_ISSUER", "bad"), ("CLERK_PUBLISHABLE_KEY", "bad")];
+        assert_eq!(read(&bad).unwrap_err(), ["CLERK_PUBLISHABLE_KEY", "CLERK_ISSUER"]);
     }
 
     #[test]

@@ -26,7 +26,13 @@ impl JwksClient {
     pub(crate) fn new(url: &str, secret_key: Option<&SecretKey>) -> Result<Self, ConfigError> {
         let url = secure_url(url).map_err(|problem| ConfigError::new("JWKS URL", problem))?;
         let authorization = secret_key.map(bearer).transpose()?;
-        let client = Client::builder()
+        let mut client = Client::builder();
+        if is_loopback(&url) {
+            // Nobody between this machine and itself: a proxy from the environment would be asked
+            // in plain text, and whoever answers there would choose the keys.
+            client = client.no_proxy();
+        }
+        let client = client
             .connect_timeout(CONNECT_TIMEOUT)
             // A document that moves is a document that somebody moved.
             .redirect(Policy::none())
@@ -118,15 +124,20 @@ pub(crate) fn secure_url(text: &str) -> Result<Url, &'static str> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err("must not hold a user name or a password");
     }
-    let host = url.host_str().ok_or("must name a host")?;
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    let loopback =
-        host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    if url.host_str().is_none() {
+        return Err("must name a host");
+    }
     match url.scheme() {
         "https" => Ok(url),
-        "http" if loopback => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
         _ => Err("must be `https:`; `http:` only on a loopback address"),
     }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The version of the Backend API whose answers are understood here.

@@ -33,6 +33,7 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
+//! | `moka` (default) | a cache of verified tokens |
 //! | `reqwest` (default) | keys from the Frontend API, [`config`] |
 //! | `axum` | extractors for axum |
 //! | `tonic` | sessions in tonic services |

@@ -76,6 +76,9 @@ pub use reject::{
 pub use service::ClerkAuth;
 pub use verify::{AudiencePolicy, AuthorizedPartyPolicy, Verifier, VerifierBuilder};
 
+#[cfg(feature = "reqwest")]
+pub(crate) use verify::{check_authorized_parties, check_issuer};
+
 #[cfg(any(feature = "axum", feature = "tonic"))]
 pub(crate) use gate::Anonymous;
 

@@ -114,16 +114,7 @@ impl VerifierBuilder {
     pub fn build(self) -> Result<Verifier, ConfigError> {
         let Self { keys, clock, policy, cache_bytes } = self;
         policy.issuers.iter().try_for_each(|issuer| check_issuer(issuer))?;
-        if let Some(parties) = &policy.authorized_parties {
-            if parties.is_empty() {
-                return Err(ConfigError::new(
-                    "authorized parties",
-                    "are an empty list, which would refuse everybody; leave the setting out to \
-                     check nothing",
-                ));
-            }
-            parties.iter().try_for_each(|party| check_origin(party))?;
-        }
+        policy.authorized_parties.iter().try_for_each(|list| check_authorized_parties(list))?;
         if let AudiencePolicy::Required(list) | AudiencePolicy::IfPresent(list) = &policy.audience
             && (list.is_empty() || list.iter().any(String::is_empty))
         {
@@ -140,7 +131,7 @@ impl VerifierBuilder {
 }
 
 /// `https://host[:port][/path]`, as Clerk writes it: with a proxy the issuer has a path.
-fn check_issuer(issuer: &str) -> Result<(), ConfigError> {
+pub(crate) fn check_issuer(issuer: &str) -> Result<(), ConfigError> {
     let problem = |text| Err(ConfigError::new("issuer", text));
     let rest = match split_scheme(issuer) {
         Some(("https", rest)) => rest,
@@ -160,6 +151,18 @@ fn check_issuer(issuer: &str) -> Result<(), ConfigError> {
         );
     }
     Ok(())
+}
+
+/// One origin or more.
+pub(crate) fn check_authorized_parties(parties: &[String]) -> Result<(), ConfigError> {
+    if parties.is_empty() {
+        return Err(ConfigError::new(
+            "authorized parties",
+            "are an empty list, which would refuse everybody; leave the setting out to check \
+             nothing",
+        ));
+    }
+    parties.iter().try_for_each(|party| check_origin(party))
 }
 
 /// `scheme://host[:port]`, as browsers write an origin: an entry that cannot match is a mistake.

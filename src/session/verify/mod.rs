@@ -24,6 +24,9 @@ use crate::clock::Clock;
 use crate::meter::count;
 use crate::trace::event;
 
+#[cfg(feature = "reqwest")]
+pub(crate) use builder::{check_authorized_parties, check_issuer};
+
 pub use builder::VerifierBuilder;
 pub use policy::{AudiencePolicy, AuthorizedPartyPolicy};
 

@@ -45,7 +45,20 @@ async fn signed_in_users_stay_so_when_clerk_goes(world: World) {
     assert_eq!(api.with_token("a.b.c").get("/api/me").await.status, 401);
 }
 
+/// Whoever answered there would choose the keys that this server believes.
+async fn a_proxy_of_the_environment_is_not_asked_for_keys_on_this_machine(world: World) {
+    let (_clerk_process, mut variables) = world.dev_clerk().await;
+    for name in ["http_proxy", "HTTP_PROXY", "ALL_PROXY"] {
+        variables.push((name.to_owned(), "http://127.0.0.1:9".to_owned()));
+    }
+    let _server = world.serve_with(&variables).await;
+    let clerk = world.clerk();
+    let token = clerk.token(&clerk.sign_up("behind@example.com").await).await;
+    assert_eq!(world.api().with_token(&token).get("/api/me").await.status, 200);
+}
+
 on_every_backend!(
+    a_proxy_of_the_environment_is_not_asked_for_keys_on_this_machine,
     without_clerk_nobody_is_judged_until_it_is_back,
     signed_in_users_stay_so_when_clerk_goes,
 );

@@ -263,7 +263,7 @@ impl Shared {
                 failures = _failures,
                 retry_in_s = pause.as_secs(),
                 have_keys = self.have_keys(now),
-                "session keys could not be fetched; keys at hand go on working",
+                "session keys could not be fetched",
             );
         }
         if let Some(snapshot) = &*self.keys.load() {
