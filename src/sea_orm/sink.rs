@@ -105,7 +105,7 @@ impl SeaOrmSink {
                 tx.execute(&statements::delete_user(id)).await?;
                 Ok(outcome)
             }
-            Event::UserDeleted(DeletedUser { id: None, .. }) | Event::Unknown(_) => {
+            _ => {
                 self.run_hook(tx, delivery, Outcome::Ignored).await?;
                 Ok(Outcome::Ignored)
             }
@@ -151,6 +151,6 @@ fn is_acted_on(event: &Event) -> bool {
     match event {
         Event::UserCreated(_) | Event::UserUpdated(_) => true,
         Event::UserDeleted(user) => user.id.is_some(),
-        Event::Unknown(_) => false,
+        _ => false,
     }
 }

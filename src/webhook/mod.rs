@@ -37,7 +37,7 @@
 
 mod body;
 mod error;
-mod event;
+pub mod event;
 mod future;
 mod headers;
 mod respond;
@@ -46,7 +46,7 @@ mod sink;
 mod verify;
 
 pub use error::{DeliveryError, DeliveryErrorKind, SinkError};
-pub use event::{DeletedUser, Event, UnknownEvent, User};
+pub use event::{DeletedUser, Event, User};
 pub use future::ResponseFuture;
 pub use service::{WebhookService, WebhookServiceBuilder};
 pub use sink::{Outcome, UserSink};

@@ -14,6 +14,7 @@ mod support;
 mod tonic;
 mod verify;
 mod webhook_authenticity;
+mod webhook_events;
 mod webhook_headers;
 mod webhook_log;
 mod webhook_transport;

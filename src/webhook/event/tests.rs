@@ -2,9 +2,8 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::decode::Envelope;
 use super::*;
 
 const SENT: i64 = 1_716_883_260_000;
@@ -135,8 +134,10 @@ fn a_user_without_a_usable_id_is_no_event() {
 #[test]
 fn a_deletion_without_an_id_means_nobody() {
     for data in [json!({ "deleted": true }), json!({ "id": null })] {
-        let event = read(&json!({ "type": "user.deleted", "data": data })).unwrap().event;
-        assert_eq!(event, Event::UserDeleted(DeletedUser { id: None }));
+        match read(&json!({ "type": "user.deleted", "data": data })).unwrap().event {
+            Event::UserDeleted(user) => assert_eq!(user.id, None),
+            other => panic!("{other:?}"),
+        }
     }
 }
 
@@ -148,9 +149,7 @@ fn what_is_not_an_event_is_refused_and_an_unknown_one_is_kept_as_it_came() {
     }
     assert!(decode(b"\xff\xfe{\0}\0", SENT, LATEST).is_err());
 
-    let event = read(&json!({ "type": "role.created", "data": null })).unwrap().event;
-    assert_eq!(event.kind(), "role.created");
-    let event = read(&json!({ "type": "sms.created", "data": { "message": "123456" } })).unwrap();
-    assert!(!format!("{event:?}").contains("123456"));
-    assert!(!format!("{:?}", user(&json!({ "id": "u", "first_name": "Ann" }))).contains("Ann"));
+    let envelope = read(&json!({ "type": "role.created", "data": null })).unwrap();
+    assert_eq!(envelope.event.kind(), "role.created");
+    assert_eq!(envelope.data.as_str(), "null");
 }
