@@ -11,7 +11,7 @@ use super::hook::InTransaction;
 use super::{statements, transaction};
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
-use crate::webhook::{DeletedUser, Delivery, Event, Outcome, SinkError, User, UserSink};
+use crate::webhook::{DeletedUser, Delivery, Event, Outcome, Sink, SinkError, User};
 
 /// Writes users into a database through sea-orm. Clones share the connection pool.
 #[derive(Clone)]
@@ -125,7 +125,7 @@ impl SeaOrmSink {
     }
 }
 
-impl UserSink for SeaOrmSink {
+impl Sink for SeaOrmSink {
     async fn apply(&self, delivery: &Delivery) -> Result<Outcome, SinkError> {
         self.take_in(delivery).await.map_err(SinkError::transient)
     }

@@ -4,19 +4,19 @@
 //! headers ─①─▶ ids ─②body─▶ bytes ─③verify─▶ Delivery ─④decode─▶ event ─⑤sink─▶ ⑥respond
 //! ```
 //!
-//! [`WebhookService`] is a Tower service for any server; a [`UserSink`] does what is to be done.
+//! [`WebhookService`] is a Tower service for any server; a [`Sink`] does what is to be done.
 //! The feature `sea-orm` has one for databases.
 //!
 //! ```
 //! use std::sync::Mutex;
 //!
 //! use tower_clerk::secret::SigningSecret;
-//! use tower_clerk::webhook::{Delivery, Event, Outcome, SinkError, UserSink, WebhookService};
+//! use tower_clerk::webhook::{Delivery, Event, Outcome, SinkError, Sink, WebhookService};
 //!
 //! #[derive(Default)]
 //! struct Newcomers(Mutex<Vec<String>>);
 //!
-//! impl UserSink for Newcomers {
+//! impl Sink for Newcomers {
 //!     async fn apply(&self, delivery: &Delivery) -> Result<Outcome, SinkError> {
 //!         let Event::UserCreated(user) = delivery.event() else { return Ok(Outcome::Ignored) };
 //!         self.0.lock().map_err(|error| SinkError::permanent(error.to_string()))?.push(user.id.clone());
@@ -49,5 +49,5 @@ pub use error::{DeliveryError, DeliveryErrorKind, SinkError};
 pub use event::{DeletedUser, Event, User};
 pub use future::ResponseFuture;
 pub use service::{WebhookService, WebhookServiceBuilder};
-pub use sink::{Outcome, UserSink};
+pub use sink::{EventRouter, Outcome, Sink, SinkFn, Then, sink_fn};
 pub use verify::Delivery;

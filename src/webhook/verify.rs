@@ -15,7 +15,7 @@ use crate::secret::SigningSecret;
 
 /// An authentic event. Clones share it.
 ///
-/// Only a checked signature makes one, so a [`UserSink`](super::UserSink) need not doubt it. Which
+/// Only a checked signature makes one, so a [`Sink`](super::Sink) need not doubt it. Which
 /// try of an event it is, Svix does not say: [`sent_at`](Self::sent_at) minus
 /// [`occurred_at`](Self::occurred_at) comes closest.
 #[derive(Clone, Debug)]
@@ -88,6 +88,7 @@ pub(crate) struct TimelyHeaders {
 #[derive(Debug)]
 pub(crate) struct Verifier {
     webhooks: Vec<Webhook>,
+    instance_id: Option<String>,
     tolerance: Duration,
     clock: Arc<dyn Clock>,
 }
@@ -95,6 +96,7 @@ pub(crate) struct Verifier {
 impl Verifier {
     pub(crate) fn new(
         secrets: &[SigningSecret],
+        instance_id: Option<String>,
         tolerance: Duration,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
@@ -107,7 +109,12 @@ impl Verifier {
             .map(|secret| Webhook::from_bytes(secret.key().to_vec()))
             .collect::<Result<_, _>>()
             .map_err(|_| problem("is empty"))?;
-        Ok(Self { webhooks, tolerance, clock })
+        if instance_id.as_deref().is_some_and(|id| !is_instance_id(id)) {
+            let text =
+                "must be `ins_` and letters or digits, as a delivery has it in `instance_id`";
+            return Err(ConfigError::new("webhook instance id", text));
+        }
+        Ok(Self { webhooks, instance_id, tolerance, clock })
     }
 
     /// Is the delivery of our time? Whole seconds, both ends included, as Svix counts.
@@ -131,7 +138,7 @@ impl Verifier {
         Ok(TimelyHeaders { headers, sent_at, latest: i64::try_from(latest).unwrap_or(i64::MAX) })
     }
 
-    /// Did one of our secrets sign these bytes, and what do they say?
+    /// Did one of our secrets sign these bytes, what do they say, and is it our instance's?
     pub(crate) fn open(
         &self,
         timely: TimelyHeaders,
@@ -150,7 +157,18 @@ impl Verifier {
         }
         let sent = i64::try_from(headers.timestamp()).unwrap_or(i64::MAX).saturating_mul(1000);
         let envelope = event::decode(body, sent, latest)?;
+        if self.instance_id.is_some() && self.instance_id != envelope.instance_id {
+            return Err(DeliveryError::new(
+                DeliveryErrorKind::OtherInstance,
+                "the event is not of the instance that this service is for",
+            ));
+        }
         let id = headers.id().to_owned();
         Ok(Delivery { inner: Arc::new(Inner { id, sent_at, envelope }) })
     }
+}
+
+fn is_instance_id(id: &str) -> bool {
+    let rest = id.strip_prefix("ins_").unwrap_or_default();
+    !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

@@ -17,4 +17,5 @@ mod webhook_authenticity;
 mod webhook_events;
 mod webhook_headers;
 mod webhook_log;
+mod webhook_sinks;
 mod webhook_transport;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 use tower_clerk::test_util::{SignedDelivery, user_created};
-use tower_clerk::webhook::{Delivery, Outcome, SinkError, UserSink};
+use tower_clerk::webhook::{Delivery, Outcome, Sink, SinkError};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -46,7 +46,7 @@ impl Subscriber for Log {
 
 struct Away;
 
-impl UserSink for Away {
+impl Sink for Away {
     async fn apply(&self, _: &Delivery) -> Result<Outcome, SinkError> {
         Err(SinkError::transient("no route to the database"))
     }

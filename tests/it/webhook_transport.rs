@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tower_clerk::test_util::{SignedDelivery, user_created};
 use tower_clerk::webhook::{
-    Delivery, DeliveryError, DeliveryErrorKind, Outcome, SinkError, UserSink, WebhookService,
+    Delivery, DeliveryError, DeliveryErrorKind, Outcome, Sink, SinkError, WebhookService,
 };
 
 use crate::support::body::{Broken, Endless, Stalled, Untouchable};
@@ -94,7 +94,7 @@ enum Fails {
     Hangs,
 }
 
-impl UserSink for Fails {
+impl Sink for Fails {
     async fn apply(&self, _: &Delivery) -> Result<Outcome, SinkError> {
         match self {
             Self::For(text) => Err(SinkError::transient(*text)),
@@ -244,7 +244,7 @@ async fn a_delivery_arrives_beside_a_tonic_service_on_the_same_port() {
 fn a_service_can_be_shared_whatever_its_sink_is() {
     fn shareable<T: Clone + Send + Sync + 'static>(_: &T) {}
     struct NotClone;
-    impl UserSink for NotClone {
+    impl Sink for NotClone {
         async fn apply(&self, _: &Delivery) -> Result<Outcome, SinkError> {
             Ok(Outcome::Ignored)
         }
