@@ -39,6 +39,8 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+#![doc = include_str!("../docs/refused.md")]
 #![warn(clippy::indexing_slicing)]
 
 mod body;
@@ -59,7 +61,8 @@ mod window;
 
 pub use body::AuthBody;
 pub use claims::{
-    Actor, Claims, CustomClaimsError, Entitlement, FactorAges, Organization, Session,
+    Actor, Authorization, Claims, CustomClaimsError, Entitlement, FactorAges, FactorLevel,
+    Organization, Reverification, Session,
 };
 pub use error::{AuthError, AuthErrorKind};
 pub use future::ResponseFuture;

@@ -73,3 +73,6 @@ fn bits(number: &[u8]) -> usize {
 }
 
 static ALGORITHM: &RsaParameters = &RSA_PKCS1_2048_8192_SHA256;
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,18 @@
 //! The promises of the crate, one file per topic. Over real sockets where it is about sockets.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod attacks;
 mod axum;
-mod cache;
 mod hyper;
 mod layering;
+mod observed;
 mod remote_keys;
 mod servers;
 mod service;
 mod sink;
 mod sink_faults;
 mod support;
+mod tls;
 mod tonic;
 mod verify;
 mod webhook_authenticity;

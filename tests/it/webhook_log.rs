@@ -1,48 +1,12 @@
 //! What the webhook flow says in the log: enough to find a delivery, nothing about a person.
 
-use std::fmt::{Debug, Write as _};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use crate::support::delivery::{NOW, Recorder, SECRET, at, builder, secret, send, signed};
+use crate::support::log::Log;
 use serde_json::json;
 use tower_clerk::test_util::{SignedDelivery, user_created};
 use tower_clerk::webhook::{Delivery, Outcome, Sink, SinkError};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
-
-use crate::support::delivery::{NOW, Recorder, SECRET, at, builder, secret, send, signed};
-
-/// Everything that is logged on this thread, at every level.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<String>>);
-
-impl Visit for Log {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        writeln!(self.0.lock().unwrap(), "{field}={value:?}").unwrap();
-    }
-}
-
-impl Subscriber for Log {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("tower_clerk")
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        event.record(&mut self.clone());
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
 
 struct Away;
 
@@ -54,8 +18,7 @@ impl Sink for Away {
 
 #[tokio::test]
 async fn the_log_names_the_delivery_and_the_cause_and_nothing_of_the_user() {
-    let log = Log::default();
-    let guard = tracing::subscriber::set_default(log.clone());
+    let log = Log::start();
     let body = user_created("user_1", Some("ann@example.com"), 1);
 
     let service = builder(Arc::new(Recorder::default())).build().unwrap();
@@ -67,9 +30,8 @@ async fn the_log_names_the_delivery_and_the_cause_and_nothing_of_the_user() {
     send(&service, other.into_request()).await;
     let away = builder(Away).build().unwrap();
     send(&away, signed("msg_away", &body).into_request()).await;
-    drop(guard);
 
-    let text = log.0.lock().unwrap().clone();
+    let text = log.text();
     for told in
         ["msg_good", "user.created", "Applied", "msg_unusable", "msg_late", "no route to the"]
     {

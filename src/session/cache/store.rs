@@ -17,7 +17,12 @@ pub(super) fn tokens(bytes: u64) -> Tokens {
         .max_capacity(bytes)
         .weigher(weight)
         .expire_after(UntilExpired)
-        .build_with_hasher(RandomState::new())
+        .build_with_hasher(seeded_hasher())
+}
+
+/// Seeded at random, anew for each store.
+fn seeded_hasher() -> RandomState {
+    RandomState::new()
 }
 
 /// About what an entry takes: the token, what was decoded from it, and their surroundings.
@@ -47,3 +52,6 @@ pub(super) const LONGEST: Duration = Duration::from_secs(300);
 
 /// Entry, keys and the cache's own bookkeeping.
 const SURROUNDINGS: usize = 512;
+
+#[cfg(test)]
+mod tests;

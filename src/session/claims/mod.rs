@@ -1,5 +1,6 @@
 //! ⑥ What handlers see: the claims of a verified token, typed. Their JSON is in `wire`.
 
+mod authorize;
 mod org;
 pub(super) mod wire;
 
@@ -11,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::AuthErrorKind;
 
+pub use authorize::{Authorization, FactorLevel, Reverification};
 pub use org::Organization;
 
 /// A verified session: who sent the request.
@@ -76,6 +78,19 @@ impl Session {
     #[must_use]
     pub fn actor(&self) -> Option<&Actor> {
         self.claims.actor.as_ref()
+    }
+
+    /// Whether the user is, has and has proved all that is required: Clerk's `has()`.
+    ///
+    /// ```
+    /// # use tower_clerk::session::{Authorization, Session};
+    /// fn may_publish(session: &Session) -> bool {
+    ///     session.has(&Authorization::permission("posts:publish"))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn has(&self, required: &Authorization) -> bool {
+        required.holds_for(&self.claims)
     }
 }
 
@@ -193,7 +208,7 @@ impl fmt::Debug for Actor {
     }
 }
 
-/// How long ago the two factors were verified, in whole minutes. `None`: not enrolled.
+/// How long ago the two factors were verified; Clerk counts in minutes. `None`: not enrolled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FactorAges {

@@ -133,7 +133,7 @@ fn add_decimal(a: &str, b: &str) -> String {
 }
 
 #[test]
-fn what_is_malformed_grants_nothing() {
+fn a38_an_organization_claim_that_is_malformed_grants_nothing() {
     for (fea, per, fpm) in [
         ("o:f", "read", "-1"),
         ("o:f", "read", "1.5"),

@@ -143,7 +143,7 @@ fn factor_ages(minutes: &[f64]) -> Option<FactorAges> {
     let age = |minutes: f64| match minutes {
         -1.0 => Some(None),
         _ if (0.0..=MAX_MINUTES).contains(&minutes) => {
-            Some(Some(Duration::from_secs(minutes as u64 * 60)))
+            Some(Some(Duration::from_secs_f64(minutes * 60.0)))
         }
         _ => None,
     };

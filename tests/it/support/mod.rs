@@ -3,4 +3,5 @@
 pub(crate) mod body;
 pub(crate) mod database;
 pub(crate) mod delivery;
+pub(crate) mod log;
 pub(crate) mod signing;

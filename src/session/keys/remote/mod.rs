@@ -1,8 +1,10 @@
 //! ③ The keys that an instance publishes: fetched once for all who wait, kept, refreshed ahead of
-//! time. This file answers lookups; `state` decides when to fetch, `refresh` does it.
+//! time. This file answers lookups; `state` decides when to fetch, `refresh` has it done, `task`
+//! does it.
 
 mod refresh;
 mod state;
+mod task;
 
 use std::error::Error;
 use std::fmt;
@@ -27,10 +29,12 @@ use crate::clock::{Clock, SystemClock};
 ///   stops working. After a failure the pause grows from one second to a minute; a `Retry-After`
 ///   is honoured up to five.
 /// - A `kid` that the document lacks causes a fetch at most every 30 seconds, and so does a bad
-///   signature under a `kid` that it has: the key may be a new one.
+///   signature under a `kid` that it has: the key may be a new one. While fetches fail, and for a
+///   `kid` that was looked for in those 30 seconds, it causes none.
 ///
-/// The first lookup starts the work, on the tokio runtime it is called in; the work ends with the
-/// last clone.
+/// The first lookup starts the work, on the tokio runtime it is called in, which needs its timers
+/// enabled; should that runtime end or stand still, a later lookup has it done on its own. The work
+/// ends with the last clone.
 #[derive(Clone)]
 pub struct RemoteKeys {
     shared: Arc<Shared>,
@@ -77,11 +81,12 @@ impl RemoteKeys {
     }
 
     /// Fetches the keys now, unless they are here: for servers that would rather not start than
-    /// start without them.
+    /// start without them. Joins an attempt that is under way; makes none in the pause after one
+    /// that failed.
     ///
     /// # Errors
     ///
-    /// The keys could not be had; when to try again.
+    /// The keys could not be had; when to try again. The attempts go on by themselves.
     pub async fn warm_up(&self) -> Result<(), MissingKey> {
         self.shared.warm_up().await
     }

@@ -1,21 +1,21 @@
-//! Doing it: the keys at hand, the one task that fetches, and those who wait for it.
+//! Doing it: the keys at hand, and those who wait for an attempt that `task` makes.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
 
 use super::super::jwk::KeySet;
 use super::super::{Lookup, MissingKey, PublicKey};
-use super::state::{Decision, MAX_STALENESS, State};
-use super::{FETCH_TIMEOUT, Fetch, FetchError, Fetched};
+use super::state::{Decision, MAX_STALENESS, Reason, State};
+use super::task::{Brought, Running, keep_fresh};
+use super::{Fetch, FetchError};
 use crate::clock::Clock;
 use crate::meter::{count, gauge};
 use crate::trace::event;
@@ -31,8 +31,8 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// Counts the attempts that ended, however they ended: who waits, waits for a change.
     rounds: watch::Sender<u64>,
-    kick: Arc<Notify>,
-    task: Mutex<Option<AbortHandle>>,
+    /// The task that was started last, and its number.
+    task: Mutex<(u64, Option<AbortHandle>)>,
     fetch: Arc<dyn Fetch>,
     clock: Arc<dyn Clock>,
     this: Weak<Self>,
@@ -52,7 +52,6 @@ impl Shared {
             epoch: clock.monotonic(),
             state: Mutex::default(),
             rounds: watch::Sender::new(0),
-            kick: Arc::default(),
             task: Mutex::default(),
             fetch,
             clock,
@@ -66,30 +65,30 @@ impl Shared {
 
     /// The hot path: no lock, no wait.
     pub(super) fn known(&self, kid: &str) -> Option<Arc<PublicKey>> {
-        let snapshot = self.keys.load();
-        let snapshot = snapshot.as_ref()?;
         let now = self.clock.monotonic();
-        if now.saturating_duration_since(snapshot.fetched_at) >= MAX_STALENESS {
-            return None;
-        }
-        let key = snapshot.keys.get(kid)?;
+        let key = self.at_hand(kid, now)?;
         if self.since_epoch(now) >= self.overdue_at.load(Ordering::Relaxed) {
-            self.start(&mut self.lock());
+            self.catch_up(now);
         }
-        Some(Arc::clone(key))
+        Some(key)
     }
 
     /// A `kid` that is not at hand.
     pub(super) fn miss(&self, kid: &str) -> Lookup {
-        match self.decide(kid) {
+        // What is at hand is asked again under the lock: an attempt that has just ended is then
+        // seen either as under way or with what it brought.
+        let state = self.lock();
+        let now = self.clock.monotonic();
+        if let Some(key) = self.at_hand(kid, now) {
+            return Lookup::Known(key);
+        }
+        match self.join(state, kid, now) {
             Ok(mut rounds) => {
                 let this = self.this.clone();
                 let kid: Box<str> = kid.into();
                 Lookup::Pending(Box::pin(async move {
                     let _ended = rounds.changed().await;
-                    let gone = MissingKey::Unavailable { retry_after: Duration::from_secs(1) };
-                    let shared = this.upgrade().ok_or(gone)?;
-                    shared.known(&kid).ok_or_else(|| shared.still_missing(&kid))
+                    this.upgrade().ok_or(SOON)?.after_an_attempt(&kid)
                 }))
             }
             Err(missing) => Lookup::Missing(missing),
@@ -97,126 +96,196 @@ impl Shared {
     }
 
     pub(super) async fn warm_up(&self) -> Result<(), MissingKey> {
-        if self.have_keys() {
-            return Ok(());
-        }
-        let _ended = self.decide("")?.changed().await;
-        if self.have_keys() { Ok(()) } else { Err(self.still_missing("")) }
+        let Some(joined) = self.join_unless_warm() else { return Ok(()) };
+        let _ended = joined?.changed().await;
+        let state = self.lock();
+        let now = self.clock.monotonic();
+        if self.have_keys(now) { Ok(()) } else { Err(without_keys(state.verdict(now))) }
     }
 
     /// A key that is at hand did not sign a token that says so. Most likely nobody did, so that
     /// this is one of the reasons that share a cool-down.
     pub(super) fn look_for_a_new_key(&self) {
-        let mut state = self.lock();
-        if !state.fetching && state.may_fetch_for_kid(self.clock.monotonic()) {
-            self.start(&mut state);
+        let state = self.lock();
+        let now = self.clock.monotonic();
+        if state.may_fetch_for_kid(now) {
+            self.start(state, now, Reason::Kid);
         }
+    }
+
+    fn join_unless_warm(&self) -> Option<Result<watch::Receiver<u64>, MissingKey>> {
+        let state = self.lock();
+        let now = self.clock.monotonic();
+        // Without keys no `kid` is looked at.
+        (!self.have_keys(now)).then(|| self.join(state, "", now))
     }
 
     /// Starts an attempt or joins the one under way, or says why neither.
-    fn decide(&self, kid: &str) -> Result<watch::Receiver<u64>, MissingKey> {
-        // Whether keys are at hand is asked under the lock: an attempt that has just ended is
-        // then seen either as under way or with what it brought.
-        let mut state = self.lock();
+    fn join(
+        &self,
+        state: MutexGuard<'_, State>,
+        kid: &str,
+        now: Instant,
+    ) -> Result<watch::Receiver<u64>, MissingKey> {
+        // Subscribed before anything is started: the end cannot be missed.
         let rounds = self.rounds.subscribe();
-        match state.decide(kid, self.clock.monotonic(), self.have_keys()) {
+        let have_keys = self.have_keys(now);
+        match state.decide(kid, now, have_keys) {
             Decision::Wait => Ok(rounds),
-            Decision::Fetch if self.start(&mut state) => Ok(rounds),
-            Decision::Fetch => Err(MissingKey::Unavailable { retry_after: Duration::from_secs(1) }),
-            Decision::Refuse(missing) => Err(missing),
+            Decision::Fetch(reason) if self.start(state, now, reason) => Ok(rounds),
+            Decision::Fetch(_) => Err(SOON),
+            Decision::Refuse(missing) if have_keys => Err(missing),
+            Decision::Refuse(missing) => Err(without_keys(missing)),
         }
     }
 
-    fn have_keys(&self) -> bool {
-        let now = self.clock.monotonic();
-        let snapshot = self.keys.load();
-        snapshot.as_ref().is_some_and(|snapshot| {
-            now.saturating_duration_since(snapshot.fetched_at) < MAX_STALENESS
-        })
-    }
-
-    /// After a wait: the `kid` is still not here. With keys the document lacks it; without, the
-    /// attempt failed or the runtime that made it is gone.
-    fn still_missing(&self, kid: &str) -> MissingKey {
+    /// After a wait: the key, or why there is none. The document that lacks it is the newest, as
+    /// both are asked under the lock.
+    fn after_an_attempt(&self, kid: &str) -> Result<Arc<PublicKey>, MissingKey> {
         let mut state = self.lock();
-        match state.verdict(self.clock.monotonic()) {
-            MissingKey::Unknown if self.have_keys() => {
-                state.is_absent(kid);
-                MissingKey::Unknown
-            }
-            MissingKey::Unknown => MissingKey::Unavailable { retry_after: Duration::from_secs(1) },
-            unavailable => unavailable,
+        let now = self.clock.monotonic();
+        if let Some(key) = self.at_hand(kid, now) {
+            return Ok(key);
+        }
+        let missing = state.verdict(now);
+        if !self.have_keys(now) {
+            return Err(without_keys(missing));
+        }
+        if missing == MissingKey::Unknown {
+            state.is_absent(kid);
+        }
+        Err(missing)
+    }
+
+    fn at_hand(&self, kid: &str, now: Instant) -> Option<Arc<PublicKey>> {
+        let snapshot = self.keys.load();
+        let snapshot = snapshot.as_ref().filter(|snapshot| snapshot.is_usable(now))?;
+        snapshot.keys.get(kid).cloned()
+    }
+
+    fn have_keys(&self, now: Instant) -> bool {
+        self.keys.load().as_ref().is_some_and(|snapshot| snapshot.is_usable(now))
+    }
+
+    /// The schedule is behind: the task's timer was held up, or its runtime is no more.
+    fn catch_up(&self, now: Instant) {
+        let state = match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // Somebody else is at it.
+            Err(TryLockError::WouldBlock) => return,
+        };
+        // Somebody else may have been: that the attempt is still due is asked under the lock.
+        if state.is_due(now) {
+            self.start(state, now, Reason::Due);
         }
     }
 
-    /// Has the task make an attempt now; false when there is no runtime to make it on.
-    fn start(&self, state: &mut State) -> bool {
-        if state.fetching {
-            return true;
-        }
-        if !state.running {
-            let Ok(runtime) = Handle::try_current() else {
-                event!(error, "session keys cannot be fetched: no tokio runtime is running here");
-                let later = self.clock.monotonic() + Duration::from_secs(1);
-                self.overdue_at.store(self.since_epoch(later), Ordering::Relaxed);
-                return false;
-            };
-            let running = Running(self.this.clone());
-            let task = runtime.spawn(keep_fresh(running, Arc::clone(&self.kick)));
-            *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
-            state.running = true;
+    /// Has a new task make an attempt now, in place of the one that there was; false when there
+    /// is no runtime to make it on. Not the old one's: nobody knows whether that still runs.
+    ///
+    /// Takes the lock so as to let it go: a runtime that is shutting down drops what is spawned
+    /// on it at once, and with it a [`Running`], which wants the lock.
+    fn start(&self, mut state: MutexGuard<'_, State>, now: Instant, reason: Reason) -> bool {
+        let Ok(runtime) = Handle::try_current() else {
+            drop(state);
+            let later = self.since_epoch(now + Duration::from_secs(1));
+            self.overdue_at.store(later, Ordering::Relaxed);
+            event!(error, "session keys cannot be fetched: no tokio runtime is running here");
+            return false;
+        };
+        state.task += 1;
+        let number = state.task;
+        state.started(now, reason);
+        self.set_overdue(&state);
+        drop(state);
+
+        let task = runtime.spawn(keep_fresh(Running::new(self.this.clone(), number)));
+        let mut slot = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        let older = if slot.0 < number {
+            std::mem::replace(&mut *slot, (number, Some(task.abort_handle()))).1
         } else {
-            self.kick.notify_one();
+            Some(task.abort_handle())
+        };
+        drop(slot);
+        if let Some(older) = older {
+            older.abort();
         }
-        state.fetching = true;
-        self.overdue_at.store(u64::MAX, Ordering::Relaxed);
         true
     }
 
-    /// The task is about to make an attempt of its own accord.
-    fn attempt_starts(&self) -> Arc<dyn Fetch> {
-        self.lock().fetching = true;
-        self.overdue_at.store(u64::MAX, Ordering::Relaxed);
-        self.fetch()
+    /// The task of this number is about to make an attempt; `None` when another took its place.
+    pub(super) fn attempt_starts(&self, number: u64) -> Option<Arc<dyn Fetch>> {
+        let mut state = self.lock();
+        if state.task != number {
+            return None;
+        }
+        state.started(self.clock.monotonic(), Reason::Due);
+        self.set_overdue(&state);
+        Some(self.fetch())
     }
 
-    /// Takes in what an attempt brought; returns the pause until the next.
-    fn attempt_ended(&self, outcome: Result<Brought, FetchError>) -> Duration {
+    /// Takes in what an attempt brought; returns the pause until the next. `None` when another
+    /// task took the place of this one.
+    pub(super) fn attempt_ended(
+        &self,
+        number: u64,
+        outcome: Result<Brought, FetchError>,
+    ) -> Option<Duration> {
+        let _outcome = if outcome.is_ok() { "success" } else { "failure" };
+        count!("clerk_keys_fetches_total", "outcome" => _outcome);
         let mut state = self.lock();
+        if state.task != number {
+            return None;
+        }
         let now = self.clock.monotonic();
-        let older = self.keys.load();
-        let pause = match outcome {
+        let (pause, problem) = match outcome {
             Ok(Brought { keys, max_age }) => {
-                count!("clerk_keys_fetches_total", "outcome" => "success");
-                let keys = match &*older {
+                let keys = match &*self.keys.load() {
                     Some(older) => keys.keeping(&older.keys),
                     None => keys,
                 };
                 self.keys.store(Some(Arc::new(Snapshot { keys, fetched_at: now })));
-                state.succeeded(now, max_age, random_fraction())
+                (state.succeeded(now, max_age, random_fraction()), None)
             }
-            Err(error) => {
-                count!("clerk_keys_fetches_total", "outcome" => "failure");
-                let pause = state.failed(now, error.retry_after, random_fraction());
-                event!(
-                    warn,
-                    error = %error,
-                    failures = state.failures,
-                    retry_in_s = pause.as_secs(),
-                    have_keys = self.have_keys(),
-                    "session keys could not be fetched; keys at hand go on working",
-                );
-                pause
-            }
+            Err(error) => (state.failed(now, error.retry_after, random_fraction()), Some(error)),
         };
+        self.set_overdue(&state);
+        let _failures = state.failures;
+        // Still under the lock: who subscribes after this sees only the attempts to come.
+        self.rounds.send_modify(|rounds| *rounds += 1);
+        drop(state);
+
+        if let Some(_error) = problem {
+            event!(
+                warn,
+                error = %_error,
+                failures = _failures,
+                retry_in_s = pause.as_secs(),
+                have_keys = self.have_keys(now),
+                "session keys could not be fetched; keys at hand go on working",
+            );
+        }
         if let Some(snapshot) = &*self.keys.load() {
             let _age = now.saturating_duration_since(snapshot.fetched_at);
             gauge!("clerk_keys_age_seconds", _age.as_secs_f64());
         }
-        self.overdue_at.store(self.since_epoch(now + pause), Ordering::Relaxed);
-        // Still under the lock: who subscribes after this sees only the attempts to come.
-        self.rounds.send_modify(|rounds| *rounds += 1);
-        pause
+        Some(pause)
+    }
+
+    /// The task of this number is gone: its runtime has ended, or its `Fetch` has panicked.
+    pub(super) fn task_gone(&self, number: u64) {
+        let mut state = self.lock();
+        // A task that was asleep is missed when its next attempt is overdue.
+        if state.task == number && state.task_gone(self.clock.monotonic(), random_fraction()) {
+            self.set_overdue(&state);
+            self.rounds.send_modify(|rounds| *rounds += 1);
+        }
+    }
+
+    fn set_overdue(&self, state: &State) {
+        let at = state.next_attempt.map_or(u64::MAX, |at| self.since_epoch(at));
+        self.overdue_at.store(at, Ordering::Relaxed);
     }
 
     fn since_epoch(&self, at: Instant) -> u64 {
@@ -230,59 +299,31 @@ impl Shared {
     }
 }
 
+impl Snapshot {
+    fn is_usable(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.fetched_at) < MAX_STALENESS
+    }
+}
+
 impl Drop for Shared {
     fn drop(&mut self) {
-        let task = self.task.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let (_, task) = self.task.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(task) = task.take() {
             task.abort();
         }
     }
 }
 
-/// The task: an attempt, a pause, an attempt. It never holds what it works for across a wait.
-async fn keep_fresh(running: Running, kick: Arc<Notify>) {
-    loop {
-        let Some(fetch) = running.0.upgrade().map(|shared| shared.attempt_starts()) else { return };
-        let outcome = attempt(&*fetch).await;
-        drop(fetch);
-        let Some(pause) = running.0.upgrade().map(|shared| shared.attempt_ended(outcome)) else {
-            return;
-        };
-        // A kick between the two is kept by the `Notify`.
-        let _due = timeout(pause, kick.notified()).await;
+/// Without keys a `kid` cannot be called unknown.
+fn without_keys(missing: MissingKey) -> MissingKey {
+    match missing {
+        MissingKey::Unknown => SOON,
+        unavailable @ MissingKey::Unavailable { .. } => unavailable,
     }
 }
 
-/// What a successful attempt brought.
-struct Brought {
-    keys: KeySet,
-    max_age: Option<Duration>,
-}
-
-async fn attempt(fetch: &dyn Fetch) -> Result<Brought, FetchError> {
-    let late = |_| FetchError::new(format!("no answer within {} s", FETCH_TIMEOUT.as_secs()));
-    let Fetched { body, max_age } = timeout(FETCH_TIMEOUT, fetch.fetch()).await.map_err(late)??;
-    match KeySet::parse(&body) {
-        Some(keys) if !keys.is_empty() => Ok(Brought { keys, max_age }),
-        Some(_) => Err(FetchError::new("the document holds no RS256 key of 2048 bits or more")),
-        None => Err(FetchError::new("the answer is not a JWKS document")),
-    }
-}
-
-/// Says that the task is gone, however it went: its end, a panic in a `Fetch`, the end of the
-/// runtime that it was started on. Who waits looks again, and the next lookup starts a new one.
-struct Running(Weak<Shared>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let Some(shared) = self.0.upgrade() else { return };
-        let mut state = shared.lock();
-        state.running = false;
-        state.fetching = false;
-        shared.overdue_at.store(0, Ordering::Relaxed);
-        shared.rounds.send_modify(|rounds| *rounds += 1);
-    }
-}
+/// No keys, and no attempt that says when there will be.
+const SOON: MissingKey = MissingKey::Unavailable { retry_after: Duration::from_secs(1) };
 
 /// Between 0 and 1, another each time: enough to keep a fleet from moving in step.
 fn random_fraction() -> f64 {

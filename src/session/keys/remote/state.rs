@@ -4,20 +4,23 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::super::MissingKey;
+use super::FETCH_TIMEOUT;
 
 /// What has happened so far, as far as the next decision depends on it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct State {
-    /// A task is at work (or asleep until the next attempt).
-    pub(super) running: bool,
-    /// An attempt is under way.
-    pub(super) fetching: bool,
+    /// The number of the task whose word counts: the one that was started last.
+    pub(super) task: u64,
+    /// An attempt was started and has not ended.
+    fetching: bool,
     /// How many attempts in a row have failed.
     pub(super) failures: u32,
     /// When the last attempt that an unknown `kid` caused was started.
     last_for_kid: Option<Instant>,
-    /// When the next attempt is due.
-    next_attempt: Option<Instant>,
+    /// When the last attempt that brought keys ended.
+    last_success: Option<Instant>,
+    /// When the next attempt is due; while one is under way, when it must be taken for lost.
+    pub(super) next_attempt: Option<Instant>,
     /// Some of the `kid`s that the document lacked when it was fetched last.
     absent: HashSet<Box<str>>,
 }
@@ -26,11 +29,20 @@ pub(super) struct State {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Decision {
     /// Start an attempt and wait for it.
-    Fetch,
+    Fetch(Reason),
     /// Wait for the attempt that is under way.
     Wait,
     /// Answer at once.
     Refuse(MissingKey),
+}
+
+/// Why an attempt is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// There are no keys, or they are old.
+    Due,
+    /// There may be a new key: this starts the cool-down.
+    Kid,
 }
 
 impl State {
@@ -38,33 +50,52 @@ impl State {
     ///
     /// Without keys an attempt is made unless the pause after a failure lasts. With keys the `kid`
     /// is new or made up, so that one attempt is made for it and the next such only after the
-    /// cool-down, whether it brought anything or not. A `kid` that the document is known to lack
-    /// is worth none until the document has been fetched again: who keeps sending one cannot use
-    /// up the attempt that a new key needs.
-    pub(super) fn decide(&mut self, kid: &str, now: Instant, have_keys: bool) -> Decision {
-        if self.fetching {
+    /// cool-down, whether it brought anything or not; while attempts fail, none but those of the
+    /// schedule. A `kid` that a document younger than the cool-down lacks is worth none: who keeps
+    /// sending one cannot use up the attempt that a new key needs, and a key that is published
+    /// after its first token is not locked out for longer.
+    pub(super) fn decide(&self, kid: &str, now: Instant, have_keys: bool) -> Decision {
+        if self.is_under_way(now) {
             return Decision::Wait;
         }
-        if have_keys {
-            if self.failures == 0 && self.absent.contains(kid) {
-                return Decision::Refuse(MissingKey::Unknown);
-            }
-            let attempt = self.may_fetch_for_kid(now);
-            return if attempt { Decision::Fetch } else { Decision::Refuse(self.verdict(now)) };
+        if self.is_due(now) || (!have_keys && self.failures == 0) {
+            return Decision::Fetch(Reason::Due);
         }
-        match self.next_attempt {
-            Some(at) if self.failures > 0 && now < at => Decision::Refuse(self.verdict(now)),
-            _ => Decision::Fetch,
+        if self.may_fetch_for_kid(now) && !self.is_known_absent(kid, now) {
+            return Decision::Fetch(Reason::Kid);
         }
+        Decision::Refuse(self.verdict(now))
     }
 
-    /// Whether an attempt may be made because of a `kid`; if so, it counts.
-    pub(super) fn may_fetch_for_kid(&mut self, now: Instant) -> bool {
+    /// Whether an attempt is being made that may still bring something. One that ought to have
+    /// ended long ago never will: whoever made it stands still.
+    pub(super) fn is_under_way(&self, now: Instant) -> bool {
+        self.fetching && !self.is_due(now)
+    }
+
+    /// Whether the time of the next attempt has come.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.next_attempt.is_some_and(|at| now >= at)
+    }
+
+    /// Whether an attempt may be made because of a `kid`, given that keys are at hand.
+    pub(super) fn may_fetch_for_kid(&self, now: Instant) -> bool {
         let cooling = self.last_for_kid.is_some_and(|at| now < at + KID_COOL_DOWN);
-        if !cooling {
+        self.failures == 0 && !cooling && !self.is_under_way(now)
+    }
+
+    fn is_known_absent(&self, kid: &str, now: Instant) -> bool {
+        let young = self.last_success.is_some_and(|at| now < at + KID_COOL_DOWN);
+        young && self.absent.contains(kid)
+    }
+
+    /// An attempt starts.
+    pub(super) fn started(&mut self, now: Instant, reason: Reason) {
+        self.fetching = true;
+        self.next_attempt = Some(now + LOST_AFTER);
+        if reason == Reason::Kid {
             self.last_for_kid = Some(now);
         }
-        !cooling
     }
 
     /// The document has been fetched and lacks this `kid`. Only so many are remembered: a flood
@@ -94,9 +125,19 @@ impl State {
         jitter: f64,
     ) -> Duration {
         self.failures = 0;
+        self.last_success = Some(now);
         self.absent.clear();
         let interval = max_age.unwrap_or(REFRESH_INTERVAL).clamp(SHORTEST_REFRESH, LONGEST_REFRESH);
         self.pause(now, interval.mul_f64(0.9 + 0.2 * jitter))
+    }
+
+    /// The task is gone; whether it left an attempt unfinished, which is a failure like any other.
+    pub(super) fn task_gone(&mut self, now: Instant, jitter: f64) -> bool {
+        let unfinished = self.fetching;
+        if unfinished {
+            self.failed(now, None, jitter);
+        }
+        unfinished
     }
 
     /// An attempt failed; returns the pause until the next. `retry_after` is the server's wish.
@@ -142,6 +183,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// The longest pause that a server may wish for.
 const LONGEST_WISH: Duration = Duration::from_secs(300);
 
+/// An attempt that has not ended by then never will: twice the time that it is given.
+const LOST_AFTER: Duration = FETCH_TIMEOUT.saturating_mul(2);
+
 /// How many absent `kid`s are remembered, and how long they may be.
 const MAX_ABSENT: usize = 1024;
 const MAX_KID_BYTES: usize = 128;
+
+#[cfg(test)]
+mod tests;
