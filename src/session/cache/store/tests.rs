@@ -1,7 +1,5 @@
 //! What the store promises of itself.
 
-use std::hash::BuildHasher as _;
-
 use super::*;
 
 /// Who could tell where a token goes could send many that go to the same place.
