@@ -19,5 +19,7 @@ mod webhook_authenticity;
 mod webhook_events;
 mod webhook_headers;
 mod webhook_log;
+mod webhook_replay;
 mod webhook_sinks;
+mod webhook_sockets;
 mod webhook_transport;

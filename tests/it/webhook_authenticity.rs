@@ -19,7 +19,7 @@ use crate::support::signing::{
 };
 
 #[tokio::test]
-async fn svixs_published_example_has_the_published_signature() {
+async fn e17_svixs_published_example_has_the_published_signature() {
     let body = br#"{"email":"test@example.com","username":"test_user"}"#;
     let published = "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=";
     let delivery = SignedDelivery::new(&secret(), ID, at(NOW), &body[..]);
@@ -54,25 +54,59 @@ async fn a_signed_delivery_reaches_the_sink_whole() {
 }
 
 #[tokio::test]
-async fn only_a_whole_v1_signature_counts() {
+async fn e2_only_the_configured_secret_in_its_decoded_form_verifies() {
+    let now = now();
+    let text = format!("{ID}.{now}.{BODY}");
+    let undecoded = SECRET.trim_start_matches("whsec_").as_bytes();
+    let other = STANDARD.decode(OTHER_SECRET.trim_start_matches("whsec_")).unwrap();
+    for (case, key) in [
+        ("another secret", &other[..]),
+        ("an empty key", b""),
+        ("the secret's text", SECRET.as_bytes()),
+        ("the secret undecoded", undecoded),
+        ("zeros", &[0; 24]),
+    ] {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes());
+        let signature = format!("v1,{}", STANDARD.encode(tag));
+        let kind = refused(case, &with(ID, &now, &signature), BODY.as_bytes()).await;
+        assert_eq!(kind, DeliveryErrorKind::InvalidSignature);
+    }
+}
+
+#[tokio::test]
+async fn e3_a_part_of_a_signature_or_more_than_one_is_none() {
     let now = now();
     let good = sign(ID, &now, BODY.as_bytes());
     let bare = good.trim_start_matches("v1,");
+    for length in 0..good.len() {
+        refused("a prefix", &with(ID, &now, &good[..length]), BODY.as_bytes()).await;
+    }
     for bad in [
         "v1,".to_owned(),
         "v1".to_owned(),
         ",".to_owned(),
         bare.to_owned(),
-        good[..good.len() - 1].to_owned(),
-        good[..12].to_owned(),
         format!("{good}A"),
         format!("{good}="),
+        format!("v1,,{bare}"),
+        format!("v1, {bare}"),
+    ] {
+        refused(&bad, &with(ID, &now, &bad), BODY.as_bytes()).await;
+    }
+}
+
+#[tokio::test]
+async fn e4_the_right_signature_under_another_version_is_none() {
+    let now = now();
+    let good = sign(ID, &now, BODY.as_bytes());
+    let bare = good.trim_start_matches("v1,");
+    for bad in [
+        bare.to_owned(),
+        format!(",{bare}"),
         format!("v1a,{bare}"),
         format!("v2,{bare}"),
         format!("V1,{bare}"),
         format!("v10,{bare}"),
-        format!("v1,,{bare}"),
-        format!("v1, {bare}"),
         format!("v1a,{bare} v2,{bare} {bare}"),
     ] {
         refused(&bad, &with(ID, &now, &bad), BODY.as_bytes()).await;
@@ -80,7 +114,7 @@ async fn only_a_whole_v1_signature_counts() {
 }
 
 #[tokio::test]
-async fn the_good_signature_is_found_anywhere_in_the_list() {
+async fn e5_the_good_signature_is_found_anywhere_in_the_list() {
     let now = now();
     let good = sign(ID, &now, BODY.as_bytes());
     let wrong = format!("v1,{}", STANDARD.encode([7; 32]));
@@ -100,11 +134,9 @@ async fn the_good_signature_is_found_anywhere_in_the_list() {
 }
 
 #[tokio::test]
-async fn other_constructions_over_the_same_bytes_do_not_pass() {
+async fn e13_other_constructions_over_the_same_bytes_do_not_pass() {
     let now = now();
     let text = format!("{ID}.{now}.{BODY}");
-    let key_as_text = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
-    let undecoded = SECRET.trim_start_matches("whsec_").as_bytes();
     let mac_with = |algorithm, key: &[u8]| {
         STANDARD.encode(hmac::sign(&hmac::Key::new(algorithm, key), text.as_bytes()))
     };
@@ -114,9 +146,6 @@ async fn other_constructions_over_the_same_bytes_do_not_pass() {
         ("body only", STANDARD.encode(hmac::sign(&key(), BODY.as_bytes()))),
         ("no id", STANDARD.encode(hmac::sign(&key(), format!("{now}.{BODY}").as_bytes()))),
         ("no time", STANDARD.encode(hmac::sign(&key(), format!("{ID}.{BODY}").as_bytes()))),
-        ("the secret's text", STANDARD.encode(hmac::sign(&key_as_text, text.as_bytes()))),
-        ("the secret undecoded", mac_with(hmac::HMAC_SHA256, undecoded)),
-        ("an empty key", mac_with(hmac::HMAC_SHA256, b"")),
         ("sha-1", mac_with(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &raw_key())),
         ("sha-512", mac_with(hmac::HMAC_SHA512, &raw_key())),
         ("no key", STANDARD.encode(digest::digest(&digest::SHA256, text.as_bytes()))),
@@ -132,7 +161,7 @@ async fn other_constructions_over_the_same_bytes_do_not_pass() {
 }
 
 #[tokio::test]
-async fn the_raw_bytes_are_what_is_signed() {
+async fn e10_the_raw_bytes_are_what_is_signed() {
     let body = r#"{"type":"x.y","data":{"a":"\u00e9","b":1}}"#;
     let now = now();
     let signature = sign(ID, &now, body.as_bytes());
@@ -153,7 +182,7 @@ async fn the_raw_bytes_are_what_is_signed() {
 }
 
 #[tokio::test]
-async fn signed_bytes_that_are_no_event_are_refused() {
+async fn e21_signed_bytes_that_are_no_json_object_are_refused() {
     let now = now();
     for body in [
         &b""[..],
@@ -162,9 +191,6 @@ async fn signed_bytes_that_are_no_event_are_refused() {
         b"[]",
         b"{}",
         b"not json",
-        b"{\"type\":null}",
-        b"{\"type\":\"user.created\"}",
-        b"{\"type\":\"user.created\",\"data\":[]}",
         b"{\"type\":\"x.y\",\"data\":\"\xff\"}",
         b"\xff\xfe{\0}\0",
     ] {
@@ -176,7 +202,7 @@ async fn signed_bytes_that_are_no_event_are_refused() {
 }
 
 #[tokio::test]
-async fn during_a_rotation_either_secret_verifies() {
+async fn e16_during_a_rotation_either_secret_verifies() {
     let old = SigningSecret::parse(OTHER_SECRET).unwrap();
     let recorder = Arc::new(Recorder::default());
     let both = WebhookService::builder([old.clone(), secret()], Arc::clone(&recorder))
@@ -196,10 +222,41 @@ async fn during_a_rotation_either_secret_verifies() {
 }
 
 #[test]
+fn e15_what_is_no_signing_secret_is_refused_at_start_up_without_being_repeated() {
+    for bad in [
+        "",
+        " ",
+        "whsec_",
+        "whsec_wronglength",
+        "whsec_c2hvcnQ=",
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS",
+        "whsec_MfKQ9r8GKYqrTwjU*D8ILPZIo2LaLaSw",
+        "whsk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"",
+        "sk_test_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "pk_test_Y2xlcmsuY2xlcmsuZGV2JA",
+    ] {
+        let beside_a_good_one = format!("{OTHER_SECRET} {bad}");
+        let mut errors = vec![SigningSecret::parse(bad).unwrap_err()];
+        errors.push(SigningSecret::parse_list(bad).unwrap_err());
+        if !bad.trim().is_empty() {
+            errors.push(SigningSecret::parse_list(&beside_a_good_one).unwrap_err());
+        }
+        for error in errors {
+            assert_eq!(error.setting(), "webhook signing secret");
+            let told = format!("{error} {error:?}");
+            assert!(bad.len() < 8 || !told.contains(bad), "{told}");
+            assert!(!told.contains("MfKQ9r8GKYqr"), "{told}");
+        }
+    }
+    let none = WebhookService::builder([], Arc::new(Recorder::default())).build().unwrap_err();
+    assert_eq!(none.setting(), "webhook signing secret");
+}
+
+#[test]
 fn settings_with_which_nothing_could_be_received_are_refused() {
     let recorder = || Arc::new(Recorder::default());
-    let no_secret = WebhookService::builder([], recorder()).build().unwrap_err();
-    assert_eq!(no_secret.setting(), "webhook signing secret");
     assert!(builder(recorder()).body_limit(0).build().is_err());
     assert!(builder(recorder()).body_timeout(Duration::ZERO).build().is_err());
     assert!(builder(recorder()).deadline(Duration::ZERO).build().is_err());
@@ -208,7 +265,7 @@ fn settings_with_which_nothing_could_be_received_are_refused() {
 }
 
 #[tokio::test]
-async fn events_that_are_not_read_reach_the_sink_as_they_came() {
+async fn e24_events_of_unknown_types_reach_the_sink_as_they_came() {
     let recorder = Arc::new(Recorder::default());
     let service = builder(Arc::clone(&recorder)).build().unwrap();
     for (id, body) in [

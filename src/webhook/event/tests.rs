@@ -21,7 +21,7 @@ fn user(data: &Value) -> User {
 }
 
 #[test]
-fn the_primary_address_is_taken_and_never_another() {
+fn e25_the_primary_address_is_taken_and_never_another() {
     let addresses = json!([
         { "id": "idn_1", "email_address": "first@example.com" },
         { "id": "idn_2", "email_address": "primary@example.com" },
@@ -106,7 +106,7 @@ fn seconds_and_milliseconds_are_told_apart_in_the_envelope() {
 }
 
 #[test]
-fn a_user_without_a_usable_id_is_no_event() {
+fn e22_a_user_without_a_usable_id_is_no_event() {
     let long = "u".repeat(256);
     for data in [
         json!(null),
@@ -132,7 +132,7 @@ fn a_user_without_a_usable_id_is_no_event() {
 }
 
 #[test]
-fn a_deletion_without_an_id_means_nobody() {
+fn e23_a_deletion_without_an_id_means_nobody() {
     for data in [json!({ "deleted": true }), json!({ "id": null })] {
         match read(&json!({ "type": "user.deleted", "data": data })).unwrap().event {
             Event::UserDeleted(user) => assert_eq!(user.id, None),
@@ -142,7 +142,7 @@ fn a_deletion_without_an_id_means_nobody() {
 }
 
 #[test]
-fn what_is_not_an_event_is_refused_and_an_unknown_one_is_kept_as_it_came() {
+fn e21_what_is_not_an_event_is_refused_and_an_unknown_one_is_kept_as_it_came() {
     let deep = "[".repeat(200_000);
     for body in ["", "null", "1", "\"x\"", "[]", "{}", r#"{"type":1}"#, "\u{feff}{}", "{", &deep] {
         assert!(decode(body.as_bytes(), SENT, LATEST).is_err());

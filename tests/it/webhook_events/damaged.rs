@@ -64,7 +64,7 @@ fn shapes() -> Vec<(&'static str, &'static str)> {
 }
 
 #[tokio::test]
-async fn a_member_missing_null_or_of_another_type_sinks_no_event_unless_its_id_decides() {
+async fn e22_a_member_missing_null_or_of_another_type_sinks_no_event_unless_its_id_decides() {
     for (kind, name) in shapes() {
         let data = sample(name);
         let mut all = Vec::new();
@@ -94,7 +94,7 @@ async fn a_member_missing_null_or_of_another_type_sinks_no_event_unless_its_id_d
 }
 
 #[tokio::test]
-async fn members_that_nobody_knows_change_nothing_and_are_kept_as_they_came() {
+async fn e24_members_that_nobody_knows_change_nothing_and_are_kept_as_they_came() {
     for (kind, name) in TYPES {
         let mut data = sample(name);
         let event = arrives(kind, &data).await;
@@ -109,7 +109,7 @@ async fn members_that_nobody_knows_change_nothing_and_are_kept_as_they_came() {
 }
 
 #[tokio::test]
-async fn an_empty_object_is_an_event_of_nothing_and_no_object_is_no_known_event() {
+async fn e24_an_empty_object_is_an_event_of_nothing_and_no_object_is_no_known_event() {
     for (kind, name) in TYPES {
         let decides = !deciding(name).is_empty();
         let (answer, delivery) = post(kind, &json!({})).await;
