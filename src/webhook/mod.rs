@@ -4,8 +4,9 @@
 //! headers ─①─▶ ids ─②body─▶ bytes ─③verify─▶ Delivery ─④decode─▶ event ─⑤sink─▶ ⑥respond
 //! ```
 //!
-//! [`WebhookService`] is a Tower service for any server; a [`Sink`] does what is to be done.
-//! The feature `sea-orm` has one for databases.
+//! [`WebhookService`] is a Tower service for any server; a [`Sink`] does what is to be done, a
+//! closure for example ([`sink_fn`]). The feature `sea-orm` has one for databases. What each event
+//! carries is in [`event`].
 //!
 //! ```
 //! use std::sync::Mutex;
@@ -32,7 +33,8 @@
 //! # Ok(())
 //! # }
 //! ```
-
+//!
+#![doc = include_str!("../docs/webhooks.md")]
 #![warn(clippy::indexing_slicing)]
 
 mod body;
