@@ -32,6 +32,48 @@ async fn e17_svixs_published_example_has_the_published_signature() {
 }
 
 #[tokio::test]
+async fn e17_svixs_published_lists_verify_as_published_under_both_families_of_names() {
+    let body = br#"{"email":"test@example.com","username":"test_user"}"#;
+    let good = "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=";
+    let wrong = [
+        "v1,R3PTzyfHASBKHH98a7yexTwaJ4yNIcGhFQc1yuN+BPU=",
+        "v1,tFtCZ5RDCPxzWQRWXWPgrCgE2frDBe9gjpbWQxnVfsQ=",
+        "v1,Mm7xgUVICxZfQ3bgf0h0Dof65L/IFx+PnZvnDWPCX6Q=",
+        "v1,9DfC1c3eeOrXB6w/5dIDydLNQaEyww5KalE5jLBZucE=",
+    ];
+    let list = format!("{} {} {good} {}", wrong[1], wrong[2], wrong[3]);
+    // The body is no event, so that authentic is told from forged by the refusal's kind.
+    for (signature, kind) in [
+        (wrong[0], DeliveryErrorKind::InvalidSignature),
+        (&*wrong[1..].join(" "), DeliveryErrorKind::InvalidSignature),
+        (&good[..8], DeliveryErrorKind::InvalidSignature),
+        (good, DeliveryErrorKind::InvalidEvent),
+        (&list, DeliveryErrorKind::InvalidEvent),
+    ] {
+        for family in ["svix", "webhook"] {
+            let names = ["id", "timestamp", "signature"].map(|name| format!("{family}-{name}"));
+            let now = now();
+            let headers = [(&*names[0], ID), (&*names[1], &*now), (&*names[2], signature)];
+            let (answer, applied) = post(&headers, body).await;
+            assert_eq!((answer.refusal(), applied), (kind, 0), "{family} {signature}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn e17_a_mebibyte_is_verified_to_its_last_byte() {
+    let now = now();
+    let mut body = format!(r#"{{"type":"x.y","data":"{}"}}"#, "\u{e9}".repeat(524_274));
+    body.extend(std::iter::repeat_n(' ', 1024 * 1024 - body.len()));
+    let signature = sign(ID, &now, body.as_bytes());
+    let headers = with(ID, &now, &signature);
+    accepted("1 MiB", &headers, body.as_bytes()).await;
+    body.replace_range(body.len() - 1.., "\n");
+    let kind = refused("another last byte", &headers, body.as_bytes()).await;
+    assert_eq!(kind, DeliveryErrorKind::InvalidSignature);
+}
+
+#[tokio::test]
 async fn a_signed_delivery_reaches_the_sink_whole() {
     let recorder = Arc::new(Recorder::default());
     let service = builder(Arc::clone(&recorder)).build().unwrap();
