@@ -133,7 +133,8 @@ pub(super) fn integer(raw: &RawValue) -> Option<i64> {
     number.as_i64().or_else(|| number.as_f64().map(|float| float as i64))
 }
 
-fn is_id(id: &str) -> bool {
+/// Whether Clerk may have given this id to something that rows are kept for.
+pub(crate) fn is_id(id: &str) -> bool {
     (1..=MAX_ID_LENGTH).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

@@ -36,6 +36,30 @@ async fn every_type_is_read_and_its_debug_form_tells_nothing_private() {
 }
 
 #[tokio::test]
+async fn a_part_of_an_event_tells_nothing_private_either() {
+    let user = read!("user.updated" as UserUpdated);
+    let membership = read!("organizationMembership.created" as OrganizationMembershipCreated);
+    let session = read!("session.created" as SessionCreated);
+    let subscription = read!("subscription.active" as SubscriptionActive);
+    let attempt = read!("paymentAttempt.created" as PaymentAttemptCreated);
+    for shown in [
+        format!("{:?}", user.data),
+        format!("{:?}", user.public_metadata),
+        format!("{:?}", user.email_addresses),
+        format!("{:?}", user.phone_numbers),
+        format!("{:?}", user.web3_wallets),
+        format!("{:?}", user.external_accounts),
+        format!("{:?}", membership.public_user_data),
+        format!("{:?}", membership.organization),
+        format!("{:?} {:?}", session.user, session.latest_activity),
+        format!("{:?} {:?}", subscription.payer, subscription.items),
+        format!("{:?} {:?}", attempt.payment_source, attempt.failed_reason),
+    ] {
+        assert!(!shown.contains("private") && shown.len() > 4, "{shown}");
+    }
+}
+
+#[tokio::test]
 async fn what_data_says_of_itself_does_not_choose_the_type() {
     let mut data = sample("waitlist_entry");
     for object in [json!("user"), json!("organization"), json!(null), json!(7)] {
