@@ -9,10 +9,7 @@ macro_rules! count {
     }};
 }
 
-#[cfg_attr(
-    not(feature = "remote"),
-    expect(unused_macros, reason = "only a remote source has an age")
-)]
+#[cfg(feature = "remote")]
 macro_rules! gauge {
     ($name:literal, $value:expr) => {{
         #[cfg(feature = "metrics")]

@@ -11,13 +11,15 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Statements that stand or fall with a delivery.
 ///
-/// [`run`](Self::run) is called once in the transaction of each delivery but a repeated one: after
+/// [`run`](Self::run) is called once in the transaction of each delivery but a repeated one (again
+/// when the transaction is, after a deadlock): after
 /// a user's row was written, and before a deleted user's row is removed, so that rows which refer
 /// to it can go first. Events that the sink does not act on reach it too, as
 /// [`Outcome::Ignored`]; so do stale ones, as [`Outcome::Stale`].
 ///
 /// ```
-/// use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
+/// use sea_orm::sea_query::{Expr, ExprTrait, Query};
+/// use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 /// use tower_clerk::sea_orm::{BoxFuture, InTransaction};
 /// use tower_clerk::webhook::{Delivery, Event, Outcome};
 ///
@@ -35,9 +37,9 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 ///             if let (Event::UserDeleted(user), Outcome::Applied) = (delivery.event(), outcome)
 ///                 && let Some(id) = &user.id
 ///             {
-///                 let sql = "DELETE FROM posts WHERE user_id = $1";
-///                 let backend = tx.get_database_backend();
-///                 tx.execute_raw(Statement::from_sql_and_values(backend, sql, [id.into()])).await?;
+///                 let of_user = Expr::col("user_id").eq(id.as_str());
+///                 let delete = Query::delete().from_table("posts").and_where(of_user).to_owned();
+///                 tx.execute(&delete).await?;
 ///             }
 ///             Ok(())
 ///         })

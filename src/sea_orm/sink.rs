@@ -8,7 +8,8 @@ use ::sea_orm::prelude::DateTimeUtc;
 use ::sea_orm::{ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbErr};
 
 use super::hook::InTransaction;
-use super::{statements, transaction};
+use super::version::Version;
+use super::{failure, retry, statements, steps, transaction};
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
 use crate::webhook::{DeletedUser, Delivery, Event, Outcome, Sink, SinkError, User};
@@ -26,7 +27,7 @@ impl SeaOrmSink {
     ///
     /// # Errors
     ///
-    /// A database that is neither PostgreSQL nor SQLite.
+    /// A database that is none of MySQL, MariaDB, PostgreSQL and SQLite.
     ///
     /// # Panics
     ///
@@ -68,6 +69,10 @@ impl SeaOrmSink {
         &self.db
     }
 
+    pub(super) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
     pub(super) fn now(&self) -> DateTimeUtc {
         self.clock.now().into()
     }
@@ -76,6 +81,10 @@ impl SeaOrmSink {
         if self.hook.is_none() && !is_acted_on(delivery.event()) {
             return Ok(Outcome::Ignored);
         }
+        retry::on_conflict(self.clock(), || self.take_in_once(delivery)).await
+    }
+
+    async fn take_in_once(&self, delivery: &Delivery) -> Result<Outcome, DbErr> {
         let tx = transaction::begin(&self.db).await?;
         let outcome = self.take_in_within(&tx, delivery).await?;
         tx.commit().await?;
@@ -88,18 +97,22 @@ impl SeaOrmSink {
         tx: &DatabaseTransaction,
         delivery: &Delivery,
     ) -> Result<Outcome, DbErr> {
-        let record = statements::record_delivery(delivery.id(), self.now());
-        if tx.execute(&record).await?.rows_affected() == 0 {
+        if !steps::record_delivery(tx, delivery.id(), self.now()).await? {
             return Ok(Outcome::Duplicate);
         }
         match delivery.event() {
-            Event::UserCreated(user) | Event::UserUpdated(user) => {
-                let outcome = write(tx, user).await?;
+            Event::UserCreated(user) => {
+                let outcome = write(tx, user, Version::created(user)).await?;
+                self.run_hook(tx, delivery, outcome).await?;
+                Ok(outcome)
+            }
+            Event::UserUpdated(user) => {
+                let outcome = write(tx, user, Version::updated(user)).await?;
                 self.run_hook(tx, delivery, outcome).await?;
                 Ok(outcome)
             }
             Event::UserDeleted(DeletedUser { id: Some(id), .. }) => {
-                let buried = tx.execute(&statements::bury(id)).await?.rows_affected() != 0;
+                let buried = steps::bury(tx, id).await?;
                 let outcome = if buried { Outcome::Applied } else { Outcome::Stale };
                 self.run_hook(tx, delivery, outcome).await?;
                 tx.execute(&statements::delete_user(id)).await?;
@@ -127,7 +140,10 @@ impl SeaOrmSink {
 
 impl Sink for SeaOrmSink {
     async fn apply(&self, delivery: &Delivery) -> Result<Outcome, SinkError> {
-        self.take_in(delivery).await.map_err(SinkError::transient)
+        self.take_in(delivery).await.map_err(|error| match failure::is_lasting(&error) {
+            true => SinkError::permanent(error),
+            false => SinkError::transient(error),
+        })
     }
 }
 
@@ -138,12 +154,11 @@ impl fmt::Debug for SeaOrmSink {
 }
 
 /// The version first: its row's lock keeps other writers of the same user out until the commit.
-async fn write(tx: &DatabaseTransaction, user: &User) -> Result<Outcome, DbErr> {
-    let raise = statements::raise_version(&user.id, user.updated_at);
-    if tx.execute(&raise).await?.rows_affected() == 0 {
+async fn write(tx: &DatabaseTransaction, user: &User, version: Version) -> Result<Outcome, DbErr> {
+    if !steps::raise_version(tx, &user.id, version).await? {
         return Ok(Outcome::Stale);
     }
-    tx.execute(&statements::write_user(user)).await?;
+    steps::write_user(tx, user).await?;
     Ok(Outcome::Applied)
 }
 

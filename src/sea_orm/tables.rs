@@ -9,6 +9,8 @@ pub(super) enum ClerkUserVersions {
     Id,
     /// Clerk's `updated_at` in milliseconds; 0 for a user whom no event has named yet.
     Version,
+    /// Which of two states with the same version is the newer one.
+    Tie,
     /// The tombstone.
     Deleted,
 }

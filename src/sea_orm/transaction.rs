@@ -7,12 +7,13 @@ use ::sea_orm::{
 
 /// Begins a transaction that may write.
 ///
-/// PostgreSQL: read committed, so that a writer who waited for a row's lock sees what the other
-/// one committed instead of failing. SQLite: a write lock from the start, since a lock that is
+/// PostgreSQL and MySQL: read committed, so that a writer who waited for a row's lock sees what the
+/// other one committed instead of failing, and so that MySQL locks rows and not the gaps between
+/// them. SQLite: a write lock from the start, since a lock that is
 /// wanted later is refused at once when somebody else wrote meanwhile.
 pub(super) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     let options = match db.get_database_backend() {
-        DbBackend::Postgres => TransactionOptions {
+        DbBackend::MySql | DbBackend::Postgres => TransactionOptions {
             isolation_level: Some(IsolationLevel::ReadCommitted),
             ..TransactionOptions::default()
         },
@@ -27,7 +28,7 @@ pub(super) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction
 
 /// Whether the statements are written for this database.
 pub(super) fn is_supported(backend: DbBackend) -> bool {
-    matches!(backend, DbBackend::Postgres | DbBackend::Sqlite)
+    matches!(backend, DbBackend::MySql | DbBackend::Postgres | DbBackend::Sqlite)
 }
 
-pub(super) const UNSUPPORTED: &str = "must be PostgreSQL or SQLite";
+pub(super) const UNSUPPORTED: &str = "must be MySQL, MariaDB, PostgreSQL or SQLite";

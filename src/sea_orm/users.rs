@@ -4,7 +4,8 @@ use ::sea_orm::{ConnectionTrait as _, DbErr, EntityTrait as _};
 
 use super::entity::user;
 use super::sink::SeaOrmSink;
-use super::{statements, transaction};
+use super::{retry, statements, steps, transaction};
+use crate::webhook::is_user_id;
 
 /// What is known of a user id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,12 +20,16 @@ pub enum UserStatus {
 }
 
 impl SeaOrmSink {
-    /// What is known of a user: one query by primary key.
+    /// What is known of a user: one query by primary key. Of a text that is no id of Clerk's
+    /// (letters, digits and underscores, 255 at most), nothing.
     ///
     /// # Errors
     ///
     /// Whatever keeps the database from answering.
     pub async fn user_status(&self, user_id: &str) -> Result<UserStatus, DbErr> {
+        if !is_user_id(user_id) {
+            return Ok(UserStatus::Unknown);
+        }
         let Some(row) = self.db().query_one(&statements::select_deleted(user_id)).await? else {
             return Ok(UserStatus::Unknown);
         };
@@ -38,6 +43,9 @@ impl SeaOrmSink {
     ///
     /// Whatever keeps the database from answering.
     pub async fn find_user(&self, user_id: &str) -> Result<Option<user::Model>, DbErr> {
+        if !is_user_id(user_id) {
+            return Ok(None);
+        }
         user::Entity::find_by_id(user_id).one(self.db()).await
     }
 
@@ -49,16 +57,23 @@ impl SeaOrmSink {
     ///
     /// # Errors
     ///
-    /// Whatever keeps the database from answering.
+    /// An id that Clerk cannot have given: not 1 to 255 letters, digits and underscores. Whatever
+    /// keeps the database from answering.
     pub async fn ensure_user(&self, user_id: &str) -> Result<UserStatus, DbErr> {
+        if !is_user_id(user_id) {
+            return Err(DbErr::Custom(NOT_AN_ID.to_owned()));
+        }
         match self.user_status(user_id).await? {
             UserStatus::Unknown => {}
             known => return Ok(known),
         }
+        retry::on_conflict(self.clock(), || self.start(user_id)).await
+    }
+
+    async fn start(&self, user_id: &str) -> Result<UserStatus, DbErr> {
         let tx = transaction::begin(self.db()).await?;
-        tx.execute(&statements::start_version(user_id)).await?;
         // The lock of the version's row orders this against a deletion on another connection.
-        if tx.execute(&statements::lock_version(user_id)).await?.rows_affected() == 0 {
+        if !steps::lock_version(&tx, user_id).await? {
             tx.rollback().await?;
             return Ok(UserStatus::Deleted);
         }
@@ -67,3 +82,6 @@ impl SeaOrmSink {
         Ok(UserStatus::Active)
     }
 }
+
+const NOT_AN_ID: &str = "a user id must be 1 to 255 letters, digits and underscores, as Clerk's are; \
+    use the id of a verified session";

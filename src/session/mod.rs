@@ -41,6 +41,8 @@
 //! ```
 //!
 #![doc = include_str!("../docs/refused.md")]
+//!
+//! [`observability`] lists what it tells operators.
 #![warn(clippy::indexing_slicing)]
 
 mod body;
@@ -76,3 +78,6 @@ pub use verify::{AudiencePolicy, AuthorizedPartyPolicy, Verifier, VerifierBuilde
 
 #[cfg(any(feature = "axum", feature = "tonic"))]
 pub(crate) use gate::Anonymous;
+
+#[doc = include_str!("../docs/observability.md")]
+pub mod observability {}

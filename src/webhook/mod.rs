@@ -48,6 +48,8 @@ mod sink;
 mod verify;
 
 pub use error::{DeliveryError, DeliveryErrorKind, SinkError};
+#[cfg(feature = "sea-orm")]
+pub(crate) use event::is_user_id;
 pub use event::{DeletedUser, Event, User};
 pub use future::ResponseFuture;
 pub use service::{WebhookService, WebhookServiceBuilder};

@@ -5,8 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sea_orm::DbErr;
 use serde_json::json;
-
-use crate::store::is_passing;
+use tower_clerk::sea_orm::is_transient;
 
 /// A refusal or a failure. The client sees `detail` and nothing more.
 #[derive(Debug)]
@@ -33,7 +32,7 @@ impl ApiError {
 
 impl From<DbErr> for ApiError {
     fn from(error: DbErr) -> Self {
-        if is_passing(&error) {
+        if is_transient(&error) {
             tracing::error!(%error, "the database is away or busy; is DATABASE_URL's server up?");
             return Self::DatabaseUnavailable;
         }

@@ -1,5 +1,6 @@
 //! ⑤ The store beneath: what it weighs and when it lets go. The only file that names moka.
 
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,20 +10,25 @@ use moka::sync::Cache;
 
 use super::Entry;
 
-/// Seeded at random: who chooses tokens cannot choose which of them collide.
 pub(super) type Tokens = Cache<Box<str>, Arc<Entry>, RandomState>;
 
 pub(super) fn tokens(bytes: u64) -> Tokens {
-    Cache::builder()
+    Cache::<Box<str>, Arc<Entry>>::builder()
         .max_capacity(bytes)
         .weigher(weight)
         .expire_after(UntilExpired)
-        .build_with_hasher(seeded_hasher())
+        .build_with_hasher(seeded_at_random())
 }
 
-/// Seeded at random, anew for each store.
-fn seeded_hasher() -> RandomState {
-    RandomState::new()
+/// Who chooses tokens cannot choose which of them collide, nor learn from the time that a lookup
+/// takes how much of a token is right: whole texts are compared only within a bucket.
+///
+/// The seeds come from the standard library's keys, which are the operating system's randomness;
+/// without a feature that would cost another crate, ahash's own are the same in each process.
+fn seeded_at_random() -> RandomState {
+    let random = std::hash::RandomState::new();
+    let seed = |n: u64| random.hash_one(n);
+    RandomState::with_seeds(seed(0), seed(1), seed(2), seed(3))
 }
 
 /// About what an entry takes: the token, what was decoded from it, and their surroundings.
@@ -54,4 +60,13 @@ pub(super) const LONGEST: Duration = Duration::from_secs(300);
 const SURROUNDINGS: usize = 512;
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d11_no_two_caches_hash_alike() {
+        let hashes: std::collections::HashSet<u64> =
+            (0..16).map(|_| seeded_at_random().hash_one("a token")).collect();
+        assert_eq!(hashes.len(), 16);
+    }
+}

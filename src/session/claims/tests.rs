@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+#[expect(clippy::needless_pass_by_value, reason = "made where it is passed")]
 fn claims(members: Value) -> Claims {
     let mut all =
         json!({ "iss": "https://clerk.example.com", "sub": "user_1", "exp": 1_800_000_000 });

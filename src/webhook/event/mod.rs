@@ -60,6 +60,8 @@ pub use invitation::{InvitationStatus, OrganizationInvitation};
 pub use json::Json;
 pub use membership::{OrganizationMembership, PublicUserData};
 use object::Member;
+#[cfg(feature = "sea-orm")]
+pub(crate) use object::is_id as is_user_id;
 pub use organization::{DeletedOrganization, Organization};
 pub use role::{Permission, Role};
 pub use session::{Session, SessionStatus};

@@ -195,3 +195,23 @@ async fn c11_a_thundering_herd_causes_one_fetch_each_time_the_keys_have_expired(
         clock.advance(Duration::from_secs(24 * 3600));
     }
 }
+
+#[tokio::test]
+async fn c12_the_first_waiter_may_go_away_and_the_fetch_goes_on() {
+    let issuer = issuer();
+    let server = JwksServer::start(Answer::jwks(&issuer).held()).await;
+    let verifier = remote(&server);
+    let token = issuer.token("user_1").mint();
+    let waiter = |token: String| {
+        let verifier = verifier.clone();
+        tokio::spawn(async move { verifier.verify(&token).await })
+    };
+    let first = waiter(token.clone());
+    server.saw(1).await;
+    let second = waiter(token);
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    server.release();
+    assert!(within(second).await.unwrap().is_ok());
+    assert_eq!(server.requests(), 1);
+}

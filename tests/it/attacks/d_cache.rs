@@ -87,6 +87,9 @@ async fn d3_a_remembered_token_dies_with_its_key() {
     assert_eq!(outcome(&verifier, &token).await, Err(AuthErrorKind::BadSignature));
     keys.publish(&issuer);
     assert_eq!(outcome(&verifier, &token).await, Ok("user_1".into()));
+    // From one key to the other, without a moment in which there is none.
+    keys.publish(&Issuer::new(ISS, issuer.kid()));
+    assert_eq!(outcome(&verifier, &token).await, Err(AuthErrorKind::BadSignature));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Settings that cannot be meant are refused when the server is built, not when it is attacked.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -22,7 +22,9 @@ use crate::servers::{Answer, ISS, JwksServer, issuer};
 use crate::support::delivery::Recorder;
 
 fn builder(iss: &str) -> VerifierBuilder {
-    Verifier::builder(iss, StaticKeys::from_jwks(&issuer().jwks().to_string()).unwrap())
+    static KEYS: LazyLock<StaticKeys> =
+        LazyLock::new(|| StaticKeys::from_jwks(&issuer().jwks().to_string()).unwrap());
+    Verifier::builder(iss, KEYS.clone())
 }
 
 /// The setting that a builder's refusal names.

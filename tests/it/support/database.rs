@@ -1,6 +1,7 @@
 //! A database of one's own for each test: a file for SQLite, a fresh database on a server.
 //!
-//! Servers are named by the environment, for example `TEST_POSTGRES_URL=postgres://…/postgres`.
+//! Servers are named by the environment, for example `TEST_POSTGRES_URL=postgres://…/postgres` and
+//! `TEST_MYSQL_URL=mysql://…/mysql`, by users who may create databases.
 //! What does not run for want of one says so on stderr; with `CI` or `TEST_REQUIRE_SERVERS` set,
 //! it fails instead.
 
@@ -14,36 +15,39 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Sta
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backend {
+    MySql,
     Postgres,
     Sqlite,
 }
 
 /// Runs each of these `async fn(DatabaseConnection)` on every backend, as tests of their own.
 macro_rules! on_each_database {
-    ($($(#[$attribute:meta])* $test:ident),+ $(,)?) => {
+    ($($test:ident),+ $(,)?) => {
+        mod mysql {
+            $crate::support::database::on_database!(MySql: $($test),+);
+        }
         mod postgres {
-            $(
-                #[tokio::test(flavor = "multi_thread")]
-                $(#[$attribute])*
-                async fn $test() {
-                    let backend = $crate::support::database::Backend::Postgres;
-                    $crate::support::database::run(backend, stringify!($test), super::$test).await;
-                }
-            )+
+            $crate::support::database::on_database!(Postgres: $($test),+);
         }
         mod sqlite {
-            $(
-                #[tokio::test(flavor = "multi_thread")]
-                $(#[$attribute])*
-                async fn $test() {
-                    let backend = $crate::support::database::Backend::Sqlite;
-                    $crate::support::database::run(backend, stringify!($test), super::$test).await;
-                }
-            )+
+            $crate::support::database::on_database!(Sqlite: $($test),+);
         }
     };
 }
 pub(crate) use on_each_database;
+
+macro_rules! on_database {
+    ($backend:ident: $($test:ident),+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                let backend = $crate::support::database::Backend::$backend;
+                $crate::support::database::run(backend, stringify!($test), super::$test).await;
+            }
+        )+
+    };
+}
+pub(crate) use on_database;
 
 /// Runs a test on an empty database, and removes the database whatever became of the test.
 pub(crate) async fn run<F>(backend: Backend, name: &str, test: impl FnOnce(DatabaseConnection) -> F)
@@ -68,6 +72,7 @@ pub(crate) async fn count(db: &DatabaseConnection, table: &str) -> i64 {
 }
 
 enum TestDatabase {
+    MySql { server: String, name: String },
     Postgres { server: String, name: String },
     Sqlite { folder: PathBuf },
 }
@@ -78,6 +83,13 @@ impl TestDatabase {
         let name =
             format!("tower_clerk_{}_{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         match backend {
+            Backend::MySql => {
+                let server = server_url("TEST_MYSQL_URL", test)?;
+                // Unlike anything that the sink wants, so that the sink has to say what it wants.
+                let charset = "CHARACTER SET latin1 COLLATE latin1_swedish_ci";
+                execute(&server, &format!("CREATE DATABASE {name} {charset}")).await;
+                Some(Self::MySql { server, name })
+            }
             Backend::Postgres => {
                 let server = server_url("TEST_POSTGRES_URL", test)?;
                 execute(&server, &format!("CREATE DATABASE {name}")).await;
@@ -93,7 +105,7 @@ impl TestDatabase {
 
     async fn connect(&self) -> DatabaseConnection {
         let url = match self {
-            Self::Postgres { server, name } => {
+            Self::MySql { server, name } | Self::Postgres { server, name } => {
                 let (address, _) = server.rsplit_once('/').unwrap();
                 format!("{address}/{name}")
             }
@@ -112,6 +124,9 @@ impl TestDatabase {
 
     async fn remove(self) {
         match self {
+            Self::MySql { server, name } => {
+                execute(&server, &format!("DROP DATABASE {name}")).await;
+            }
             Self::Postgres { server, name } => {
                 execute(&server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
             }

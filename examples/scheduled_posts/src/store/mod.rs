@@ -3,12 +3,10 @@
 mod accounts;
 mod connect;
 mod cursor;
-mod failure;
 mod posts;
 
 pub(crate) use connect::{connect, migrate};
 pub(crate) use cursor::Cursor;
-pub(crate) use failure::is_passing;
 pub(crate) use posts::{Change, NewPost, Page};
 
 use std::time::Duration;

@@ -1,0 +1,184 @@
+//! What a flood of unknown key ids costs: fetches, and the time of good requests beside a quiet
+//! run's in the same process. Then the same flood while a key rotates.
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "its result goes there, or it stops")]
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tower_clerk::clock::{Clock, SystemClock};
+use tower_clerk::session::Verifier;
+use tower_clerk::session::keys::RemoteKeys;
+use tower_clerk::test_util::{Issuer, ManualClock};
+
+const ISS: &str = "https://clerk.example.com";
+const FLOOD: usize = 10_000;
+const ROUNDS: usize = 20;
+
+#[tokio::main]
+async fn main() {
+    let issuer = Issuer::new(ISS, "ins_1");
+    let server = Server::start(issuer.jwks().to_string()).await;
+    let clock = Arc::new(ManualClock::new());
+    let keys = RemoteKeys::from_url(&server.url).expect("a URL").aging_by(clock.clone());
+    // Without the cache each good request asks for its key and verifies: what a flood could slow.
+    let verifier = Verifier::builder(ISS, keys).without_cache().build().expect("a verifier");
+    let good = issuer.token("user_1").claim("exp", 4_000_000_000_u64).mint();
+    let unknown: Vec<String> = (0..FLOOD).map(|i| made_up(&format!("flood_{i}"))).collect();
+    verifier.verify(&good).await.expect("a session");
+
+    let (mut quiet, mut flood, mut fetches) = (Times::default(), Times::default(), Vec::new());
+    for _ in 0..ROUNDS {
+        // As many as there are good ones in a flood, right before it: both see the same machine.
+        clock.advance(Duration::from_secs(30));
+        let before = server.fetches();
+        let in_a_flood = run(&verifier, &good, &unknown, 0).await;
+        fetches.push(server.fetches() - before);
+        quiet.add(run(&verifier, &good, &[], in_a_flood.len()).await);
+        flood.add(in_a_flood);
+    }
+    println!("{ROUNDS} floods of {FLOOD} requests under as many unknown kids, 30 s apart");
+    println!("fetches in each: {fetches:?}");
+    println!("{} good requests during the floods, as many in between", flood.all.len());
+    println!("{:>24} {:>10} {:>10} {:>22}", "", "p50", "p99", "p99, median of rounds");
+    for (name, times) in [("quiet", &mut quiet), ("in a flood", &mut flood)] {
+        let [p50, p99, median] = times.figures();
+        println!("{name:>24} {p50:>8.1}µs {p99:>8.1}µs {median:>20.1}µs");
+    }
+    let [q, f] = [quiet.figures(), flood.figures()];
+    println!("{:>24} {:>10.2} {:>10.2} {:>22.2}", "ratio", f[0] / q[0], f[1] / q[1], f[2] / q[2]);
+
+    rotation(&issuer, &server, &verifier, &clock, &unknown).await;
+}
+
+/// The new key is published in the middle of a cool-down; one second a step, a hundred made-up
+/// kids and one token of the new key in each.
+async fn rotation(
+    old: &Issuer,
+    server: &Server,
+    verifier: &Verifier,
+    clock: &ManualClock,
+    unknown: &[String],
+) {
+    clock.advance(Duration::from_secs(30));
+    verifier.verify(&unknown[0]).await.expect_err("unknown");
+    clock.advance(Duration::from_secs(10));
+    let new = old.rotated("ins_2");
+    let token = new.token("user_1").claim("exp", 4_000_000_000_u64).mint();
+    server.serve(json!({ "keys": [old.jwk(), new.jwk()] }).to_string());
+    let (before, mut seconds) = (server.fetches(), 0);
+    for flood in unknown.chunks(100).cycle() {
+        for made_up in flood {
+            verifier.verify(made_up).await.expect_err("unknown");
+        }
+        if verifier.verify(&token).await.is_ok() {
+            break;
+        }
+        clock.advance(Duration::from_secs(1));
+        seconds += 1;
+    }
+    println!(
+        "a key that is published 10 s into a cool-down of a flood: works after {seconds} s, {:.2} \
+         cool-downs, fetches {}",
+        f64::from(seconds) / 30.0,
+        server.fetches() - before
+    );
+}
+
+/// Microseconds.
+#[derive(Default)]
+struct Times {
+    all: Vec<f64>,
+    p99: Vec<f64>,
+}
+
+impl Times {
+    fn add(&mut self, mut round: Vec<f64>) {
+        self.p99.push(quantile(&mut round, 0.99));
+        self.all.append(&mut round);
+    }
+
+    /// p50 and p99 of all, and the median of the rounds' p99.
+    fn figures(&mut self) -> [f64; 3] {
+        let Self { all, p99 } = self;
+        [quantile(all, 0.5), quantile(all, 0.99), quantile(p99, 0.5)]
+    }
+}
+
+fn quantile(times: &mut [f64], q: f64) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[(times.len() as f64 * q) as usize]
+}
+
+/// Times good requests while another task sends the others, or so many of them.
+async fn run(verifier: &Verifier, good: &str, others: &[String], at_least: usize) -> Vec<f64> {
+    let flood = tokio::spawn({
+        let (verifier, others) = (verifier.clone(), others.to_vec());
+        async move {
+            for other in &others {
+                black_box(verifier.verify(other).await.is_err());
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    let (clock, mut times) = (SystemClock::new(), Vec::with_capacity(2 * FLOOD));
+    while times.len() < at_least || !flood.is_finished() {
+        let start = clock.monotonic();
+        verifier.verify(black_box(good)).await.expect("a session");
+        times.push(start.elapsed().as_secs_f64() * 1e6);
+        tokio::task::yield_now().await;
+    }
+    flood.await.expect("no panic");
+    times
+}
+
+/// A token under this `kid` that nobody has signed.
+fn made_up(kid: &str) -> String {
+    let header = json!({ "alg": "RS256", "typ": "JWT", "kid": kid }).to_string();
+    format!("{}.e30.{}", URL_SAFE_NO_PAD.encode(header), "A".repeat(342))
+}
+
+/// Serves a document over HTTP and counts how often.
+struct Server {
+    url: String,
+    document: Arc<std::sync::Mutex<String>>,
+    fetches: Arc<AtomicUsize>,
+}
+
+impl Server {
+    async fn start(document: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/jwks", listener.local_addr().expect("an address"));
+        let (document, fetches) = (Arc::new(std::sync::Mutex::new(document)), Arc::default());
+        let server = Self { url, document, fetches };
+        let (document, fetches) = (server.document.clone(), server.fetches.clone());
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut head = [0; 4096];
+                let _read = stream.read(&mut head).await;
+                fetches.fetch_add(1, Ordering::SeqCst);
+                let body = document.lock().expect("whole").clone();
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                    body.len()
+                );
+                let _gone = stream.write_all((head + &body).as_bytes()).await;
+            }
+        });
+        server
+    }
+
+    fn serve(&self, document: String) {
+        *self.document.lock().expect("whole") = document;
+    }
+
+    fn fetches(&self) -> usize {
+        self.fetches.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,95 @@
+//! What the database's failures mean. The only file that knows the drivers' codes.
+
+use ::sea_orm::sqlx::error::DatabaseError;
+use ::sea_orm::{DbErr, RuntimeErr, SqlxError};
+
+/// Whether the same statements may work later as they are: the database is away, busy, read-only
+/// for now, or gave this transaction up in favour of another.
+#[must_use]
+pub fn is_transient(error: &DbErr) -> bool {
+    match error {
+        DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => true,
+        error => match driver_error(error) {
+            Some(SqlxError::Database(error)) => is_listed(&**error, &PASSING),
+            Some(error) => matches!(
+                error,
+                SqlxError::Io(_)
+                    | SqlxError::PoolClosed
+                    | SqlxError::PoolTimedOut
+                    | SqlxError::WorkerCrashed
+            ),
+            None => false,
+        },
+    }
+}
+
+/// Whether the transaction lost against another one and may be tried again at once.
+pub(super) fn is_conflict(error: &DbErr) -> bool {
+    matches!(driver_error(error), Some(SqlxError::Database(error)) if is_listed(&**error, &CONFLICTS))
+}
+
+/// Whether the database itself refuses, and will again: a missing table, a constraint, a type.
+pub(super) fn is_lasting(error: &DbErr) -> bool {
+    matches!(driver_error(error), Some(SqlxError::Database(_))) && !is_transient(error)
+}
+
+/// Whether a row with the same key is there already.
+pub(super) fn is_duplicate(error: &DbErr) -> bool {
+    matches!(driver_error(error), Some(SqlxError::Database(error)) if error.is_unique_violation())
+}
+
+fn driver_error(error: &DbErr) -> Option<&SqlxError> {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
+    }
+}
+
+/// Codes, or how they begin.
+struct Codes {
+    /// Of PostgreSQL and MySQL, five characters each.
+    sqlstate: &'static [&'static str],
+    /// MySQL's and MariaDB's own numbers, where the standard has no code.
+    mysql: &'static [u32],
+    /// SQLite's, without the variant in the upper bits.
+    sqlite: &'static [u32],
+}
+
+/// Connection lost (08), read-only (25006), transaction given up (40), resources (53), operator
+/// (57, with PostgreSQL's statement timeout), lock timeout, system (58), MySQL's interruption.
+const PASSING: Codes = Codes {
+    sqlstate: &["08", "25006", "40", "53", "55P03", "57", "58", "70100"],
+    // Disk full, out of memory, record changed, lock timeout and table full of locks, read-only,
+    // read-only mode, statement timeout of MySQL.
+    mysql: &[1020, 1021, 1041, 1205, 1206, 1290, 1836, 3024],
+    // Busy, locked, read-only, input or output, full, cannot open.
+    sqlite: &[5, 6, 8, 10, 13, 14],
+};
+
+/// Serialisation failure and deadlock; on MySQL also a lock that was not to be had.
+const CONFLICTS: Codes =
+    Codes { sqlstate: &["40001", "40P01"], mysql: &[1020, 1205, 1213], sqlite: &[5, 6] };
+
+fn is_listed(error: &dyn DatabaseError, codes: &Codes) -> bool {
+    let Some(code) = error.code() else { return false };
+    if code.len() != SQLSTATE_LENGTH {
+        let code = code.parse::<u32>();
+        return code.is_ok_and(|code| codes.sqlite.contains(&(code & 0xff)));
+    }
+    codes.sqlstate.iter().any(|listed| code.starts_with(listed))
+        || (code == MYSQL_GENERAL
+            && mysql_number(&error.to_string()).is_some_and(|code| codes.mysql.contains(&code)))
+}
+
+/// The driver for MySQL writes the number first. It would tell it, too, but only to those who
+/// depend on that driver.
+fn mysql_number(text: &str) -> Option<u32> {
+    text.split_once(' ')?.0.parse().ok()
+}
+
+/// SQLite's codes are numbers below 10000.
+const SQLSTATE_LENGTH: usize = 5;
+/// What MySQL gives where the standard has no code.
+const MYSQL_GENERAL: &str = "HY000";

@@ -1,0 +1,95 @@
+//! The chapter on observability is true: what it names is emitted, and nothing else.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+
+use http::{Request, Response};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_clerk::session::keys::{KeySource, RemoteKeys};
+use tower_clerk::session::{AuthorizedPartyPolicy, ClerkAuthLayer, Verifier};
+use tower_clerk::test_util::ManualClock;
+
+use crate::observed::Observed;
+use crate::servers::{Answer, ISS, JwksServer, issuer, within};
+
+const CHAPTER: &str = include_str!("../../src/docs/observability.md");
+
+/// The rows of the table under this heading, cell by cell.
+fn table(heading: &str) -> Vec<Vec<&'static str>> {
+    let (_, section) = CHAPTER.split_once(heading).unwrap();
+    let section = section.split("\n# ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
+    rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
+}
+
+#[tokio::test]
+async fn every_metric_and_event_of_the_chapter_is_emitted_and_no_other() {
+    let issuer = issuer();
+    let server = JwksServer::start(Answer::jwks(&issuer)).await;
+    let observed = Observed::start();
+    let clock = std::sync::Arc::new(ManualClock::new());
+    let keys = RemoteKeys::from_url(&server.url()).unwrap().aging_by(clock);
+    let verifier = Verifier::builder(ISS, keys.clone())
+        .authorized_parties(["https://app.example.com"])
+        .authorized_party_policy(AuthorizedPartyPolicy::Report)
+        .build()
+        .unwrap();
+    let layer = ClerkAuthLayer::new(verifier);
+    let good = issuer.token("user_1").mint();
+    let ask = async |layer: ClerkAuthLayer, token: &str| {
+        let inner = service_fn(|_: Request<()>| async {
+            Ok::<_, Infallible>(Response::new(String::new()))
+        });
+        let request = Request::get("/").header("authorization", format!("Bearer {token}"));
+        within(layer.layer(inner).oneshot(request.body(()).unwrap())).await.unwrap().status()
+    };
+    assert_eq!(ask(layer.clone(), &good).await, 200);
+    assert_eq!(ask(layer.clone(), &good).await, 200);
+    assert_eq!(ask(layer.clone(), "garbage").await, 401);
+    assert_eq!(ask(layer.clone().report_only(), "garbage").await, 200);
+    server.answer(Answer::status("500 Oops", ""));
+    let unknown = issuer.rotated("ins_2").token("user_1").mint();
+    assert_eq!(ask(layer.clone(), &unknown).await, 503);
+    // Outside a runtime, and within earshot.
+    let dispatch = tracing::dispatcher::get_default(Clone::clone);
+    let url = server.url();
+    let outside = std::thread::spawn(move || {
+        let _heard = tracing::dispatcher::set_default(&dispatch);
+        drop(RemoteKeys::from_url(&url).unwrap().lookup(Some("ins_1")));
+    });
+    outside.join().unwrap();
+
+    let metrics = observed.metrics();
+    assert_eq!(metrics["clerk_auth_requests_total{outcome=ok,answer=passed}"], 2.0);
+    assert_eq!(metrics["clerk_auth_requests_total{outcome=malformed,answer=refused}"], 1.0);
+    assert_eq!(metrics["clerk_auth_requests_total{outcome=malformed,answer=passed}"], 1.0);
+    assert_eq!(metrics["clerk_auth_requests_total{outcome=keys_unavailable,answer=refused}"], 1.0);
+    assert_eq!(metrics["clerk_token_cache_hits_total{}"], 1.0);
+    assert_eq!(metrics["clerk_keys_fetches_total{outcome=success}"], 1.0);
+    assert_eq!(metrics["clerk_keys_fetches_total{outcome=failure}"], 1.0);
+    assert_eq!(metrics["clerk_keys_age_seconds{}"], 0.0);
+    let emitted: BTreeSet<_> = metrics.keys().map(|key| key.split('{').next().unwrap()).collect();
+    let named = table("# Metrics");
+    let named: BTreeSet<_> = named.iter().map(|row| row[0].trim_matches('`')).collect();
+    assert_eq!(emitted, named);
+
+    let text = observed.text();
+    let ours: Vec<_> = text.lines().filter(|line| line.contains("tower_clerk::session")).collect();
+    let rows = table("# Events");
+    assert_eq!(rows.len(), 7);
+    for row in &rows {
+        let (level, message) = (row[0].trim_matches('`').to_uppercase(), row[1]);
+        // The adapters' own is asked for in their own tests.
+        if message.contains("without ClerkAuthLayer") {
+            continue;
+        }
+        let line = ours.iter().find(|line| line.starts_with(&level) && line.contains(message));
+        let line = line.unwrap_or_else(|| panic!("{message:?} in {text}"));
+        for field in row[2].split('`').skip(1).step_by(2) {
+            assert!(line.contains(&format!(" {field}=")), "{field} in {line}");
+        }
+    }
+    for line in ours {
+        assert!(rows.iter().any(|row| line.contains(row[1])), "the chapter lacks {line}");
+    }
+}

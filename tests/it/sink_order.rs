@@ -1,0 +1,202 @@
+//! Which of a user's states wins when their times are the same, whose row an id means, and what
+//! becomes of transactions that are in each other's way.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sea_orm::sqlx;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
+use serde_json::{Value, json};
+use tower_clerk::sea_orm::{
+    BoxFuture, InTransaction, SeaOrmSink, UserStatus, is_transient, migrate,
+};
+use tower_clerk::test_util::{user_created, user_deleted, user_updated};
+use tower_clerk::webhook::{Delivery, DeliveryErrorKind, Outcome};
+
+use crate::sink::orders;
+use crate::support::database::{count, on_each_database};
+use crate::support::delivery::{builder, send, signed};
+
+on_each_database!(
+    states_of_one_millisecond_end_the_same_in_every_order,
+    e33_a_forged_delivery_does_not_use_up_its_id,
+    e40_ids_are_compared_byte_for_byte,
+    e42_a_duplicate_is_no_failure,
+    e47_a_conflict_is_tried_again_and_then_left_to_svix,
+    what_the_database_refuses_for_good_is_not_transient,
+);
+
+const T: i64 = 1_649_360_000_000;
+
+async fn sink(db: &DatabaseConnection) -> SeaOrmSink {
+    migrate(db).await.unwrap();
+    SeaOrmSink::new(db.clone()).unwrap()
+}
+
+async fn post(sink: &SeaOrmSink, id: &str, body: &Value) -> u16 {
+    let service = builder(sink.clone()).build().unwrap();
+    send(&service, signed(id, body).into_request()).await.status()
+}
+
+async fn states_of_one_millisecond_end_the_same_in_every_order(db: DatabaseConnection) {
+    let sink = sink(&db).await;
+    let states = [
+        user_created("user_1", Some("c@x"), T),
+        user_created("user_1", Some("d@x"), T),
+        user_updated("user_1", Some("a@x"), T),
+        user_updated("user_1", Some("b@x"), T),
+    ];
+    let mut winners = Vec::new();
+    for (n, order) in orders(&states).iter().enumerate() {
+        for (step, state) in order.iter().enumerate() {
+            assert_eq!(post(&sink, &format!("msg_{n}_{step}"), state).await, 204);
+        }
+        winners.push(sink.find_user("user_1").await.unwrap().unwrap().email.unwrap());
+        for table in ["users", "clerk_user_versions"] {
+            db.execute_unprepared(&format!("DELETE FROM {table}")).await.unwrap();
+        }
+    }
+    assert_eq!(winners.len(), 24);
+    assert!(winners.iter().all(|winner| *winner == winners[0]), "{winners:?}");
+    assert!(["a@x", "b@x"].contains(&winners[0].as_str()), "an update wins: {winners:?}");
+}
+
+async fn e33_a_forged_delivery_does_not_use_up_its_id(db: DatabaseConnection) {
+    let sink = sink(&db).await;
+    let service = builder(sink.clone()).build().unwrap();
+    let mut forged = signed("msg_1", &user_created("user_1", None, T)).into_request();
+    forged.headers_mut().insert("svix-signature", "v1,AAAA".parse().unwrap());
+    assert_eq!(send(&service, forged).await.status(), 400);
+    assert_eq!(count(&db, "clerk_deliveries").await, 0);
+    assert_eq!(post(&sink, "msg_1", &user_created("user_1", None, T)).await, 204);
+    assert_eq!(sink.user_status("user_1").await.unwrap(), UserStatus::Active);
+}
+
+async fn e40_ids_are_compared_byte_for_byte(db: DatabaseConnection) {
+    let sink = sink(&db).await;
+    for id in ["user_a", "user_A", "USER_a"] {
+        assert_eq!(post(&sink, &format!("msg_{id}"), &user_created(id, Some(id), T)).await, 204);
+        assert_eq!(sink.ensure_user(id).await.unwrap(), UserStatus::Active);
+    }
+    assert_eq!(count(&db, "users").await, 3);
+    assert_eq!(count(&db, "clerk_deliveries").await, 3, "ids of deliveries, too");
+    assert_eq!(post(&sink, "msg_delete", &user_deleted("user_a")).await, 204);
+    assert_eq!(sink.user_status("user_a").await.unwrap(), UserStatus::Deleted);
+    for id in ["user_A", "USER_a"] {
+        assert_eq!(sink.find_user(id).await.unwrap().unwrap().email.as_deref(), Some(id));
+    }
+
+    let long = "u".repeat(256);
+    for id in ["user_A ", " user_A", "user_A\0", "", "user_\u{e4}", "user-A", "'", long.as_str()] {
+        assert_eq!(sink.user_status(id).await.unwrap(), UserStatus::Unknown, "{id:?}");
+        assert_eq!(sink.find_user(id).await.unwrap(), None, "{id:?}");
+        let refusal = sink.ensure_user(id).await.unwrap_err().to_string();
+        assert!(refusal.contains("letters, digits and underscores"), "{id:?}: {refusal}");
+        let body = user_created(id, None, T);
+        assert_eq!(post(&sink, "msg_odd", &body).await, 400, "{id:?}");
+    }
+    assert_eq!(count(&db, "users").await, 2);
+    assert_eq!(sink.ensure_user(&long[1..]).await.unwrap(), UserStatus::Active);
+}
+
+async fn e42_a_duplicate_is_no_failure(db: DatabaseConnection) {
+    let sink = sink(&db).await;
+    for _ in 0..2 {
+        assert_eq!(post(&sink, "msg_1", &user_updated("user_1", None, T)).await, 204);
+        assert_eq!(sink.ensure_user("user_1").await.unwrap(), UserStatus::Active);
+    }
+    for _ in 0..2 {
+        assert_eq!(post(&sink, "msg_2", &user_deleted("user_1")).await, 204);
+        assert_eq!(sink.ensure_user("user_1").await.unwrap(), UserStatus::Deleted);
+    }
+    assert_eq!(count(&db, "clerk_deliveries").await, 2);
+}
+
+/// Loses against another transaction a number of times, by a real failure of the database.
+struct Conflict {
+    left: Arc<AtomicUsize>,
+    db: DatabaseConnection,
+    mysql: &'static str,
+}
+
+impl InTransaction for Conflict {
+    fn run<'a>(
+        &'a self,
+        tx: &'a DatabaseTransaction,
+        _: &'a Delivery,
+        _: Outcome,
+    ) -> BoxFuture<'a, Result<(), DbErr>> {
+        Box::pin(async move {
+            let less = |left: usize| left.checked_sub(1);
+            if self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_err() {
+                return Ok(());
+            }
+            let failure = match tx.get_database_backend() {
+                DbBackend::MySql => tx.execute_unprepared(self.mysql).await,
+                DbBackend::Postgres => {
+                    let raise = "DO $$ BEGIN RAISE EXCEPTION SQLSTATE '40P01'; END $$";
+                    tx.execute_unprepared(raise).await
+                }
+                // Somebody else wants to write while this transaction does.
+                _ => {
+                    let other = self.db.get_sqlite_connection_pool().acquire().await.unwrap();
+                    let mut other = other.detach();
+                    sqlx::raw_sql("PRAGMA busy_timeout = 0").execute(&mut other).await.unwrap();
+                    let busy = sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await;
+                    let busy = sea_orm::RuntimeErr::SqlxError(Arc::new(busy.unwrap_err()));
+                    return Err(DbErr::Exec(busy));
+                }
+            };
+            failure.map(drop)
+        })
+    }
+}
+
+async fn e47_a_conflict_is_tried_again_and_then_left_to_svix(db: DatabaseConnection) {
+    let sink = sink(&db).await;
+    for (n, mysql) in [
+        "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213",
+        "SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1205",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let left = Arc::new(AtomicUsize::new(100));
+        let hook = Conflict { left: Arc::clone(&left), db: db.clone(), mysql };
+        let hooked = sink.clone().with_hook(hook);
+        let service = builder(hooked.clone()).build().unwrap();
+        let (user, message) = (format!("user_{n}"), format!("msg_{n}"));
+        let body = user_created(&user, None, T);
+        let answer = send(&service, signed(&message, &body).into_request()).await;
+        assert_eq!(answer.refusal(), DeliveryErrorKind::SinkUnavailable);
+        assert_eq!(answer.status(), 503);
+        assert_eq!(100 - left.load(Ordering::SeqCst), 6, "tries");
+        assert_eq!(sink.user_status(&user).await.unwrap(), UserStatus::Unknown);
+
+        left.store(3, Ordering::SeqCst);
+        assert_eq!(post(&hooked, &message, &body).await, 204);
+        assert_eq!(left.load(Ordering::SeqCst), 0);
+        assert_eq!(sink.user_status(&user).await.unwrap(), UserStatus::Active);
+    }
+}
+
+async fn what_the_database_refuses_for_good_is_not_transient(db: DatabaseConnection) {
+    let sink = sink(&db).await;
+    assert_eq!(post(&sink, "msg_1", &user_created("user_1", None, T)).await, 204);
+    for statement in [
+        "SELECT * FROM nowhere",
+        "INSERT INTO clerk_deliveries SELECT * FROM clerk_deliveries",
+        "INSERT INTO users (id) VALUES ('user_2')",
+        "no statement",
+    ] {
+        let error = db.execute_unprepared(statement).await.unwrap_err();
+        assert!(!is_transient(&error), "{statement}");
+    }
+    db.clone().close().await.unwrap();
+    let error = sink.find_user("user_1").await.unwrap_err();
+    assert!(is_transient(&error));
+    assert_eq!(
+        post(&sink, "msg_2", &json!({"type": "user.deleted", "data": {"id": "u"}})).await,
+        503
+    );
+}
