@@ -153,3 +153,20 @@ fn e21_what_is_not_an_event_is_refused_and_an_unknown_one_is_kept_as_it_came() {
     assert_eq!(envelope.event.kind(), "role.created");
     assert_eq!(envelope.data.as_str(), "null");
 }
+
+#[test]
+fn what_serde_json_would_not_read_whole_sinks_no_event() {
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let body = format!(
+        r#"{{"type":"user.created","data":{{"id":"user_1","first_name":"\ud800","last_name":"Ek",
+            "create_organizations_limit":1e999,"updated_at":1e999,"public_metadata":{deep}}}}}"#
+    );
+    let Event::UserCreated(user) = decode(body.as_bytes(), SENT, LATEST).unwrap().event else {
+        panic!("another event");
+    };
+    assert_eq!((user.first_name, user.last_name.as_deref()), (None, Some("Ek")));
+    assert_eq!((user.create_organizations_limit, user.updated_at), (None, SENT));
+    let metadata = user.public_metadata.unwrap();
+    assert_eq!(metadata.as_str(), deep);
+    assert!(metadata.parse::<Value>().is_err());
+}
