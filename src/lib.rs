@@ -6,7 +6,7 @@
 //! - [`session`]: a request's session token becomes a verified [`Session`](session::Session) in
 //!   the request's extensions. [`ClerkAuthLayer`](session::ClerkAuthLayer) is a Tower layer for
 //!   any hyper, axum or tonic server.
-//! - `webhook`: a signed delivery becomes a typed event for a `UserSink`; `sea_orm` has one that
+//! - `webhook`: a signed delivery becomes a typed event for a `Sink`; `sea_orm` has one that
 //!   writes rows.
 //!
 //! ```

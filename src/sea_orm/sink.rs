@@ -12,7 +12,7 @@ use super::version::Version;
 use super::{failure, retry, statements, steps, transaction};
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
-use crate::webhook::{DeletedUser, Delivery, Event, Outcome, SinkError, User, UserSink};
+use crate::webhook::{DeletedUser, Delivery, Event, Outcome, Sink, SinkError, User};
 
 /// Writes users into a database through sea-orm. Clones share the connection pool.
 #[derive(Clone)]
@@ -118,7 +118,7 @@ impl SeaOrmSink {
                 tx.execute(&statements::delete_user(id)).await?;
                 Ok(outcome)
             }
-            Event::UserDeleted(DeletedUser { id: None, .. }) | Event::Unknown(_) => {
+            _ => {
                 self.run_hook(tx, delivery, Outcome::Ignored).await?;
                 Ok(Outcome::Ignored)
             }
@@ -138,7 +138,7 @@ impl SeaOrmSink {
     }
 }
 
-impl UserSink for SeaOrmSink {
+impl Sink for SeaOrmSink {
     async fn apply(&self, delivery: &Delivery) -> Result<Outcome, SinkError> {
         self.take_in(delivery).await.map_err(|error| match failure::is_lasting(&error) {
             true => SinkError::permanent(error),
@@ -166,6 +166,6 @@ fn is_acted_on(event: &Event) -> bool {
     match event {
         Event::UserCreated(_) | Event::UserUpdated(_) => true,
         Event::UserDeleted(user) => user.id.is_some(),
-        Event::Unknown(_) => false,
+        _ => false,
     }
 }

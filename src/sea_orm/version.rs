@@ -19,12 +19,18 @@ impl Version {
     pub(super) const UNTOLD: Self = Self { updated_at: 0, tie: 0 };
 
     pub(super) fn created(user: &User) -> Self {
-        Self { updated_at: user.updated_at, tie: digest(&user.data) }
+        Self { updated_at: user.updated_at, tie: tie(user) }
     }
 
     pub(super) fn updated(user: &User) -> Self {
-        Self { updated_at: user.updated_at, tie: digest(&user.data) | UPDATED }
+        Self { updated_at: user.updated_at, tie: tie(user) | UPDATED }
     }
+}
+
+/// A digest of the user's data; of their text, should serde_json not take their depth or a number.
+fn tie(user: &User) -> i64 {
+    let data = user.data.parse().unwrap_or_else(|_| Value::from(user.data.as_str()));
+    digest(&data)
 }
 
 /// 62 bits of the data, the same for ever: they are stored.

@@ -68,6 +68,7 @@ impl DeliveryError {
             | DeliveryErrorKind::InvalidHeaders
             | DeliveryErrorKind::InvalidSignature
             | DeliveryErrorKind::MethodNotAllowed
+            | DeliveryErrorKind::OtherInstance
             | DeliveryErrorKind::SinkRefused => false,
         }
     }
@@ -116,6 +117,8 @@ pub enum DeliveryErrorKind {
     InvalidSignature,
     /// A webhook is a POST.
     MethodNotAllowed,
+    /// The delivery is authentic, and not of the instance that this service is for.
+    OtherInstance,
     /// The sink failed in a way that the next try will not mend.
     SinkRefused,
     /// The sink failed in a way that the next try may mend.

@@ -4,19 +4,20 @@
 //! headers ─①─▶ ids ─②body─▶ bytes ─③verify─▶ Delivery ─④decode─▶ event ─⑤sink─▶ ⑥respond
 //! ```
 //!
-//! [`WebhookService`] is a Tower service for any server; a [`UserSink`] does what is to be done.
-//! The feature `sea-orm` has one for databases.
+//! [`WebhookService`] is a Tower service for any server; a [`Sink`] does what is to be done, a
+//! closure for example ([`sink_fn`]). The feature `sea-orm` has one for databases. What each event
+//! carries is in [`event`].
 //!
 //! ```
 //! use std::sync::Mutex;
 //!
 //! use tower_clerk::secret::SigningSecret;
-//! use tower_clerk::webhook::{Delivery, Event, Outcome, SinkError, UserSink, WebhookService};
+//! use tower_clerk::webhook::{Delivery, Event, Outcome, SinkError, Sink, WebhookService};
 //!
 //! #[derive(Default)]
 //! struct Newcomers(Mutex<Vec<String>>);
 //!
-//! impl UserSink for Newcomers {
+//! impl Sink for Newcomers {
 //!     async fn apply(&self, delivery: &Delivery) -> Result<Outcome, SinkError> {
 //!         let Event::UserCreated(user) = delivery.event() else { return Ok(Outcome::Ignored) };
 //!         self.0.lock().map_err(|error| SinkError::permanent(error.to_string()))?.push(user.id.clone());
@@ -32,12 +33,13 @@
 //! # Ok(())
 //! # }
 //! ```
-
+//!
+#![doc = include_str!("../docs/webhooks.md")]
 #![warn(clippy::indexing_slicing)]
 
 mod body;
 mod error;
-mod event;
+pub mod event;
 mod future;
 mod headers;
 mod respond;
@@ -48,8 +50,8 @@ mod verify;
 pub use error::{DeliveryError, DeliveryErrorKind, SinkError};
 #[cfg(feature = "sea-orm")]
 pub(crate) use event::is_user_id;
-pub use event::{DeletedUser, Event, UnknownEvent, User};
+pub use event::{DeletedUser, Event, User};
 pub use future::ResponseFuture;
 pub use service::{WebhookService, WebhookServiceBuilder};
-pub use sink::{Outcome, UserSink};
+pub use sink::{EventRouter, Outcome, Sink, SinkFn, Then, sink_fn};
 pub use verify::Delivery;

@@ -18,14 +18,14 @@ use super::error::{DeliveryError, DeliveryErrorKind};
 use super::future::ResponseFuture;
 use super::headers::SignedHeaders;
 use super::respond;
-use super::sink::UserSink;
+use super::sink::Sink;
 use super::verify::{Delivery, Verifier};
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
 use crate::secret::SigningSecret;
 use crate::trace;
 
-/// Receives Clerk's webhooks and hands them to a [`UserSink`].
+/// Receives Clerk's webhooks and hands them to a [`Sink`].
 ///
 /// Mount it where it sees the request's own body: no layer may have decompressed or parsed it,
 /// since the signature covers the bytes as they were sent. No session is needed: the signature is
@@ -34,7 +34,7 @@ use crate::trace;
 /// | answer | when |
 /// |---|---|
 /// | 204 | the sink has the delivery |
-/// | 400 | not authentic, too old, or nothing that can be read |
+/// | 400 | not authentic, too old, of another instance, or nothing that can be read |
 /// | 405 | not a POST |
 /// | 408, 413 | the body took too long, or is too long |
 /// | 500 | the sink refused the event for good |
@@ -66,6 +66,7 @@ impl<S> WebhookService<S> {
             secrets: secrets.into_iter().collect(),
             sink,
             clock: Arc::new(SystemClock::new()),
+            instance_id: None,
             body_limits: BodyLimits { bytes: BODY_LIMIT, time: BODY_TIMEOUT },
             deadline: DEADLINE,
             tolerance: TOLERANCE,
@@ -96,7 +97,7 @@ impl<S> fmt::Debug for WebhookService<S> {
 
 impl<S, B> Service<Request<B>> for WebhookService<S>
 where
-    S: UserSink,
+    S: Sink,
     B: Body + Send + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -124,7 +125,7 @@ where
     }
 }
 
-impl<S: UserSink> Inner<S> {
+impl<S: Sink> Inner<S> {
     async fn receive<B>(&self, request: Request<B>) -> Result<(), DeliveryError>
     where
         B: Body,
@@ -179,6 +180,7 @@ pub struct WebhookServiceBuilder<S> {
     secrets: Vec<SigningSecret>,
     sink: S,
     clock: Arc<dyn Clock>,
+    instance_id: Option<String>,
     body_limits: BodyLimits,
     deadline: Duration,
     tolerance: Duration,
@@ -210,6 +212,15 @@ impl<S> WebhookServiceBuilder<S> {
         self
     }
 
+    /// Takes deliveries of this instance alone, `ins_…`; those of another, and those that do not
+    /// say, are refused before the sink sees them. Default: every instance's that knows a secret.
+    ///
+    /// Guards against the secret of one environment in the settings of another.
+    pub fn instance_id(mut self, id: impl Into<String>) -> Self {
+        self.instance_id = Some(id.into());
+        self
+    }
+
     /// How far a delivery's timestamp may be from now, in both directions. Default: 300 s, as
     /// Clerk's own SDKs have it.
     pub fn tolerance(mut self, tolerance: Duration) -> Self {
@@ -221,7 +232,8 @@ impl<S> WebhookServiceBuilder<S> {
     ///
     /// # Errors
     ///
-    /// No secret at all, or a limit or time of zero, with which nothing could ever be received.
+    /// No secret at all, an instance id that is none, or a limit or time of zero, with which
+    /// nothing could ever be received.
     pub fn build(self) -> Result<WebhookService<S>, ConfigError> {
         let zero = |setting| ConfigError::new(setting, "must be more than zero");
         if self.body_limits.bytes == 0 {
@@ -233,7 +245,7 @@ impl<S> WebhookServiceBuilder<S> {
         if self.deadline.is_zero() {
             return Err(zero("webhook deadline"));
         }
-        let verifier = Verifier::new(&self.secrets, self.tolerance, self.clock)?;
+        let verifier = Verifier::new(&self.secrets, self.instance_id, self.tolerance, self.clock)?;
         Ok(WebhookService {
             inner: Arc::new(Inner {
                 verifier,
@@ -251,6 +263,7 @@ impl<S> fmt::Debug for WebhookServiceBuilder<S> {
             .field("body_limits", &self.body_limits)
             .field("clock", &self.clock)
             .field("deadline", &self.deadline)
+            .field("instance_id", &self.instance_id)
             .field("secrets", &self.secrets)
             .field("tolerance", &self.tolerance)
             .finish_non_exhaustive()

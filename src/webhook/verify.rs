@@ -7,53 +7,71 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use svix::webhooks::Webhook;
 
 use super::error::{DeliveryError, DeliveryErrorKind};
-use super::event::{self, Event};
+use super::event::{self, Envelope, Event, Json};
 use super::headers::SignedHeaders;
 use crate::ConfigError;
 use crate::clock::Clock;
 use crate::secret::SigningSecret;
 
-/// An authentic event.
+/// An authentic event. Clones share it.
 ///
-/// Only a checked signature makes one, so a [`UserSink`](super::UserSink) need not doubt it.
+/// Only a checked signature makes one, so a [`Sink`](super::Sink) need not doubt it. Which
+/// try of an event it is, Svix does not say: [`sent_at`](Self::sent_at) minus
+/// [`occurred_at`](Self::occurred_at) comes closest.
 #[derive(Clone, Debug)]
 pub struct Delivery {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
     id: String,
     sent_at: SystemTime,
-    occurred_at: Option<SystemTime>,
-    instance_id: Option<String>,
-    event: Event,
+    envelope: Envelope,
 }
 
 impl Delivery {
     /// The event's id, `svix-id`: the same in every try, so it tells a repetition.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.id
+        &self.inner.id
     }
 
     /// When this try was sent, to the second. A later try has another time.
     #[must_use]
     pub fn sent_at(&self) -> SystemTime {
-        self.sent_at
+        self.inner.sent_at
     }
 
     /// When the event happened, if its envelope says so.
     #[must_use]
     pub fn occurred_at(&self) -> Option<SystemTime> {
-        self.occurred_at
+        self.inner.envelope.occurred_at
     }
 
     /// The instance that the event comes from, `ins_…`, if its envelope says so.
     #[must_use]
     pub fn instance_id(&self) -> Option<&str> {
-        self.instance_id.as_deref()
+        self.inner.envelope.instance_id.as_deref()
     }
 
     /// What happened.
     #[must_use]
     pub fn event(&self) -> &Event {
-        &self.event
+        &self.inner.envelope.event
+    }
+
+    /// What happened, as it came: the envelope's `data`, null when it has none.
+    #[must_use]
+    pub fn data(&self) -> &Json {
+        &self.inner.envelope.data
+    }
+
+    /// What made it happen: the envelope's `event_attributes`, for example the address and the
+    /// browser of a request.
+    #[must_use]
+    pub fn attributes(&self) -> Option<&Json> {
+        self.inner.envelope.attributes.as_ref()
     }
 }
 
@@ -70,6 +88,7 @@ pub(crate) struct TimelyHeaders {
 #[derive(Debug)]
 pub(crate) struct Verifier {
     webhooks: Vec<Webhook>,
+    instance_id: Option<String>,
     tolerance: Duration,
     clock: Arc<dyn Clock>,
 }
@@ -77,6 +96,7 @@ pub(crate) struct Verifier {
 impl Verifier {
     pub(crate) fn new(
         secrets: &[SigningSecret],
+        instance_id: Option<String>,
         tolerance: Duration,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
@@ -89,7 +109,12 @@ impl Verifier {
             .map(|secret| Webhook::from_bytes(secret.key().to_vec()))
             .collect::<Result<_, _>>()
             .map_err(|_| problem("is empty"))?;
-        Ok(Self { webhooks, tolerance, clock })
+        if instance_id.as_deref().is_some_and(|id| !is_instance_id(id)) {
+            let text =
+                "must be `ins_` and letters or digits, as a delivery has it in `instance_id`";
+            return Err(ConfigError::new("webhook instance id", text));
+        }
+        Ok(Self { webhooks, instance_id, tolerance, clock })
     }
 
     /// Is the delivery of our time? Whole seconds, both ends included, as Svix counts.
@@ -113,7 +138,7 @@ impl Verifier {
         Ok(TimelyHeaders { headers, sent_at, latest: i64::try_from(latest).unwrap_or(i64::MAX) })
     }
 
-    /// Did one of our secrets sign these bytes, and what do they say?
+    /// Did one of our secrets sign these bytes, what do they say, and is it our instance's?
     pub(crate) fn open(
         &self,
         timely: TimelyHeaders,
@@ -132,12 +157,18 @@ impl Verifier {
         }
         let sent = i64::try_from(headers.timestamp()).unwrap_or(i64::MAX).saturating_mul(1000);
         let envelope = event::decode(body, sent, latest)?;
-        Ok(Delivery {
-            id: headers.id().to_owned(),
-            sent_at,
-            occurred_at: envelope.occurred_at,
-            instance_id: envelope.instance_id,
-            event: envelope.event,
-        })
+        if self.instance_id.is_some() && self.instance_id != envelope.instance_id {
+            return Err(DeliveryError::new(
+                DeliveryErrorKind::OtherInstance,
+                "the event is not of the instance that this service is for",
+            ));
+        }
+        let id = headers.id().to_owned();
+        Ok(Delivery { inner: Arc::new(Inner { id, sent_at, envelope }) })
     }
+}
+
+fn is_instance_id(id: &str) -> bool {
+    let rest = id.strip_prefix("ins_").unwrap_or_default();
+    !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

@@ -183,8 +183,8 @@ async fn a_hook_sees_every_delivery_but_repeated_ones(db: DatabaseConnection) {
         ("msg_1", user_updated("user_1", None, T)),
         ("msg_1", user_updated("user_1", None, T)),
         ("msg_2", user_updated("user_1", None, T - 1)),
-        ("msg_3", json!({ "type": "organization.created", "data": null })),
-        ("msg_3", json!({ "type": "organization.created", "data": null })),
+        ("msg_3", json!({ "type": "session.created", "data": null })),
+        ("msg_3", json!({ "type": "session.created", "data": null })),
         ("msg_4", user_deleted("user_1")),
         ("msg_5", user_deleted("user_1")),
     ] {
@@ -202,7 +202,7 @@ async fn a_hook_sees_every_delivery_but_repeated_ones(db: DatabaseConnection) {
     assert_eq!(
         lines,
         [
-            "organization.created Ignored",
+            "session.created Ignored",
             "user.deleted Applied",
             "user.deleted Stale",
             "user.updated Applied",

@@ -19,7 +19,7 @@ use crate::support::signing::{
 };
 
 #[tokio::test]
-async fn svixs_published_example_has_the_published_signature() {
+async fn e17_svixs_published_example_has_the_published_signature() {
     let body = br#"{"email":"test@example.com","username":"test_user"}"#;
     let published = "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=";
     let delivery = SignedDelivery::new(&secret(), ID, at(NOW), &body[..]);
@@ -29,6 +29,48 @@ async fn svixs_published_example_has_the_published_signature() {
     let (answer, applied) = post(&with(ID, &now(), published), body).await;
     assert_eq!((answer.status(), applied), (400, 0));
     assert_eq!(answer.refusal(), DeliveryErrorKind::InvalidEvent);
+}
+
+#[tokio::test]
+async fn e17_svixs_published_lists_verify_as_published_under_both_families_of_names() {
+    let body = br#"{"email":"test@example.com","username":"test_user"}"#;
+    let good = "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=";
+    let wrong = [
+        "v1,R3PTzyfHASBKHH98a7yexTwaJ4yNIcGhFQc1yuN+BPU=",
+        "v1,tFtCZ5RDCPxzWQRWXWPgrCgE2frDBe9gjpbWQxnVfsQ=",
+        "v1,Mm7xgUVICxZfQ3bgf0h0Dof65L/IFx+PnZvnDWPCX6Q=",
+        "v1,9DfC1c3eeOrXB6w/5dIDydLNQaEyww5KalE5jLBZucE=",
+    ];
+    let list = format!("{} {} {good} {}", wrong[1], wrong[2], wrong[3]);
+    // The body is no event, so that authentic is told from forged by the refusal's kind.
+    for (signature, kind) in [
+        (wrong[0], DeliveryErrorKind::InvalidSignature),
+        (&*wrong[1..].join(" "), DeliveryErrorKind::InvalidSignature),
+        (&good[..8], DeliveryErrorKind::InvalidSignature),
+        (good, DeliveryErrorKind::InvalidEvent),
+        (&list, DeliveryErrorKind::InvalidEvent),
+    ] {
+        for family in ["svix", "webhook"] {
+            let names = ["id", "timestamp", "signature"].map(|name| format!("{family}-{name}"));
+            let now = now();
+            let headers = [(&*names[0], ID), (&*names[1], &*now), (&*names[2], signature)];
+            let (answer, applied) = post(&headers, body).await;
+            assert_eq!((answer.refusal(), applied), (kind, 0), "{family} {signature}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn e17_a_mebibyte_is_verified_to_its_last_byte() {
+    let now = now();
+    let mut body = format!(r#"{{"type":"x.y","data":"{}"}}"#, "\u{e9}".repeat(524_274));
+    body.extend(std::iter::repeat_n(' ', 1024 * 1024 - body.len()));
+    let signature = sign(ID, &now, body.as_bytes());
+    let headers = with(ID, &now, &signature);
+    accepted("1 MiB", &headers, body.as_bytes()).await;
+    body.replace_range(body.len() - 1.., "\n");
+    let kind = refused("another last byte", &headers, body.as_bytes()).await;
+    assert_eq!(kind, DeliveryErrorKind::InvalidSignature);
 }
 
 #[tokio::test]
@@ -47,30 +89,66 @@ async fn a_signed_delivery_reaches_the_sink_whole() {
     let Event::UserCreated(user) = delivery.event() else { panic!("{delivery:?}") };
     assert_eq!(user.email.as_deref(), Some("ann@example.com"));
     assert_eq!(user.updated_at, 1_649_367_000_000);
-    assert_eq!(user.data["image_url"], "https://img.clerk.com/x");
+    let data: serde_json::Value = user.data.parse().unwrap();
+    assert_eq!(data, body["data"]);
+    assert_eq!(delivery.data(), &user.data);
     assert!(!format!("{delivery:?}").contains("ann@example.com"));
 }
 
 #[tokio::test]
-async fn only_a_whole_v1_signature_counts() {
+async fn e2_only_the_configured_secret_in_its_decoded_form_verifies() {
+    let now = now();
+    let text = format!("{ID}.{now}.{BODY}");
+    let undecoded = SECRET.trim_start_matches("whsec_").as_bytes();
+    let other = STANDARD.decode(OTHER_SECRET.trim_start_matches("whsec_")).unwrap();
+    for (case, key) in [
+        ("another secret", &other[..]),
+        ("an empty key", b""),
+        ("the secret's text", SECRET.as_bytes()),
+        ("the secret undecoded", undecoded),
+        ("zeros", &[0; 24]),
+    ] {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes());
+        let signature = format!("v1,{}", STANDARD.encode(tag));
+        let kind = refused(case, &with(ID, &now, &signature), BODY.as_bytes()).await;
+        assert_eq!(kind, DeliveryErrorKind::InvalidSignature);
+    }
+}
+
+#[tokio::test]
+async fn e3_a_part_of_a_signature_or_more_than_one_is_none() {
     let now = now();
     let good = sign(ID, &now, BODY.as_bytes());
     let bare = good.trim_start_matches("v1,");
+    for length in 0..good.len() {
+        refused("a prefix", &with(ID, &now, &good[..length]), BODY.as_bytes()).await;
+    }
     for bad in [
         "v1,".to_owned(),
         "v1".to_owned(),
         ",".to_owned(),
         bare.to_owned(),
-        good[..good.len() - 1].to_owned(),
-        good[..12].to_owned(),
         format!("{good}A"),
         format!("{good}="),
+        format!("v1,,{bare}"),
+        format!("v1, {bare}"),
+    ] {
+        refused(&bad, &with(ID, &now, &bad), BODY.as_bytes()).await;
+    }
+}
+
+#[tokio::test]
+async fn e4_the_right_signature_under_another_version_is_none() {
+    let now = now();
+    let good = sign(ID, &now, BODY.as_bytes());
+    let bare = good.trim_start_matches("v1,");
+    for bad in [
+        bare.to_owned(),
+        format!(",{bare}"),
         format!("v1a,{bare}"),
         format!("v2,{bare}"),
         format!("V1,{bare}"),
         format!("v10,{bare}"),
-        format!("v1,,{bare}"),
-        format!("v1, {bare}"),
         format!("v1a,{bare} v2,{bare} {bare}"),
     ] {
         refused(&bad, &with(ID, &now, &bad), BODY.as_bytes()).await;
@@ -78,7 +156,7 @@ async fn only_a_whole_v1_signature_counts() {
 }
 
 #[tokio::test]
-async fn the_good_signature_is_found_anywhere_in_the_list() {
+async fn e5_the_good_signature_is_found_anywhere_in_the_list() {
     let now = now();
     let good = sign(ID, &now, BODY.as_bytes());
     let wrong = format!("v1,{}", STANDARD.encode([7; 32]));
@@ -98,11 +176,9 @@ async fn the_good_signature_is_found_anywhere_in_the_list() {
 }
 
 #[tokio::test]
-async fn other_constructions_over_the_same_bytes_do_not_pass() {
+async fn e13_other_constructions_over_the_same_bytes_do_not_pass() {
     let now = now();
     let text = format!("{ID}.{now}.{BODY}");
-    let key_as_text = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
-    let undecoded = SECRET.trim_start_matches("whsec_").as_bytes();
     let mac_with = |algorithm, key: &[u8]| {
         STANDARD.encode(hmac::sign(&hmac::Key::new(algorithm, key), text.as_bytes()))
     };
@@ -112,9 +188,6 @@ async fn other_constructions_over_the_same_bytes_do_not_pass() {
         ("body only", STANDARD.encode(hmac::sign(&key(), BODY.as_bytes()))),
         ("no id", STANDARD.encode(hmac::sign(&key(), format!("{now}.{BODY}").as_bytes()))),
         ("no time", STANDARD.encode(hmac::sign(&key(), format!("{ID}.{BODY}").as_bytes()))),
-        ("the secret's text", STANDARD.encode(hmac::sign(&key_as_text, text.as_bytes()))),
-        ("the secret undecoded", mac_with(hmac::HMAC_SHA256, undecoded)),
-        ("an empty key", mac_with(hmac::HMAC_SHA256, b"")),
         ("sha-1", mac_with(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &raw_key())),
         ("sha-512", mac_with(hmac::HMAC_SHA512, &raw_key())),
         ("no key", STANDARD.encode(digest::digest(&digest::SHA256, text.as_bytes()))),
@@ -130,7 +203,7 @@ async fn other_constructions_over_the_same_bytes_do_not_pass() {
 }
 
 #[tokio::test]
-async fn the_raw_bytes_are_what_is_signed() {
+async fn e10_the_raw_bytes_are_what_is_signed() {
     let body = r#"{"type":"x.y","data":{"a":"\u00e9","b":1}}"#;
     let now = now();
     let signature = sign(ID, &now, body.as_bytes());
@@ -151,7 +224,7 @@ async fn the_raw_bytes_are_what_is_signed() {
 }
 
 #[tokio::test]
-async fn signed_bytes_that_are_no_event_are_refused() {
+async fn e21_signed_bytes_that_are_no_json_object_are_refused() {
     let now = now();
     for body in [
         &b""[..],
@@ -160,9 +233,6 @@ async fn signed_bytes_that_are_no_event_are_refused() {
         b"[]",
         b"{}",
         b"not json",
-        b"{\"type\":null}",
-        b"{\"type\":\"user.created\"}",
-        b"{\"type\":\"user.created\",\"data\":[]}",
         b"{\"type\":\"x.y\",\"data\":\"\xff\"}",
         b"\xff\xfe{\0}\0",
     ] {
@@ -174,7 +244,7 @@ async fn signed_bytes_that_are_no_event_are_refused() {
 }
 
 #[tokio::test]
-async fn during_a_rotation_either_secret_verifies() {
+async fn e16_during_a_rotation_either_secret_verifies() {
     let old = SigningSecret::parse(OTHER_SECRET).unwrap();
     let recorder = Arc::new(Recorder::default());
     let both = WebhookService::builder([old.clone(), secret()], Arc::clone(&recorder))
@@ -194,10 +264,41 @@ async fn during_a_rotation_either_secret_verifies() {
 }
 
 #[test]
+fn e15_what_is_no_signing_secret_is_refused_at_start_up_without_being_repeated() {
+    for bad in [
+        "",
+        " ",
+        "whsec_",
+        "whsec_wronglength",
+        "whsec_c2hvcnQ=",
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS",
+        "whsec_MfKQ9r8GKYqrTwjU*D8ILPZIo2LaLaSw",
+        "whsk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"",
+        "sk_test_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "pk_test_Y2xlcmsuY2xlcmsuZGV2JA",
+    ] {
+        let beside_a_good_one = format!("{OTHER_SECRET} {bad}");
+        let mut errors = vec![SigningSecret::parse(bad).unwrap_err()];
+        errors.push(SigningSecret::parse_list(bad).unwrap_err());
+        if !bad.trim().is_empty() {
+            errors.push(SigningSecret::parse_list(&beside_a_good_one).unwrap_err());
+        }
+        for error in errors {
+            assert_eq!(error.setting(), "webhook signing secret");
+            let told = format!("{error} {error:?}");
+            assert!(bad.len() < 8 || !told.contains(bad), "{told}");
+            assert!(!told.contains("MfKQ9r8GKYqr"), "{told}");
+        }
+    }
+    let none = WebhookService::builder([], Arc::new(Recorder::default())).build().unwrap_err();
+    assert_eq!(none.setting(), "webhook signing secret");
+}
+
+#[test]
 fn settings_with_which_nothing_could_be_received_are_refused() {
     let recorder = || Arc::new(Recorder::default());
-    let no_secret = WebhookService::builder([], recorder()).build().unwrap_err();
-    assert_eq!(no_secret.setting(), "webhook signing secret");
     assert!(builder(recorder()).body_limit(0).build().is_err());
     assert!(builder(recorder()).body_timeout(Duration::ZERO).build().is_err());
     assert!(builder(recorder()).deadline(Duration::ZERO).build().is_err());
@@ -206,7 +307,7 @@ fn settings_with_which_nothing_could_be_received_are_refused() {
 }
 
 #[tokio::test]
-async fn events_that_are_not_read_reach_the_sink_as_they_came() {
+async fn e24_events_of_unknown_types_reach_the_sink_as_they_came() {
     let recorder = Arc::new(Recorder::default());
     let service = builder(Arc::clone(&recorder)).build().unwrap();
     for (id, body) in [

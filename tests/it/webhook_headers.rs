@@ -10,7 +10,7 @@ use crate::support::delivery::{NOW, Recorder, builder, send};
 use crate::support::signing::{BODY, ID, accepted, now, refused, sign, with};
 
 #[tokio::test]
-async fn a_header_that_is_missing_blank_repeated_or_not_ascii_refuses_the_delivery() {
+async fn e1_a_header_that_is_missing_blank_or_not_ascii_refuses_the_delivery() {
     let signature = sign(ID, &now(), BODY.as_bytes());
     let now = now();
     let good = with(ID, &now, &signature);
@@ -18,18 +18,12 @@ async fn a_header_that_is_missing_blank_repeated_or_not_ascii_refuses_the_delive
 
     for missing in 0..3 {
         let mut headers = good.to_vec();
-        let (name, value) = headers.remove(missing);
+        let (name, _) = headers.remove(missing);
         refused(&format!("no {name}"), &headers, BODY.as_bytes()).await;
         for bad in ["", "  ", "\t", "ms\u{e9}"] {
             let mut changed = headers.clone();
             changed.push((name, bad));
             refused(&format!("{name} {bad:?}"), &changed, BODY.as_bytes()).await;
-        }
-        for second in ["other", value] {
-            let mut repeated = good.to_vec();
-            repeated.push((name, second));
-            let kind = refused(&format!("{name} twice"), &repeated, BODY.as_bytes()).await;
-            assert_eq!(kind, DeliveryErrorKind::InvalidHeaders);
         }
     }
     let padded = [format!(" {ID} "), format!("\t{now}"), format!("{signature} ")];
@@ -37,7 +31,22 @@ async fn a_header_that_is_missing_blank_repeated_or_not_ascii_refuses_the_delive
 }
 
 #[tokio::test]
-async fn bad_headers_are_refused_before_the_body_is_read() {
+async fn e11_a_repeated_header_refuses_the_delivery() {
+    let (now, signature) = (now(), sign(ID, &now(), BODY.as_bytes()));
+    let good = with(ID, &now, &signature);
+    for (name, value) in good {
+        for second in ["other", value] {
+            for repeated in [[&good[..], &[(name, second)]], [&[(name, second)], &good[..]]] {
+                let case = format!("{name} twice");
+                let kind = refused(&case, &repeated.concat(), BODY.as_bytes()).await;
+                assert_eq!(kind, DeliveryErrorKind::InvalidHeaders);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn e1_bad_headers_are_refused_before_the_body_is_read() {
     let service = builder(Arc::new(Recorder::default())).build().unwrap();
     for (id, timestamp) in [(ID, "soon"), ("a b", "1649367553"), (ID, "1649367000")] {
         let mut request = Request::post("/").body(Untouchable).unwrap();
@@ -49,7 +58,7 @@ async fn bad_headers_are_refused_before_the_body_is_read() {
 }
 
 #[tokio::test]
-async fn the_two_families_of_names_are_never_mixed() {
+async fn e12_the_two_families_of_names_are_never_mixed() {
     let (now, signature) = (now(), sign(ID, &now(), BODY.as_bytes()));
     let unbranded =
         [("webhook-id", ID), ("webhook-timestamp", &*now), ("webhook-signature", &*signature)];
@@ -70,7 +79,7 @@ async fn the_two_families_of_names_are_never_mixed() {
 }
 
 #[tokio::test]
-async fn the_tolerance_is_300_seconds_in_both_directions_inclusive() {
+async fn e7_the_tolerance_is_300_seconds_in_both_directions_inclusive() {
     for (offset, ok) in
         [(0, true), (300, true), (-300, true), (301, false), (-301, false), (3600, false)]
     {
@@ -88,7 +97,7 @@ async fn the_tolerance_is_300_seconds_in_both_directions_inclusive() {
 }
 
 #[tokio::test]
-async fn a_timestamp_is_plain_decimal_digits() {
+async fn e8_a_timestamp_that_is_no_number_of_seconds_is_refused() {
     let digits = "9".repeat(400);
     for timestamp in [
         "now",
@@ -98,14 +107,26 @@ async fn a_timestamp_is_plain_decimal_digits() {
         "9223372036854775807",
         "9223372036854775808",
         "18446744073709551616",
+        "-1649367553",
+        "1649367553000",
         &digits,
+    ] {
+        for signed_text in [timestamp, "1649367553"] {
+            let signature = sign(ID, signed_text, BODY.as_bytes());
+            refused(timestamp, &with(ID, timestamp, &signature), BODY.as_bytes()).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn e9_a_number_that_is_written_otherwise_than_it_was_signed_is_refused() {
+    for timestamp in [
         "+1649367553",
         "01649367553",
         "1649367553.0",
         "1649367553.5",
         "1649367553abc",
         "1649367553 1",
-        "1649367553000",
         "1_649_367_553",
     ] {
         for signed_text in [timestamp, "1649367553"] {
@@ -116,7 +137,7 @@ async fn a_timestamp_is_plain_decimal_digits() {
 }
 
 #[tokio::test]
-async fn what_was_signed_for_another_id_or_time_does_not_pass() {
+async fn e7_what_was_signed_for_another_id_or_time_does_not_pass() {
     let signature = sign(ID, &now(), BODY.as_bytes());
     for (id, timestamp) in [("msg_2", NOW), (ID, NOW + 1), (ID, NOW - 1)] {
         let timestamp = timestamp.to_string();
@@ -126,7 +147,7 @@ async fn what_was_signed_for_another_id_or_time_does_not_pass() {
 }
 
 #[tokio::test]
-async fn an_id_cannot_move_the_border_between_id_time_and_body() {
+async fn e14_an_id_cannot_move_the_border_between_id_time_and_body() {
     let (now, body) = (now(), format!("{NOW}.{BODY}"));
     let signature = sign("msg_1", &now, body.as_bytes());
     // The same signed text, cut elsewhere.

@@ -6,11 +6,11 @@ use crate::support::delivery::{NOW, Recorder, SECRET, at, builder, secret, send,
 use crate::support::log::Log;
 use serde_json::json;
 use tower_clerk::test_util::{SignedDelivery, user_created};
-use tower_clerk::webhook::{Delivery, Outcome, SinkError, UserSink};
+use tower_clerk::webhook::{Delivery, Outcome, Sink, SinkError};
 
 struct Away;
 
-impl UserSink for Away {
+impl Sink for Away {
     async fn apply(&self, _: &Delivery) -> Result<Outcome, SinkError> {
         Err(SinkError::transient("no route to the database"))
     }
@@ -28,16 +28,24 @@ async fn the_log_names_the_delivery_and_the_cause_and_nothing_of_the_user() {
     send(&service, signed("msg_unusable", &bad).into_request()).await;
     let other = SignedDelivery::new(&secret(), "msg_late", at(NOW - 400), body.to_string());
     send(&service, other.into_request()).await;
+    let code = json!({ "type": "sms.created", "data": { "message": "418295 is your code" } });
+    send(&service, signed("msg_code", &code).into_request()).await;
     let away = builder(Away).build().unwrap();
     send(&away, signed("msg_away", &body).into_request()).await;
 
     let text = log.text();
-    for told in
-        ["msg_good", "user.created", "Applied", "msg_unusable", "msg_late", "no route to the"]
-    {
+    for told in [
+        "msg_good",
+        "user.created",
+        "Applied",
+        "msg_unusable",
+        "msg_late",
+        "sms.created",
+        "no route to the",
+    ] {
         assert!(text.contains(told), "{told} in {text}");
     }
-    for secret in ["ann@", "user_1", SECRET.trim_start_matches("whsec_"), "v1,", "idn_"] {
+    for secret in ["ann@", "user_1", SECRET.trim_start_matches("whsec_"), "v1,", "idn_", "418295"] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
 }

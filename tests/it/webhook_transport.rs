@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tower_clerk::test_util::{SignedDelivery, user_created};
 use tower_clerk::webhook::{
-    Delivery, DeliveryError, DeliveryErrorKind, Outcome, SinkError, UserSink, WebhookService,
+    Delivery, DeliveryError, DeliveryErrorKind, Outcome, Sink, SinkError, WebhookService,
 };
 
 use crate::support::body::{Broken, Endless, Stalled, Untouchable};
@@ -30,7 +30,7 @@ fn recording() -> WebhookService<Arc<Recorder>> {
 }
 
 #[tokio::test]
-async fn a_webhook_is_a_post() {
+async fn e18_a_webhook_is_a_post() {
     for method in [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS] {
         let mut request = with_body(Untouchable);
         *request.method_mut() = method;
@@ -42,7 +42,7 @@ async fn a_webhook_is_a_post() {
 }
 
 #[tokio::test]
-async fn an_announced_length_over_the_limit_is_refused_with_nothing_read() {
+async fn e19_an_announced_length_over_the_limit_is_refused_with_nothing_read() {
     for length in ["65537", "18446744073709551615"] {
         let mut request = with_body(Untouchable);
         request.headers_mut().insert("content-length", length.parse().unwrap());
@@ -51,7 +51,7 @@ async fn an_announced_length_over_the_limit_is_refused_with_nothing_read() {
 }
 
 #[tokio::test]
-async fn an_unannounced_length_is_read_no_further_than_the_limit() {
+async fn e19_an_unannounced_length_is_read_no_further_than_the_limit() {
     let chunks = Arc::new(AtomicUsize::new(0));
     let answer = send(&recording(), with_body(Endless(Arc::clone(&chunks)))).await;
     assert_eq!(answer.status(), 413);
@@ -60,7 +60,7 @@ async fn an_unannounced_length_is_read_no_further_than_the_limit() {
 }
 
 #[tokio::test]
-async fn a_body_of_exactly_the_limit_is_taken() {
+async fn e19_a_body_of_exactly_the_limit_is_taken() {
     for (length, status) in [(64 * 1024, 204), (64 * 1024 + 1, 413)] {
         let mut body = r#"{"type":"x.y"}"#.to_owned();
         body.push_str(&" ".repeat(length - body.len()));
@@ -75,7 +75,7 @@ async fn a_body_of_exactly_the_limit_is_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stalled_body_is_given_up() {
+async fn e20_a_stalled_body_is_given_up() {
     let answer = send(&recording(), with_body(Stalled)).await;
     assert_eq!(answer.status(), 408);
     assert_eq!(answer.refusal(), DeliveryErrorKind::BodyTimeout);
@@ -94,7 +94,7 @@ enum Fails {
     Hangs,
 }
 
-impl UserSink for Fails {
+impl Sink for Fails {
     async fn apply(&self, _: &Delivery) -> Result<Outcome, SinkError> {
         match self {
             Self::For(text) => Err(SinkError::transient(*text)),
@@ -135,7 +135,11 @@ async fn a_sink_that_hangs_is_answered_before_the_sender_gives_up() {
 }
 
 /// Posts a delivery over a socket, chunked or with its length; gives the status.
-async fn post(address: std::net::SocketAddr, delivery: &SignedDelivery, chunked: bool) -> u16 {
+pub(crate) async fn post(
+    address: std::net::SocketAddr,
+    delivery: &SignedDelivery,
+    chunked: bool,
+) -> u16 {
     let mut request = "POST /webhook HTTP/1.1\r\nhost: test\r\nconnection: close\r\n".to_owned();
     for (name, value) in delivery.headers() {
         request.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap()));
@@ -174,7 +178,7 @@ async fn check(address: std::net::SocketAddr, recorder: &Recorder) {
     assert_eq!(ids, ["msg_1", "msg_2"]);
 }
 
-fn live(recorder: &Arc<Recorder>) -> WebhookService<Arc<Recorder>> {
+pub(crate) fn live(recorder: &Arc<Recorder>) -> WebhookService<Arc<Recorder>> {
     WebhookService::builder([secret()], Arc::clone(recorder)).build().unwrap()
 }
 
@@ -244,7 +248,7 @@ async fn a_delivery_arrives_beside_a_tonic_service_on_the_same_port() {
 fn a_service_can_be_shared_whatever_its_sink_is() {
     fn shareable<T: Clone + Send + Sync + 'static>(_: &T) {}
     struct NotClone;
-    impl UserSink for NotClone {
+    impl Sink for NotClone {
         async fn apply(&self, _: &Delivery) -> Result<Outcome, SinkError> {
             Ok(Outcome::Ignored)
         }

@@ -6,7 +6,7 @@ use axum::routing::any;
 use tower_clerk::ConfigError;
 use tower_clerk::sea_orm::SeaOrmSink;
 use tower_clerk::secret::SigningSecret;
-use tower_clerk::webhook::{Delivery, Event, Outcome, SinkError, UserSink, WebhookService};
+use tower_clerk::webhook::{Delivery, Event, Outcome, Sink, SinkError, WebhookService};
 
 use crate::error::answer;
 use crate::state::AppState;
@@ -47,7 +47,7 @@ pub(crate) struct LoggingSink {
     users: SeaOrmSink,
 }
 
-impl UserSink for LoggingSink {
+impl Sink for LoggingSink {
     async fn apply(&self, delivery: &Delivery) -> Result<Outcome, SinkError> {
         let event = delivery.event();
         tracing::info!("Received Clerk webhook: {}", event.kind());

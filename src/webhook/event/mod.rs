@@ -1,71 +1,179 @@
-//! ④ What happened: the events that are read, and the rest as it came. Trusts its bytes to be
-//! signed; knows neither headers nor time.
+//! ④ What happened: the events, and what they carry. Trusts its bytes to be signed; knows neither
+//! headers nor clocks.
+//!
+//! A type for each of Clerk's objects. What Clerk may leave out is an `Option`, what has a known
+//! set of texts is an enum with an `Unknown(String)`, and a member of another type than Clerk says
+//! is `None` instead of an error: only an event whose ids decide something (users, organizations,
+//! memberships) is refused when those ids are missing or unusable. What is not read here is in
+//! [`Delivery::data`](super::Delivery::data), the JSON as it came.
+//!
+//! ```
+//! use tower_clerk::webhook::event::{Event, SessionStatus, SubscriptionStatus};
+//!
+//! fn headline(event: &Event) -> Option<String> {
+//!     Some(match event {
+//!         Event::UserCreated(user) => format!("{} is new", user.id),
+//!         Event::OrganizationMembershipDeleted(membership) => {
+//!             format!("{} left {}", membership.user_id, membership.organization_id)
+//!         }
+//!         Event::SubscriptionUpdated(subscription)
+//!             if subscription.status == Some(SubscriptionStatus::PastDue) =>
+//!         {
+//!             format!("{} is overdue", subscription.id.as_deref()?)
+//!         }
+//!         _ => return None,
+//!     })
+//! }
+//! ```
 
+mod billing;
+mod communication;
+mod contact;
 mod decode;
+mod deleted;
+mod domain;
+mod invitation;
+mod json;
+mod membership;
+mod object;
+mod organization;
+mod role;
+mod session;
+mod times;
 mod user;
+mod waitlist;
 
-use std::fmt;
+use serde_json::value::RawValue;
 
-use serde_json::Value;
-
-pub(crate) use decode::decode;
+pub use billing::{
+    ChargeType, Payer, PaymentAttempt, PaymentStatus, Subscription, SubscriptionItem,
+    SubscriptionStatus,
+};
+pub use communication::{Email, Sms};
+pub use contact::{
+    EmailAddress, ExternalAccount, PhoneNumber, Verification, VerificationStatus, Web3Wallet,
+};
+pub(crate) use decode::{Envelope, decode};
+pub use deleted::DeletedObject;
+pub use domain::{EnrollmentMode, OrganizationDomain};
+pub use invitation::{InvitationStatus, OrganizationInvitation};
+pub use json::Json;
+pub use membership::{OrganizationMembership, PublicUserData};
+use object::Member;
 #[cfg(feature = "sea-orm")]
-pub(crate) use user::is_user_id;
+pub(crate) use object::is_id as is_user_id;
+pub use organization::{DeletedOrganization, Organization};
+pub use role::{Permission, Role};
+pub use session::{Session, SessionStatus};
+use times::Times;
 pub use user::{DeletedUser, User};
+pub use waitlist::{WaitlistEntry, WaitlistStatus};
 
-/// Something that happened at Clerk.
-///
-/// Only the envelope's `type` says which: Clerk's list of types is open, and what is not read
-/// here stays available as it came.
-///
-/// Source: <https://clerk.com/docs/guides/development/webhooks/overview>.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Event {
-    /// An event that this crate does not read, for example `session.created`.
-    Unknown(UnknownEvent),
-    /// `user.created`.
-    UserCreated(User),
-    /// `user.deleted`.
-    UserDeleted(DeletedUser),
-    /// `user.updated`.
-    UserUpdated(User),
-}
-
-impl Event {
-    /// The envelope's `type`, for example `user.created`.
-    #[must_use]
-    pub fn kind(&self) -> &str {
-        match self {
-            Self::Unknown(event) => &event.kind,
-            Self::UserCreated(_) => USER_CREATED,
-            Self::UserDeleted(_) => USER_DELETED,
-            Self::UserUpdated(_) => USER_UPDATED,
+/// Declares [`Event`]: a type's name, its variant and what that carries. Where a problem is named,
+/// data that cannot be read refuses the delivery; elsewhere it is [`Event::Unknown`].
+macro_rules! events {
+    ($($kind:literal $variant:ident($data:ty) $(or $problem:literal)?,)*) => {
+        /// Something that happened at Clerk.
+        ///
+        /// Only the envelope's `type` says which, never what `data` says of itself. Clerk's list
+        /// is open: a type that is not known here is [`Unknown`](Self::Unknown), and its data is
+        /// in [`Delivery::data`](crate::webhook::Delivery::data) like everybody's.
+        ///
+        /// Source: <https://clerk.com/docs/guides/development/webhooks/overview>.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Event {
+            $(#[doc = concat!("`", $kind, "`.")] $variant($data),)*
+            /// A type that is not known here, or a known one whose data is not an object at all.
+            Unknown(UnknownEvent),
         }
-    }
+
+        impl Event {
+            /// The envelope's `type`, for example `user.created`.
+            #[must_use]
+            pub fn kind(&self) -> &str {
+                match self {
+                    $(Self::$variant(_) => $kind,)*
+                    Self::Unknown(event) => &event.kind,
+                }
+            }
+
+            fn read(kind: String, data: &RawValue, times: Times) -> Result<Self, &'static str> {
+                let event = match kind.as_str() {
+                    $($kind => match <$data>::read(data, times) {
+                        Some(data) => Some(Self::$variant(data)),
+                        None => { $(return Err($problem);)? #[allow(unreachable_code)] None }
+                    },)*
+                    _ => None,
+                };
+                Ok(event.unwrap_or(Self::Unknown(UnknownEvent { kind })))
+            }
+        }
+    };
 }
 
-/// An event that this crate does not read.
-///
-/// Its `Debug` form leaves the data out: `email.created` and `sms.created` carry one-time codes.
-#[derive(Clone, PartialEq)]
+events! {
+    "email.created" EmailCreated(Email),
+    "organization.created" OrganizationCreated(Organization)
+        or "the organization has no usable id",
+    "organization.deleted" OrganizationDeleted(DeletedOrganization)
+        or "the organization's id is unusable",
+    "organization.updated" OrganizationUpdated(Organization)
+        or "the organization has no usable id",
+    "organizationDomain.created" OrganizationDomainCreated(OrganizationDomain),
+    "organizationDomain.deleted" OrganizationDomainDeleted(DeletedObject),
+    "organizationDomain.updated" OrganizationDomainUpdated(OrganizationDomain),
+    "organizationInvitation.accepted" OrganizationInvitationAccepted(OrganizationInvitation),
+    "organizationInvitation.created" OrganizationInvitationCreated(OrganizationInvitation),
+    "organizationInvitation.revoked" OrganizationInvitationRevoked(OrganizationInvitation),
+    "organizationMembership.created" OrganizationMembershipCreated(OrganizationMembership)
+        or "the membership lacks a usable id of itself, its organization or its user",
+    "organizationMembership.deleted" OrganizationMembershipDeleted(OrganizationMembership)
+        or "the membership lacks a usable id of itself, its organization or its user",
+    "organizationMembership.updated" OrganizationMembershipUpdated(OrganizationMembership)
+        or "the membership lacks a usable id of itself, its organization or its user",
+    "paymentAttempt.created" PaymentAttemptCreated(PaymentAttempt),
+    "paymentAttempt.updated" PaymentAttemptUpdated(PaymentAttempt),
+    "permission.created" PermissionCreated(Permission),
+    "permission.deleted" PermissionDeleted(DeletedObject),
+    "permission.updated" PermissionUpdated(Permission),
+    "role.created" RoleCreated(Role),
+    "role.deleted" RoleDeleted(DeletedObject),
+    "role.updated" RoleUpdated(Role),
+    "session.created" SessionCreated(Session),
+    "session.ended" SessionEnded(Session),
+    "session.pending" SessionPending(Session),
+    "session.removed" SessionRemoved(Session),
+    "session.revoked" SessionRevoked(Session),
+    "sms.created" SmsCreated(Sms),
+    "subscription.active" SubscriptionActive(Subscription),
+    "subscription.created" SubscriptionCreated(Subscription),
+    "subscription.pastDue" SubscriptionPastDue(Subscription),
+    "subscription.updated" SubscriptionUpdated(Subscription),
+    "subscriptionItem.abandoned" SubscriptionItemAbandoned(SubscriptionItem),
+    "subscriptionItem.active" SubscriptionItemActive(SubscriptionItem),
+    "subscriptionItem.canceled" SubscriptionItemCanceled(SubscriptionItem),
+    "subscriptionItem.created" SubscriptionItemCreated(SubscriptionItem),
+    "subscriptionItem.ended" SubscriptionItemEnded(SubscriptionItem),
+    "subscriptionItem.freeTrialEnding" SubscriptionItemFreeTrialEnding(SubscriptionItem),
+    "subscriptionItem.incomplete" SubscriptionItemIncomplete(SubscriptionItem),
+    "subscriptionItem.pastDue" SubscriptionItemPastDue(SubscriptionItem),
+    "subscriptionItem.upcoming" SubscriptionItemUpcoming(SubscriptionItem),
+    "subscriptionItem.updated" SubscriptionItemUpdated(SubscriptionItem),
+    "user.created" UserCreated(User) or "the user has no usable id",
+    "user.deleted" UserDeleted(DeletedUser) or "the user's id is unusable",
+    "user.updated" UserUpdated(User) or "the user has no usable id",
+    "waitlistEntry.created" WaitlistEntryCreated(WaitlistEntry),
+    "waitlistEntry.updated" WaitlistEntryUpdated(WaitlistEntry),
+}
+
+/// An event of a type that is not known here.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnknownEvent {
     /// The envelope's `type`.
     pub kind: String,
-    /// The envelope's `data`; null when it has none.
-    pub data: Value,
 }
-
-impl fmt::Debug for UnknownEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnknownEvent").field("kind", &self.kind).finish_non_exhaustive()
-    }
-}
-
-const USER_CREATED: &str = "user.created";
-const USER_DELETED: &str = "user.deleted";
-const USER_UPDATED: &str = "user.updated";
 
 #[cfg(test)]
 mod tests;

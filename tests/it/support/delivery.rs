@@ -12,7 +12,7 @@ use tower_clerk::clock::SystemClock;
 use tower_clerk::secret::SigningSecret;
 use tower_clerk::test_util::{ManualClock, SignedDelivery};
 use tower_clerk::webhook::{
-    Delivery, DeliveryError, DeliveryErrorKind, Outcome, SinkError, UserSink, WebhookService,
+    Delivery, DeliveryError, DeliveryErrorKind, Outcome, Sink, SinkError, WebhookService,
     WebhookServiceBuilder,
 };
 
@@ -41,7 +41,7 @@ impl Recorder {
     }
 }
 
-impl UserSink for Recorder {
+impl Sink for Recorder {
     async fn apply(&self, delivery: &Delivery) -> Result<Outcome, SinkError> {
         self.deliveries.lock().unwrap().push(delivery.clone());
         Ok(Outcome::Applied)
@@ -63,7 +63,7 @@ pub(crate) fn clock() -> Arc<ManualClock> {
     Arc::new(clock)
 }
 
-pub(crate) fn builder<S: UserSink>(sink: S) -> WebhookServiceBuilder<S> {
+pub(crate) fn builder<S: Sink>(sink: S) -> WebhookServiceBuilder<S> {
     WebhookService::builder([secret()], sink).clock(clock())
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn signed_now(id: &str, body: &Value) -> SignedDelivery {
 
 pub(crate) async fn send<S, B>(service: &WebhookService<S>, request: Request<B>) -> Answer
 where
-    S: UserSink,
+    S: Sink,
     B: http_body::Body + Send + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,

@@ -1,6 +1,14 @@
-//! ⑤ Where deliveries go. The trait and what it answers; no implementation.
+//! ⑤ Where deliveries go. The trait and what it answers; sinks made of others are beside it.
+
+mod function;
+mod router;
+mod then;
 
 use std::sync::Arc;
+
+pub use function::{SinkFn, sink_fn};
+pub use router::EventRouter;
+pub use then::Then;
 
 use super::error::SinkError;
 use super::verify::Delivery;
@@ -16,7 +24,10 @@ use super::verify::Delivery;
 ///
 /// It should answer within a few seconds. Its future is dropped when the client goes away or the
 /// service's deadline passes; a dropped transaction has to roll back.
-pub trait UserSink: Send + Sync + 'static {
+///
+/// [`sink_fn`] makes one of a closure, [`EventRouter`] chooses among several by the event's type,
+/// and [`then`](Self::then) puts one after another.
+pub trait Sink: Send + Sync + 'static {
     /// Takes a delivery in.
     ///
     /// # Errors
@@ -25,9 +36,23 @@ pub trait UserSink: Send + Sync + 'static {
     /// that its next try is applied in full.
     fn apply(&self, delivery: &Delivery)
     -> impl Future<Output = Result<Outcome, SinkError>> + Send;
+
+    /// This sink, and after it another, for every delivery.
+    ///
+    /// The second gets what the first has taken in, whatever became of it, and nothing that the
+    /// first failed at. When the second fails, both get the next try: the first then says
+    /// [`Outcome::Duplicate`], and the second has its chance. The outcome is
+    /// [`Applied`](Outcome::Applied) if either says so, and otherwise the first one's unless that
+    /// is [`Ignored`](Outcome::Ignored).
+    fn then<N: Sink>(self, next: N) -> Then<Self, N>
+    where
+        Self: Sized,
+    {
+        Then::new(self, next)
+    }
 }
 
-impl<S: UserSink> UserSink for Arc<S> {
+impl<S: Sink> Sink for Arc<S> {
     fn apply(
         &self,
         delivery: &Delivery,
@@ -46,6 +71,6 @@ pub enum Outcome {
     Duplicate,
     /// The event is none that the sink acts on.
     Ignored,
-    /// The sink knows a newer state, or the user is gone.
+    /// The sink knows a newer state, or what the event is about is gone.
     Stale,
 }

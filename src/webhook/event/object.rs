@@ -1,0 +1,232 @@
+//! How an object's members are read: what is missing or of another type is `None`, and no member
+//! is parsed before somebody asks for it.
+
+use std::borrow::{Borrow, Cow};
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_json::Number;
+use serde_json::value::RawValue;
+
+use super::json::Json;
+use super::times::Times;
+
+/// A JSON object whose members are still text. Of a repeated name the last one counts.
+pub(super) struct Object<'a>(HashMap<Name<'a>, &'a RawValue>);
+
+impl<'a> Object<'a> {
+    pub(super) fn parse(raw: &'a RawValue) -> Option<Self> {
+        Self::from_slice(raw.get().as_bytes())
+    }
+
+    /// Reads an object; `None` when it is anything else, or not JSON in UTF-8.
+    pub(super) fn from_slice(bytes: &'a [u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok().map(Self)
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
+        self.0.get(name).copied()
+    }
+
+    /// A member as its type reads it.
+    pub(super) fn field<T: Field>(&self, name: &str, times: Times) -> T {
+        T::field(self.get(name), times)
+    }
+
+    /// An id that decides something; `None` when it is missing or unusable.
+    pub(super) fn id(&self, name: &str) -> Option<String> {
+        text(self.get(name)?).filter(|id| is_id(id))
+    }
+
+    /// The same, where Clerk may leave it out: `Some(None)` when it is missing or null.
+    pub(super) fn optional_id(&self, name: &str) -> Option<Option<String>> {
+        match self.get(name) {
+            None => Some(None),
+            Some(raw) if raw.get() == "null" => Some(None),
+            Some(_) => self.id(name).map(Some),
+        }
+    }
+
+    /// When the state was, by what says so best; within what is believed.
+    pub(super) fn updated_at(&self, times: Times) -> i64 {
+        let updated_at = self.millis("updated_at").or(times.occurred);
+        times.within(updated_at.or_else(|| self.millis("created_at")).unwrap_or(times.sent))
+    }
+
+    /// When the thing was created: if nothing says so, when its state was.
+    pub(super) fn created_at(&self, times: Times) -> i64 {
+        let created_at = self.millis("created_at").map(|created| times.within(created));
+        created_at.unwrap_or_else(|| self.updated_at(times))
+    }
+
+    fn millis(&self, name: &str) -> Option<i64> {
+        integer(self.get(name)?)
+    }
+}
+
+#[derive(Deserialize, PartialEq, Eq, Hash)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Borrow<str> for Name<'_> {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What may stand in a member; `None` when it is of another type.
+pub(super) trait Member: Sized {
+    fn read(raw: &RawValue, times: Times) -> Option<Self>;
+}
+
+impl Member for bool {
+    fn read(raw: &RawValue, _: Times) -> Option<Self> {
+        serde_json::from_str(raw.get()).ok()
+    }
+}
+
+impl Member for i64 {
+    fn read(raw: &RawValue, _: Times) -> Option<Self> {
+        integer(raw)
+    }
+}
+
+impl Member for String {
+    fn read(raw: &RawValue, _: Times) -> Option<Self> {
+        text(raw)
+    }
+}
+
+impl Member for Json {
+    fn read(raw: &RawValue, _: Times) -> Option<Self> {
+        (raw.get() != "null").then(|| Self::new(raw))
+    }
+}
+
+/// A member that may be missing.
+pub(super) trait Field {
+    fn field(raw: Option<&RawValue>, times: Times) -> Self;
+}
+
+impl<T: Member> Field for Option<T> {
+    fn field(raw: Option<&RawValue>, times: Times) -> Self {
+        T::read(raw?, times)
+    }
+}
+
+/// Elements of another type are left out.
+impl<T: Member> Field for Vec<T> {
+    fn field(raw: Option<&RawValue>, times: Times) -> Self {
+        let elements: Option<Vec<&RawValue>> =
+            raw.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        elements.into_iter().flatten().filter_map(|raw| T::read(raw, times)).collect()
+    }
+}
+
+pub(super) fn text(raw: &RawValue) -> Option<String> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+/// Any JSON number as an integer, the ends of the range standing for what lies beyond them.
+pub(super) fn integer(raw: &RawValue) -> Option<i64> {
+    let number: Number = serde_json::from_str(raw.get()).ok()?;
+    #[expect(clippy::cast_possible_truncation, reason = "saturating is what is wanted")]
+    number.as_i64().or_else(|| number.as_f64().map(|float| float as i64))
+}
+
+/// Whether Clerk may have given this id to something that rows are kept for.
+pub(crate) fn is_id(id: &str) -> bool {
+    (1..=MAX_ID_LENGTH).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// Declares a type for one of Clerk's objects and how it is read: members by their names, before
+/// them those that are more than a member, each with its expression. `shows` lists what `Debug`
+/// may show.
+macro_rules! object {
+    (
+        $(#[$meta:meta])*
+        $name:ident shows [$($shown:ident),*]
+        $(reads |$raw:pat_param, $object:pat_param, $times:pat_param| {
+            $($(#[$special_meta:meta])* $special:ident: $special_type:ty = $value:expr,)*
+        })?
+        members {
+            $($(#[$field_meta:meta])* $field:ident $(($wire:literal))?: $type:ty,)*
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct $name {
+            $($($(#[$special_meta])* pub $special: $special_type,)*)?
+            $($(#[$field_meta])* pub $field: $type,)*
+        }
+
+        impl $crate::webhook::event::object::Member for $name {
+            fn read(
+                raw: &serde_json::value::RawValue,
+                times: $crate::webhook::event::times::Times,
+            ) -> Option<Self> {
+                let object = $crate::webhook::event::object::Object::parse(raw)?;
+                $(let ($raw, $object, $times) = (raw, &object, times);)?
+                Some(Self {
+                    $($($special: $value,)*)?
+                    $($field: object.field(object!(@wire $field $($wire)?), times),)*
+                })
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name))
+                    $(.field(stringify!($shown), &self.$shown))*
+                    .finish_non_exhaustive()
+            }
+        }
+    };
+    (@wire $field:ident) => { stringify!($field) };
+    (@wire $field:ident $wire:literal) => { $wire };
+}
+
+/// Declares a type for a member with a handful of known texts.
+macro_rules! open_enum {
+    ($(#[$meta:meta])* $name:ident { $($variant:ident = $text:literal,)* }) => {
+        $(#[$meta])*
+        ///
+        /// Clerk's list is open: a text that is not known here is kept.
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name {
+            $(#[doc = concat!("`", $text, "`.")] $variant,)*
+            /// Any other text.
+            Unknown(String),
+        }
+
+        impl $name {
+            /// Clerk's text for it.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $text,)*
+                    Self::Unknown(text) => text,
+                }
+            }
+        }
+
+        impl $crate::webhook::event::object::Member for $name {
+            fn read(
+                raw: &serde_json::value::RawValue,
+                _: $crate::webhook::event::times::Times,
+            ) -> Option<Self> {
+                let text = $crate::webhook::event::object::text(raw)?;
+                Some(match text.as_str() {
+                    $($text => Self::$variant,)*
+                    _ => Self::Unknown(text),
+                })
+            }
+        }
+    };
+}
+
+pub(super) use {object, open_enum};
+
+const MAX_ID_LENGTH: usize = 255;

@@ -1,0 +1,160 @@
+//! Sinks made of closures and of other sinks, and whose deliveries reach them.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use tower_clerk::test_util::user_created;
+use tower_clerk::webhook::{
+    Delivery, DeliveryErrorKind, EventRouter, Outcome, Sink, SinkError, sink_fn,
+};
+
+use crate::support::delivery::{Recorder, builder, send, signed};
+
+/// Who was called, in order.
+type Calls = Arc<Mutex<Vec<&'static str>>>;
+
+/// A sink that notes that it was called, and answers each call with the next of its answers.
+fn noting(
+    calls: &Calls,
+    name: &'static str,
+    answers: &[Result<Outcome, &'static str>],
+) -> impl Sink {
+    let (calls, answers) = (Arc::clone(calls), Mutex::new(VecDeque::from(answers.to_vec())));
+    sink_fn(move |_: Delivery| {
+        calls.lock().unwrap().push(name);
+        let answer = answers.lock().unwrap().pop_front().unwrap_or(Ok(Outcome::Applied));
+        async move { answer.map_err(SinkError::transient) }
+    })
+}
+
+fn taken(calls: &Calls) -> Vec<&'static str> {
+    std::mem::take(&mut *calls.lock().unwrap())
+}
+
+fn of_kind(kind: &str) -> Value {
+    let mut body = user_created("user_1", None, 1);
+    body["type"] = json!(kind);
+    body
+}
+
+async fn delivery(body: &Value) -> Delivery {
+    let recorder = Arc::new(Recorder::default());
+    let service = builder(Arc::clone(&recorder)).build().unwrap();
+    assert_eq!(send(&service, signed("msg_1", body).into_request()).await.status(), 204);
+    recorder.only()
+}
+
+#[tokio::test]
+async fn a_closure_is_a_sink() {
+    let ids = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&ids);
+    let sink = sink_fn(move |delivery: Delivery| {
+        seen.lock().unwrap().push(delivery.id().to_owned());
+        async move { Ok(Outcome::Applied) }
+    });
+    let service = builder(sink).build().unwrap();
+    let answer = send(&service, signed("msg_7", &of_kind("user.created")).into_request()).await;
+    assert_eq!((answer.status(), &*ids.lock().unwrap()), (204, &vec!["msg_7".to_owned()]));
+
+    let failing = sink_fn(async |_: Delivery| Err(SinkError::transient("away")));
+    let service = builder(failing).build().unwrap();
+    let answer = send(&service, signed("msg_8", &of_kind("user.created")).into_request()).await;
+    assert_eq!(answer.refusal(), DeliveryErrorKind::SinkUnavailable);
+}
+
+#[tokio::test]
+async fn a_router_hands_an_event_to_the_first_route_that_wants_it() {
+    let calls = Calls::default();
+    let sink = |name| noting(&calls, name, &[]);
+    let router = EventRouter::new()
+        .on("user.created", sink("newcomers"))
+        .on_user(sink("users"))
+        .on_organization(sink("organizations"))
+        .on_membership(sink("memberships"))
+        .on_session(sink("sessions"))
+        .on("novel.*", sink("novel"));
+    assert!(format!("{router:?}").contains("user.*"));
+    for (kind, name) in [
+        ("user.created", Some("newcomers")),
+        ("user.updated", Some("users")),
+        ("user.novel", Some("users")),
+        ("organization.novel", Some("organizations")),
+        ("organizationDomain.created", None),
+        ("organizationMembership.novel", Some("memberships")),
+        ("session.pending", Some("sessions")),
+        ("novel.thing", Some("novel")),
+        ("novel", None),
+        ("User.updated", None),
+        ("users.updated", None),
+    ] {
+        let outcome = router.apply(&delivery(&of_kind(kind)).await).await.unwrap();
+        assert_eq!(taken(&calls), Vec::from_iter(name), "{kind}");
+        let expected = if name.is_some() { Outcome::Applied } else { Outcome::Ignored };
+        assert_eq!(outcome, expected, "{kind}");
+    }
+
+    let router = router.otherwise(sink("others"));
+    router.apply(&delivery(&of_kind("email.created")).await).await.unwrap();
+    router.apply(&delivery(&of_kind("user.deleted")).await).await.unwrap();
+    assert_eq!(taken(&calls), ["others", "users"]);
+}
+
+#[tokio::test]
+async fn sinks_in_sequence_each_get_their_chance_at_a_delivery() {
+    let calls = Calls::default();
+    let delivery = delivery(&of_kind("user.created")).await;
+    // The second fails at first; by the next try the first has seen the delivery.
+    let sink = noting(&calls, "first", &[Ok(Outcome::Applied), Ok(Outcome::Duplicate)])
+        .then(noting(&calls, "second", &[Err("away"), Ok(Outcome::Applied)]));
+    assert!(sink.apply(&delivery).await.unwrap_err().retry_helps());
+    assert_eq!(sink.apply(&delivery).await.unwrap(), Outcome::Applied);
+    assert_eq!(taken(&calls), ["first", "second", "first", "second"]);
+
+    let sink = noting(&calls, "first", &[Err("away")]).then(noting(&calls, "second", &[]));
+    assert!(sink.apply(&delivery).await.is_err());
+    assert_eq!(taken(&calls), ["first"]);
+}
+
+#[tokio::test]
+async fn the_outcome_of_a_sequence_is_the_one_that_says_most() {
+    use Outcome::{Applied, Duplicate, Ignored, Stale};
+
+    let calls = Calls::default();
+    let delivery = delivery(&of_kind("user.created")).await;
+    for (first, second, both) in [
+        (Applied, Ignored, Applied),
+        (Ignored, Applied, Applied),
+        (Stale, Applied, Applied),
+        (Ignored, Stale, Stale),
+        (Duplicate, Stale, Duplicate),
+        (Ignored, Ignored, Ignored),
+    ] {
+        let sink = noting(&calls, "", &[Ok(first)]).then(noting(&calls, "", &[Ok(second)]));
+        assert_eq!(sink.apply(&delivery).await.unwrap(), both, "{first:?} {second:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_of_another_instance_or_of_none_does_not_reach_the_sink() {
+    let recorder = Arc::new(Recorder::default());
+    let service = builder(Arc::clone(&recorder)).instance_id("ins_ours").build().unwrap();
+    for instance in [json!("ins_theirs"), json!(null), json!("ins_Ours"), json!(["ins_ours"])] {
+        let mut body = of_kind("user.created");
+        body["instance_id"] = instance;
+        let answer = send(&service, signed("msg_1", &body).into_request()).await;
+        assert_eq!(answer.status(), 400);
+        assert_eq!(answer.refusal(), DeliveryErrorKind::OtherInstance);
+    }
+    assert!(recorder.deliveries().is_empty());
+
+    let mut body = of_kind("user.created");
+    body["instance_id"] = json!("ins_ours");
+    assert_eq!(send(&service, signed("msg_1", &body).into_request()).await.status(), 204);
+    assert_eq!(recorder.only().instance_id(), Some("ins_ours"));
+
+    for id in ["", "ins_", "ours", "ins_a b", "\"ins_ours\""] {
+        let error = builder(Recorder::default()).instance_id(id).build().unwrap_err();
+        assert_eq!(error.setting(), "webhook instance id");
+    }
+}
