@@ -58,7 +58,8 @@ impl ClerkConfig {
     ///
     /// See [`from_vars`](Self::from_vars).
     pub fn from_env() -> Result<Self, ConfigErrors> {
-        Self::from_vars(|name| std::env::var(name).ok())
+        // What is not UTF-8 is set, and nothing here takes its replacement characters for good.
+        Self::from_vars(|name| Some(std::env::var_os(name)?.to_string_lossy().into_owned()))
     }
 
     /// Reads variables through `get`.

@@ -18,29 +18,34 @@ use axum_core::body::Body;
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 
-use crate::session::{Anonymous, AuthError, AuthErrorKind, JsonResponder, Session};
+use crate::session::{Anonymous, AuthError, JsonResponder, Session};
 use crate::trace::event;
 
 /// Why there is no [`Session`] to extract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SessionRejection {
-    /// The request is anonymous, and the layer lets such pass: 401.
-    Anonymous,
     /// No [`ClerkAuthLayer`](crate::session::ClerkAuthLayer) is mounted on this route: 500. The
     /// mistake is the server's.
     LayerMissing,
+    /// The layer let the request pass without a session, for this reason: what the layer itself
+    /// would answer, as JSON.
+    NoSession(AuthError),
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Session {
     type Rejection = SessionRejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
-        find(parts)?.ok_or(SessionRejection::Anonymous)
+        match find(parts) {
+            Found::Session(session) => Ok(session),
+            Found::Nobody(error) => Err(SessionRejection::NoSession(error)),
+            Found::NoLayer => Err(SessionRejection::LayerMissing),
+        }
     }
 }
 
@@ -53,31 +58,43 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Session {
         parts: &mut Parts,
         _state: &S,
     ) -> Result<Option<Self>, Self::Rejection> {
-        find(parts)
+        match find(parts) {
+            Found::Session(session) => Ok(Some(session)),
+            Found::Nobody(_) => Ok(None),
+            Found::NoLayer => Err(SessionRejection::LayerMissing),
+        }
     }
 }
 
-fn find(parts: &Parts) -> Result<Option<Session>, SessionRejection> {
-    match parts.extensions.get::<Session>() {
-        Some(session) => Ok(Some(session.clone())),
-        None if parts.extensions.get::<Anonymous>().is_some() => Ok(None),
-        None => {
-            event!(
-                error,
-                path = parts.uri.path(),
-                "a handler asks for a session on a route without ClerkAuthLayer; mount the layer",
-            );
-            Err(SessionRejection::LayerMissing)
-        }
+enum Found {
+    Session(Session),
+    Nobody(AuthError),
+    NoLayer,
+}
+
+fn find(parts: &Parts) -> Found {
+    if let Some(session) = parts.extensions.get::<Session>() {
+        return Found::Session(session.clone());
     }
+    if let Some(Anonymous(error)) = parts.extensions.get::<Anonymous>() {
+        return Found::Nobody(error.clone());
+    }
+    event!(
+        error,
+        "a handler asks for a session on a route without ClerkAuthLayer; mount the layer",
+    );
+    Found::NoLayer
 }
 
 impl IntoResponse for SessionRejection {
     fn into_response(self) -> Response {
         match self {
-            Self::Anonymous => {
-                let error = AuthError::new(AuthErrorKind::MissingCredentials);
-                JsonResponder::http(&error).map(Body::from)
+            Self::NoSession(error) => {
+                let mut response = JsonResponder::http(&error).map(Body::from);
+                let no_store = HeaderValue::from_static("no-store");
+                response.headers_mut().insert(CACHE_CONTROL, no_store);
+                response.extensions_mut().insert(error);
+                response
             }
             Self::LayerMissing => {
                 let body = Body::from(Bytes::from_static(br#"{"detail":"Internal server error"}"#));

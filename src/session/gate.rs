@@ -23,6 +23,8 @@ use crate::trace::event;
 pub(super) struct Gate {
     pub(super) verifier: Verifier,
     pub(super) mode: Mode,
+    /// What would be refused passes, and is told.
+    pub(super) report_only: bool,
     pub(super) preflights_pass: bool,
     pub(super) responder: Arc<dyn Responder>,
 }
@@ -34,20 +36,19 @@ pub(super) enum Mode {
     Required,
     /// It passes when nobody claims to be signed in.
     Optional,
-    /// It passes, and what would have become of it is told.
-    ReportOnly,
 }
 
 /// In the extensions of a request that was let through without a session: tells a route behind
-/// the layer from one that the layer was never mounted on.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Anonymous;
+/// the layer from one that the layer was never mounted on, and why there is no session.
+#[derive(Clone, Debug)]
+pub(crate) struct Anonymous(pub(crate) AuthError);
 
 impl Gate {
     pub(super) fn new(verifier: Verifier) -> Self {
         Self {
             verifier,
             mode: Mode::Required,
+            report_only: false,
             preflights_pass: false,
             responder: Arc::new(JsonResponder::new()),
         }
@@ -70,19 +71,24 @@ impl Gate {
         let error = match verdict {
             Ok(session) => {
                 count!("clerk_auth_requests_total", "outcome" => "ok", "answer" => "passed");
-                request.extensions_mut().insert(session);
+                let extensions = request.extensions_mut();
+                // What another layer found about the request no longer holds.
+                extensions.remove::<Anonymous>();
+                extensions.remove::<AuthError>();
+                extensions.insert(session);
                 return ControlFlow::Continue(request);
             }
             Err(error) => error,
         };
         let _outcome = error.kind().as_str();
-        if self.passes_without(&error, &request) {
+        let passes = self.passes_without(&error, &request);
+        if passes || self.report_only {
             count!("clerk_auth_requests_total", "outcome" => _outcome, "answer" => "passed");
             let extensions = request.extensions_mut();
             // A session that another layer found is not what this one vouches for.
             extensions.remove::<Session>();
-            extensions.insert(Anonymous);
-            if self.mode == Mode::ReportOnly {
+            extensions.insert(Anonymous(error.clone()));
+            if !passes {
                 event!(info, reason = _outcome, "a request passes that would be refused");
                 extensions.insert(error);
             }
@@ -103,11 +109,7 @@ impl Gate {
             error.kind(),
             AuthErrorKind::MissingCredentials | AuthErrorKind::PendingSession
         );
-        match self.mode {
-            Mode::ReportOnly => true,
-            Mode::Optional if nobody => true,
-            Mode::Optional | Mode::Required => self.preflights_pass && is_preflight(request),
-        }
+        (self.mode == Mode::Optional && nobody) || (self.preflights_pass && is_preflight(request))
     }
 }
 
@@ -126,6 +128,7 @@ impl fmt::Debug for Gate {
         f.debug_struct("Gate")
             .field("verifier", &self.verifier)
             .field("mode", &self.mode)
+            .field("report_only", &self.report_only)
             .field("preflights_pass", &self.preflights_pass)
             .field("responder", &self.responder)
             .finish()

@@ -41,11 +41,12 @@ impl ClerkAuthLayer {
     ///
     /// A request with a good token has its [`Session`](super::Session) in the extensions, any
     /// other the [`AuthError`](super::AuthError) that it would have been refused for; each of
-    /// those is one event and one count. The extractor `Session` refuses them all the same:
-    /// handlers must ask for `Option<Session>`.
+    /// those is one event and one count. What the layer would let pass anyway, because it is
+    /// [`optional`](Self::optional) or the request a preflight, is not reported. The extractor
+    /// `Session` refuses all of them the same: handlers must ask for `Option<Session>`.
     #[must_use]
     pub fn report_only(self) -> Self {
-        self.with(|gate| gate.mode = Mode::ReportOnly)
+        self.with(|gate| gate.report_only = true)
     }
 
     /// Lets CORS preflights pass without a session: `OPTIONS` with `Origin` and

@@ -64,6 +64,7 @@ async fn a_handler_that_needs_a_session_refuses_the_anonymous_behind_an_optional
     let (parts, body) = request(addr, "GET", &[]).await;
     assert_eq!((parts.status.as_u16(), &*body), (401, r#"{"detail":"Not authenticated"}"#));
     assert_eq!(parts.headers["www-authenticate"], "Bearer");
+    assert_eq!(parts.headers["cache-control"], "no-store");
 }
 
 #[tokio::test]
@@ -75,4 +76,27 @@ async fn a_route_on_which_the_layer_was_forgotten_lets_nobody_in() {
         let (parts, body) = request(addr, method, &[("authorization", &bearer)]).await;
         assert_eq!((parts.status.as_u16(), &*body), (500, r#"{"detail":"Internal server error"}"#));
     }
+}
+
+#[tokio::test]
+async fn behind_a_report_only_layer_a_handler_that_needs_a_session_says_whose_fault_it_is() {
+    let keys = tower_clerk::test_util::ScriptedKeys::new();
+    keys.unavailable(std::time::Duration::from_secs(7));
+    let verifier = Verifier::builder(ISS, keys.clone()).build().unwrap();
+    let layer = ClerkAuthLayer::new(verifier).report_only();
+    let addr = serve(Router::new().route("/", get(whoami)).layer(layer)).await;
+    let issuer = issuer();
+    let bearer = format!("Bearer {}", issuer.token("user_1").mint());
+    let (parts, _) = request(addr, "GET", &[("authorization", &bearer)]).await;
+    assert_eq!(
+        (parts.status.as_u16(), &parts.headers["retry-after"]),
+        (503, &"7".parse().unwrap())
+    );
+    assert!(!parts.headers.contains_key("www-authenticate"));
+
+    keys.available();
+    keys.publish(&issuer);
+    let old = format!("Bearer {}", issuer.token("user_1").claim("exp", 1_600_000_000).mint());
+    let (parts, body) = request(addr, "GET", &[("authorization", &old)]).await;
+    assert_eq!((parts.status.as_u16(), &*body), (401, r#"{"detail":"Token expired"}"#));
 }

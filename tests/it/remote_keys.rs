@@ -132,3 +132,15 @@ async fn the_backend_api_is_asked_with_the_secret_key_and_the_frontend_api_witho
     assert!(head.starts_with("GET /.well-known/jwks.json HTTP/1.1"), "{head}");
     assert!(!head.contains("authorization"), "{head}");
 }
+
+#[tokio::test]
+async fn a_verifier_can_be_warmed_up_or_say_that_it_cannot() {
+    let issuer = issuer();
+    let server = JwksServer::start(Answer::jwks(&issuer)).await;
+    let warm = remote(&server);
+    within(warm.warm_up()).await.unwrap();
+    assert_eq!(server.requests(), 1);
+    server.answer(Answer::status("500 Oops", ""));
+    let error = within(remote(&server).warm_up()).await.unwrap_err();
+    assert_eq!(error.kind(), AuthErrorKind::KeysUnavailable);
+}

@@ -168,6 +168,34 @@ async fn a_report_only_layer_lets_everything_pass_and_says_who_would_be_refused(
 }
 
 #[tokio::test]
+async fn a_report_only_layer_does_not_report_what_would_pass_anyway() {
+    let seen = tower::service_fn(|request: Request<()>| async move {
+        let reported = request.extensions().get::<AuthError>().map(AuthError::kind);
+        Ok::<_, Infallible>(Response::new(format!("{reported:?}")))
+    });
+    let layer = static_layer(&issuer());
+    let preflight = || {
+        Request::builder()
+            .method("OPTIONS")
+            .header("origin", "https://app.example.com")
+            .header("access-control-request-method", "POST")
+            .body(())
+            .unwrap()
+    };
+    let cases = [
+        (layer.clone().optional().report_only(), Request::new(()), "None"),
+        (layer.clone().report_only().optional(), Request::new(()), "None"),
+        (layer.clone().optional().report_only(), with_token("x"), "Some(Malformed)"),
+        (layer.clone().allow_preflights().report_only(), preflight(), "None"),
+        (layer.report_only(), preflight(), "Some(MissingCredentials)"),
+    ];
+    for (layer, request, expected) in cases {
+        let response = layer.clone().layer(seen).oneshot(request).await.unwrap();
+        assert_eq!(text(response).await, expected, "{layer:?}");
+    }
+}
+
+#[tokio::test]
 async fn only_a_genuine_preflight_passes_and_only_where_that_was_asked_for() {
     let issuer = issuer();
     let preflight = |also: Option<(&'static str, &'static str)>| {

@@ -37,6 +37,7 @@ pub struct Claims {
     iat: Option<SystemTime>,
     factor_ages: Option<FactorAges>,
     pending: bool,
+    impersonated: bool,
     actor: Option<Actor>,
     organization: Option<Organization>,
     features: Vec<Entitlement>,
@@ -74,7 +75,13 @@ impl Session {
         self.claims.organization.as_ref()
     }
 
-    /// Who really sits there, when the user is being impersonated.
+    /// Whether somebody else acts for the user: there is an `act`, whether it can be read or not.
+    #[must_use]
+    pub fn is_impersonated(&self) -> bool {
+        self.claims.impersonated
+    }
+
+    /// Who really sits there, when the user is being impersonated and `act` says by whom.
     #[must_use]
     pub fn actor(&self) -> Option<&Actor> {
         self.claims.actor.as_ref()
@@ -147,7 +154,8 @@ impl Claims {
     #[cfg(feature = "moka")]
     pub(super) fn approximate_bytes(&self) -> usize {
         // The payload, and what was copied out of it: at most as much again.
-        size_of::<Self>() + 2 * self.payload.len()
+        let organization = self.organization.as_ref().map_or(0, Organization::approximate_bytes);
+        size_of::<Self>() + 2 * self.payload.len() + organization
     }
 
     /// The rule that the token breaks, when the rule's policy is to report instead of to refuse.

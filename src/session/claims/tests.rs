@@ -207,3 +207,21 @@ fn debug_shows_the_user_id_and_no_other_claim() {
     let text = format!("{session:?} {:?}", session.claims());
     assert!(text.contains("user_1") && !text.contains("canary"), "{text}");
 }
+
+#[test]
+fn an_act_that_cannot_be_read_is_impersonation_all_the_same() {
+    for act in [json!("user_admin"), json!({}), json!({ "sub": "user_admin", "sid": 5 })] {
+        let session = Session::new(claims(json!({ "act": act })));
+        assert!(session.is_impersonated(), "{act}");
+    }
+    assert!(!Session::new(claims(json!({}))).is_impersonated());
+}
+
+#[test]
+fn permissions_that_a_mask_unfolds_to_weigh_what_they_take() {
+    let names: Vec<String> = (0..60).map(|i| format!("p{i}")).collect();
+    let features: Vec<String> = (0..40).map(|i| format!("o:f{i}")).collect();
+    let masks = vec!["1152921504606846975"; 40].join(",");
+    let full = claims(v2(&features.join(","), &names.join(","), &masks));
+    assert!(full.approximate_bytes() > 2400 * 32);
+}

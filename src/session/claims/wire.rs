@@ -79,6 +79,7 @@ impl<'a> Wire<'a> {
             iat: self.iat.map(NumericDate::to_system_time),
             factor_ages: lenient::<Vec<f64>>(self.fva).and_then(|minutes| factor_ages(&minutes)),
             pending: self.is_pending(),
+            impersonated: self.act.is_some(),
             actor: lenient(self.act).map(|ActorJson { sub, sid }| Actor {
                 user_id: sub.into(),
                 session_id: sid.map(Into::into),

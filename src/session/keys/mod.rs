@@ -29,6 +29,12 @@ pub trait KeySource: fmt::Debug + Send + Sync + 'static {
     /// as it does.
     fn lookup(&self, kid: Option<&str>) -> Lookup;
 
+    /// Has keys at hand, fetching them if need be, for servers that would rather not start than
+    /// start without. Sources that always have theirs need not say anything.
+    fn warm_up(&self) -> WarmUp<'_> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// A token named this `kid` and the key that [`lookup`](Self::lookup) gave for it did not sign
     /// it. Most likely somebody made the token up; perhaps the `kid` has a new key.
     fn signature_failed(&self, kid: Option<&str>) {
@@ -62,6 +68,9 @@ pub enum MissingKey {
 
 /// A key on its way. Dropping it does not stop the fetch that others wait for too.
 pub type PendingKey = Pin<Box<dyn Future<Output = Result<Arc<PublicKey>, MissingKey>> + Send>>;
+
+/// Keys that are to be at hand when it ends.
+pub type WarmUp<'a> = Pin<Box<dyn Future<Output = Result<(), MissingKey>> + Send + 'a>>;
 
 impl From<Result<Arc<PublicKey>, MissingKey>> for Lookup {
     fn from(result: Result<Arc<PublicKey>, MissingKey>) -> Self {

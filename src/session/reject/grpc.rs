@@ -5,7 +5,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response};
 
-use super::{Refusal, Responder, Verdict};
+use super::{Refusal, Responder};
 use crate::session::error::AuthError;
 
 /// A "Trailers-Only" answer: `grpc-status` 16 (unauthenticated), 7 (permission denied) or 14
@@ -31,12 +31,7 @@ impl Responder for GrpcResponder {
         let asked = request.headers.get(CONTENT_TYPE).filter(|_| is_grpc(&request.headers));
         let plain = HeaderValue::from_static("application/grpc");
         headers.insert(CONTENT_TYPE, asked.cloned().unwrap_or(plain));
-        let code = match refusal.verdict {
-            Verdict::NotAuthenticated | Verdict::Invalid(_) => "16",
-            Verdict::NotAllowed => "7",
-            Verdict::NoKeys(_) => "14",
-        };
-        headers.insert("grpc-status", HeaderValue::from_static(code));
+        headers.insert("grpc-status", HeaderValue::from_static(refusal.grpc_status()));
         headers.insert("grpc-message", HeaderValue::from_static(refusal.detail()));
         response
     }

@@ -10,6 +10,10 @@ use super::{Refusal, Responder};
 use crate::session::error::AuthError;
 
 /// The default: `{"detail": "…"}`, and for a gRPC request what [`GrpcResponder`] says.
+///
+/// Whether a request is one, its `Content-Type` says, and a gRPC refusal has the HTTP status 200. A
+/// server that speaks no gRPC and whose surroundings go by the status alone does better with a
+/// responder that never looks.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct JsonResponder;

@@ -106,6 +106,17 @@ impl Refusal {
         }
     }
 
+    /// The gRPC status code, in decimal: 16 (unauthenticated), 7 (permission denied) or 14
+    /// (unavailable).
+    #[must_use]
+    pub fn grpc_status(&self) -> &'static str {
+        match self.verdict {
+            Verdict::NotAuthenticated | Verdict::Invalid(_) => "16",
+            Verdict::NotAllowed => "7",
+            Verdict::NoKeys(_) => "14",
+        }
+    }
+
     /// A few plain words, free of anything that would have to be escaped.
     #[must_use]
     pub fn detail(&self) -> &'static str {

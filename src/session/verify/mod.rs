@@ -126,6 +126,23 @@ impl Verifier {
         }
     }
 
+    /// Has the keys at hand, of all instances: for servers that would rather not start than start
+    /// without. Without this they are fetched when the first token needs them.
+    ///
+    /// # Errors
+    ///
+    /// The keys could not be had; the attempts go on by themselves.
+    pub async fn warm_up(&self) -> Result<(), AuthError> {
+        let instances = match &self.instances {
+            Instances::One(inner) => std::slice::from_ref(inner),
+            Instances::ByIssuer(several) => several,
+        };
+        for instance in instances {
+            instance.keys.warm_up().await.map_err(no_key)?;
+        }
+        Ok(())
+    }
+
     /// Verifies a token as far as that goes without waiting.
     pub(super) fn start(&self, token: &str) -> Progress {
         match &self.instances {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use self::refresh::Shared;
-use super::{KeySource, Lookup, MissingKey};
+use super::{KeySource, Lookup, MissingKey, WarmUp};
 use crate::clock::{Clock, SystemClock};
 
 /// The keys of a JWKS document that somebody else keeps up to date.
@@ -102,6 +102,10 @@ impl KeySource for RemoteKeys {
         }
     }
 
+    fn warm_up(&self) -> WarmUp<'_> {
+        Box::pin(self.shared.warm_up())
+    }
+
     fn signature_failed(&self, _kid: Option<&str>) {
         self.shared.look_for_a_new_key();
     }
@@ -123,7 +127,7 @@ pub trait Fetch: Send + Sync + 'static {
 pub type FetchFuture<'a> = Pin<Box<dyn Future<Output = Result<Fetched, FetchError>> + Send + 'a>>;
 
 /// A document that was brought.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Fetched {
     body: Bytes,
     max_age: Option<Duration>,
@@ -139,6 +143,13 @@ impl Fetched {
     #[must_use]
     pub fn with_max_age(self, max_age: Duration) -> Self {
         Self { max_age: Some(max_age), ..self }
+    }
+}
+
+/// Some publish more of a key than they should.
+impl fmt::Debug for Fetched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetched").field("bytes", &self.body.len()).finish_non_exhaustive()
     }
 }
 

@@ -8,12 +8,13 @@ use tokio::time::{sleep, timeout};
 use super::super::jwk::KeySet;
 use super::refresh::Shared;
 use super::{FETCH_TIMEOUT, Fetch, FetchError, Fetched};
+use crate::trace::in_fetch_span;
 
 /// The task: an attempt, a pause, an attempt. It never holds what it works for across a wait.
 pub(super) async fn keep_fresh(running: Running) {
     loop {
         let Some(fetch) = running.attempt_starts() else { return };
-        let outcome = attempt(&*fetch).await;
+        let outcome = in_fetch_span(attempt(&*fetch)).await;
         drop(fetch);
         let Some(pause) = running.attempt_ended(outcome) else { return };
         sleep(pause).await;
