@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{delete, get, put};
-use tower_clerk::session::{ClerkAuthLayer, Verifier};
+use bytes::Bytes;
+use tower_clerk::session::{AuthError, ClerkAuthLayer, Refusal, Responder, Verifier};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -53,7 +55,22 @@ fn signed_in(verifier: Verifier) -> Router<AppState> {
         .route("/api/scheduled-posts", get(posts::list).post(posts::create))
         .route("/api/scheduled-posts/{id}", put(posts::change).delete(posts::remove))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .route_layer(ClerkAuthLayer::new(verifier))
+        .route_layer(ClerkAuthLayer::new(verifier).respond_with(AlwaysJson))
+}
+
+/// This server speaks no gRPC, whatever a request says of itself.
+#[derive(Debug)]
+struct AlwaysJson;
+
+impl Responder for AlwaysJson {
+    fn respond(&self, error: &AuthError, _request: &Parts) -> axum::http::Response<Bytes> {
+        let refusal = Refusal::of(error);
+        let body = serde_json::json!({ "detail": refusal.detail() }).to_string();
+        let mut response = refusal.response(Bytes::from(body));
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
+        response
+    }
 }
 
 fn cors(origins: Vec<HeaderValue>) -> CorsLayer {

@@ -8,6 +8,7 @@ mod entities;
 mod error;
 mod extract;
 mod migrations;
+mod patience;
 mod routes;
 mod server;
 mod state;

@@ -17,6 +17,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt as _;
 
+use crate::patience::Patience;
+
 /// Serves until `stop` turns true; then closes the listener and waits for what is in flight, but
 /// no longer than the grace period.
 pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
@@ -97,6 +99,7 @@ async fn serve_connection(stream: TcpStream, router: Router, watcher: Watcher) {
         }
     });
     let builder = builder();
+    let stream = Patience::new(stream, WRITE_TIMEOUT);
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
     let mut connection = pin!(watcher.watch(connection));
     // hyper's own timeout begins only when it knows which HTTP the client speaks.
@@ -130,6 +133,8 @@ fn builder() -> auto::Builder<TokioExecutor> {
 const AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(200);
 /// For what is in flight when the server is told to stop.
 const GRACE: Duration = Duration::from_secs(10);
+/// For a client to take something of what is written for it.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 /// For the head of a request, and between two requests.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 const KEEP_ALIVE: Duration = Duration::from_secs(20);

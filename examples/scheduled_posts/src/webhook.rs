@@ -50,7 +50,7 @@ pub(crate) struct LoggingSink {
 impl Sink for LoggingSink {
     async fn apply(&self, delivery: &Delivery) -> Result<Outcome, SinkError> {
         let event = delivery.event();
-        tracing::info!("Received Clerk webhook: {}", event.kind());
+        tracing::info!("Received Clerk webhook: {}", printable(event.kind()));
         let leaving = self.email_of_leaving(event).await;
         let outcome = self.users.apply(delivery).await?;
         match (outcome, event) {
@@ -79,9 +79,16 @@ impl LoggingSink {
     }
 }
 
-/// Signed or not, text from outside gets no line breaks into the log.
 fn shown(email: Option<&str>) -> String {
-    email.unwrap_or("no e-mail address").chars().filter(|c| !c.is_control()).collect()
+    printable(email.unwrap_or("no e-mail address"))
 }
+
+/// Signed or not, text from outside gets no line breaks into the log, and no novels.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(LONGEST_IN_LOG).collect()
+}
+
+/// As long as an e-mail address can be.
+const LONGEST_IN_LOG: usize = 254;
 
 const PATH: &str = "/api/webhooks/clerk";

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use tokio::sync::watch;
 
-use crate::cli::{Failure, listen_failure, logging};
+use crate::cli::{Failure, dev_clerk_failure, logging};
 use crate::config::{DevClerkConfig, Env};
 use crate::dev_clerk::DevClerk;
 use crate::server;
@@ -13,9 +13,8 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
     let config = DevClerkConfig::read(env)?;
     logging::start(&config.common);
     let place = &config.dev_clerk;
-    let dev_clerk = DevClerk::start(place, config.server).await.map_err(|error| {
-        listen_failure("DEV_CLERK_PORT", &format!("127.0.0.1:{}", place.port), &error)
-    })?;
+    let dev_clerk = DevClerk::start(place, config.server).await;
+    let dev_clerk = dev_clerk.map_err(|error| dev_clerk_failure(place, &error))?;
     announce(&dev_clerk);
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {

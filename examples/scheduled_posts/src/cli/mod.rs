@@ -7,11 +7,12 @@ mod migrate;
 mod serve;
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{ConfigErrors, Env};
+use crate::config::{ConfigErrors, DevClerkPlace, Env};
 
 /// A scheduled-posts API whose users sign in with Clerk
 #[derive(Debug, Parser)]
@@ -92,4 +93,18 @@ fn listen_failure(variable: &str, address: &str, error: &std::io::Error) -> Fail
         "{variable}: cannot listen on {address}: {error}\nIs another copy running? Stop it, or set \
          {variable} to another port."
     ))
+}
+
+/// A stand-in that does not start: its port, or the file that it keeps its users in.
+fn dev_clerk_failure(place: &DevClerkPlace, error: &std::io::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable => {
+            listen_failure("DEV_CLERK_PORT", &format!("127.0.0.1:{}", place.port), error)
+        }
+        _ => Failure::Start(format!(
+            "the dev Clerk does not start: {error}\nIt keeps its users and its key in {}, which it \
+             must be able to read and write; a damaged file can be moved away.",
+            place.file.display()
+        )),
+    }
 }

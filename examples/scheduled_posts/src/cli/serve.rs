@@ -11,7 +11,7 @@ use tower_clerk::config::ClerkConfig;
 use tower_clerk::sea_orm::SeaOrmSink;
 
 use crate::app::app;
-use crate::cli::{Failure, database_failure, listen_failure, logging};
+use crate::cli::{Failure, database_failure, dev_clerk_failure, listen_failure, logging};
 use crate::config::{Clerk, Common, DevClerkPlace, Env, ServeConfig};
 use crate::dev_clerk::DevClerk;
 use crate::routes::page::PageConfig;
@@ -78,9 +78,8 @@ async fn stand_in(
     server: SocketAddr,
     place: &DevClerkPlace,
 ) -> Result<(ClerkConfig, DevClerk), Failure> {
-    let dev_clerk = DevClerk::start(place, server).await.map_err(|error| {
-        listen_failure("DEV_CLERK_PORT", &format!("127.0.0.1:{}", place.port), &error)
-    })?;
+    let dev_clerk = DevClerk::start(place, server).await;
+    let dev_clerk = dev_clerk.map_err(|error| dev_clerk_failure(place, &error))?;
     let variable = |wanted: &str| {
         let mut variables = dev_clerk.variables.iter();
         variables.find(|(name, _)| *name == wanted).map(|(_, value)| value.clone())

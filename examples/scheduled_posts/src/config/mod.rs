@@ -108,6 +108,9 @@ impl ServeConfig {
         let common = reader.common();
         let listen = reader.listen();
         reader.value("AUTH_PHASE", (), values::auth_phase);
+        for name in NOT_YET {
+            reader.value(name, (), values::not_yet);
+        }
         let default = vec![HeaderValue::from_static("http://localhost:3000")];
         let cors_origins = reader.value("CORS_ALLOWED_ORIGINS", default, values::origins);
         let clerk = reader.clerk(&common, listen);
@@ -118,6 +121,17 @@ impl ServeConfig {
         reader.finish(Self { common, listen, cors_origins, clerk })
     }
 }
+
+const NOT_YET: [&str; 8] = [
+    "ADDRESS_RATE_LIMIT",
+    "HTTP_REDIRECT_PORT",
+    "METRICS_ADDR",
+    "RATE_LIMIT",
+    "REDIS_URL",
+    "TLS_CERT",
+    "TLS_KEY",
+    "TRUSTED_PROXIES",
+];
 
 /// Reads settings and remembers what was wrong with each.
 struct Reader<'a> {

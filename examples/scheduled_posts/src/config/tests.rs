@@ -106,3 +106,41 @@ fn webhooks_of_a_server_on_all_addresses_go_to_this_machine() {
     let env = Env::from([("HOST", "0.0.0.0"), ("PORT", "9000")]);
     assert_eq!(DevClerkConfig::read(&env).unwrap().server.to_string(), "127.0.0.1:9000");
 }
+
+#[test]
+fn a_database_url_that_no_driver_can_read_is_refused_without_being_shown() {
+    for url in [
+        "postgres://app:s3cr3t/pa55@db.internal:5432/app",
+        "postgres://app:s3cr3t?@db.internal/app?sslmode=s3cr3t",
+        "postgres://app:x@127.0.0.1:s3cr3t/app",
+        "postgres://app:x@db/app?sslmode=s3cr3t",
+        "sqlite://x.db?s3cr3t=1",
+        "sqlite:",
+        "sqlite://",
+        "sqlite://?mode=rwc",
+        "mysql://app:s3cr3t@db/app",
+        "s3cr3t",
+    ] {
+        let errors = serve([("DATABASE_URL", url)]).unwrap_err();
+        assert!(errors.len() == 1 && errors[0].starts_with("DATABASE_URL: "), "{url}: {errors:?}");
+        assert!(!errors[0].contains("s3cr3t"), "{errors:?}");
+    }
+    for url in [
+        "postgres://app:pa%2F55@db.internal:5432/app?sslmode=require",
+        "postgresql:///app",
+        "sqlite::memory:",
+        "sqlite://x.db?mode=rwc",
+        "sqlite:x.db",
+    ] {
+        assert!(serve([("DATABASE_URL", url)]).is_ok(), "{url}");
+    }
+}
+
+#[test]
+fn what_this_version_does_not_have_is_refused_instead_of_ignored() {
+    assert_eq!(wrong([("TLS_CERT", "x"), ("RATE_LIMIT", "5/second")]), ["RATE_LIMIT", "TLS_CERT"]);
+    for name in NOT_YET {
+        assert_eq!(wrong([(name, "x")]), [name]);
+    }
+    assert!(serve([("RATE_LIMIT", "off")]).is_ok());
+}

@@ -3,8 +3,11 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::str::FromStr as _;
 
 use axum::http::{HeaderValue, Uri};
+use sea_orm::sqlx::postgres::PgConnectOptions;
+use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 
 /// Where the data is. May hold a password: redacted in `Debug`.
 #[derive(Clone)]
@@ -15,7 +18,24 @@ pub(crate) struct DatabaseUrl {
 impl DatabaseUrl {
     pub(crate) fn parse(url: &str) -> Result<Self, &'static str> {
         match url.split_once(':').map(|(scheme, _)| scheme) {
-            Some("postgres" | "postgresql" | "sqlite") => Ok(Self { url: url.to_owned() }),
+            Some("postgres" | "postgresql") => match PgConnectOptions::from_str(url) {
+                Ok(_) => Ok(Self { url: url.to_owned() }),
+                Err(_) => {
+                    Err("cannot be read; it is postgres://user:password@host:port/database, \
+                               where / ? # @ : and % in user or password are written as %2F %3F \
+                               %23 %40 %3A and %25, and parameters have the values they may have")
+                }
+            },
+            Some("sqlite") => {
+                let database = Self { url: url.to_owned() };
+                if SqliteConnectOptions::from_str(url).is_err() {
+                    Err("cannot be read; it is sqlite://path?mode=rwc or sqlite::memory:")
+                } else if database.file().is_none() && !database.is_in_memory() {
+                    Err("names no file; it is sqlite://path?mode=rwc or sqlite::memory:")
+                } else {
+                    Ok(database)
+                }
+            }
             Some("mysql") => Err("MySQL is not supported yet; use postgres:// or sqlite:"),
             _ => Err("must start with postgres:// or sqlite:, for example \
                       postgres://user:password@host/database or sqlite://posts.db?mode=rwc"),
@@ -74,6 +94,15 @@ pub(crate) fn host(text: &str) -> Result<IpAddr, &'static str> {
 pub(crate) fn port(text: &str) -> Result<u16, &'static str> {
     let port = text.parse().ok().filter(|port| *port != 0);
     port.ok_or("must be a port number, 1 to 65535")
+}
+
+/// A setting of the contract that this version does not have: better no start than one without
+/// what the operator counts on.
+pub(crate) fn not_yet(text: &str) -> Result<(), &'static str> {
+    match text {
+        "off" => Ok(()),
+        _ => Err("is not supported yet; unset it, and leave it to a proxy in front of the server"),
+    }
 }
 
 /// Only phase 3 exists, and only it is ever the default: an unknown phase must not weaken it.

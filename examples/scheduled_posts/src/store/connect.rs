@@ -30,6 +30,10 @@ pub(crate) async fn connect(url: &DatabaseUrl) -> Result<DatabaseConnection, DbE
                 .application_name("scheduled-posts")
                 .options([("statement_timeout", "8s"), ("lock_timeout", "5s")])
         });
+    if url.is_in_memory() {
+        // The data is the connection's: a pool that retires it would forget everything.
+        options.idle_timeout(None).max_lifetime(None);
+    }
     Database::connect(options).await
 }
 

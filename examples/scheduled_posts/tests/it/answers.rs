@@ -16,6 +16,10 @@ async fn refusals_are_exact(world: World) {
         forged.is_error(401, "Invalid token");
         assert_eq!(forged.header("www-authenticate"), Some(r#"Bearer error="invalid_token""#));
         assert_eq!(forged.header("cache-control"), Some("no-store"));
+        // What a request says of itself does not make this server speak gRPC.
+        let grpc = api.with_token("a.b.c").request("GET", path);
+        let grpc = answer(grpc.header("content-type", "application/grpc")).await;
+        grpc.is_error(401, "Invalid token");
     }
     let clerk = world.clerk();
     let user = clerk.sign_up("expired@example.com").await;
