@@ -41,6 +41,10 @@ pub(super) enum Mode {
 /// In the extensions of a request that was let through without a session: tells a route behind
 /// the layer from one that the layer was never mounted on, and why there is no session.
 #[derive(Clone, Debug)]
+#[cfg_attr(
+    not(any(feature = "axum", feature = "tonic")),
+    expect(dead_code, reason = "only adapters ask why")
+)]
 pub(crate) struct Anonymous(pub(crate) AuthError);
 
 impl Gate {
