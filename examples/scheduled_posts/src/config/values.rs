@@ -18,13 +18,12 @@ pub(crate) struct DatabaseUrl {
 impl DatabaseUrl {
     pub(crate) fn parse(url: &str) -> Result<Self, &'static str> {
         match url.split_once(':').map(|(scheme, _)| scheme) {
+            // Judged before the driver reads it, which logs a parameter that it does not know with
+            // its value: behind a `?` in a password that is the rest of the password.
+            Some("postgres" | "postgresql") if !has_known_parameters(url) => Err(POSTGRES_FORM),
             Some("postgres" | "postgresql") => match PgConnectOptions::from_str(url) {
                 Ok(_) => Ok(Self { url: url.to_owned() }),
-                Err(_) => {
-                    Err("cannot be read; it is postgres://user:password@host:port/database, \
-                               where / ? # @ : and % in user or password are written as %2F %3F \
-                               %23 %40 %3A and %25, and parameters have the values they may have")
-                }
+                Err(_) => Err(POSTGRES_FORM),
             },
             Some("sqlite") => {
                 let database = Self { url: url.to_owned() };
@@ -78,6 +77,36 @@ impl fmt::Debug for DatabaseUrl {
         write!(f, "DatabaseUrl({})", self.kind())
     }
 }
+
+/// Whether everything behind the `?` is a parameter of PostgreSQL's driver, and nothing is cut off
+/// by a `#`.
+fn has_known_parameters(url: &str) -> bool {
+    let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
+    let known = |parameter: &str| {
+        parameter.split_once('=').is_some_and(|(name, _)| POSTGRES_PARAMETERS.contains(&name))
+    };
+    !url.contains('#') && parameters.split('&').all(|one| one.is_empty() || known(one))
+}
+
+const POSTGRES_FORM: &str = "cannot be read; it is postgres://user:password@host:port/database, \
+                               where / ? # @ : and % in user or password are written as %2F %3F \
+                               %23 %40 %3A and %25, and parameters have the values they may have";
+
+const POSTGRES_PARAMETERS: [&str; 13] = [
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+    "user",
+];
 
 /// An address, or the one name that means an address everywhere.
 pub(crate) fn host(text: &str) -> Result<IpAddr, &'static str> {
