@@ -38,7 +38,7 @@
 //! | `axum` | extractors for axum |
 //! | `tonic` | sessions in tonic services |
 //! | `webhook` | the webhook service |
-//! | `sea-orm`, `sea-orm-migration` | the sink for PostgreSQL and SQLite, its migrations |
+//! | `sea-orm`, `sea-orm-migration` | the sink for PostgreSQL, MySQL or MariaDB, and SQLite; its migrations |
 //! | `metrics` | counters and gauges through the `metrics` facade |
 //! | `tracing` | events; never a token, a secret or an e-mail address |
 //! | `remote` | the key engine over a [`Fetch`](session::keys::Fetch) of your own |
