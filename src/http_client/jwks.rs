@@ -1,0 +1,109 @@
+//! A JWKS document from one URL.
+
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, HeaderValue};
+use reqwest::{Client, StatusCode, Url};
+
+use super::{API_VERSION, API_VERSION_HEADER, BodyError};
+use crate::ConfigError;
+use crate::secret::SecretKey;
+use crate::session::keys::{Fetch, FetchError, FetchFuture, Fetched};
+
+/// Fetches a JWKS document from one URL.
+#[derive(Clone, Debug)]
+pub(crate) struct JwksClient {
+    client: Client,
+    url: Url,
+    authorization: Option<HeaderValue>,
+}
+
+impl JwksClient {
+    /// A client for `url`, with a secret key when that is the Backend API's.
+    pub(crate) fn new(url: &str, secret_key: Option<&SecretKey>) -> Result<Self, ConfigError> {
+        let url = super::secure_url(url).map_err(|problem| ConfigError::new(SETTING, problem))?;
+        let authorization = secret_key.map(super::bearer).transpose()?;
+        // Fetched every few minutes: a kept connection would be dead when it is wanted.
+        let client = super::client_for(&url).pool_max_idle_per_host(0);
+        Ok(Self { client: super::build(client, SETTING)?, url, authorization })
+    }
+}
+
+impl Fetch for JwksClient {
+    fn fetch(&self) -> FetchFuture<'_> {
+        Box::pin(async {
+            let failed = |error: reqwest::Error| {
+                FetchError::new("the JWKS URL does not answer").with_source(error.without_url())
+            };
+            let mut request = self.client.get(self.url.clone());
+            if let Some(authorization) = &self.authorization {
+                request = request
+                    .header(AUTHORIZATION, authorization)
+                    .header(API_VERSION_HEADER, API_VERSION);
+            }
+            let response = request.send().await.map_err(failed)?;
+            if response.status() != StatusCode::OK {
+                let status = response.status();
+                let error = FetchError::new(format!("the JWKS URL answers {status}"));
+                return Err(match super::retry_after(response.headers()) {
+                    Some(pause) => error.with_retry_after(pause),
+                    None => error,
+                });
+            }
+            let max_age = max_age(response.headers());
+            let body =
+                super::body(response, MAX_BODY_BYTES).await.map_err(|error| match error {
+                    BodyError::Broken(error) => failed(error),
+                    BodyError::TooLong => {
+                        FetchError::new("the JWKS URL's answer is longer than 256 KiB")
+                    }
+                })?;
+            let fetched = Fetched::new(body);
+            Ok(match max_age {
+                Some(max_age) => fetched.with_max_age(max_age),
+                None => fetched,
+            })
+        })
+    }
+}
+
+/// `max-age` of `Cache-Control` (RFC 9111 5.2.2.1); zero where nothing may be kept.
+fn max_age(headers: &HeaderMap) -> Option<Duration> {
+    let mut age = None;
+    for line in headers.get_all(CACHE_CONTROL) {
+        for directive in line.to_str().ok()?.split(',') {
+            let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+            match &*name.trim().to_ascii_lowercase() {
+                "no-store" | "no-cache" => return Some(Duration::ZERO),
+                "max-age" => age = value.trim().trim_matches('"').parse().ok(),
+                _ => {}
+            }
+        }
+    }
+    age.map(Duration::from_secs)
+}
+
+const SETTING: &str = "JWKS URL";
+
+/// An instance's document has some hundred bytes a key.
+const MAX_BODY_BYTES: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_says_how_long_its_answer_is_fresh() {
+        let age = |line: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static(line));
+            max_age(&headers).map(|age| age.as_secs())
+        };
+        assert_eq!(age("public, max-age=120, must-revalidate"), Some(120));
+        assert_eq!(age("Max-Age=\"7\""), Some(7));
+        assert_eq!(age("max-age=120, no-store"), Some(0));
+        for line in ["public", "max-age", "max-age=-1", "max-age=x", "s-maxage=5", ""] {
+            assert_eq!(age(line), None, "{line:?}");
+        }
+    }
+}

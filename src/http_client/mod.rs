@@ -1,0 +1,129 @@
+//! The only socket in the crate: one way to set an HTTP client up, for all that is fetched from
+//! Clerk. What is fetched is in the files beside.
+
+mod jwks;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder, Response, Url};
+
+pub(crate) use jwks::JwksClient;
+
+use crate::ConfigError;
+use crate::secret::SecretKey;
+
+/// What all clients have in common.
+fn client_for(url: &Url) -> ClientBuilder {
+    let client = Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        // A document that moves is a document that somebody moved.
+        .redirect(Policy::none())
+        .user_agent(concat!("tower-clerk/", env!("CARGO_PKG_VERSION")));
+    if is_loopback(url) {
+        // Nobody between this machine and itself: a proxy from the environment would be asked in
+        // plain text, and whoever answers there would choose the keys.
+        client.no_proxy()
+    } else {
+        client
+    }
+}
+
+fn build(client: ClientBuilder, setting: &'static str) -> Result<Client, ConfigError> {
+    client.build().map_err(|_| {
+        let problem = "no TLS client can be made: are root certificates installed?";
+        ConfigError::new(setting, problem)
+    })
+}
+
+/// Why a body was not read to its end.
+enum BodyError {
+    Broken(reqwest::Error),
+    TooLong,
+}
+
+async fn body(mut response: Response, limit: usize) -> Result<Bytes, BodyError> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(BodyError::Broken)? {
+        if body.len() + chunk.len() > limit {
+            return Err(BodyError::TooLong);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+fn bearer(secret_key: &SecretKey) -> Result<HeaderValue, ConfigError> {
+    let text = format!("Bearer {}", secret_key.expose());
+    let mut value = HeaderValue::try_from(text)
+        .map_err(|_| ConfigError::new("secret key", "holds what no header can"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// `Retry-After` in seconds (RFC 9110 10.2.3); a date is passed over.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// `https:`, or `http:` to a loopback address; a host; no user, no password.
+pub(crate) fn secure_url(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_| "is not a URL")?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not hold a user name or a password");
+    }
+    if url.host_str().is_none() {
+        return Err("must name a host");
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
+        _ => Err("must be `https:`; `http:` only on a loopback address"),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The version of the Backend API whose answers are understood here.
+const API_VERSION: &str = "2026-05-12";
+const API_VERSION_HEADER: &str = "clerk-api-version";
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_loopback_only() {
+        for url in [
+            "https://clerk.example.com/.well-known/jwks.json",
+            "http://127.0.0.1:8003/jwks",
+            "http://[::1]:8003/jwks",
+            "http://localhost:8003/jwks",
+        ] {
+            assert!(secure_url(url).is_ok(), "{url}");
+        }
+        for url in [
+            "",
+            "clerk.example.com",
+            "http://clerk.example.com/jwks",
+            "http://10.0.0.1/jwks",
+            "http://localhost.example.com/jwks",
+            "http://127.0.0.1.example.com/jwks",
+            "ftp://127.0.0.1/jwks",
+            "file:///etc/passwd",
+            "https://user:secret@clerk.example.com/jwks",
+        ] {
+            assert!(secure_url(url).is_err(), "{url}");
+        }
+    }
+}
