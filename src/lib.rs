@@ -1,13 +1,14 @@
 //! Users sign in with [Clerk](https://clerk.com); this crate tells a server who they are and keeps
 //! its database in step.
 //!
-//! Two flows, each a module whose files are named after its stages:
+//! Three flows, each a module whose files are named after its stages:
 //!
 //! - [`session`]: a request's session token becomes a verified [`Session`](session::Session) in
 //!   the request's extensions. [`ClerkAuthLayer`](session::ClerkAuthLayer) is a Tower layer for
 //!   any hyper, axum or tonic server.
 //! - `webhook`: a signed delivery becomes a typed event for a `Sink`; `sea_orm` has one that
 //!   writes rows.
+//! - `backfill`: users from Clerk's Backend API, for a `Target` that was not there when they came.
 //!
 //! ```
 //! # #[cfg(feature = "axum")] mod example {
@@ -38,6 +39,7 @@
 //! | `axum` | extractors for axum |
 //! | `tonic` | sessions in tonic services |
 //! | `webhook` | the webhook service |
+//! | `backfill` | users from the Backend API: who was there before the webhooks, and what these lost |
 //! | `sea-orm`, `sea-orm-migration` | the sink for PostgreSQL, MySQL or MariaDB, and SQLite; its migrations |
 //! | `metrics` | counters and gauges through the `metrics` facade |
 //! | `tracing` | events; never a token, a secret or an e-mail address |
@@ -51,6 +53,8 @@
 
 #[cfg(feature = "axum")]
 pub mod axum;
+#[cfg(feature = "backfill")]
+pub mod backfill;
 pub mod clock;
 #[cfg(feature = "reqwest")]
 pub mod config;

@@ -1,6 +1,8 @@
 //! The only socket in the crate: one way to set an HTTP client up, for all that is fetched from
 //! Clerk. What is fetched is in the files beside.
 
+#[cfg(feature = "backfill")]
+mod backend_api;
 mod jwks;
 
 use std::net::IpAddr;
@@ -11,6 +13,8 @@ use http::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Response, Url};
 
+#[cfg(feature = "backfill")]
+pub(crate) use backend_api::{ApiAnswer, ApiClient, ApiFailure};
 pub(crate) use jwks::JwksClient;
 
 use crate::ConfigError;

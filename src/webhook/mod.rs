@@ -48,7 +48,9 @@ mod sink;
 mod verify;
 
 pub use error::{DeliveryError, DeliveryErrorKind, SinkError};
-#[cfg(feature = "sea-orm")]
+#[cfg(feature = "backfill")]
+pub(crate) use event::ListedUser;
+#[cfg(any(feature = "backfill", feature = "sea-orm"))]
 pub(crate) use event::is_user_id;
 pub use event::{DeletedUser, Event, User};
 pub use future::ResponseFuture;

@@ -3,6 +3,7 @@
 
 mod attacks;
 mod axum;
+mod backfill;
 mod hyper;
 mod layering;
 mod observability;

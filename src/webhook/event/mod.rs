@@ -34,6 +34,8 @@ mod deleted;
 mod domain;
 mod invitation;
 mod json;
+#[cfg(feature = "backfill")]
+mod listed;
 mod membership;
 mod object;
 mod organization;
@@ -58,9 +60,11 @@ pub use deleted::DeletedObject;
 pub use domain::{EnrollmentMode, OrganizationDomain};
 pub use invitation::{InvitationStatus, OrganizationInvitation};
 pub use json::Json;
+#[cfg(feature = "backfill")]
+pub(crate) use listed::ListedUser;
 pub use membership::{OrganizationMembership, PublicUserData};
 use object::Member;
-#[cfg(feature = "sea-orm")]
+#[cfg(any(feature = "backfill", feature = "sea-orm"))]
 pub(crate) use object::is_id as is_user_id;
 pub use organization::{DeletedOrganization, Organization};
 pub use role::{Permission, Role};

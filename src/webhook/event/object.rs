@@ -59,7 +59,8 @@ impl<'a> Object<'a> {
         created_at.unwrap_or_else(|| self.updated_at(times))
     }
 
-    fn millis(&self, name: &str) -> Option<i64> {
+    /// A time as it was sent.
+    pub(super) fn millis(&self, name: &str) -> Option<i64> {
         integer(self.get(name)?)
     }
 }

@@ -1,0 +1,95 @@
+//! Why a backfill did not go on, and what to do about it.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::webhook::SinkError;
+
+/// Why a backfill did not go on.
+///
+/// The message says what happened and what to do; it never holds the secret key or a user's id.
+#[derive(Clone, Debug)]
+pub struct BackfillError {
+    kind: BackfillErrorKind,
+    problem: Cow<'static, str>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl BackfillError {
+    pub(super) fn new(kind: BackfillErrorKind, problem: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, problem: problem.into(), source: None }
+    }
+
+    pub(super) fn unexpected(problem: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(BackfillErrorKind::UnexpectedAnswer, problem)
+    }
+
+    pub(super) fn caused_by(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { source: Some(source.into().into()), ..self }
+    }
+
+    /// What went wrong, to be matched on.
+    #[must_use]
+    pub fn kind(&self) -> BackfillErrorKind {
+        self.kind
+    }
+
+    /// This error and its causes in one line.
+    #[must_use]
+    pub fn report(&self) -> impl fmt::Display {
+        let mut line = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            line = format!("{line}: {error}");
+            cause = error.source();
+        }
+        line
+    }
+}
+
+impl fmt::Display for BackfillError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problem)
+    }
+}
+
+impl Error for BackfillError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<SinkError> for BackfillError {
+    fn from(error: SinkError) -> Self {
+        let problem = if error.retry_helps() {
+            "the target failed several times in a row; when it is well again, run the backfill \
+             again: it goes on where it stopped"
+        } else {
+            "the target refuses, and will again: look at the cause, then run the backfill again; \
+             it goes on where it stopped"
+        };
+        Self::new(BackfillErrorKind::TargetFailed, problem).caused_by(error)
+    }
+}
+
+/// The kinds of [`BackfillError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BackfillErrorKind {
+    /// The Backend API does not take the secret key.
+    KeyRefused,
+    /// Nobody may be removed from a target that was not filled, to the end, from this instance.
+    NotFilled,
+    /// The target holds users of another Clerk instance.
+    OtherInstance,
+    /// The target failed.
+    TargetFailed,
+    /// More users would be removed than was allowed.
+    TooManyGone,
+    /// The Backend API did not answer, however often it was asked.
+    Unavailable,
+    /// The Backend API, or whoever answers in its place, said what it never says.
+    UnexpectedAnswer,
+}

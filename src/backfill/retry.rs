@@ -1,0 +1,141 @@
+//! How fast, and how often again. Knows neither questions nor users.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::trace::event;
+use crate::webhook::SinkError;
+
+/// Keeps requests apart, so that the application's share of the rate limit is left to it.
+#[derive(Debug)]
+pub(super) struct Pace {
+    apart: Duration,
+    next: Option<Instant>,
+}
+
+impl Pace {
+    pub(super) fn new(apart: Duration) -> Self {
+        Self { apart, next: None }
+    }
+
+    /// Waits until the next request may start, and says that it does.
+    pub(super) async fn turn(&mut self) {
+        if let Some(next) = self.next {
+            sleep_until(next).await;
+        }
+        self.next = Instant::now().checked_add(self.apart);
+    }
+}
+
+/// The pauses between tries of one thing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pauses {
+    pub(super) first: Duration,
+}
+
+impl Pauses {
+    /// The pause after so many tries; `wish` is what a server asks for.
+    pub(super) fn after(self, tries: u32, wish: Option<Duration>) -> Duration {
+        let doubled = self.first.saturating_mul(1 << tries.saturating_sub(1).min(16));
+        jitter(doubled.min(LONGEST_PAUSE)).max(wish.unwrap_or_default().min(LONGEST_WISH))
+    }
+
+    /// Asks the target until it does not fail, or in a way that will come again.
+    pub(super) async fn target<T, F>(self, mut ask: impl FnMut() -> F) -> Result<T, SinkError>
+    where
+        F: Future<Output = Result<T, SinkError>>,
+    {
+        let mut tries = 1;
+        loop {
+            match ask().await {
+                Err(error) if error.retry_helps() && tries < TARGET_TRIES => {
+                    let pause = self.after(tries, None);
+                    event!(
+                        warn,
+                        error = std::error::Error::source(&error),
+                        tries,
+                        ?pause,
+                        "the backfill's target failed; it is asked again"
+                    );
+                    sleep(pause).await;
+                    tries += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+}
+
+/// From half of it to all of it, so that two do not meet again.
+fn jitter(longest: Duration) -> Duration {
+    // Each such hasher has keys of its own.
+    let random = RandomState::new().build_hasher().finish() % 1024;
+    let half = longest / 2;
+    half + half.mul_f64(f64::from(u32::try_from(random).unwrap_or_default()) / 1024.0)
+}
+
+/// How often one question is put to the Backend API: for about a minute.
+pub(super) const API_TRIES: u32 = 8;
+
+const TARGET_TRIES: u32 = 5;
+
+/// The longest pause that doubling leads to.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// The longest pause that a server may wish for.
+const LONGEST_WISH: Duration = Duration::from_secs(300);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_keep_apart_from_each_other_and_the_first_comes_at_once() {
+        let mut pace = Pace::new(Duration::from_millis(200));
+        let start = Instant::now();
+        let mut starts = Vec::new();
+        for took in [0, 150, 0, 500, 0] {
+            pace.turn().await;
+            starts.push(start.elapsed().as_millis());
+            sleep(Duration::from_millis(took)).await;
+        }
+        assert_eq!(starts, [0, 200, 400, 600, 1100]);
+    }
+
+    #[test]
+    fn pauses_double_to_a_minute_and_obey_a_server_for_five() {
+        let pauses = Pauses { first: Duration::from_millis(500) };
+        for (tries, longest) in [(1, 500), (2, 1000), (7, 32_000), (8, 60_000), (200, 60_000)] {
+            let pause = pauses.after(tries, None).as_millis();
+            assert!((longest / 2..=longest).contains(&pause), "{tries}: {pause}");
+        }
+        for (wish, expected) in [(30, 30), (300, 300), (86_400, 300)] {
+            let pause = pauses.after(1, Some(Duration::from_secs(wish)));
+            assert_eq!(pause.as_secs(), expected);
+        }
+        let pause = pauses.after(7, Some(Duration::ZERO));
+        assert!(pause >= Duration::from_secs(16), "{pause:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_target_is_asked_again_while_that_may_help() {
+        let pauses = Pauses { first: Duration::from_millis(500) };
+        let mut asked = 0;
+        let refused = pauses.target(|| {
+            asked += 1;
+            std::future::ready(Err::<(), _>(SinkError::permanent("no such table")))
+        });
+        assert!(!refused.await.unwrap_err().retry_helps());
+        assert_eq!(asked, 1);
+        let mut asked = 0;
+        let away = pauses.target(|| {
+            asked += 1;
+            std::future::ready(Err::<(), _>(SinkError::transient("away")))
+        });
+        assert!(away.await.unwrap_err().retry_helps());
+        assert_eq!(asked, TARGET_TRIES);
+    }
+}

@@ -1,0 +1,33 @@
+//! A user as the Backend API lists one: the same object as an event's, without an envelope.
+
+use serde_json::value::RawValue;
+
+use super::object::{Member, Object, text};
+use super::times::Times;
+use super::user::User;
+
+/// One element of a list.
+pub(crate) struct ListedUser {
+    /// The id as it was sent, if it is a text at all.
+    pub(crate) id: Option<String>,
+    /// `created_at` as it was sent, in milliseconds since 1970.
+    pub(crate) created_at: Option<i64>,
+    /// The user, unless there is no usable id.
+    pub(crate) user: Option<User>,
+}
+
+impl ListedUser {
+    /// `latest` is the latest time that is believed, in milliseconds since 1970.
+    pub(crate) fn read(raw: &RawValue, latest: i64) -> Self {
+        let Some(object) = Object::parse(raw) else {
+            return Self { id: None, created_at: None, user: None };
+        };
+        // A state that does not say when it was is older than every one that does.
+        let times = Times { latest, occurred: None, sent: 1 };
+        Self {
+            id: object.get("id").and_then(text),
+            created_at: object.millis("created_at"),
+            user: User::read(raw, times),
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! A Backend API on a socket of its own: it lists users as Clerk documents it, remembers what it
+//! was asked, and fails as it is told.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::servers::within;
+use crate::support::body::{Broken, Endless};
+
+pub(super) struct ClerkApi {
+    address: String,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<Clerk>,
+    requests: watch::Sender<usize>,
+}
+
+/// What this Clerk knows and has seen.
+pub(super) struct Clerk {
+    pub(super) instance: Value,
+    pub(super) users: Vec<Value>,
+    pub(super) asked: Vec<Asked>,
+    /// Whether lists come in an envelope.
+    pub(super) wraps: bool,
+    faults: VecDeque<(&'static str, Fault)>,
+}
+
+/// A request as it arrived.
+pub(super) struct Asked {
+    pub(super) path: String,
+    pub(super) query: Vec<(String, String)>,
+    pub(super) headers: HeaderMap,
+    pub(super) at: Instant,
+}
+
+impl Asked {
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters(name).first().copied()
+    }
+
+    fn parameters(&self, name: &str) -> Vec<&str> {
+        let named = self.query.iter().filter(|(own, _)| own == name);
+        named.map(|(_, value)| value.as_str()).collect()
+    }
+}
+
+/// What happens in place of an answer.
+#[derive(Clone)]
+pub(super) enum Fault {
+    /// This status, `Retry-After` and body.
+    Says(u16, Option<&'static str>, String),
+    /// Nothing, for ever.
+    Silent,
+    /// A body that breaks off.
+    Breaks,
+    /// A body that never ends.
+    Endless,
+    /// The answer to another query.
+    AsIf(&'static str),
+}
+
+impl Fault {
+    pub(super) fn status(status: u16) -> Self {
+        Self::Says(status, None, String::new())
+    }
+
+    /// 200 with this body.
+    pub(super) fn body(body: impl Into<String>) -> Self {
+        Self::Says(200, None, body.into())
+    }
+}
+
+impl ClerkApi {
+    pub(super) async fn start(users: Vec<Value>) -> Self {
+        let state = Clerk {
+            instance: json!({
+                "object": "instance",
+                "id": "ins_1",
+                "environment_type": "development",
+                "allowed_origins": null,
+            }),
+            users,
+            asked: Vec::new(),
+            wraps: false,
+            faults: VecDeque::new(),
+        };
+        let state = Mutex::new(state);
+        let shared = Arc::new(Shared { state, requests: watch::Sender::new(0) });
+        let app = Router::new().fallback(get(answer)).with_state(Arc::clone(&shared));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self { address, shared }
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, Clerk> {
+        self.shared.state.lock().unwrap()
+    }
+
+    /// The next request for this path and query (a part of `path?query`) meets a fault; faults of
+    /// the same request are met in the order in which they were told.
+    pub(super) fn fails(&self, request: &'static str, fault: Fault) {
+        self.state().faults.push_back((request, fault));
+    }
+
+    /// All further requests like this do.
+    pub(super) fn always_fails(&self, request: &'static str, fault: &Fault) {
+        for _ in 0..100 {
+            self.fails(request, fault.clone());
+        }
+    }
+
+    /// A way to change what is known, for others to take along.
+    pub(super) fn handle(&self) -> impl Fn(&dyn Fn(&mut Clerk)) + Send + Sync + 'static {
+        let shared = Arc::clone(&self.shared);
+        move |change| change(&mut shared.state.lock().unwrap())
+    }
+
+    pub(super) fn deletes(&self, id: &str) {
+        self.state().deletes(id);
+    }
+
+    /// `path?query` of all requests so far, decoded.
+    pub(super) fn requests(&self) -> Vec<String> {
+        self.state().asked.iter().map(Asked::line).collect()
+    }
+
+    /// Those among them that ask for pages, by what they ask beside limit and order.
+    pub(super) fn pages(&self) -> Vec<String> {
+        let state = self.state();
+        let lists = state.asked.iter().filter(|asked| asked.parameter("order_by").is_some());
+        lists
+            .map(|asked| {
+                let after = asked.parameter("starting_after").map(|id| format!("after {id}"));
+                let since = asked.parameter("created_at_after").map(|at| format!("since {at}"));
+                [after, since].into_iter().flatten().collect::<Vec<_>>().join(" ")
+            })
+            .collect()
+    }
+
+    /// Waits until so many requests have arrived.
+    pub(super) async fn saw(&self, requests: usize) {
+        let mut seen = self.shared.requests.subscribe();
+        within(async { seen.wait_for(|n| *n >= requests).await.unwrap().to_owned() }).await;
+    }
+}
+
+impl Clerk {
+    pub(super) fn deletes(&mut self, id: &str) {
+        self.users.retain(|user| user["id"] != id);
+    }
+
+    fn fault(&mut self, request: &str) -> Option<Fault> {
+        let at = self.faults.iter().position(|(part, _)| request.contains(part))?;
+        self.faults.remove(at).map(|(_, fault)| fault)
+    }
+
+    fn answer(&self, asked: &Asked) -> Response {
+        match asked.path.as_str() {
+            "/v1/instance" => ok(&self.instance),
+            "/v1/users/count" => {
+                ok(&json!({ "object": "total_count", "total_count": self.users.len() }))
+            }
+            "/v1/users" => self.list(asked),
+            path => {
+                let id = path.strip_prefix("/v1/users/").unwrap_or_default();
+                let user = self.users.iter().find(|user| user["id"] == id);
+                user.map_or_else(|| error(404, "resource_not_found"), ok)
+            }
+        }
+    }
+
+    fn list(&self, asked: &Asked) -> Response {
+        let number = |name| asked.parameter(name).map(|value| value.parse::<i64>().unwrap());
+        let mut users: Vec<&Value> = self.users.iter().collect();
+        match asked.parameter("order_by") {
+            Some("+created_at") => users.sort_by_key(|user| user["created_at"].as_i64()),
+            Some(_) => return error(422, "form_param_value_invalid"),
+            None => {}
+        }
+        let ids = asked.parameters("user_id");
+        assert!(ids.len() <= 100, "Clerk takes 100 values at most");
+        if !ids.is_empty() {
+            users.retain(|user| user["id"].as_str().is_some_and(|id| ids.contains(&id)));
+        }
+        if let Some(since) = number("created_at_after") {
+            users.retain(|user| user["created_at"].as_i64().is_some_and(|at| at > since));
+        }
+        if let Some(last) = asked.parameter("starting_after") {
+            match users.iter().position(|user| user["id"] == last) {
+                Some(at) => drop(users.drain(..=at)),
+                None => return error(404, "resource_not_found"),
+            }
+        }
+        users.truncate(usize::try_from(number("limit").unwrap_or(10)).unwrap());
+        if self.wraps {
+            ok(&json!({ "data": users, "total_count": self.users.len() }))
+        } else {
+            ok(&json!(users))
+        }
+    }
+}
+
+impl Asked {
+    fn read(uri: &Uri, headers: HeaderMap) -> Self {
+        let url = reqwest::Url::parse(&format!("http://clerk{uri}")).unwrap();
+        let query = url.query_pairs().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { path: url.path().to_owned(), query, headers, at: Instant::now() }
+    }
+
+    fn line(&self) -> String {
+        let query: Vec<_> =
+            self.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        format!("{}?{}", self.path, query.join("&"))
+    }
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap) -> Response {
+    let mut asked = Asked::read(&uri, headers);
+    let fault = {
+        let mut state = shared.state.lock().unwrap();
+        let fault = state.fault(&asked.line());
+        state.asked.push(Asked::read(&uri, asked.headers.clone()));
+        fault
+    };
+    shared.requests.send_modify(|n| *n += 1);
+    match fault {
+        None => {}
+        Some(Fault::AsIf(other)) => asked = Asked::read(&other.parse().unwrap(), asked.headers),
+        Some(Fault::Says(status, retry_after, body)) => {
+            let mut response = (StatusCode::from_u16(status).unwrap(), body).into_response();
+            if let Some(seconds) = retry_after {
+                response.headers_mut().insert("retry-after", seconds.parse().unwrap());
+            }
+            return response;
+        }
+        Some(Fault::Silent) => return std::future::pending().await,
+        Some(Fault::Breaks) => return Body::new(Broken).into_response(),
+        Some(Fault::Endless) => return Body::new(Endless::default()).into_response(),
+    }
+    shared.state.lock().unwrap().answer(&asked)
+}
+
+fn ok(body: &Value) -> Response {
+    ([("content-type", "application/json")], body.to_string()).into_response()
+}
+
+fn error(status: u16, code: &str) -> Response {
+    let body = json!({ "errors": [{ "code": code, "message": "no", "long_message": "no" }] });
+    (StatusCode::from_u16(status).unwrap(), body.to_string()).into_response()
+}
+
+/// A user as Clerk lists one, created at this millisecond and not changed since.
+pub(super) fn user(id: &str, created_at: i64) -> Value {
+    json!({
+        "object": "user",
+        "id": id,
+        "first_name": "Ann",
+        "primary_email_address_id": "idn_1",
+        "email_addresses": [{ "id": "idn_1", "email_address": format!("{id}@example.com") }],
+        "created_at": created_at,
+        "updated_at": created_at,
+    })
+}
+
+/// `user_01` and so on, created one after another.
+pub(super) fn users(count: i64) -> Vec<Value> {
+    (1..=count).map(|n| user(&format!("user_{n:02}"), 1000 * n)).collect()
+}

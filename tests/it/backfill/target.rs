@@ -1,0 +1,126 @@
+//! A target in memory that keeps to the rules, and fails as it is told.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
+use std::sync::{Mutex, MutexGuard};
+
+use tower_clerk::backfill::{Differences, Run, Target, Written};
+use tower_clerk::webhook::{SinkError, User};
+
+#[derive(Default)]
+pub(super) struct Memory {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    /// Users by id, with the state of each.
+    pub(super) users: BTreeMap<String, i64>,
+    pub(super) buried: BTreeSet<String>,
+    pub(super) runs: Vec<Run>,
+    /// The ids of each page, as they were written.
+    pub(super) pages: Vec<Vec<String>>,
+    /// How often anything was changed.
+    pub(super) changes: usize,
+    /// The next calls fail with these.
+    pub(super) failures: VecDeque<SinkError>,
+    /// What `ids_after` answers, instead of what it should.
+    pub(super) lies: Option<Vec<String>>,
+    /// The write after so many does not end.
+    pub(super) hangs_after: Option<usize>,
+}
+
+impl Memory {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// With these users in the state of 1970, and a run of this instance that is finished or not.
+    pub(super) fn holding(ids: &[&str], instance: &str, finished: bool) -> Self {
+        let target = Self::default();
+        target.state().users = ids.iter().map(|id| ((*id).to_owned(), 1)).collect();
+        target.state().runs = vec![run(instance, finished)];
+        target
+    }
+
+    pub(super) fn ids(&self) -> Vec<String> {
+        self.state().users.keys().cloned().collect()
+    }
+
+    fn call(&self) -> Result<MutexGuard<'_, State>, SinkError> {
+        let mut state = self.state();
+        match state.failures.pop_front() {
+            Some(error) => Err(error),
+            None => Ok(state),
+        }
+    }
+}
+
+pub(super) fn run(instance: &str, finished: bool) -> Run {
+    let mut run = Run::new(instance);
+    run.finished = finished;
+    run
+}
+
+impl Target for Memory {
+    async fn runs(&self) -> Result<Vec<Run>, SinkError> {
+        Ok(self.call()?.runs.clone())
+    }
+
+    async fn write(&self, users: &[User], run: &Run) -> Result<Written, SinkError> {
+        let hangs = {
+            let state = self.state();
+            state.hangs_after.is_some_and(|pages| state.pages.len() >= pages)
+        };
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        let mut state = self.call()?;
+        let mut written = Written::default();
+        for user in users {
+            let known = state.users.get(&user.id).copied().unwrap_or_default();
+            if known >= user.updated_at || state.buried.contains(&user.id) {
+                written.unchanged += 1;
+            } else {
+                state.users.insert(user.id.clone(), user.updated_at);
+                written.written += 1;
+            }
+        }
+        state.runs.retain(|known| known.instance_id != run.instance_id);
+        state.runs.push(run.clone());
+        state.pages.push(users.iter().map(|user| user.id.clone()).collect());
+        state.changes += 1;
+        Ok(written)
+    }
+
+    async fn compare(&self, users: &[User]) -> Result<Differences, SinkError> {
+        let state = self.call()?;
+        let mut differences = Differences::new();
+        for User { id, updated_at, .. } in users {
+            match state.users.get(id) {
+                _ if state.buried.contains(id) => differences.deleted.push(id.clone()),
+                None => differences.missing.push(id.clone()),
+                Some(known) if known < updated_at => differences.outdated.push(id.clone()),
+                Some(_) => {}
+            }
+        }
+        Ok(differences)
+    }
+
+    async fn ids_after(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, SinkError> {
+        let state = self.call()?;
+        if let Some(lies) = &state.lies {
+            return Ok(lies.clone());
+        }
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let ids = state.users.range::<str, _>((from, Bound::Unbounded));
+        Ok(ids.map(|(id, _)| id.clone()).take(usize::try_from(limit).unwrap()).collect())
+    }
+
+    async fn remove(&self, user_id: &str) -> Result<bool, SinkError> {
+        let mut state = self.call()?;
+        state.changes += 1;
+        state.buried.insert(user_id.to_owned());
+        Ok(state.users.remove(user_id).is_some())
+    }
+}
