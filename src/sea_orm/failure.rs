@@ -3,6 +3,8 @@
 use ::sea_orm::sqlx::error::DatabaseError;
 use ::sea_orm::{DbErr, RuntimeErr, SqlxError};
 
+use crate::webhook::SinkError;
+
 /// Whether the same statements may work later as they are: the database is away, busy, read-only
 /// for now, or gave this transaction up in favour of another.
 #[must_use]
@@ -28,8 +30,16 @@ pub(super) fn is_conflict(error: &DbErr) -> bool {
     matches!(driver_error(error), Some(SqlxError::Database(error)) if is_listed(&**error, &CONFLICTS))
 }
 
+/// What a sink says of a failure: another try is of use, or it is not.
+pub(super) fn sink_error(error: DbErr) -> SinkError {
+    match is_lasting(&error) {
+        true => SinkError::permanent(error),
+        false => SinkError::transient(error),
+    }
+}
+
 /// Whether the database itself refuses, and will again: a missing table, a constraint, a type.
-pub(super) fn is_lasting(error: &DbErr) -> bool {
+fn is_lasting(error: &DbErr) -> bool {
     matches!(driver_error(error), Some(SqlxError::Database(_))) && !is_transient(error)
 }
 

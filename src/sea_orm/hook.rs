@@ -4,6 +4,8 @@ use std::pin::Pin;
 
 use ::sea_orm::{DatabaseTransaction, DbErr};
 
+#[cfg(feature = "backfill")]
+use crate::webhook::User;
 use crate::webhook::{Delivery, Outcome};
 
 /// A future on the heap.
@@ -59,4 +61,36 @@ pub trait InTransaction: Send + Sync + 'static {
         delivery: &'a Delivery,
         outcome: Outcome,
     ) -> BoxFuture<'a, Result<(), DbErr>>;
+
+    /// The same for users whom a backfill found new or in a newer state, after their rows were
+    /// written. Does nothing unless it is implemented.
+    ///
+    /// # Errors
+    ///
+    /// An error rolls the whole page back.
+    #[cfg(feature = "backfill")]
+    fn backfilled<'a>(
+        &'a self,
+        tx: &'a DatabaseTransaction,
+        users: &'a [&'a User],
+    ) -> BoxFuture<'a, Result<(), DbErr>> {
+        let _ = (tx, users);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// The same for a user whom a reconciliation found gone, before the row is removed. Does
+    /// nothing unless it is implemented.
+    ///
+    /// # Errors
+    ///
+    /// An error rolls the removal back.
+    #[cfg(feature = "backfill")]
+    fn removed<'a>(
+        &'a self,
+        tx: &'a DatabaseTransaction,
+        user_id: &'a str,
+    ) -> BoxFuture<'a, Result<(), DbErr>> {
+        let _ = (tx, user_id);
+        Box::pin(std::future::ready(Ok(())))
+    }
 }

@@ -1,13 +1,80 @@
-//! The names of the sink's own tables and columns.
+//! The names of tables and columns, resolved: what [`Schema`](super::Schema) chose, and the sink's own.
 
+#[cfg(feature = "sea-orm-migration")]
+use ::sea_orm::DbBackend;
 use ::sea_orm::DeriveIden;
+use ::sea_orm::sea_query::{DynIden, IntoIden, IntoTableRef, TableRef};
 
-/// The newest state seen of each user.
+/// A table, in a schema of its own or in the connection's.
+#[derive(Clone, Debug)]
+pub(super) struct TableName {
+    pub(super) schema: Option<DynIden>,
+    pub(super) name: DynIden,
+}
+
+impl TableName {
+    pub(super) fn new(schema: Option<&str>, name: impl IntoIden) -> Self {
+        let schema = schema.map(|schema| schema.to_owned().into_iden());
+        Self { schema, name: name.into_iden() }
+    }
+
+    pub(super) fn reference(&self) -> TableRef {
+        match &self.schema {
+            Some(schema) => (schema.clone(), self.name.clone()).into_table_ref(),
+            None => self.name.clone().into_table_ref(),
+        }
+    }
+
+    /// As it stands in a statement that somebody writes by hand.
+    #[cfg(feature = "sea-orm-migration")]
+    pub(super) fn quoted(&self, backend: DbBackend) -> String {
+        let name = quoted(backend, &self.name);
+        match &self.schema {
+            Some(schema) => format!("{}.{name}", quoted(backend, schema)),
+            None => name,
+        }
+    }
+}
+
+/// A name as it stands in a statement that somebody writes by hand.
+#[cfg(feature = "sea-orm-migration")]
+pub(super) fn quoted(backend: DbBackend, name: &DynIden) -> String {
+    let name = name.to_string();
+    match backend {
+        DbBackend::MySql => format!("`{}`", name.replace('`', "``")),
+        _ => format!("\"{}\"", name.replace('"', "\"\"")),
+    }
+}
+
+/// A kind of thing that Clerk tells states of: where its rows are, and where the newest version
+/// seen of each.
+#[derive(Clone, Debug)]
+pub(super) struct Kind {
+    pub(super) rows: TableName,
+    pub(super) versions: TableName,
+}
+
+/// All tables of a sink.
+#[derive(Clone, Debug)]
+pub(super) struct Tables {
+    pub(super) users: Kind,
+    pub(super) organizations: Option<OrganizationTables>,
+    pub(super) deliveries: TableName,
+    pub(super) backfills: TableName,
+}
+
+/// The tables that are there when organizations are kept.
+#[derive(Clone, Debug)]
+pub(super) struct OrganizationTables {
+    pub(super) organizations: Kind,
+    pub(super) memberships: Kind,
+}
+
+/// The newest state seen of each thing. The tables of all kinds have the same columns.
 #[derive(Clone, Copy, DeriveIden)]
-pub(super) enum ClerkUserVersions {
-    Table,
+pub(super) enum Versions {
     Id,
-    /// Clerk's `updated_at` in milliseconds; 0 for a user whom no event has named yet.
+    /// Clerk's `updated_at` in milliseconds; 0 for what no event has named yet.
     Version,
     /// Which of two states with the same version is the newer one.
     Tie,
@@ -17,8 +84,27 @@ pub(super) enum ClerkUserVersions {
 
 /// The deliveries taken in.
 #[derive(Clone, Copy, DeriveIden)]
-pub(super) enum ClerkDeliveries {
-    Table,
+pub(super) enum Deliveries {
     Id,
     ReceivedAt,
 }
+
+/// How far the backfill from each Clerk instance got.
+#[derive(Clone, Copy, DeriveIden)]
+pub(super) enum Backfills {
+    InstanceId,
+    LastUserId,
+    /// Milliseconds since 1970.
+    LastCreatedAt,
+    Users,
+    Finished,
+}
+
+/// When a user was deleted, under [`Deletion::Mark`](super::Deletion::Mark). Not part of the
+/// entity: under the default policy there is no such column.
+pub(super) const DELETED_AT: &str = "deleted_at";
+pub(super) const USER_VERSIONS: &str = "clerk_user_versions";
+pub(super) const ORGANIZATION_VERSIONS: &str = "clerk_organization_versions";
+pub(super) const MEMBERSHIP_VERSIONS: &str = "clerk_membership_versions";
+pub(super) const DELIVERIES: &str = "clerk_deliveries";
+pub(super) const BACKFILLS: &str = "clerk_backfills";

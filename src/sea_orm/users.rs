@@ -1,8 +1,9 @@
 //! Asking for users, and making a row for one who comes ahead of Clerk's event.
 
-use ::sea_orm::{ConnectionTrait as _, DbErr, EntityTrait as _};
+use ::sea_orm::{ConnectionTrait as _, DbErr, FromQueryResult as _};
 
 use super::entity::user;
+use super::row::Row;
 use super::sink::SeaOrmSink;
 use super::{retry, statements, steps, transaction};
 use crate::webhook::is_user_id;
@@ -30,14 +31,15 @@ impl SeaOrmSink {
         if !is_user_id(user_id) {
             return Ok(UserStatus::Unknown);
         }
-        let Some(row) = self.db().query_one(&statements::select_deleted(user_id)).await? else {
+        let select = statements::select_deleted(&self.tables().users.versions, user_id);
+        let Some(row) = self.db().query_one(&select).await? else {
             return Ok(UserStatus::Unknown);
         };
         let deleted: bool = row.try_get_by_index(0)?;
         Ok(if deleted { UserStatus::Deleted } else { UserStatus::Active })
     }
 
-    /// A user's row.
+    /// A user's row; none of a deleted user, also where deleted users' rows are kept.
     ///
     /// # Errors
     ///
@@ -46,7 +48,10 @@ impl SeaOrmSink {
         if !is_user_id(user_id) {
             return Ok(None);
         }
-        user::Entity::find_by_id(user_id).one(self.db()).await
+        let table = &self.tables().users.rows;
+        let select = statements::select_user(table, self.schema().deletion(), user_id);
+        let row = self.db().query_one(&select).await?;
+        row.map(|row| user::Model::from_query_result(&row, "")).transpose()
     }
 
     /// Makes sure that a verified user has a row to refer to, since a first request may come
@@ -67,17 +72,16 @@ impl SeaOrmSink {
             UserStatus::Unknown => {}
             known => return Ok(known),
         }
-        retry::on_conflict(self.clock(), || self.start(user_id)).await
+        retry::on_conflict(self.clock(), || self.start_user(user_id)).await
     }
 
-    async fn start(&self, user_id: &str) -> Result<UserStatus, DbErr> {
+    async fn start_user(&self, user_id: &str) -> Result<UserStatus, DbErr> {
         let tx = transaction::begin(self.db()).await?;
-        // The lock of the version's row orders this against a deletion on another connection.
-        if !steps::lock_version(&tx, user_id).await? {
+        let row = Row::of_unknown_user(user_id, self.now());
+        if !steps::start(&tx, &self.tables().users, &row).await? {
             tx.rollback().await?;
             return Ok(UserStatus::Deleted);
         }
-        tx.execute(&statements::start_user(user_id, self.now())).await?;
         tx.commit().await?;
         Ok(UserStatus::Active)
     }

@@ -1,10 +1,10 @@
-//! Which of two states of a user is the newer one, whatever order they come in.
+//! Which of two states of a thing is the newer one, whatever order they come in.
 
 use serde_json::Value;
 
-use crate::webhook::User;
+use crate::webhook::event::Json;
 
-/// Where a state stands among all states of its user: by Clerk's `updated_at`, then by the tie.
+/// Where a state stands among all states of its user, organization or membership: by Clerk's `updated_at`, then by the tie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Version {
     /// Milliseconds since 1970; those of events begin at 1.
@@ -18,18 +18,18 @@ impl Version {
     /// Older than every version that an event carries.
     pub(super) const UNTOLD: Self = Self { updated_at: 0, tie: 0 };
 
-    pub(super) fn created(user: &User) -> Self {
-        Self { updated_at: user.updated_at, tie: tie(user) }
+    pub(super) fn created(updated_at: i64, data: &Json) -> Self {
+        Self { updated_at, tie: tie(data) }
     }
 
-    pub(super) fn updated(user: &User) -> Self {
-        Self { updated_at: user.updated_at, tie: tie(user) | UPDATED }
+    pub(super) fn updated(updated_at: i64, data: &Json) -> Self {
+        Self { updated_at, tie: tie(data) | UPDATED }
     }
 }
 
-/// A digest of the user's data; of their text, should serde_json not take their depth or a number.
-fn tie(user: &User) -> i64 {
-    let data = user.data.parse().unwrap_or_else(|_| Value::from(user.data.as_str()));
+/// A digest of the data; of their text, should serde_json not take their depth or a number.
+fn tie(data: &Json) -> i64 {
+    let data = data.parse().unwrap_or_else(|_| Value::from(data.as_str()));
     digest(&data)
 }
 

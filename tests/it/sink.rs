@@ -1,16 +1,15 @@
 //! What becomes of deliveries in a database, whatever their order and number.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait, PaginatorTrait, Statement};
 use serde_json::{Value, json};
-use tower_clerk::sea_orm::{SeaOrmSink, UserStatus, migrate, user};
+use tower_clerk::sea_orm::{UserStatus, user};
 use tower_clerk::test_util::{SignedDelivery, user_created, user_deleted, user_updated};
-use tower_clerk::webhook::WebhookService;
 
 use crate::support::database::{count, on_each_database};
 use crate::support::delivery::{NOW, at, builder, clock, secret, send, signed};
+use crate::support::server::Server;
 
 on_each_database!(
     a_user_is_created_updated_and_deleted,
@@ -30,36 +29,6 @@ on_each_database!(
     the_users_table_answers_the_plain_query,
     e49_e50_old_deliveries_are_forgotten_and_what_they_did_is_not,
 );
-
-/// A sink on fresh tables behind a service, as in a server.
-struct Server {
-    sink: SeaOrmSink,
-    service: WebhookService<SeaOrmSink>,
-}
-
-impl Server {
-    async fn start(db: DatabaseConnection) -> Self {
-        migrate(&db).await.unwrap();
-        let sink = SeaOrmSink::new(db).unwrap().with_clock(clock());
-        let service = builder(sink.clone()).build().unwrap();
-        Self { sink, service }
-    }
-
-    async fn post(&self, id: &str, body: &Value) {
-        let answer = send(&self.service, signed(id, body).into_request()).await;
-        assert_eq!(answer.status(), 204, "{id} {:?}", answer.body);
-    }
-
-    /// Posts a body under an id that was never used.
-    async fn post_new(&self, body: &Value) {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        self.post(&format!("msg_new_{}", COUNT.fetch_add(1, Ordering::Relaxed)), body).await;
-    }
-
-    async fn email(&self, id: &str) -> Option<String> {
-        self.sink.find_user(id).await.unwrap().and_then(|user| user.email)
-    }
-}
 
 /// Versions count upward from here, in milliseconds.
 const T: i64 = 1_649_360_000_000;

@@ -317,7 +317,7 @@ async fn several_instances_may_migrate_at_once(db: DatabaseConnection) {
     }
     migrate(&db).await.unwrap();
     assert_eq!(count(&db, "users").await, 0);
-    assert_eq!(count(&db, "clerk_migrations").await, 1);
+    assert_eq!(count(&db, "clerk_migrations").await, migrations().len() as i64);
 }
 
 async fn the_migrations_fit_into_an_applications_own_list(db: DatabaseConnection) {
@@ -333,7 +333,7 @@ async fn the_migrations_fit_into_an_applications_own_list(db: DatabaseConnection
 
     Application::up(&db, None).await.unwrap();
     assert_eq!(count(&db, "users").await, 0);
-    assert_eq!(count(&db, "seaql_migrations").await, 1);
+    assert_eq!(count(&db, "seaql_migrations").await, migrations().len() as i64);
     Application::down(&db, None).await.unwrap();
     migrate(&db).await.unwrap();
     assert_eq!(count(&db, "users").await, 0);

@@ -14,7 +14,7 @@ object! {
     /// Who leaves and comes back has a new membership with another id. Times are milliseconds
     /// since 1970.
     OrganizationMembership shows [id, organization_id, user_id]
-    reads |_, object, times| {
+    reads |raw, object, times| {
         /// Clerk's id, `orgmem_…`: letters, digits and underscores, 255 at most.
         id: String = object.id("id")?,
         /// The organization: the id of `organization`, of the same form.
@@ -28,6 +28,8 @@ object! {
         updated_at: i64 = object.updated_at(times),
         /// The organization as of the event.
         organization: Organization = organization(object, times)?,
+        /// The whole object as it came, for what is not read here.
+        data: Json = Json::new(raw),
     }
     members {
         /// The member's role, for example `org:admin`.

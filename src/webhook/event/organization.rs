@@ -8,7 +8,7 @@ object! {
     ///
     /// Times are milliseconds since 1970.
     Organization shows [id]
-    reads |_, object, times| {
+    reads |raw, object, times| {
         /// Clerk's id, `org_…`: letters, digits and underscores, 255 at most.
         id: String = object.id("id")?,
         /// When it was created; never later than the delivery's tolerance allows.
@@ -16,6 +16,8 @@ object! {
         /// Which state of the organization this is: at least 1, and never later than the
         /// delivery's tolerance allows. The newest state is the one with the largest number.
         updated_at: i64 = object.updated_at(times),
+        /// The whole object as it came, for what is not read here.
+        data: Json = Json::new(raw),
     }
     members {
         /// Its name.

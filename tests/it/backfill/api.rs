@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::servers::within;
 use crate::support::body::{Broken, Endless};
 
-pub(super) struct ClerkApi {
+pub(crate) struct ClerkApi {
     address: String,
     shared: Arc<Shared>,
 }
@@ -29,25 +29,25 @@ struct Shared {
 }
 
 /// What this Clerk knows and has seen.
-pub(super) struct Clerk {
-    pub(super) instance: Value,
-    pub(super) users: Vec<Value>,
-    pub(super) asked: Vec<Asked>,
+pub(crate) struct Clerk {
+    pub(crate) instance: Value,
+    pub(crate) users: Vec<Value>,
+    pub(crate) asked: Vec<Asked>,
     /// Whether lists come in an envelope.
-    pub(super) wraps: bool,
+    pub(crate) wraps: bool,
     faults: VecDeque<(&'static str, Fault)>,
 }
 
 /// A request as it arrived.
-pub(super) struct Asked {
-    pub(super) path: String,
-    pub(super) query: Vec<(String, String)>,
-    pub(super) headers: HeaderMap,
-    pub(super) at: Instant,
+pub(crate) struct Asked {
+    pub(crate) path: String,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) at: Instant,
 }
 
 impl Asked {
-    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters(name).first().copied()
     }
 
@@ -59,7 +59,7 @@ impl Asked {
 
 /// What happens in place of an answer.
 #[derive(Clone)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// This status, `Retry-After` and body.
     Says(u16, Option<&'static str>, String),
     /// Nothing, for ever.
@@ -73,18 +73,18 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    pub(super) fn status(status: u16) -> Self {
+    pub(crate) fn status(status: u16) -> Self {
         Self::Says(status, None, String::new())
     }
 
     /// 200 with this body.
-    pub(super) fn body(body: impl Into<String>) -> Self {
+    pub(crate) fn body(body: impl Into<String>) -> Self {
         Self::Says(200, None, body.into())
     }
 }
 
 impl ClerkApi {
-    pub(super) async fn start(users: Vec<Value>) -> Self {
+    pub(crate) async fn start(users: Vec<Value>) -> Self {
         let state = Clerk {
             instance: json!({
                 "object": "instance",
@@ -106,44 +106,44 @@ impl ClerkApi {
         Self { address, shared }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, Clerk> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, Clerk> {
         self.shared.state.lock().unwrap()
     }
 
     /// The next request for this path and query (a part of `path?query`) meets a fault; faults of
     /// the same request are met in the order in which they were told.
-    pub(super) fn fails(&self, request: &'static str, fault: Fault) {
+    pub(crate) fn fails(&self, request: &'static str, fault: Fault) {
         self.state().faults.push_back((request, fault));
     }
 
     /// All further requests like this do.
-    pub(super) fn always_fails(&self, request: &'static str, fault: &Fault) {
+    pub(crate) fn always_fails(&self, request: &'static str, fault: &Fault) {
         for _ in 0..100 {
             self.fails(request, fault.clone());
         }
     }
 
     /// A way to change what is known, for others to take along.
-    pub(super) fn handle(&self) -> impl Fn(&dyn Fn(&mut Clerk)) + Send + Sync + 'static {
+    pub(crate) fn handle(&self) -> impl Fn(&dyn Fn(&mut Clerk)) + Send + Sync + 'static {
         let shared = Arc::clone(&self.shared);
         move |change| change(&mut shared.state.lock().unwrap())
     }
 
-    pub(super) fn deletes(&self, id: &str) {
+    pub(crate) fn deletes(&self, id: &str) {
         self.state().deletes(id);
     }
 
     /// `path?query` of all requests so far, decoded.
-    pub(super) fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.state().asked.iter().map(Asked::line).collect()
     }
 
     /// Those among them that ask for pages, by what they ask beside limit and order.
-    pub(super) fn pages(&self) -> Vec<String> {
+    pub(crate) fn pages(&self) -> Vec<String> {
         let state = self.state();
         let lists = state.asked.iter().filter(|asked| asked.parameter("order_by").is_some());
         lists
@@ -156,14 +156,14 @@ impl ClerkApi {
     }
 
     /// Waits until so many requests have arrived.
-    pub(super) async fn saw(&self, requests: usize) {
+    pub(crate) async fn saw(&self, requests: usize) {
         let mut seen = self.shared.requests.subscribe();
         within(async { seen.wait_for(|n| *n >= requests).await.unwrap().to_owned() }).await;
     }
 }
 
 impl Clerk {
-    pub(super) fn deletes(&mut self, id: &str) {
+    pub(crate) fn deletes(&mut self, id: &str) {
         self.users.retain(|user| user["id"] != id);
     }
 
@@ -268,7 +268,7 @@ fn error(status: u16, code: &str) -> Response {
 }
 
 /// A user as Clerk lists one, created at this millisecond and not changed since.
-pub(super) fn user(id: &str, created_at: i64) -> Value {
+pub(crate) fn user(id: &str, created_at: i64) -> Value {
     json!({
         "object": "user",
         "id": id,
@@ -281,6 +281,6 @@ pub(super) fn user(id: &str, created_at: i64) -> Value {
 }
 
 /// `user_01` and so on, created one after another.
-pub(super) fn users(count: i64) -> Vec<Value> {
+pub(crate) fn users(count: i64) -> Vec<Value> {
     (1..=count).map(|n| user(&format!("user_{n:02}"), 1000 * n)).collect()
 }

@@ -1,6 +1,6 @@
 //! Users from the Backend API: over a real socket, into a target in memory.
 
-mod api;
+pub(crate) mod api;
 mod faults;
 mod list;
 mod log;

@@ -4,4 +4,5 @@ pub(crate) mod body;
 pub(crate) mod database;
 pub(crate) mod delivery;
 pub(crate) mod log;
+pub(crate) mod server;
 pub(crate) mod signing;

@@ -1,0 +1,113 @@
+//! The sink as the target of a backfill: pages instead of deliveries, by the same rules.
+
+use std::collections::HashSet;
+
+use ::sea_orm::{ConnectionTrait as _, DbErr, QueryResult};
+
+use super::row::Row;
+use super::sink::SeaOrmSink;
+use super::version::Version;
+use super::{batch, failure, retry, statements, steps, transaction};
+use crate::backfill::{Differences, Run, Target, Written};
+use crate::webhook::{SinkError, User, is_user_id};
+
+impl Target for SeaOrmSink {
+    async fn runs(&self) -> Result<Vec<Run>, SinkError> {
+        let select = statements::select_runs(&self.tables().backfills);
+        let rows = self.db().query_all(&select).await.map_err(failure::sink_error)?;
+        rows.iter().map(run).collect::<Result<_, _>>().map_err(failure::sink_error)
+    }
+
+    async fn write(&self, users: &[User], run: &Run) -> Result<Written, SinkError> {
+        let written = retry::on_conflict(self.clock(), || self.write_page(users, run)).await;
+        written.map_err(failure::sink_error)
+    }
+
+    async fn compare(&self, users: &[User]) -> Result<Differences, SinkError> {
+        self.differences(users).await.map_err(failure::sink_error)
+    }
+
+    /// Those of whom an event, a backfill or [`ensure_user`](Self::ensure_user) told, in the
+    /// database's order. Rows that somebody else put into the table of users are not among them.
+    async fn ids_after(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, SinkError> {
+        let living = statements::select_living(&self.tables().users.versions, after, limit);
+        batch::ids_of(self.db(), &living).await.map_err(failure::sink_error)
+    }
+
+    async fn remove(&self, user_id: &str) -> Result<bool, SinkError> {
+        let removed = retry::on_conflict(self.clock(), || self.remove_user(user_id)).await;
+        removed.map_err(failure::sink_error)
+    }
+}
+
+impl SeaOrmSink {
+    async fn write_page(&self, users: &[User], run: &Run) -> Result<Written, DbErr> {
+        let tx = transaction::begin(self.db()).await?;
+        let mut states: Vec<_> = users
+            .iter()
+            .map(|user| {
+                let row = Row::of_user(user, self.schema().columns());
+                (row, Version::updated(user.updated_at, &user.data))
+            })
+            .collect();
+        states.sort_unstable_by(|(a, _), (b, _)| a.id.cmp(&b.id));
+        let written = batch::write(&tx, &self.tables().users, states).await?;
+        if let Some(hook) = self.hook() {
+            let users: Vec<_> = users.iter().filter(|user| written.contains(&user.id)).collect();
+            hook.backfilled(&tx, &users).await?;
+        }
+        tx.execute(&statements::record_run(&self.tables().backfills, run)).await?;
+        tx.commit().await?;
+        let (all, written) = (users.len() as u64, written.len() as u64);
+        Ok(Written::new(written, all.saturating_sub(written)))
+    }
+
+    async fn differences(&self, users: &[User]) -> Result<Differences, DbErr> {
+        let mut differences = Differences::new();
+        if users.is_empty() {
+            return Ok(differences);
+        }
+        let kind = &self.tables().users;
+        let ids: Vec<_> = users.iter().map(|user| &*user.id).collect();
+        let versions = statements::select_versions(&kind.versions, &ids);
+        let known = batch::known(self.db(), &versions).await?;
+        let select = statements::select_rows(&kind.rows, &ids);
+        let rows: HashSet<String> = batch::ids_of(self.db(), &select).await?;
+        for user in users {
+            let kind = match known.get(&user.id) {
+                Some(known) if known.deleted => &mut differences.deleted,
+                Some(_) if !rows.contains(&user.id) => &mut differences.missing,
+                Some(known) if known.version.updated_at < user.updated_at => {
+                    &mut differences.outdated
+                }
+                Some(_) => continue,
+                None => &mut differences.missing,
+            };
+            kind.push(user.id.clone());
+        }
+        Ok(differences)
+    }
+
+    async fn remove_user(&self, id: &str) -> Result<bool, DbErr> {
+        if !is_user_id(id) {
+            return Ok(false);
+        }
+        let tx = transaction::begin(self.db()).await?;
+        let buried = steps::bury(&tx, &self.tables().users, id).await?;
+        if let Some(hook) = self.hook() {
+            hook.removed(&tx, id).await?;
+        }
+        self.remove_user_within(&tx, id).await?;
+        tx.commit().await?;
+        Ok(buried)
+    }
+}
+
+fn run(row: &QueryResult) -> Result<Run, DbErr> {
+    let mut run = Run::new(row.try_get_by_index::<String>(0)?);
+    run.last_user_id = row.try_get_by_index(1)?;
+    run.last_created_at = row.try_get_by_index(2)?;
+    run.users = row.try_get_by_index::<i64>(3)?.cast_unsigned();
+    run.finished = row.try_get_by_index(4)?;
+    Ok(run)
+}

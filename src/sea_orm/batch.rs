@@ -1,0 +1,121 @@
+//! Many things of one kind at once, by the same rules as one. With `steps`, the only file that
+//! tells databases apart by the statements they get.
+
+use std::collections::{HashMap, HashSet};
+
+use ::sea_orm::sea_query::SelectStatement;
+use ::sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+
+use super::row::Row;
+use super::tables::{Kind, TableName, Versions};
+use super::version::Version;
+use super::{statements, steps};
+
+/// What is known of a thing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    pub(super) version: Version,
+    pub(super) deleted: bool,
+}
+
+/// Raises the versions of those whose state is newer than what is known, and writes their rows.
+/// Gives their ids. The states are in the order of their ids, each id once: two batches that meet
+/// wait for each other instead of for one another's end.
+pub(super) async fn write(
+    tx: &DatabaseTransaction,
+    kind: &Kind,
+    states: Vec<(Row, Version)>,
+) -> Result<HashSet<String>, DbErr> {
+    let versions: Vec<_> = states.iter().map(|(row, version)| (&*row.id, *version)).collect();
+    if versions.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let raised = raise(tx, &kind.versions, &versions).await?;
+    let is_raised = |(row, _): (Row, Version)| raised.contains(&row.id).then_some(row);
+    let rows: Vec<Row> = states.into_iter().filter_map(is_raised).collect();
+    write_rows(tx, &kind.rows, rows).await?;
+    Ok(raised)
+}
+
+/// What is known of these things.
+pub(super) async fn known(
+    db: &impl ConnectionTrait,
+    select: &SelectStatement,
+) -> Result<HashMap<String, Known>, DbErr> {
+    let rows = db.query_all(select).await?;
+    let known = rows.iter().map(|row| {
+        let version =
+            Version { updated_at: row.try_get_by_index(1)?, tie: row.try_get_by_index(2)? };
+        Ok((row.try_get_by_index(0)?, Known { version, deleted: row.try_get_by_index(3)? }))
+    });
+    known.collect()
+}
+
+async fn raise(
+    tx: &DatabaseTransaction,
+    table: &TableName,
+    versions: &[(&str, Version)],
+) -> Result<HashSet<String>, DbErr> {
+    if !steps::is_mysql(tx) {
+        let raise =
+            statements::raise_versions(table, versions).returning_col(Versions::Id).to_owned();
+        let raised = tx.query_all(&raise).await?;
+        return raised.iter().map(|row| row.try_get_by_index(0)).collect();
+    }
+    let ids: Vec<_> = versions.iter().map(|(id, _)| *id).collect();
+    tx.execute(&statements::start_versions(table, &ids)).await?;
+    let known = known(tx, &statements::lock_versions(table, &ids)).await?;
+    let is_newer = |(id, version): &&(&str, Version)| {
+        known.get(*id).is_some_and(|known| !known.deleted && known.version < *version)
+    };
+    let newer: Vec<_> = versions.iter().filter(is_newer).copied().collect();
+    if !newer.is_empty() {
+        tx.execute(&statements::raise_locked_versions(table, &newer)).await?;
+    }
+    Ok(newer.iter().map(|(id, _)| (*id).to_owned()).collect())
+}
+
+async fn write_rows(
+    tx: &DatabaseTransaction,
+    table: &TableName,
+    rows: Vec<Row>,
+) -> Result<(), DbErr> {
+    let Some(first) = rows.first() else { return Ok(()) };
+    let at_once = (MOST_VALUES / (first.columns.len() + 1)).max(1);
+    let rows = if steps::is_mysql(tx) { update_known(tx, table, rows).await? } else { rows };
+    for rows in rows.chunks(at_once) {
+        let write = match steps::is_mysql(tx) {
+            true => statements::insert_rows(table, rows),
+            false => statements::write_rows(table, rows),
+        };
+        tx.execute(&write).await?;
+    }
+    Ok(())
+}
+
+/// Fills those that are there, and gives back the others. MySQL's conflict clause does not say
+/// which key it is about.
+async fn update_known(
+    tx: &DatabaseTransaction,
+    table: &TableName,
+    rows: Vec<Row>,
+) -> Result<Vec<Row>, DbErr> {
+    let ids: Vec<_> = rows.iter().map(|row| &*row.id).collect();
+    let known: HashSet<String> = ids_of(tx, &statements::select_rows(table, &ids)).await?;
+    let (known, new): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| known.contains(&row.id));
+    for row in &known {
+        tx.execute(&statements::update_row(table, row)).await?;
+    }
+    Ok(new)
+}
+
+/// The ids that a statement selects.
+pub(super) async fn ids_of<C: FromIterator<String>>(
+    db: &impl ConnectionTrait,
+    select: &SelectStatement,
+) -> Result<C, DbErr> {
+    db.query_all(select).await?.iter().map(|row| row.try_get_by_index(0)).collect()
+}
+
+/// SQLite takes 32766 values in a statement, the others 65535.
+const MOST_VALUES: usize = 32_000;

@@ -1,0 +1,36 @@
+//! The table `organizations`. For reading; the sink writes it.
+#![allow(
+    missing_docs,
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    reason = "the entity macro writes these types; their form is sea-orm's"
+)]
+
+use ::sea_orm::entity::prelude::*;
+
+/// An organization's row.
+#[derive(Clone, Debug, DeriveEntityModel, PartialEq, Eq)]
+#[sea_orm(table_name = "organizations")]
+pub struct Model {
+    /// Clerk's id, `org_…`.
+    #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
+    pub id: String,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub name: Option<String>,
+    /// The name in addresses. Not unique here: a slug may have been given to another one since.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub slug: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub image_url: Option<String>,
+    /// The id of the user who created it.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub created_by: Option<String>,
+    pub created_at: DateTimeUtc,
+    /// Which state of the organization this is, by Clerk's `updated_at`.
+    pub updated_at: DateTimeUtc,
+}
+
+#[derive(Clone, Copy, Debug, DeriveRelation, EnumIter)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,129 @@
+//! Whether tables that are there can take what the sink writes. Looks and says; changes nothing.
+
+mod inspect;
+mod rules;
+
+use ::sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
+
+use self::rules::{Problem, Wanted};
+use super::entity::{organization, organization_membership, user};
+use super::schema::{Deletion, Schema};
+use super::tables::{DELETED_AT, TableName};
+use super::transaction;
+
+impl Schema {
+    /// Whether the tables can take what the sink writes, the columns of
+    /// [`user_column`](Self::user_column) included. [`migrate`](Self::migrate) asks for all but
+    /// those, so that an application can add them afterwards; this is for after that.
+    ///
+    /// A table of users fits when
+    ///
+    /// - `id` is text of 255 characters or more, compared byte for byte, and by itself unique;
+    /// - `email`, `first_name`, `last_name`, `username` and `image_url` are text without a limit
+    ///   that somebody's name could meet, and may be null;
+    /// - `created_at`, `updated_at` and, where deleted users are marked, `deleted_at` hold times;
+    /// - every other column has a default or may be null;
+    /// - nothing but `id` is unique: two users of a Clerk instance may share an e-mail address.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit, all at once, with statements that would mend it. Whatever keeps the
+    /// database from answering.
+    pub async fn check(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+        if !transaction::is_supported(db.get_database_backend()) {
+            return Err(DbErr::Migration(transaction::UNSUPPORTED.into()));
+        }
+        check(self, db, Extent::Whole).await
+    }
+}
+
+/// Which columns are looked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    Whole,
+    /// All but those that the application adds.
+    WithoutOwnColumns,
+}
+
+pub(super) async fn check(
+    schema: &Schema,
+    db: &impl ConnectionTrait,
+    extent: Extent,
+) -> Result<(), DbErr> {
+    let tables = schema.tables();
+    let mut wanted = vec![(tables.users.rows, users(schema, extent))];
+    // Not yet there while the first migration runs, and whole when they are.
+    if let Some(kinds) = tables.organizations {
+        for (table, columns) in
+            [(kinds.organizations.rows, organizations()), (kinds.memberships.rows, memberships())]
+        {
+            if extent == Extent::Whole || inspect::is_there(db, &table).await? {
+                wanted.push((table, columns));
+            }
+        }
+    }
+    let mut text = String::new();
+    for (table, columns) in &wanted {
+        let found = inspect::table(db, table).await?;
+        let problems = rules::problems(db.get_database_backend(), table, columns, &found);
+        text.push_str(&told(table, &problems));
+    }
+    if text.is_empty() { Ok(()) } else { Err(DbErr::Migration(text)) }
+}
+
+fn users(schema: &Schema, extent: Extent) -> Vec<Wanted> {
+    use user::Column;
+    let mut wanted = vec![
+        Wanted::key(Column::Id),
+        Wanted::text(Column::Email),
+        Wanted::text(Column::FirstName),
+        Wanted::text(Column::LastName),
+        Wanted::text(Column::Username),
+        Wanted::text(Column::ImageUrl),
+        Wanted::time(Column::CreatedAt),
+        Wanted::time(Column::UpdatedAt),
+    ];
+    if schema.deletion() == Deletion::Mark {
+        wanted.push(Wanted::time_or_null(DELETED_AT));
+    }
+    let own = schema.columns().iter().map(|column| Wanted::own(column.name.clone(), extent));
+    wanted.extend(own);
+    wanted
+}
+
+fn organizations() -> Vec<Wanted> {
+    use organization::Column;
+    vec![
+        Wanted::key(Column::Id),
+        Wanted::text(Column::Name),
+        Wanted::text(Column::Slug),
+        Wanted::text(Column::ImageUrl),
+        Wanted::id_or_null(Column::CreatedBy),
+        Wanted::time(Column::CreatedAt),
+        Wanted::time(Column::UpdatedAt),
+    ]
+}
+
+fn memberships() -> Vec<Wanted> {
+    use organization_membership::Column;
+    vec![
+        Wanted::key(Column::Id),
+        Wanted::id(Column::OrganizationId),
+        Wanted::id(Column::UserId),
+        Wanted::text(Column::Role),
+        Wanted::time(Column::CreatedAt),
+        Wanted::time(Column::UpdatedAt),
+    ]
+}
+
+fn told(table: &TableName, problems: &[Problem]) -> String {
+    if problems.is_empty() {
+        return String::new();
+    }
+    let lines: String = problems.iter().map(|problem| format!("\n  {problem}")).collect();
+    format!(
+        "the table {} does not fit and was left as it is; mend it, or give the sink another one \
+         by its Schema:{lines}\n",
+        table.name
+    )
+}

@@ -1,0 +1,168 @@
+//! What the tables look like, in the databases' names for the same types.
+
+use ::sea_orm::DbBackend;
+use ::sea_orm::sea_query::{ColumnDef, DynIden, Index, IntoIden, Table, TableCreateStatement};
+
+use crate::sea_orm::entity::{organization, organization_membership, user};
+use crate::sea_orm::schema::Deletion;
+use crate::sea_orm::tables::{Backfills, DELETED_AT, Deliveries, TableName, Versions, quoted};
+
+pub(super) struct Dialect(pub(super) DbBackend);
+
+impl Dialect {
+    pub(super) fn users(&self, table: &TableName, deletion: Deletion) -> TableCreateStatement {
+        use user::Column;
+        let mut create = self.table(table);
+        create
+            .col(self.key(Column::Id, ID_LENGTH))
+            .col(self.text(Column::Email))
+            .col(self.text(Column::FirstName))
+            .col(self.text(Column::LastName))
+            .col(self.text(Column::Username))
+            .col(self.text(Column::ImageUrl))
+            .col(self.time(Column::CreatedAt).not_null())
+            .col(self.time(Column::UpdatedAt).not_null());
+        if deletion == Deletion::Mark {
+            create.col(self.time(DELETED_AT));
+        }
+        create
+    }
+
+    pub(super) fn organizations(&self, table: &TableName) -> TableCreateStatement {
+        use organization::Column;
+        self.table(table)
+            .col(self.key(Column::Id, ID_LENGTH))
+            .col(self.text(Column::Name))
+            .col(self.text(Column::Slug))
+            .col(self.text(Column::ImageUrl))
+            .col(self.id(Column::CreatedBy, ID_LENGTH))
+            .col(self.time(Column::CreatedAt).not_null())
+            .col(self.time(Column::UpdatedAt).not_null())
+            .take()
+    }
+
+    /// MySQL makes indices with the table or fails when they are there; the others make them
+    /// [after it](Self::membership_indices).
+    pub(super) fn memberships(&self, table: &TableName) -> TableCreateStatement {
+        use organization_membership::Column;
+        let mut create = self.table(table);
+        create
+            .col(self.key(Column::Id, ID_LENGTH))
+            .col(self.id(Column::OrganizationId, ID_LENGTH).not_null())
+            .col(self.id(Column::UserId, ID_LENGTH).not_null())
+            .col(self.text(Column::Role))
+            .col(self.time(Column::CreatedAt).not_null())
+            .col(self.time(Column::UpdatedAt).not_null());
+        if self.is_mysql() {
+            for (name, column) in indices(table) {
+                create.index(Index::create().name(name.to_string()).col(column));
+            }
+        }
+        create
+    }
+
+    /// What deleting an organization and deleting a user look for. By hand: sea-query has no
+    /// indices in SQLite's schemas.
+    pub(super) fn membership_indices(&self, table: &TableName) -> Vec<String> {
+        let index = |(name, column): &(DynIden, DynIden)| {
+            let (name, column) = (quoted(self.0, name), quoted(self.0, column));
+            let (place, table) = match (self.0, &table.schema) {
+                (DbBackend::Sqlite, Some(schema)) => {
+                    (format!("{}.", quoted(self.0, schema)), quoted(self.0, &table.name))
+                }
+                _ => (String::new(), table.quoted(self.0)),
+            };
+            format!("CREATE INDEX IF NOT EXISTS {place}{name} ON {table} ({column})")
+        };
+        if self.is_mysql() { Vec::new() } else { indices(table).iter().map(index).collect() }
+    }
+
+    pub(super) fn versions(&self, table: &TableName) -> TableCreateStatement {
+        self.table(table)
+            .col(self.key(Versions::Id, ID_LENGTH))
+            .col(ColumnDef::new(Versions::Version).big_integer().not_null())
+            .col(ColumnDef::new(Versions::Tie).big_integer().not_null())
+            .col(ColumnDef::new(Versions::Deleted).boolean().not_null())
+            .take()
+    }
+
+    pub(super) fn deliveries(&self, table: &TableName) -> TableCreateStatement {
+        self.table(table)
+            .col(self.key(Deliveries::Id, DELIVERY_ID_LENGTH))
+            .col(self.time(Deliveries::ReceivedAt).not_null())
+            .take()
+    }
+
+    pub(super) fn backfills(&self, table: &TableName) -> TableCreateStatement {
+        self.table(table)
+            .col(self.key(Backfills::InstanceId, ID_LENGTH))
+            .col(self.id(Backfills::LastUserId, ID_LENGTH))
+            .col(ColumnDef::new(Backfills::LastCreatedAt).big_integer())
+            .col(ColumnDef::new(Backfills::Users).big_integer().not_null())
+            .col(ColumnDef::new(Backfills::Finished).boolean().not_null())
+            .take()
+    }
+
+    /// On MySQL and MariaDB every text is compared byte for byte, as on the others.
+    fn table(&self, name: &TableName) -> TableCreateStatement {
+        let mut table = Table::create().table(name.reference()).if_not_exists().take();
+        if self.is_mysql() {
+            table.engine("InnoDB").character_set("utf8mb4").collate("utf8mb4_bin");
+        }
+        table
+    }
+
+    fn key(&self, name: impl IntoIden, length: u32) -> ColumnDef {
+        self.id(name, length).not_null().primary_key().take()
+    }
+
+    /// MySQL has no keys of any length.
+    fn id(&self, name: impl IntoIden, length: u32) -> ColumnDef {
+        let mut id = ColumnDef::new(name);
+        if self.is_mysql() {
+            id.string_len(length)
+        } else {
+            id.text()
+        };
+        id.take()
+    }
+
+    /// MySQL's `TEXT` ends at 64 KiB, and a delivery may be larger.
+    fn text(&self, name: impl IntoIden) -> ColumnDef {
+        let mut text = ColumnDef::new(name);
+        if self.is_mysql() {
+            text.custom("mediumtext")
+        } else {
+            text.text()
+        };
+        text.take()
+    }
+
+    /// MySQL's `TIMESTAMP` ends in 2038, and neither type has fractions unless it is told.
+    fn time(&self, name: impl IntoIden) -> ColumnDef {
+        let mut time = ColumnDef::new(name);
+        if self.is_mysql() {
+            time.custom("datetime(6)")
+        } else {
+            time.timestamp_with_time_zone()
+        };
+        time.take()
+    }
+
+    fn is_mysql(&self) -> bool {
+        self.0 == DbBackend::MySql
+    }
+}
+
+/// Names and columns.
+fn indices(table: &TableName) -> [(DynIden, DynIden); 2] {
+    use organization_membership::Column;
+    let named = |name: &str| format!("{}_{name}", table.name).into_iden();
+    [
+        (named("of_organization"), Column::OrganizationId.into_iden()),
+        (named("of_user"), Column::UserId.into_iden()),
+    ]
+}
+
+const ID_LENGTH: u32 = 255;
+const DELIVERY_ID_LENGTH: u32 = 256;

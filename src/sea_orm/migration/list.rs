@@ -1,0 +1,106 @@
+//! The migrations, each applied once to each schema and never changed after a release.
+
+use ::sea_orm::sea_query::Table;
+use ::sea_orm::{ConnectionTrait as _, DbErr};
+use sea_orm_migration::async_trait::async_trait;
+use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
+
+use super::dialect::Dialect;
+use crate::sea_orm::schema::Schema;
+use crate::sea_orm::tables::{TableName, Tables};
+use crate::sea_orm::{fit, transaction};
+
+/// Users, and what is kept of deliveries and backfills.
+pub(super) fn of_users(schema: &Schema) -> Vec<Box<dyn MigrationTrait>> {
+    vec![
+        migration(schema, "m20261123_000001_clerk_users", Step::Users),
+        migration(schema, "m20261124_000002_clerk_backfills", Step::Backfills),
+    ]
+}
+
+/// Organizations and memberships, where they are kept.
+pub(super) fn of_organizations(schema: &Schema) -> Vec<Box<dyn MigrationTrait>> {
+    match schema.tables().organizations {
+        Some(_) => {
+            vec![migration(schema, "m20261124_000001_clerk_organizations", Step::Organizations)]
+        }
+        None => Vec::new(),
+    }
+}
+
+fn migration(schema: &Schema, name: &str, step: Step) -> Box<dyn MigrationTrait> {
+    Box::new(Migration { name: schema.named(name), step, schema: schema.clone() })
+}
+
+#[derive(Clone, Copy)]
+enum Step {
+    Backfills,
+    Organizations,
+    Users,
+}
+
+struct Migration {
+    name: String,
+    step: Step,
+    schema: Schema,
+}
+
+impl MigrationName for Migration {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// MySQL keeps what it made before a failure, so everything here can be done again.
+#[async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        if !transaction::is_supported(manager.get_database_backend()) {
+            return Err(DbErr::Migration(transaction::UNSUPPORTED.into()));
+        }
+        let dialect = Dialect(manager.get_database_backend());
+        let tables = self.schema.tables();
+        let db = manager.get_connection();
+        match self.step {
+            Step::Users => {
+                manager.create_table(dialect.versions(&tables.users.versions)).await?;
+                manager.create_table(dialect.deliveries(&tables.deliveries)).await?;
+                let users = dialect.users(&tables.users.rows, self.schema.deletion());
+                manager.create_table(users).await?;
+            }
+            Step::Backfills => manager.create_table(dialect.backfills(&tables.backfills)).await?,
+            Step::Organizations => {
+                let Some(kinds) = &tables.organizations else { return Ok(()) };
+                manager.create_table(dialect.versions(&kinds.organizations.versions)).await?;
+                manager.create_table(dialect.versions(&kinds.memberships.versions)).await?;
+                manager.create_table(dialect.organizations(&kinds.organizations.rows)).await?;
+                manager.create_table(dialect.memberships(&kinds.memberships.rows)).await?;
+                for index in dialect.membership_indices(&kinds.memberships.rows) {
+                    db.execute_unprepared(&index).await?;
+                }
+            }
+        }
+        // A table that was there before was left as it is: it fits, or it must be mended.
+        fit::check(&self.schema, db, fit::Extent::WithoutOwnColumns).await
+    }
+
+    /// The sink's own tables go. Those that hold people's data stay, since these migrations may
+    /// have found them there.
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for table in made_by(self.step, self.schema.tables()) {
+            manager.drop_table(Table::drop().table(table.reference()).to_owned()).await?;
+        }
+        Ok(())
+    }
+}
+
+fn made_by(step: Step, tables: Tables) -> Vec<TableName> {
+    match (step, tables.organizations) {
+        (Step::Users, _) => vec![tables.deliveries, tables.users.versions],
+        (Step::Backfills, _) => vec![tables.backfills],
+        (Step::Organizations, Some(kinds)) => {
+            vec![kinds.memberships.versions, kinds.organizations.versions]
+        }
+        (Step::Organizations, None) => Vec::new(),
+    }
+}

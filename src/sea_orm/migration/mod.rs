@@ -1,0 +1,142 @@
+//! How the tables are made, also when several instances start at once. What they look like is in
+//! `dialect`.
+
+mod dialect;
+mod list;
+
+use ::sea_orm::sea_query::IntoIden;
+use ::sea_orm::{
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, DynIden,
+    Statement,
+};
+use sea_orm_migration::{MigrationTrait, MigratorTrait, MigratorTraitSelf};
+
+use super::fit;
+use super::schema::Schema;
+use super::transaction;
+
+/// Makes the tables of [`Schema::new`], or brings them up to date; see [`Schema::migrate`].
+///
+/// # Errors
+///
+/// Those of [`Schema::migrate`].
+pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
+    Schema::new().migrate(db).await
+}
+
+/// The migrations of [`Schema::new`]; see [`Schema::migrations`].
+#[must_use]
+pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+    Schema::new().migrations()
+}
+
+impl Schema {
+    /// Makes the tables, or brings them up to date. Several instances may do so at once.
+    ///
+    /// All of it happens under a lock, and in one transaction where the database has those for
+    /// tables: MySQL and MariaDB have not. What has been done is kept in a table of its own,
+    /// `clerk_migrations`, beside an application's `seaql_migrations`; for organizations
+    /// `clerk_organization_migrations`.
+    ///
+    /// A table of users that is there already is taken as it is if it [fits](Self::check), and
+    /// never altered.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database says. A table of users that does not fit: what is wrong with it, and
+    /// the statements that would mend it. On MySQL, that another instance is not done after a
+    /// minute.
+    pub async fn migrate(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+        let tx = transaction::begin_patiently(db).await?;
+        match db.get_database_backend() {
+            DbBackend::Postgres => {
+                let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
+                tx.execute_raw(Statement::from_string(DbBackend::Postgres, lock)).await?;
+                self.migrate_locked(&tx).await?;
+            }
+            DbBackend::MySql => {
+                lock_mysql(&tx).await?;
+                // The lock is the connection's, which goes back to the pool.
+                let done = self.migrate_locked(&tx).await;
+                let unlock = format!("DO RELEASE_LOCK({MYSQL_LOCK})");
+                tx.execute_unprepared(&unlock).await?;
+                done?;
+            }
+            // SQLite's transaction has the write lock since its beginning.
+            _ => self.migrate_locked(&tx).await?,
+        }
+        tx.commit().await
+    }
+
+    /// The migrations, to be put into an application's own list instead of calling
+    /// [`migrate`](Self::migrate).
+    #[must_use]
+    pub fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
+        let mut all = list::of_users(self);
+        all.extend(list::of_organizations(self));
+        all
+    }
+
+    async fn migrate_locked(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
+        // Each with a bookkeeping of its own: one that names migrations which are not in the list
+        // counts as damaged, and organizations may be switched off again.
+        let users = List { name: USERS, migrations: list::of_users, schema: self };
+        users.up(tx, None).await?;
+        let organizations =
+            List { name: ORGANIZATIONS, migrations: list::of_organizations, schema: self };
+        organizations.up(tx, None).await?;
+        // Also what was made or taken long ago: the choices of today may want more of it. Columns
+        // of the application's may still be missing, since its own migrations come after these.
+        fit::check(self, tx, fit::Extent::WithoutOwnColumns).await
+    }
+}
+
+/// sea-orm's view of [`migrations`], for its tools. It takes no lock: [`migrate`] does.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        migrations()
+    }
+
+    fn migration_table_name() -> DynIden {
+        USERS.into_iden()
+    }
+}
+
+struct List<'a> {
+    name: &'static str,
+    migrations: fn(&Schema) -> Vec<Box<dyn MigrationTrait>>,
+    schema: &'a Schema,
+}
+
+impl MigratorTraitSelf for List<'_> {
+    fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
+        (self.migrations)(self.schema)
+    }
+
+    fn migration_table_name(&self) -> DynIden {
+        self.schema.named(self.name).into_iden()
+    }
+}
+
+async fn lock_mysql(tx: &DatabaseTransaction) -> Result<(), DbErr> {
+    let lock = format!("SELECT GET_LOCK({MYSQL_LOCK}, {PATIENCE_SECONDS})");
+    let answer = tx.query_one_raw(Statement::from_string(DbBackend::MySql, lock)).await?;
+    match answer.map(|row| row.try_get_by_index::<Option<i64>>(0)).transpose()?.flatten() {
+        Some(1) => Ok(()),
+        _ => Err(DbErr::Migration(NO_LOCK.into())),
+    }
+}
+
+const USERS: &str = "clerk_migrations";
+const ORGANIZATIONS: &str = "clerk_organization_migrations";
+/// Any number that no other program takes for the same database.
+const MIGRATION_LOCK: i64 = 0x636c_6572_6b5f_7573;
+/// MySQL's locks are the server's and have names of 64 characters at most: a name for each database.
+const MYSQL_LOCK: &str = "CONCAT('tower_clerk_', MD5(DATABASE()))";
+const PATIENCE_SECONDS: u32 = 60;
+const NO_LOCK: &str = "another instance is still migrating this database after a minute, or the \
+    connection names no database; look at SHOW PROCESSLIST, then start again";

@@ -1,0 +1,88 @@
+//! What is written of a user, an organization or a membership: an id and values by column.
+
+use ::sea_orm::Value;
+use ::sea_orm::prelude::DateTimeUtc;
+use ::sea_orm::sea_query::{DynIden, IntoIden};
+
+use super::entity::{organization, organization_membership, user};
+use super::schema::UserColumn;
+use crate::webhook::User;
+use crate::webhook::event::{Organization, OrganizationMembership};
+
+/// A row to be written. Rows of one kind have the same columns.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) id: String,
+    /// Without the id.
+    pub(super) columns: Vec<(DynIden, Value)>,
+}
+
+impl Row {
+    pub(super) fn of_user(user: &User, more: &[UserColumn]) -> Self {
+        use user::Column;
+        let mut row = Self::new(
+            &user.id,
+            [
+                (Column::Email, text(user.email.as_deref())),
+                (Column::FirstName, text(user.first_name.as_deref())),
+                (Column::LastName, text(user.last_name.as_deref())),
+                (Column::Username, text(user.username.as_deref())),
+                (Column::ImageUrl, text(user.image_url.as_deref())),
+                (Column::CreatedAt, time(user.created_at)),
+                (Column::UpdatedAt, time(user.updated_at)),
+            ],
+        );
+        row.columns.extend(more.iter().map(|column| (column.name.clone(), (column.value)(user))));
+        row
+    }
+
+    /// A row of nothing but an id, for a user who comes ahead of every event.
+    pub(super) fn of_unknown_user(id: &str, now: DateTimeUtc) -> Self {
+        use user::Column;
+        Self::new(id, [(Column::CreatedAt, now.into()), (Column::UpdatedAt, now.into())])
+    }
+
+    pub(super) fn of_organization(organization: &Organization) -> Self {
+        use organization::Column;
+        Self::new(
+            &organization.id,
+            [
+                (Column::Name, text(organization.name.as_deref())),
+                (Column::Slug, text(organization.slug.as_deref())),
+                (Column::ImageUrl, text(organization.image_url.as_deref())),
+                (Column::CreatedBy, text(organization.created_by.as_deref())),
+                (Column::CreatedAt, time(organization.created_at)),
+                (Column::UpdatedAt, time(organization.updated_at)),
+            ],
+        )
+    }
+
+    pub(super) fn of_membership(membership: &OrganizationMembership) -> Self {
+        use organization_membership::Column;
+        Self::new(
+            &membership.id,
+            [
+                (Column::OrganizationId, membership.organization_id.as_str().into()),
+                (Column::UserId, membership.user_id.as_str().into()),
+                (Column::Role, text(membership.role.as_deref())),
+                (Column::CreatedAt, time(membership.created_at)),
+                (Column::UpdatedAt, time(membership.updated_at)),
+            ],
+        )
+    }
+
+    fn new<C: IntoIden, const N: usize>(id: &str, columns: [(C, Value); N]) -> Self {
+        let columns = columns.into_iter().map(|(column, value)| (column.into_iden(), value));
+        Self { id: id.to_owned(), columns: columns.collect() }
+    }
+}
+
+/// PostgreSQL's text holds every character but U+0000.
+fn text(text: Option<&str>) -> Value {
+    text.map(|text| text.replace('\0', "")).into()
+}
+
+/// Milliseconds since 1970.
+fn time(millis: i64) -> Value {
+    DateTimeUtc::from_timestamp_millis(millis).unwrap_or_default().into()
+}

@@ -1,0 +1,188 @@
+//! What is kept, and in which tables. Names and choices only; opens nothing.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ::sea_orm::Value;
+use ::sea_orm::sea_query::{DynIden, IntoIden};
+
+use super::tables::{
+    BACKFILLS, DELIVERIES, Kind, MEMBERSHIP_VERSIONS, ORGANIZATION_VERSIONS, OrganizationTables,
+    TableName, Tables, USER_VERSIONS,
+};
+use crate::webhook::User;
+
+/// Which tables the sink writes, and what it keeps in them.
+///
+/// The same one makes the tables ([`migrate`](Self::migrate)) and is given to the sink
+/// ([`SeaOrmSink::with_schema`](super::SeaOrmSink::with_schema)). As it begins: `users` alone, in
+/// the connection's own schema, and a deleted user's row is removed.
+///
+/// ```
+/// # #[cfg(feature = "sea-orm-migration")]
+/// # async fn run(db: sea_orm::DatabaseConnection) -> Result<(), Box<dyn std::error::Error>> {
+/// use tower_clerk::sea_orm::{Deletion, Schema, SeaOrmSink};
+///
+/// let schema = Schema::new()
+///     .in_schema("accounts")
+///     .users_table("people")
+///     .user_column("locale", |user| user.locale.clone().into())
+///     .on_deletion(Deletion::Mark)
+///     .with_organizations();
+/// schema.migrate(&db).await?;
+/// let sink = SeaOrmSink::with_schema(db, schema)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Schema {
+    schema: Option<String>,
+    users: String,
+    organizations: Option<OrganizationNames>,
+    deletion: Deletion,
+    columns: Vec<UserColumn>,
+}
+
+/// What becomes of the row of a user who is deleted. Either way nothing brings the user back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Deletion {
+    /// The row is removed, and with it what refers to it by `ON DELETE CASCADE`.
+    #[default]
+    Delete,
+    /// The row stays as it was last, and its `deleted_at` says since when. It goes on holding
+    /// personal data until somebody removes those; an [`InTransaction`](super::InTransaction) can
+    /// do so in the same transaction.
+    Mark,
+}
+
+#[derive(Clone)]
+struct OrganizationNames {
+    organizations: String,
+    memberships: String,
+}
+
+/// A column of the application's and what it gets of a user.
+#[derive(Clone)]
+pub(super) struct UserColumn {
+    pub(super) name: DynIden,
+    pub(super) value: Arc<dyn Fn(&User) -> Value + Send + Sync>,
+}
+
+impl Schema {
+    /// Users alone, in `users`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            schema: None,
+            users: "users".to_owned(),
+            organizations: None,
+            deletion: Deletion::Delete,
+            columns: Vec::new(),
+        }
+    }
+
+    /// All tables in this schema of PostgreSQL's, database of MySQL's, or attached database of
+    /// SQLite's, instead of the connection's own. It must be there.
+    #[must_use]
+    pub fn in_schema(self, name: impl Into<String>) -> Self {
+        Self { schema: Some(name.into()), ..self }
+    }
+
+    /// The table of users, instead of `users`. One that is there already is used if it fits; see
+    /// [`check`](Self::check).
+    #[must_use]
+    pub fn users_table(self, name: impl Into<String>) -> Self {
+        Self { users: name.into(), ..self }
+    }
+
+    /// What becomes of a deleted user's row. [`Deletion::Mark`] wants a column `deleted_at`.
+    #[must_use]
+    pub fn on_deletion(self, deletion: Deletion) -> Self {
+        Self { deletion, ..self }
+    }
+
+    /// Fills a column that the application added to the table of users, whenever the user's row is
+    /// written. Text with a U+0000 in it is for the application to clean: PostgreSQL refuses it.
+    #[must_use]
+    pub fn user_column<F>(mut self, name: impl Into<String>, value: F) -> Self
+    where
+        F: Fn(&User) -> Value + Send + Sync + 'static,
+    {
+        self.columns.push(UserColumn { name: name.into().into_iden(), value: Arc::new(value) });
+        self
+    }
+
+    /// Keeps organizations and their members too, in `organizations` and
+    /// `organization_memberships`.
+    ///
+    /// A membership that comes before its organization or its user gives either a row of what it
+    /// tells of them, which any event of their own then fills. Deleting an organization or a user
+    /// deletes their memberships.
+    #[must_use]
+    pub fn with_organizations(self) -> Self {
+        self.with_organizations_in("organizations", "organization_memberships")
+    }
+
+    /// [`with_organizations`](Self::with_organizations), in tables of these names.
+    #[must_use]
+    pub fn with_organizations_in(
+        self,
+        organizations: impl Into<String>,
+        memberships: impl Into<String>,
+    ) -> Self {
+        let names = OrganizationNames {
+            organizations: organizations.into(),
+            memberships: memberships.into(),
+        };
+        Self { organizations: Some(names), ..self }
+    }
+
+    pub(super) fn deletion(&self) -> Deletion {
+        self.deletion
+    }
+
+    pub(super) fn columns(&self) -> &[UserColumn] {
+        &self.columns
+    }
+
+    /// A name for what is kept in the connection's own schema about this one.
+    #[cfg(feature = "sea-orm-migration")]
+    pub(super) fn named(&self, name: &str) -> String {
+        match &self.schema {
+            Some(schema) => format!("{name}_in_{schema}"),
+            None => name.to_owned(),
+        }
+    }
+
+    pub(super) fn tables(&self) -> Tables {
+        let table = |name: &str| TableName::new(self.schema.as_deref(), name.to_owned());
+        let kind = |rows: &str, versions| Kind { rows: table(rows), versions: table(versions) };
+        Tables {
+            users: kind(&self.users, USER_VERSIONS),
+            organizations: self.organizations.as_ref().map(|names| OrganizationTables {
+                organizations: kind(&names.organizations, ORGANIZATION_VERSIONS),
+                memberships: kind(&names.memberships, MEMBERSHIP_VERSIONS),
+            }),
+            deliveries: table(DELIVERIES),
+            backfills: table(BACKFILLS),
+        }
+    }
+}
+
+impl Default for Schema {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Schema")
+            .field("schema", &self.schema)
+            .field("users", &self.users)
+            .field("organizations", &self.organizations.is_some())
+            .field("deletion", &self.deletion)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,43 @@
+//! Statements about the deliveries taken in.
+
+use ::sea_orm::prelude::DateTimeUtc;
+use ::sea_orm::sea_query::{
+    DeleteStatement, Expr, ExprTrait as _, InsertStatement, OnConflict, Query,
+};
+
+use crate::sea_orm::tables::{Deliveries, TableName};
+
+/// Records a delivery. No row: it is recorded already.
+pub(in crate::sea_orm) fn record_delivery(
+    table: &TableName,
+    id: &str,
+    received_at: DateTimeUtc,
+) -> InsertStatement {
+    insert_delivery(table, id, received_at)
+        .on_conflict(OnConflict::column(Deliveries::Id).do_nothing().to_owned())
+        .to_owned()
+}
+
+/// Records a delivery, or violates the primary key.
+pub(in crate::sea_orm) fn insert_delivery(
+    table: &TableName,
+    id: &str,
+    received_at: DateTimeUtc,
+) -> InsertStatement {
+    Query::insert()
+        .into_table(table.reference())
+        .columns([Deliveries::Id, Deliveries::ReceivedAt])
+        .values_panic([id.into(), received_at.into()])
+        .to_owned()
+}
+
+/// Forgets the deliveries that came before a time.
+pub(in crate::sea_orm) fn forget_deliveries(
+    table: &TableName,
+    before: DateTimeUtc,
+) -> DeleteStatement {
+    Query::delete()
+        .from_table(table.reference())
+        .and_where(Expr::col(Deliveries::ReceivedAt).lt(before))
+        .to_owned()
+}

@@ -1,0 +1,29 @@
+//! What is said to the database, a function a statement. Where a statement decides something, it
+//! decides by the rows that it affects or returns; nothing is read first and written later, unless
+//! under a lock.
+//!
+//! MySQL has no condition in a conflict clause (sea-query drops it without a word), and there an
+//! ignored insert looks like one that was made. It gets the decision as a plain statement of its
+//! own: an update whose matched rows tell, or an insert whose duplicate is an error.
+
+#[cfg(feature = "backfill")]
+mod backfills;
+mod deliveries;
+mod rows;
+mod versions;
+
+#[cfg(feature = "backfill")]
+pub(super) use backfills::{record_run, select_runs};
+pub(super) use deliveries::{forget_deliveries, insert_delivery, record_delivery};
+#[cfg(feature = "backfill")]
+pub(super) use rows::select_rows;
+pub(super) use rows::{
+    delete_row, delete_where, insert_rows, mark_deleted, select_user, start_row, update_row,
+    write_rows,
+};
+pub(super) use versions::{
+    bury, bury_started, lock_version, raise_started_version, raise_versions, select_deleted,
+    start_versions,
+};
+#[cfg(feature = "backfill")]
+pub(super) use versions::{lock_versions, raise_locked_versions, select_living, select_versions};

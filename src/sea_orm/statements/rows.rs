@@ -1,0 +1,116 @@
+//! Statements about the rows of users, organizations and memberships. Whoever runs them has the
+//! version's lock.
+
+use ::sea_orm::Iterable as _;
+use ::sea_orm::prelude::DateTimeUtc;
+use ::sea_orm::sea_query::{
+    DeleteStatement, Expr, ExprTrait as _, InsertStatement, IntoIden, OnConflict, Query,
+    SelectStatement, UpdateStatement,
+};
+
+use crate::sea_orm::entity::user;
+use crate::sea_orm::row::Row;
+use crate::sea_orm::schema::Deletion;
+use crate::sea_orm::tables::{DELETED_AT, TableName};
+
+/// Writes rows of one kind, whatever they held.
+pub(in crate::sea_orm) fn write_rows(table: &TableName, rows: &[Row]) -> InsertStatement {
+    let mut write = OnConflict::column(ID);
+    if let Some(first) = rows.first() {
+        write.update_columns(first.columns.iter().map(|(column, _)| column.clone()));
+    }
+    insert_rows(table, rows).on_conflict(write).to_owned()
+}
+
+/// Makes rows of one kind, or violates the primary key.
+pub(in crate::sea_orm) fn insert_rows(table: &TableName, rows: &[Row]) -> InsertStatement {
+    let mut insert = Query::insert();
+    insert.into_table(table.reference());
+    if let Some(first) = rows.first() {
+        let columns = first.columns.iter().map(|(column, _)| column.clone());
+        insert.columns([ID.into_iden()].into_iter().chain(columns));
+    }
+    for row in rows {
+        let values = row.columns.iter().map(|(_, value)| Expr::val(value.clone()));
+        insert.values_panic([Expr::val(row.id.as_str())].into_iter().chain(values));
+    }
+    insert
+}
+
+/// Makes a row, unless there is one. How many rows it affects says nothing.
+pub(in crate::sea_orm) fn start_row(table: &TableName, row: &Row) -> InsertStatement {
+    insert_rows(table, std::slice::from_ref(row))
+        .on_conflict(OnConflict::column(ID).do_nothing_on([ID]).to_owned())
+        .to_owned()
+}
+
+/// Fills a row. No row: there is none.
+pub(in crate::sea_orm) fn update_row(table: &TableName, row: &Row) -> UpdateStatement {
+    let values = row.columns.iter().map(|(column, value)| (column.clone(), value.clone().into()));
+    Query::update()
+        .table(table.reference())
+        .values(values)
+        .and_where(Expr::col(ID).eq(row.id.as_str()))
+        .to_owned()
+}
+
+/// Removes one row.
+pub(in crate::sea_orm) fn delete_row(table: &TableName, id: &str) -> DeleteStatement {
+    delete_where(table, ID, id)
+}
+
+/// Removes the rows that have this in a column.
+pub(in crate::sea_orm) fn delete_where(
+    table: &TableName,
+    column: impl IntoIden,
+    value: &str,
+) -> DeleteStatement {
+    Query::delete()
+        .from_table(table.reference())
+        .and_where(Expr::col(column.into_iden()).eq(value))
+        .to_owned()
+}
+
+/// Says in a user's row since when the user is deleted. No row: there is none.
+pub(in crate::sea_orm) fn mark_deleted(
+    table: &TableName,
+    id: &str,
+    now: DateTimeUtc,
+) -> UpdateStatement {
+    Query::update()
+        .table(table.reference())
+        .value(DELETED_AT, now)
+        .and_where(Expr::col(ID).eq(id))
+        .and_where(Expr::col(DELETED_AT).is_null())
+        .to_owned()
+}
+
+/// A living user's row.
+pub(in crate::sea_orm) fn select_user(
+    table: &TableName,
+    deletion: Deletion,
+    id: &str,
+) -> SelectStatement {
+    let mut select = Query::select();
+    select
+        .columns(user::Column::iter())
+        .from(table.reference())
+        .and_where(Expr::col(user::Column::Id).eq(id));
+    if deletion == Deletion::Mark {
+        select.and_where(Expr::col(DELETED_AT).is_null());
+    }
+    select
+}
+
+/// Ids of those of these rows that are there.
+#[cfg(feature = "backfill")]
+pub(in crate::sea_orm) fn select_rows(table: &TableName, ids: &[&str]) -> SelectStatement {
+    Query::select()
+        .column(ID)
+        .from(table.reference())
+        .and_where(Expr::col(ID).is_in(ids.iter().copied()))
+        .to_owned()
+}
+
+/// The same in every kind of row.
+const ID: &str = "id";

@@ -1,0 +1,179 @@
+//! From an event to the steps that take it in, inside one transaction that somebody else began.
+
+use ::sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr};
+
+use super::entity::organization_membership;
+use super::row::Row;
+use super::schema::Deletion;
+use super::sink::SeaOrmSink;
+use super::tables::{Kind, OrganizationTables};
+use super::version::Version;
+use super::{statements, steps};
+use crate::webhook::event::{
+    DeletedOrganization, DeletedUser, Json, Organization, OrganizationMembership,
+};
+use crate::webhook::{Delivery, Event, Outcome, User};
+
+impl SeaOrmSink {
+    /// Whether the sink does anything about an event by itself.
+    pub(super) fn is_acted_on(&self, event: &Event) -> bool {
+        Change::of(event, self.tables().organizations.as_ref()).is_some()
+    }
+
+    /// Takes a delivery in. An error drops the transaction, which rolls it back.
+    pub(super) async fn take_in_within(
+        &self,
+        tx: &DatabaseTransaction,
+        delivery: &Delivery,
+    ) -> Result<Outcome, DbErr> {
+        let tables = self.tables();
+        if !steps::record_delivery(tx, &tables.deliveries, delivery.id(), self.now()).await? {
+            return Ok(Outcome::Duplicate);
+        }
+        let Some(change) = Change::of(delivery.event(), tables.organizations.as_ref()) else {
+            self.run_hook(tx, delivery, Outcome::Ignored).await?;
+            return Ok(Outcome::Ignored);
+        };
+        let outcome = match &change {
+            Change::User(user, state) => {
+                let row = Row::of_user(user, self.schema().columns());
+                write(tx, &tables.users, &row, state.version(user.updated_at, &user.data)).await?
+            }
+            Change::Organization(kinds, organization, state) => {
+                let version = state.version(organization.updated_at, &organization.data);
+                let row = Row::of_organization(organization);
+                write(tx, &kinds.organizations, &row, version).await?
+            }
+            Change::Membership(kinds, membership, state) => {
+                self.write_membership(tx, kinds, membership, *state).await?
+            }
+            Change::UserGone(id) => bury(tx, &tables.users, id).await?,
+            Change::OrganizationGone(kinds, id) => bury(tx, &kinds.organizations, id).await?,
+            Change::MembershipGone(kinds, id) => bury(tx, &kinds.memberships, id).await?,
+        };
+        self.run_hook(tx, delivery, outcome).await?;
+        match change {
+            Change::UserGone(id) => self.remove_user_within(tx, id).await?,
+            Change::OrganizationGone(kinds, id) => {
+                let column = organization_membership::Column::OrganizationId;
+                let memberships = &kinds.memberships.rows;
+                tx.execute(&statements::delete_where(memberships, column, id)).await?;
+                tx.execute(&statements::delete_row(&kinds.organizations.rows, id)).await?;
+            }
+            Change::MembershipGone(kinds, id) => {
+                tx.execute(&statements::delete_row(&kinds.memberships.rows, id)).await?;
+            }
+            Change::User(..) | Change::Organization(..) | Change::Membership(..) => {}
+        }
+        Ok(outcome)
+    }
+
+    /// What becomes of the rows of a user whose version is locked and marked as deleted.
+    pub(super) async fn remove_user_within(
+        &self,
+        tx: &DatabaseTransaction,
+        id: &str,
+    ) -> Result<(), DbErr> {
+        let tables = self.tables();
+        if let Some(kinds) = &tables.organizations {
+            let column = organization_membership::Column::UserId;
+            let memberships = &kinds.memberships.rows;
+            tx.execute(&statements::delete_where(memberships, column, id)).await?;
+        }
+        let users = &tables.users.rows;
+        match self.schema().deletion() {
+            Deletion::Delete => tx.execute(&statements::delete_row(users, id)).await?,
+            Deletion::Mark => tx.execute(&statements::mark_deleted(users, id, self.now())).await?,
+        };
+        Ok(())
+    }
+
+    /// Locks in the order organization, user, membership, as nobody does otherwise. A membership
+    /// of what is gone is stale, however new it is.
+    async fn write_membership(
+        &self,
+        tx: &DatabaseTransaction,
+        kinds: &OrganizationTables,
+        membership: &OrganizationMembership,
+        state: State,
+    ) -> Result<Outcome, DbErr> {
+        let organization = Row::of_organization(&membership.organization);
+        let user = Row::of_unknown_user(&membership.user_id, self.now());
+        if !steps::start(tx, &kinds.organizations, &organization).await?
+            || !steps::start(tx, &self.tables().users, &user).await?
+        {
+            return Ok(Outcome::Stale);
+        }
+        let version = state.version(membership.updated_at, &membership.data);
+        write(tx, &kinds.memberships, &Row::of_membership(membership), version).await
+    }
+}
+
+/// What an event changes.
+enum Change<'a> {
+    Membership(&'a OrganizationTables, &'a OrganizationMembership, State),
+    MembershipGone(&'a OrganizationTables, &'a str),
+    Organization(&'a OrganizationTables, &'a Organization, State),
+    OrganizationGone(&'a OrganizationTables, &'a str),
+    User(&'a User, State),
+    UserGone(&'a str),
+}
+
+impl<'a> Change<'a> {
+    /// `None` for what is not kept, and for a deletion that names nothing.
+    fn of(event: &'a Event, kinds: Option<&'a OrganizationTables>) -> Option<Self> {
+        Some(match event {
+            Event::UserCreated(user) => Self::User(user, State::Created),
+            Event::UserUpdated(user) => Self::User(user, State::Updated),
+            Event::UserDeleted(DeletedUser { id, .. }) => Self::UserGone(id.as_deref()?),
+            Event::OrganizationCreated(it) => Self::Organization(kinds?, it, State::Created),
+            Event::OrganizationUpdated(it) => Self::Organization(kinds?, it, State::Updated),
+            Event::OrganizationDeleted(DeletedOrganization { id, .. }) => {
+                Self::OrganizationGone(kinds?, id.as_deref()?)
+            }
+            Event::OrganizationMembershipCreated(it) => {
+                Self::Membership(kinds?, it, State::Created)
+            }
+            Event::OrganizationMembershipUpdated(it) => {
+                Self::Membership(kinds?, it, State::Updated)
+            }
+            Event::OrganizationMembershipDeleted(it) => Self::MembershipGone(kinds?, &it.id),
+            _ => return None,
+        })
+    }
+}
+
+/// What the event's type says of the state it carries.
+#[derive(Clone, Copy)]
+enum State {
+    Created,
+    Updated,
+}
+
+impl State {
+    fn version(self, updated_at: i64, data: &Json) -> Version {
+        match self {
+            Self::Created => Version::created(updated_at, data),
+            Self::Updated => Version::updated(updated_at, data),
+        }
+    }
+}
+
+/// The version first: its row's lock keeps other writers of the same thing out until the commit.
+async fn write(
+    tx: &DatabaseTransaction,
+    kind: &Kind,
+    row: &Row,
+    version: Version,
+) -> Result<Outcome, DbErr> {
+    if !steps::raise_version(tx, kind, &row.id, version).await? {
+        return Ok(Outcome::Stale);
+    }
+    steps::write_row(tx, kind, row).await?;
+    Ok(Outcome::Applied)
+}
+
+async fn bury(tx: &DatabaseTransaction, kind: &Kind, id: &str) -> Result<Outcome, DbErr> {
+    let buried = steps::bury(tx, kind, id).await?;
+    Ok(if buried { Outcome::Applied } else { Outcome::Stale })
+}

@@ -1,0 +1,208 @@
+//! Organizations and their members in a database, where they are kept.
+
+use sea_orm::{DatabaseConnection, EntityTrait, PaginatorTrait};
+use serde_json::{Value, json};
+use tower_clerk::sea_orm::{
+    Schema, UserStatus, organization, organization_membership as membership, user,
+};
+use tower_clerk::test_util::{user_created, user_deleted};
+
+use crate::sink::orders;
+use crate::support::database::{count, on_each_database};
+use crate::support::delivery::{send, signed};
+use crate::support::server::Server;
+
+on_each_database!(
+    an_organization_and_its_members_are_kept,
+    organizations_are_ignored_unless_they_are_asked_for,
+    the_newest_state_of_an_organization_wins_in_every_order,
+    a_deleted_organization_is_gone_with_its_members_in_every_order,
+    a_membership_ahead_of_its_organization_and_its_user_gives_them_rows_that_any_event_fills,
+    a_deleted_user_is_a_member_of_nothing_in_every_order,
+    a_membership_is_one_thing_and_the_next_one_of_the_same_user_another,
+    an_organization_deleted_while_members_join_keeps_no_member,
+);
+
+const T: i64 = 1_649_360_000_000;
+
+async fn server(db: DatabaseConnection) -> Server {
+    Server::start_with(db, Schema::new().with_organizations()).await
+}
+
+fn organization_data(id: &str, version: i64) -> Value {
+    json!({
+        "object": "organization", "id": id, "name": format!("name {version}"),
+        "slug": format!("slug-{version}"), "image_url": null, "created_by": "user_1",
+        "created_at": T, "updated_at": T + version,
+    })
+}
+
+fn organization_event(kind: &str, id: &str, version: i64) -> Value {
+    let data = organization_data(id, version);
+    json!({ "type": format!("organization.{kind}"), "object": "event", "data": data })
+}
+
+fn organization_deleted(id: &str) -> Value {
+    let data = json!({ "object": "organization", "id": id, "deleted": true });
+    json!({ "type": "organization.deleted", "object": "event", "data": data })
+}
+
+fn membership_event(kind: &str, id: &str, of: &str, user: &str, version: i64) -> Value {
+    json!({ "type": format!("organizationMembership.{kind}"), "object": "event", "data": {
+        "object": "organization_membership", "id": id, "role": format!("org:role_{version}"),
+        "organization": organization_data(of, 0), "public_user_data": { "user_id": user },
+        "created_at": T, "updated_at": T + version,
+    }})
+}
+
+async fn an_organization_and_its_members_are_kept(db: DatabaseConnection) {
+    let server = server(db.clone()).await;
+    server.post_new(&organization_event("created", "org_1", 0)).await;
+    server.post_new(&user_created("user_1", Some("ann@example.com"), T)).await;
+    server.post_new(&membership_event("created", "orgmem_1", "org_1", "user_1", 0)).await;
+    let row = organization::Entity::find_by_id("org_1").one(&db).await.unwrap().unwrap();
+    assert_eq!(row.name.as_deref(), Some("name 0"));
+    assert_eq!(row.slug.as_deref(), Some("slug-0"));
+    assert_eq!(row.created_by.as_deref(), Some("user_1"));
+    assert_eq!(row.created_at.timestamp_millis(), T);
+    let row = membership::Entity::find_by_id("orgmem_1").one(&db).await.unwrap().unwrap();
+    assert_eq!((&*row.organization_id, &*row.user_id), ("org_1", "user_1"));
+    assert_eq!(row.role.as_deref(), Some("org:role_0"));
+
+    server.post_new(&membership_event("updated", "orgmem_1", "org_1", "user_1", 2)).await;
+    server.post_new(&membership_event("updated", "orgmem_1", "org_1", "user_1", 1)).await;
+    let row = membership::Entity::find_by_id("orgmem_1").one(&db).await.unwrap().unwrap();
+    assert_eq!(row.role.as_deref(), Some("org:role_2"));
+    assert_eq!(server.email("user_1").await.as_deref(), Some("ann@example.com"));
+
+    server.post_new(&membership_event("deleted", "orgmem_1", "org_1", "user_1", 2)).await;
+    server.post_new(&membership_event("updated", "orgmem_1", "org_1", "user_1", 3)).await;
+    assert_eq!(count(&db, "organization_memberships").await, 0);
+    assert_eq!(count(&db, "organizations").await, 1);
+}
+
+async fn organizations_are_ignored_unless_they_are_asked_for(db: DatabaseConnection) {
+    let server = Server::start(db.clone()).await;
+    server.post_new(&organization_event("created", "org_1", 0)).await;
+    server.post_new(&membership_event("created", "orgmem_1", "org_1", "user_1", 0)).await;
+    server.post_new(&organization_deleted("org_1")).await;
+    for table in ["users", "clerk_user_versions", "clerk_deliveries"] {
+        assert_eq!(count(&db, table).await, 0, "{table}");
+    }
+}
+
+async fn the_newest_state_of_an_organization_wins_in_every_order(db: DatabaseConnection) {
+    let server = server(db.clone()).await;
+    let events = ["created", "updated", "updated"].into_iter().zip(0..);
+    let events: Vec<_> = events.map(|(kind, v)| organization_event(kind, "x", v)).collect();
+    for (n, order) in orders(&events).into_iter().enumerate() {
+        let id = format!("org_{n}");
+        for mut event in order {
+            event["data"]["id"] = json!(id);
+            server.post_new(&event).await;
+        }
+        let row = organization::Entity::find_by_id(&*id).one(&db).await.unwrap().unwrap();
+        assert_eq!(row.name.as_deref(), Some("name 2"), "order {n}");
+        assert_eq!(row.slug.as_deref(), Some("slug-2"), "order {n}");
+        assert_eq!(row.updated_at.timestamp_millis(), T + 2, "order {n}");
+    }
+}
+
+async fn a_deleted_organization_is_gone_with_its_members_in_every_order(db: DatabaseConnection) {
+    let server = server(db.clone()).await;
+    let events = |org: &str, member: &str, user: &str| {
+        [
+            organization_event("created", org, 0),
+            membership_event("created", member, org, user, 0),
+            membership_event("updated", member, org, user, 1),
+            organization_deleted(org),
+        ]
+    };
+    for n in 0..24 {
+        let events = events(&format!("org_{n}"), &format!("orgmem_{n}"), "user_1");
+        for event in &orders(&events)[n] {
+            server.post_new(event).await;
+        }
+    }
+    assert_eq!(count(&db, "organization_memberships").await, 0);
+    assert_eq!(count(&db, "organizations").await, 0);
+    assert_eq!(count(&db, "clerk_organization_versions").await, 24);
+}
+
+async fn a_membership_ahead_of_its_organization_and_its_user_gives_them_rows_that_any_event_fills(
+    db: DatabaseConnection,
+) {
+    let server = server(db.clone()).await;
+    server.post_new(&membership_event("created", "orgmem_1", "org_1", "user_1", 0)).await;
+    let row = organization::Entity::find_by_id("org_1").one(&db).await.unwrap().unwrap();
+    assert_eq!(row.name.as_deref(), Some("name 0"));
+    assert_eq!(server.sink.ensure_user("user_1").await.unwrap(), UserStatus::Active);
+    assert_eq!(user::Entity::find().count(&db).await.unwrap(), 1);
+
+    let mut ancient = organization_event("created", "org_1", 0);
+    ancient["data"]["name"] = json!("ancient");
+    ancient["data"]["updated_at"] = json!(1);
+    server.post_new(&ancient).await;
+    server.post_new(&user_created("user_1", Some("ann@example.com"), 1)).await;
+    let row = organization::Entity::find_by_id("org_1").one(&db).await.unwrap().unwrap();
+    assert_eq!(row.name.as_deref(), Some("ancient"));
+    assert_eq!(server.email("user_1").await.as_deref(), Some("ann@example.com"));
+}
+
+async fn a_deleted_user_is_a_member_of_nothing_in_every_order(db: DatabaseConnection) {
+    let server = server(db.clone()).await;
+    for n in 0..24 {
+        let (member, user) = (format!("orgmem_{n}"), format!("user_{n}"));
+        let events = [
+            user_created(&user, None, T),
+            membership_event("created", &member, "org_1", &user, 0),
+            membership_event("updated", &member, "org_1", &user, 1),
+            user_deleted(&user),
+        ];
+        for event in &orders(&events)[n] {
+            server.post_new(event).await;
+        }
+        assert_eq!(server.sink.user_status(&user).await.unwrap(), UserStatus::Deleted);
+    }
+    assert_eq!(count(&db, "organization_memberships").await, 0);
+    assert_eq!(count(&db, "users").await, 0);
+    assert_eq!(count(&db, "organizations").await, 1);
+}
+
+async fn a_membership_is_one_thing_and_the_next_one_of_the_same_user_another(
+    db: DatabaseConnection,
+) {
+    let server = server(db.clone()).await;
+    // The second one's beginning overtakes the first one's end.
+    server.post_new(&membership_event("created", "orgmem_1", "org_1", "user_1", 0)).await;
+    server.post_new(&membership_event("created", "orgmem_2", "org_1", "user_1", 9)).await;
+    server.post_new(&membership_event("deleted", "orgmem_1", "org_1", "user_1", 5)).await;
+    let rows = membership::Entity::find().all(&db).await.unwrap();
+    assert_eq!(rows.iter().map(|row| &*row.id).collect::<Vec<_>>(), ["orgmem_2"]);
+}
+
+async fn an_organization_deleted_while_members_join_keeps_no_member(db: DatabaseConnection) {
+    let server = server(db.clone()).await;
+    for race in 0..30 {
+        let org = format!("org_{race}");
+        let mut events = vec![organization_deleted(&org)];
+        for member in 0..4 {
+            let (id, user) = (format!("orgmem_{race}_{member}"), format!("user_{member}"));
+            events.push(membership_event("created", &id, &org, &user, 0));
+        }
+        let at_once: Vec<_> = events
+            .iter()
+            .enumerate()
+            .map(|(n, event)| {
+                let service = server.service.clone();
+                let delivery = signed(&format!("msg_{race}_{n}"), event);
+                tokio::spawn(async move { send(&service, delivery.into_request()).await.status() })
+            })
+            .collect();
+        for answer in at_once {
+            assert_eq!(answer.await.unwrap(), 204, "race {race}");
+        }
+    }
+    assert_eq!(count(&db, "organization_memberships").await, 0);
+    assert_eq!(count(&db, "organizations").await, 0);
+}

@@ -1,0 +1,298 @@
+//! Tables by other names, deleted users who are marked, columns of an application's own, and
+//! tables of users that were there before.
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryResult, Statement};
+use serde_json::json;
+use tower_clerk::sea_orm::{Deletion, Schema, SeaOrmSink, UserStatus, migrate};
+use tower_clerk::test_util::{user_created, user_deleted, user_updated};
+
+use crate::support::database::{count, on_each_database};
+use crate::support::delivery::NOW;
+use crate::support::server::Server;
+
+on_each_database!(
+    the_table_of_users_may_have_another_name,
+    two_schemas_in_one_database_share_nothing,
+    a_marked_user_keeps_the_row_and_stays_deleted,
+    a_users_row_fills_an_applications_own_columns,
+    a_fitting_table_of_users_is_taken_as_it_is,
+    a_table_of_users_that_does_not_fit_is_refused_with_what_would_mend_it,
+    a_choice_that_wants_a_column_says_so_and_adds_none,
+    several_instances_may_make_organizations_at_once,
+);
+
+const T: i64 = 1_649_360_000_000;
+
+async fn row(db: &DatabaseConnection, sql: &str) -> QueryResult {
+    let statement = Statement::from_string(db.get_database_backend(), sql);
+    db.query_one_raw(statement).await.unwrap().unwrap()
+}
+
+async fn the_table_of_users_may_have_another_name(db: DatabaseConnection) {
+    let server = Server::start_with(db.clone(), Schema::new().users_table("Odd \" people")).await;
+    server.post_new(&user_created("user_1", Some("ann@example.com"), T)).await;
+    server.post_new(&user_created("user_2", None, T)).await;
+    server.post_new(&user_deleted("user_2")).await;
+    assert_eq!(server.email("user_1").await.as_deref(), Some("ann@example.com"));
+    assert_eq!(server.sink.find_user("user_2").await.unwrap(), None);
+    assert_eq!(server.sink.ensure_user("user_3").await.unwrap(), UserStatus::Active);
+    let table = match db.get_database_backend() {
+        DbBackend::MySql => "`Odd \" people`",
+        _ => "\"Odd \"\" people\"",
+    };
+    assert_eq!(count(&db, table).await, 2);
+    assert!(db.execute_unprepared("SELECT 1 FROM users").await.is_err());
+}
+
+async fn two_schemas_in_one_database_share_nothing(db: DatabaseConnection) {
+    let other = match db.get_database_backend() {
+        DbBackend::MySql => {
+            let name: String = row(&db, "SELECT DATABASE()").await.try_get_by_index(0).unwrap();
+            format!("{name}_other")
+        }
+        DbBackend::Postgres => "other".to_owned(),
+        // An attached file is one connection's: the schema of SQLite's own is enough.
+        _ => "main".to_owned(),
+    };
+    if other != "main" {
+        db.execute_unprepared(&format!("CREATE SCHEMA {other}")).await.unwrap();
+        Server::start(db.clone()).await.post_new(&user_created("user_1", None, T)).await;
+    }
+    let schema = Schema::new().in_schema(&*other).with_organizations();
+    let server = Server::start_with(db.clone(), schema.clone()).await;
+    assert_eq!(server.sink.user_status("user_1").await.unwrap(), UserStatus::Unknown);
+    // The same id of a delivery, which is another one here.
+    server.post("msg_1", &user_created("user_1", Some("ann@example.com"), T)).await;
+    server.post_new(&user_updated("user_1", Some("new@example.com"), T + 1)).await;
+    server.post_new(&user_deleted("user_2")).await;
+    assert_eq!(server.email("user_1").await.as_deref(), Some("new@example.com"));
+    assert_eq!(count(&db, &format!("{other}.users")).await, 1);
+    assert_eq!(count(&db, &format!("{other}.organizations")).await, 0);
+    schema.migrate(&db).await.unwrap();
+    schema.check(&db).await.unwrap();
+    if other != "main" {
+        assert_eq!(count(&db, "users").await, 1);
+        assert_eq!(count(&db, "clerk_deliveries").await, 1);
+    }
+    if db.get_database_backend() == DbBackend::MySql {
+        db.execute_unprepared(&format!("DROP SCHEMA {other}")).await.unwrap();
+    }
+}
+
+async fn a_marked_user_keeps_the_row_and_stays_deleted(db: DatabaseConnection) {
+    let schema = Schema::new().on_deletion(Deletion::Mark).with_organizations();
+    let server = Server::start_with(db.clone(), schema).await;
+    server.post_new(&user_created("user_1", Some("ann@example.com"), T)).await;
+    server.post_new(&user_created("user_2", Some("bob@example.com"), T)).await;
+    server.post_new(&user_deleted("user_1")).await;
+    server.post_new(&user_deleted("user_1")).await;
+    server.post_new(&user_deleted("user_unknown")).await;
+    server.post_new(&user_updated("user_1", Some("late@example.com"), T + 1)).await;
+
+    let deleted = row(&db, "SELECT email, deleted_at FROM users WHERE id = 'user_1'").await;
+    assert_eq!(deleted.try_get_by_index::<String>(0).unwrap(), "ann@example.com");
+    let at: sea_orm::prelude::DateTimeUtc = deleted.try_get_by_index(1).unwrap();
+    assert_eq!(at.timestamp(), NOW.cast_signed());
+    let living = row(&db, "SELECT COUNT(*) FROM users WHERE deleted_at IS NULL").await;
+    assert_eq!(living.try_get_by_index::<i64>(0).unwrap(), 1);
+
+    assert_eq!(server.sink.find_user("user_1").await.unwrap(), None);
+    assert_eq!(server.sink.user_status("user_1").await.unwrap(), UserStatus::Deleted);
+    assert_eq!(server.sink.ensure_user("user_1").await.unwrap(), UserStatus::Deleted);
+    assert_eq!(server.email("user_2").await.as_deref(), Some("bob@example.com"));
+}
+
+async fn a_users_row_fills_an_applications_own_columns(db: DatabaseConnection) {
+    let schema = Schema::new()
+        .user_column("locale", |user| user.locale.clone().into())
+        .user_column("is_banned", |user| user.banned.unwrap_or_default().into());
+    // The application's own migration comes after the crate's.
+    schema.migrate(&db).await.unwrap();
+    let refusal = schema.check(&db).await.unwrap_err().to_string();
+    assert!(refusal.contains("locale is missing"), "{refusal}");
+    for column in ["locale VARCHAR(9)", "is_banned BOOLEAN", "note VARCHAR(9) DEFAULT 'mine'"] {
+        db.execute_unprepared(&format!("ALTER TABLE users ADD COLUMN {column}")).await.unwrap();
+    }
+    schema.check(&db).await.unwrap();
+    let server = Server::start_with(db.clone(), schema).await;
+    server.sink.ensure_user("user_1").await.unwrap();
+    let mut body = user_created("user_1", None, T);
+    body["data"]["locale"] = json!("en-GB");
+    server.post_new(&body).await;
+    body["type"] = json!("user.updated");
+    body["data"]["banned"] = json!(true);
+    body["data"]["updated_at"] = json!(T + 1);
+    server.post_new(&body).await;
+    let row = row(&db, "SELECT locale, is_banned, note FROM users").await;
+    assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "en-GB");
+    assert!(row.try_get_by_index::<bool>(1).unwrap());
+    assert_eq!(row.try_get_by_index::<String>(2).unwrap(), "mine");
+}
+
+/// A table that somebody made long before, by their own lights.
+fn older_table(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::MySql => {
+            "CREATE TABLE users (\
+               id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, \
+               email TEXT CHARACTER SET utf8mb4, first_name TEXT CHARACTER SET utf8mb4, \
+               last_name TEXT CHARACTER SET utf8mb4, username TEXT CHARACTER SET utf8mb4, \
+               image_url LONGTEXT CHARACTER SET utf8mb4, plan VARCHAR(20) NOT NULL DEFAULT 'free', \
+               age INT, serial INT NOT NULL AUTO_INCREMENT, KEY (serial), \
+               created_at DATETIME NOT NULL, updated_at DATETIME(3) NOT NULL, PRIMARY KEY (id))"
+        }
+        DbBackend::Postgres => {
+            "CREATE TABLE users (\
+               id VARCHAR(255) PRIMARY KEY, email VARCHAR, first_name TEXT, last_name TEXT, \
+               username TEXT, image_url TEXT, plan VARCHAR(20) NOT NULL DEFAULT 'free', age INT, \
+               serial BIGSERIAL, created_at TIMESTAMPTZ NOT NULL DEFAULT now(), \
+               updated_at TIMESTAMPTZ)"
+        }
+        _ => {
+            "CREATE TABLE users (\
+               id VARCHAR(255) PRIMARY KEY, email TEXT, first_name TEXT, last_name TEXT, \
+               username TEXT, image_url CLOB, plan TEXT NOT NULL DEFAULT 'free', age INT, \
+               created_at TIMESTAMP NOT NULL, updated_at DATETIME NOT NULL)"
+        }
+    }
+}
+
+async fn a_fitting_table_of_users_is_taken_as_it_is(db: DatabaseConnection) {
+    let table = older_table(db.get_database_backend());
+    db.execute_unprepared(table).await.unwrap();
+    db.execute_unprepared(
+        "INSERT INTO users (id, email, plan, age, created_at, updated_at) VALUES \
+         ('legacy_7', 'old@example.com', 'paid', 70, '2020-01-01 00:00:00', '2020-01-01 00:00:00'), \
+         ('user_1', 'old@example.com', 'paid', 30, '2020-01-01 00:00:00', '2020-01-01 00:00:00')",
+    )
+    .await
+    .unwrap();
+    let server = Server::start(db.clone()).await;
+    Schema::new().check(&db).await.unwrap();
+    server.post_new(&user_updated("user_1", Some("new@example.com"), T)).await;
+    server.post_new(&user_created("user_2", Some("new@example.com"), T)).await;
+    let kept = row(&db, "SELECT email, plan, age FROM users WHERE id = 'user_1'").await;
+    assert_eq!(kept.try_get_by_index::<String>(0).unwrap(), "new@example.com");
+    assert_eq!(kept.try_get_by_index::<String>(1).unwrap(), "paid");
+    assert_eq!(kept.try_get_by_index::<i32>(2).unwrap(), 30);
+    assert_eq!(count(&db, "users").await, 3);
+    server.post_new(&user_deleted("user_1")).await;
+    assert_eq!(count(&db, "users").await, 2);
+}
+
+async fn a_table_of_users_that_does_not_fit_is_refused_with_what_would_mend_it(
+    db: DatabaseConnection,
+) {
+    let backend = db.get_database_backend();
+    let whole = older_table(backend);
+    let changed = |from: &str, to: &str| {
+        assert!(whole.contains(from), "{from}");
+        whole.replacen(from, to, 1)
+    };
+    let email = match backend {
+        DbBackend::MySql => "email TEXT CHARACTER SET utf8mb4",
+        DbBackend::Postgres => "email VARCHAR",
+        _ => "email TEXT",
+    };
+    // SQLite cannot change a column: the table must be made anew.
+    let can_alter = backend != DbBackend::Sqlite;
+    let mut cases = vec![
+        (changed(&format!("{email}, "), ""), "email is missing", true),
+        (changed(email, &format!("{email} NOT NULL")), "email may not be null", can_alter),
+        (changed("age INT", "age INT NOT NULL"), "age must be given", can_alter),
+        (changed("age INT", "age INT UNIQUE"), "age must be unique", false),
+    ];
+    match backend {
+        DbBackend::MySql => cases.extend([
+            (
+                changed("COLLATE utf8mb4_bin", "COLLATE utf8mb4_general_ci"),
+                "id is varchar(255) utf8mb4_general_ci",
+                true,
+            ),
+            (changed("id VARCHAR(255)", "id VARCHAR(36)"), "id is varchar(36)", true),
+            (
+                changed(email, "email VARCHAR(100) CHARACTER SET utf8mb4"),
+                "email is varchar(100)",
+                true,
+            ),
+            (
+                changed(
+                    "first_name TEXT CHARACTER SET utf8mb4",
+                    "first_name TEXT CHARACTER SET latin1",
+                ),
+                "first_name is text(65535) latin1",
+                true,
+            ),
+            (changed(", PRIMARY KEY (id)", ""), "id by itself is not unique", true),
+        ]),
+        DbBackend::Postgres => cases.extend([
+            (changed("VARCHAR(255) PRIMARY", "VARCHAR(36) PRIMARY"), "id is varchar(36)", true),
+            (changed("VARCHAR(255) PRIMARY", "UUID PRIMARY"), "id is uuid", true),
+            (changed(" PRIMARY KEY", ""), "id by itself is not unique", true),
+            (changed("email VARCHAR", "email VARCHAR(100)"), "email is varchar(100)", true),
+            (
+                changed("TIMESTAMPTZ NOT NULL", "TIMESTAMP NOT NULL"),
+                "created_at is timestamp",
+                true,
+            ),
+        ]),
+        _ => cases.extend([
+            (changed("id VARCHAR(255)", "id INT"), "id is int", false),
+            (
+                changed("PRIMARY KEY", "COLLATE NOCASE PRIMARY KEY"),
+                "id is not compared byte for byte",
+                false,
+            ),
+            (changed(" PRIMARY KEY", ""), "id by itself is not unique", true),
+        ]),
+    }
+    for (table, problem, has_statement) in cases {
+        db.execute_unprepared(&table).await.unwrap();
+        let refusal = migrate(&db).await.unwrap_err().to_string();
+        assert!(refusal.contains(problem), "{problem}: {refusal}");
+        let lines: Vec<&str> = refusal.lines().filter(|line| line.starts_with("  ")).collect();
+        assert_eq!(lines.len(), 1, "nothing else is wrong: {refusal}");
+        let again = migrate(&db).await.unwrap_err().to_string();
+        assert_eq!(again, refusal, "nothing was changed");
+        if has_statement {
+            let (_, remedy) = lines[0].split_once(": ").unwrap();
+            db.execute_unprepared(remedy).await.unwrap_or_else(|error| panic!("{remedy}: {error}"));
+            migrate(&db).await.unwrap_or_else(|error| panic!("{remedy}: {error}"));
+            let server = Server::on(SeaOrmSink::new(db.clone()).unwrap());
+            server.post_new(&user_created("user_1", Some("ann@example.com"), T)).await;
+            assert_eq!(count(&db, "users WHERE email = 'ann@example.com'").await, 1);
+            server.post_new(&user_deleted("user_1")).await;
+            db.execute_unprepared("DELETE FROM clerk_user_versions").await.unwrap();
+        }
+        db.execute_unprepared("DROP TABLE users").await.unwrap();
+    }
+}
+
+async fn a_choice_that_wants_a_column_says_so_and_adds_none(db: DatabaseConnection) {
+    migrate(&db).await.unwrap();
+    let marking = Schema::new().on_deletion(Deletion::Mark);
+    let refusal = marking.migrate(&db).await.unwrap_err().to_string();
+    assert!(refusal.contains("deleted_at is missing: ALTER TABLE"), "{refusal}");
+    let (_, remedy) = refusal.trim().split_once(": ALTER").unwrap();
+    db.execute_unprepared(&format!("ALTER{remedy}")).await.unwrap();
+    marking.migrate(&db).await.unwrap();
+    let server = Server::start_with(db, marking).await;
+    server.post_new(&user_created("user_1", None, T)).await;
+    server.post_new(&user_deleted("user_1")).await;
+    assert_eq!(server.sink.find_user("user_1").await.unwrap(), None);
+}
+
+async fn several_instances_may_make_organizations_at_once(db: DatabaseConnection) {
+    migrate(&db).await.unwrap();
+    let schema = Schema::new().with_organizations();
+    let starting: Vec<_> = (0..3)
+        .map(|_| {
+            let (db, schema) = (db.clone(), schema.clone());
+            tokio::spawn(async move { schema.migrate(&db).await })
+        })
+        .collect();
+    for instance in starting {
+        instance.await.unwrap().unwrap();
+    }
+    assert_eq!(count(&db, "organization_memberships").await, 0);
+}
