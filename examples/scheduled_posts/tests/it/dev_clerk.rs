@@ -38,7 +38,7 @@ async fn users_and_keys_survive_a_restart(world: World) {
 async fn it_speaks_the_backend_api(world: World) {
     let (_process, _) = world.dev_clerk().await;
     let clerk = world.clerk();
-    for path in ["/v1/users", "/v1/jwks", "/v1/users/count"] {
+    for path in ["/v1/users", "/v1/jwks", "/v1/users/count", "/v1/instance"] {
         let refused = clerk.open.get(path).await;
         assert_eq!((refused.status, code(&refused).as_str()), (401, "clerk_key_invalid"));
         assert_eq!(clerk.open.with_token("sk_test_wrong").get(path).await.status, 401);
@@ -47,6 +47,13 @@ async fn it_speaks_the_backend_api(world: World) {
         clerk.backend.get("/v1/jwks").await.json(),
         clerk.open.get("/.well-known/jwks.json").await.json()
     );
+    let mut instance = clerk.backend.get("/v1/instance").await.json();
+    assert!(text(&instance["id"].take()).starts_with("ins_"));
+    let expected = json!({
+        "object": "instance", "id": null, "environment_type": "development",
+        "allowed_origins": null,
+    });
+    assert_eq!(instance, expected);
     let new = json!({
         "email_address": ["Ada@example.com"], "first_name": "Ada", "last_name": "Lovelace",
         "public_metadata": { "plan": "pro" }, "password": "ignored here",
@@ -87,6 +94,12 @@ async fn it_speaks_the_backend_api(world: World) {
         text(&first[2]["id"])
     );
     assert_eq!(clerk.backend.get(&next).await.json().as_array().unwrap().len(), 2);
+
+    let others = format!(
+        "/v1/users/count?user_id=-{id}&created_at_after={}",
+        user["created_at"].as_i64().unwrap() - 1
+    );
+    assert_eq!(clerk.backend.get(&others).await.json()["total_count"], 4);
 
     let gone = clerk.backend.delete(&path).await.json();
     assert_eq!(gone, json!({ "object": "user", "id": id, "deleted": true }));
