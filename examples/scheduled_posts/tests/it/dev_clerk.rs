@@ -3,12 +3,11 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tower_clerk::secret::SigningSecret;
 use tower_clerk::test_util::SignedDelivery;
 
-use crate::support::{Answer, World, answer, on_every_backend};
+use crate::support::{Answer, Try, World, answer, on_every_backend};
 
 async fn users_and_keys_survive_a_restart(world: World) {
     let mut server = world.serve().await;
@@ -180,42 +179,6 @@ async fn a_webhook_is_tried_again_and_keeps_its_users_order(world: World) {
             SignedDelivery::new(&secret, &tried.header("svix-id"), sent_at, tried.body.clone());
         assert_eq!(signed.headers()["svix-signature"], tried.header("svix-signature"));
     }
-}
-
-/// A delivery as it came over the wire.
-struct Try {
-    head: String,
-    body: String,
-}
-
-impl Try {
-    async fn receive(server: &TcpListener, status: &str) -> Self {
-        let (mut stream, _) = server.accept().await.unwrap();
-        let mut received = String::new();
-        let (head, body) = loop {
-            let mut chunk = [0; 4096];
-            let length = stream.read(&mut chunk).await.unwrap();
-            assert!(length > 0, "{received}");
-            received.push_str(std::str::from_utf8(&chunk[..length]).unwrap());
-            let Some((head, body)) = received.split_once("\r\n\r\n") else { continue };
-            let length: usize = header(head, "content-length").parse().unwrap();
-            if body.len() == length {
-                break (head.to_owned(), body.to_owned());
-            }
-        };
-        let end = format!("HTTP/1.1 {status}\r\nConnection: close\r\n\r\n");
-        stream.write_all(end.as_bytes()).await.unwrap();
-        Self { head, body }
-    }
-
-    fn header(&self, name: &str) -> String {
-        header(&self.head, name)
-    }
-}
-
-fn header(head: &str, name: &str) -> String {
-    let mut lines = head.lines().filter_map(|line| line.split_once(": "));
-    lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).unwrap().1.to_owned()
 }
 
 fn code(answer: &Answer) -> String {

@@ -4,12 +4,14 @@ mod clerk;
 mod database;
 mod http;
 mod process;
+mod receive;
 mod world;
 
 pub(crate) use clerk::Clerk;
 pub(crate) use database::Backend;
 pub(crate) use http::{Answer, Api, answer};
 pub(crate) use process::Process;
+pub(crate) use receive::Try;
 pub(crate) use world::World;
 
 use std::time::Duration;
