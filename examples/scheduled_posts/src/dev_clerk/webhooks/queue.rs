@@ -115,10 +115,7 @@ impl State {
 
     /// All copies of all of them, in no order.
     fn send_all(&mut self, sender: &Arc<Sender>, deliveries: &[Arc<Delivery>]) {
-        let mut copies: Vec<Arc<Delivery>> =
-            (0..self.faults.copies).flat_map(|_| deliveries.iter().cloned()).collect();
-        copies.sort_by_cached_key(|_| random::number());
-        for delivery in copies {
+        for delivery in shuffled(deliveries, self.faults.copies) {
             let tasks = self.under_way.entry(delivery.user_id.clone()).or_default();
             tasks.push(tokio::spawn(sender.clone().deliver(delivery, self.faults.clone())));
         }
@@ -129,5 +126,30 @@ impl State {
             tasks.retain(|task| !task.is_finished());
             !tasks.is_empty()
         });
+    }
+}
+
+/// Each as often as this, in no order.
+fn shuffled(deliveries: &[Arc<Delivery>], copies: u32) -> Vec<Arc<Delivery>> {
+    let mut all: Vec<_> = (0..copies).flat_map(|_| deliveries.iter().cloned()).collect();
+    all.sort_by_cached_key(|_| random::number());
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_copy_has_a_place_of_its_own_in_no_order() {
+        let delivery = |_| Arc::new(Delivery::new("user.updated", "user_1", String::new()));
+        let deliveries: Vec<_> = (0..12).map(delivery).collect();
+        let ids = |all: &[Arc<Delivery>]| all.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
+        let (first, second) = (shuffled(&deliveries, 2), shuffled(&deliveries, 2));
+        assert_ne!(ids(&first), ids(&second));
+        assert_ne!(ids(&shuffled(&deliveries, 1)), ids(&deliveries));
+        for delivery in &deliveries {
+            assert_eq!(first.iter().filter(|one| one.id == delivery.id).count(), 2);
+        }
     }
 }
