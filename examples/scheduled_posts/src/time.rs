@@ -54,7 +54,7 @@ fn whole_millis(time: DateTime<Utc>) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(time.timestamp_millis())
 }
 
-/// The years that PostgreSQL, SQLite's text and RFC 3339 all order alike.
+/// The years that PostgreSQL, MySQL, SQLite's text and RFC 3339 all order alike.
 fn in_range(time: &DateTime<Utc>) -> bool {
     (1970..=9999).contains(&time.year())
 }

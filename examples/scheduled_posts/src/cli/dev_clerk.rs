@@ -37,7 +37,8 @@ fn announce(dev_clerk: &DevClerk) {
     print!("{text}");
     let _ = std::io::Write::flush(&mut std::io::stdout());
     tracing::info!(
-        "the dev Clerk listens on {}; the lines above point a server at it",
-        dev_clerk.url
+        "the dev Clerk listens on {url}; the lines above point a server at it, and {url}/dev shows \
+         the webhooks",
+        url = dev_clerk.url
     );
 }

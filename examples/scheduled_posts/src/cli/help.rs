@@ -3,7 +3,7 @@
 macro_rules! common {
     () => {
         "
-  DATABASE_URL     postgres://… or sqlite:…            [sqlite://scheduled-posts.db?mode=rwc]
+  DATABASE_URL     postgres://…, mysql://… or sqlite:… [sqlite://scheduled-posts.db?mode=rwc]
   RUST_LOG         log filter                          [info]
   LOG_FORMAT       pretty or json                      [pretty]"
     };

@@ -122,7 +122,7 @@ fn announce(
                 text,
                 r#"
   No CLERK_ variable is set: the dev Clerk on {dev} stands in for Clerk.
-  In a browser: open {url} and sign up.
+  In a browser: open {url} and sign up; {dev}/dev shows the webhooks and replays them.
   In a shell, with jq:
     KEY='Authorization: Bearer {key}'
     USER_ID=$(curl -s {dev}/v1/users -H "$KEY" -d '{{"email_address":["me@example.com"]}}' | jq -r .id)

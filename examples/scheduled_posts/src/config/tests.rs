@@ -98,7 +98,7 @@ fn the_dev_clerks_file_is_beside_the_database() {
     assert_eq!(file("sqlite:data/posts.sqlite"), "data/posts.dev-clerk.json");
     assert_eq!(file("sqlite::memory:"), "scheduled-posts.dev-clerk.json");
     assert_eq!(file("postgres://u:p@host/db"), "scheduled-posts.dev-clerk.json");
-    assert!(DatabaseUrl::parse("mysql://host/db").is_err());
+    assert_eq!(file("mysql://u:p@host/db"), "scheduled-posts.dev-clerk.json");
 }
 
 #[test]
@@ -121,7 +121,16 @@ fn a_database_url_that_no_driver_can_read_is_refused_without_being_shown() {
         "sqlite:",
         "sqlite://",
         "sqlite://?mode=rwc",
-        "mysql://app:s3cr3t@db/app",
+        "mysql://app:s3cr3t@db",
+        "mysql://app:s3cr3t@db/",
+        "mysql:s3cr3t",
+        "mysql://app:s3cr3t/pa55@db.internal:3306/app",
+        "mysql://app:12?canary=s3cr3t@127.0.0.1/app",
+        "mysql://app:12#s3cr3t@127.0.0.1/app",
+        "mysql://app:x@db/app?ssl-mode=s3cr3t",
+        "mysql://app:x@db/app?charset=s3cr3t",
+        "mysql://app:x@db/app?time-zone=s3cr3t",
+        "mariadb://app:s3cr3t@db/app",
         "s3cr3t",
     ] {
         let errors = serve([("DATABASE_URL", url)]).unwrap_err();
@@ -131,6 +140,8 @@ fn a_database_url_that_no_driver_can_read_is_refused_without_being_shown() {
     for url in [
         "postgres://app:pa%2F55@db.internal:5432/app?sslmode=require",
         "postgresql:///app",
+        "mysql://app:pa%2F55@db.internal:3306/app?ssl-mode=VERIFY_IDENTITY&ssl-ca=/etc/ca.pem",
+        "mysql://app@db/app",
         "sqlite::memory:",
         "sqlite://x.db?mode=rwc",
         "sqlite:x.db",

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr as _;
 
 use axum::http::{HeaderValue, Uri};
+use sea_orm::sqlx::mysql::MySqlConnectOptions;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 
@@ -20,10 +21,19 @@ impl DatabaseUrl {
         match url.split_once(':').map(|(scheme, _)| scheme) {
             // Judged before the driver reads it, which logs a parameter that it does not know with
             // its value: behind a `?` in a password that is the rest of the password.
-            Some("postgres" | "postgresql") if !has_known_parameters(url) => Err(POSTGRES_FORM),
+            Some("postgres" | "postgresql") if !has_parameters_of(url, &POSTGRES_PARAMETERS) => {
+                Err(POSTGRES_FORM)
+            }
             Some("postgres" | "postgresql") => match PgConnectOptions::from_str(url) {
                 Ok(_) => Ok(Self { url: url.to_owned() }),
                 Err(_) => Err(POSTGRES_FORM),
+            },
+            Some("mysql") if !has_parameters_of(url, &MYSQL_PARAMETERS) => Err(MYSQL_FORM),
+            Some("mysql") if !url.starts_with("mysql://") => Err(MYSQL_FORM),
+            Some("mysql") => match MySqlConnectOptions::from_str(url) {
+                Ok(options) if options.get_database().is_none() => Err(MYSQL_FORM),
+                Ok(_) => Ok(Self { url: url.to_owned() }),
+                Err(_) => Err(MYSQL_FORM),
             },
             Some("sqlite") => {
                 let database = Self { url: url.to_owned() };
@@ -35,8 +45,7 @@ impl DatabaseUrl {
                     Ok(database)
                 }
             }
-            Some("mysql") => Err("MySQL is not supported yet; use postgres:// or sqlite:"),
-            _ => Err("must start with postgres:// or sqlite:, for example \
+            _ => Err("must start with postgres://, mysql:// or sqlite:, for example \
                       postgres://user:password@host/database or sqlite://posts.db?mode=rwc"),
         }
     }
@@ -62,7 +71,11 @@ impl DatabaseUrl {
 
     /// What kind of database, for the start-up output.
     pub(crate) fn kind(&self) -> &'static str {
-        if self.url.starts_with("sqlite:") { "SQLite" } else { "PostgreSQL" }
+        match self.url.split_once(':') {
+            Some(("sqlite", _)) => "SQLite",
+            Some(("mysql", _)) => "MySQL",
+            _ => "PostgreSQL",
+        }
     }
 }
 
@@ -78,13 +91,11 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// Whether everything behind the `?` is a parameter of PostgreSQL's driver, and nothing is cut off
-/// by a `#`.
-fn has_known_parameters(url: &str) -> bool {
+/// Whether everything behind the `?` is one of these parameters, and nothing is cut off by a `#`.
+fn has_parameters_of(url: &str, names: &[&str]) -> bool {
     let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
-    let known = |parameter: &str| {
-        parameter.split_once('=').is_some_and(|(name, _)| POSTGRES_PARAMETERS.contains(&name))
-    };
+    let known =
+        |parameter: &str| parameter.split_once('=').is_some_and(|(name, _)| names.contains(&name));
     !url.contains('#') && parameters.split('&').all(|one| one.is_empty() || known(one))
 }
 
@@ -92,6 +103,13 @@ const POSTGRES_FORM: &str = "cannot be read; it is postgres://user:password@host
                                where / ? # @ : and % in user or password are written as %2F %3F \
                                %23 %40 %3A and %25, and parameters have the values they may have";
 
+const MYSQL_FORM: &str = "cannot be read; it is mysql://user:password@host:port/database for MySQL \
+                          and MariaDB, where / ? # @ : and % in user or password are written as \
+                          %2F %3F %23 %40 %3A and %25, and parameters are ssl-mode, ssl-ca, \
+                          ssl-cert, ssl-key, socket and statement-cache-capacity with the values \
+                          they may have";
+
+/// Those of PostgreSQL's driver.
 const POSTGRES_PARAMETERS: [&str; 13] = [
     "application_name",
     "dbname",
@@ -106,6 +124,21 @@ const POSTGRES_PARAMETERS: [&str; 13] = [
     "sslrootcert",
     "statement-cache-capacity",
     "user",
+];
+
+/// Those of MySQL's driver, except for character set, collation and time zone: only one of each
+/// keeps text and times as they are.
+const MYSQL_PARAMETERS: [&str; 10] = [
+    "socket",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-mode",
+    "sslca",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "statement-cache-capacity",
 ];
 
 /// An address, or the one name that means an address everywhere.

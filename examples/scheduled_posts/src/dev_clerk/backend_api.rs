@@ -1,4 +1,4 @@
-//! The Backend API's users, as Clerk's own SDKs call them. Behind the secret key.
+//! The Backend API's instance and users, as Clerk's own SDKs call them. Behind the secret key.
 
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{StatusCode, header};
@@ -20,6 +20,7 @@ type Answer = Result<Json<Value>, ClerkError>;
 
 pub(super) fn routes() -> Router<Instance> {
     Router::new()
+        .route("/v1/instance", get(show_instance))
         .route("/v1/users", get(list_users).post(create_user))
         .route("/v1/users/count", get(count_users))
         .route("/v1/users/{id}", get(show_user).patch(change_user).delete(delete_user))
@@ -39,6 +40,13 @@ pub(super) async fn secret_key(
     let message = "The provided Clerk Secret Key is invalid. The dev Clerk prints its own when it \
                    starts; send it as Authorization: Bearer sk_test_…";
     ClerkError::new(StatusCode::UNAUTHORIZED, "clerk_key_invalid", message).into_response()
+}
+
+async fn show_instance(State(instance): State<Instance>) -> Json<Value> {
+    let id = instance.read(|records| records.instance_id.clone());
+    Json(json!({
+        "object": "instance", "id": id, "environment_type": "development", "allowed_origins": null,
+    }))
 }
 
 type Parameters = Query<Vec<(String, String)>>;

@@ -36,9 +36,19 @@ impl Instance {
         self.shared.issuer.jwks()
     }
 
+    /// Where deliveries go, and what became of them.
+    pub(super) fn outbox(&self) -> &Outbox {
+        &self.shared.outbox
+    }
+
     /// Looks at the records.
     pub(super) fn read<T>(&self, look: impl FnOnce(&Records) -> T) -> T {
         look(&self.records())
+    }
+
+    /// A user's name and address, as long as there is such a user.
+    pub(super) fn label(&self, user_id: &str) -> Option<String> {
+        self.read(|records| records.user(user_id).map(User::label))
     }
 
     pub(super) fn create_user(

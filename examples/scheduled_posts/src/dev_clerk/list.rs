@@ -13,6 +13,10 @@ pub(super) struct Listing {
     starting_after: Option<String>,
     email_addresses: Vec<String>,
     user_ids: Vec<String>,
+    other_than: Vec<String>,
+    /// Milliseconds since 1970, both ends left out.
+    created_after: Option<i64>,
+    created_before: Option<i64>,
     query: Option<String>,
 }
 
@@ -34,6 +38,9 @@ impl Listing {
             starting_after: None,
             email_addresses: Vec::new(),
             user_ids: Vec::new(),
+            other_than: Vec::new(),
+            created_after: None,
+            created_before: None,
             query: None,
         };
         for (name, value) in parameters {
@@ -43,10 +50,17 @@ impl Listing {
                 "order_by" => listing.order_by(value)?,
                 "starting_after" => listing.starting_after = Some(value.clone()),
                 "email_address" => listing.email_addresses.push(value.clone()),
-                "user_id" => listing.user_ids.push(value.clone()),
+                "user_id" => listing.user_id(value),
+                "created_at_after" => listing.created_after = Some(millis(value, name)?),
+                "created_at_before" => listing.created_before = Some(millis(value, name)?),
                 "query" => listing.query = Some(value.to_lowercase()),
                 _ => {}
             }
+        }
+        let ids = listing.user_ids.len() + listing.other_than.len();
+        if ids > MOST_VALUES || listing.email_addresses.len() > MOST_VALUES {
+            let message = "A filter takes 100 values at most.";
+            return Err(ClerkError::invalid("form_param_invalid", message));
         }
         let cursor = listing.starting_after.is_some();
         if cursor && (listing.offset > 0 || listing.order != Order::CreatedAt) {
@@ -102,6 +116,14 @@ impl Listing {
         Ok(())
     }
 
+    /// `+` or nothing wants the user, `-` wants all others. An unencoded `+` arrives as a space.
+    fn user_id(&mut self, value: &str) {
+        match value.strip_prefix('-') {
+            Some(id) => self.other_than.push(id.to_owned()),
+            None => self.user_ids.push(value.trim_start_matches(['+', ' ']).to_owned()),
+        }
+    }
+
     fn matches(&self, user: &User) -> bool {
         let email = |wanted: &String| user.has_email(wanted);
         let found = |query: &String| {
@@ -109,6 +131,9 @@ impl Listing {
         };
         (self.email_addresses.is_empty() || self.email_addresses.iter().any(email))
             && (self.user_ids.is_empty() || self.user_ids.contains(&user.id))
+            && !self.other_than.contains(&user.id)
+            && self.created_after.is_none_or(|time| user.created_at > time)
+            && self.created_before.is_none_or(|time| user.created_at < time)
             && self.query.as_ref().is_none_or(found)
     }
 }
@@ -122,6 +147,16 @@ fn number(
         ClerkError::invalid("form_param_format_invalid", format!("{name} is out of its range."))
     })
 }
+
+fn millis(value: &str, name: &str) -> Result<i64, ClerkError> {
+    value.parse().map_err(|_| {
+        let message = format!("{name} must be a time in milliseconds since 1970.");
+        ClerkError::invalid("form_param_format_invalid", message)
+    })
+}
+
+/// Of one filter, as Clerk has it.
+const MOST_VALUES: usize = 100;
 
 #[cfg(test)]
 mod tests {
@@ -165,7 +200,10 @@ mod tests {
         let by_email = listing(&[("email_address", "B@example.com")]).unwrap();
         assert_eq!(by_email.count(&users), 1);
         assert_eq!(by_email.page(&users).unwrap()[0].id, users[1].id);
+        let many = vec![("user_id", "user_1"); 101];
         for bad in [
+            many,
+            vec![("created_at_after", "2030-01-01")],
             vec![("limit", "0")],
             vec![("limit", "501")],
             vec![("offset", "-1")],
@@ -174,6 +212,27 @@ mod tests {
             vec![("starting_after", "user_1"), ("order_by", "-updated_at")],
         ] {
             assert!(listing(&bad).is_err(), "{bad:?}");
+        }
+    }
+    #[test]
+    fn ids_include_or_exclude_and_times_leave_out_both_ends() {
+        let users: Vec<User> =
+            (1..=5).map(|n| User::new(Vec::new(), Profile::default(), n * 10)).collect();
+        let id = |n: usize| users[n].id.as_str();
+        let (with, without) = (format!(" {}", id(1)), format!("-{}", id(0)));
+        for (parameters, found) in [
+            (vec![("created_at_after", "20"), ("created_at_before", "50")], vec![id(2), id(3)]),
+            (vec![("user_id", id(0)), ("user_id", &with)], vec![id(0), id(1)]),
+            (vec![("user_id", "user_unknown"), ("user_id", id(4))], vec![id(4)]),
+            (vec![("user_id", "user_unknown")], vec![]),
+            (vec![("user_id", &without), ("created_at_before", "30")], vec![id(1)]),
+            (vec![("user_id", &without), ("user_id", id(0))], vec![]),
+        ] {
+            let oldest_first = [parameters.clone(), vec![("order_by", "created_at")]].concat();
+            let page = listing(&oldest_first).unwrap().page(&users).unwrap();
+            let ids: Vec<&str> = page.iter().map(|user| user.id.as_str()).collect();
+            assert_eq!(ids, found, "{parameters:?}");
+            assert_eq!(listing(&parameters).unwrap().count(&users), found.len());
         }
     }
 }

@@ -3,10 +3,13 @@
 
 mod backend_api;
 mod body;
+mod dev_api;
+mod dev_page;
 mod error;
 mod guard;
 mod instance;
 mod list;
+mod page;
 mod random;
 mod records;
 mod sessions;
@@ -64,6 +67,7 @@ fn router(instance: Instance) -> Router {
     let secret_key = middleware::from_fn_with_state(instance.clone(), backend_api::secret_key);
     let backend = backend_api::routes()
         .merge(sessions::backend_routes())
+        .merge(dev_api::routes())
         .route("/v1/jwks", get(jwks))
         .route_layer(secret_key);
     let pages =
@@ -76,6 +80,8 @@ fn router(instance: Instance) -> Router {
         .route("/.well-known/jwks.json", get(jwks))
         .merge(backend)
         .merge(sessions::frontend_routes().layer(cors))
+        .merge(dev_page::routes())
+        .merge(page::routes())
         .merge(sign_in::routes())
         .fallback(async || ClerkError::not_found("such route"))
         .layer(middleware::map_response(nosniff))

@@ -1,4 +1,4 @@
-//! Random text for ids, keys and secrets of the stand-in.
+//! Random text for ids, keys and secrets of the stand-in, and the numbers of its dice.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,6 +18,18 @@ pub(super) fn alphanumeric(length: usize) -> String {
 pub(super) fn signing_secret() -> String {
     let key: Vec<u8> = std::iter::repeat_with(bytes).flatten().take(32).collect();
     format!("whsec_{}", STANDARD.encode(key))
+}
+
+/// Any number, all equally likely.
+pub(super) fn number() -> u64 {
+    bytes().take(8).fold(0, |number, byte| number << 8 | u64::from(byte))
+}
+
+/// From 0 up to, but not including, 1.
+pub(super) fn fraction() -> f64 {
+    // 32 bits are fine enough, and a float keeps them all.
+    let bits = u32::try_from(number() >> 32).unwrap_or_default();
+    f64::from(bits) / (f64::from(u32::MAX) + 1.0)
 }
 
 /// Fourteen bytes of a random UUID; the two others hold its version.

@@ -5,20 +5,18 @@ use std::fmt::Write as _;
 use axum::Router;
 use axum::extract::{Form, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 
 use crate::dev_clerk::error::ClerkError;
 use crate::dev_clerk::guard::{self, LoopbackPage};
 use crate::dev_clerk::instance::Instance;
+use crate::dev_clerk::page::{self, escaped};
 use crate::dev_clerk::user::Profile;
 
 pub(super) fn routes() -> Router<Instance> {
-    Router::new()
-        .route("/sign-in", get(page).post(sign_in))
-        .route("/sign-up", post(sign_up))
-        .route("/sign-in.css", get(style))
+    Router::new().route("/sign-in", get(show).post(sign_in)).route("/sign-up", post(sign_up))
 }
 
 #[derive(Deserialize)]
@@ -38,7 +36,7 @@ impl Target {
     }
 }
 
-async fn page(
+async fn show(
     State(instance): State<Instance>,
     Query(target): Query<Target>,
 ) -> Result<Response, ClerkError> {
@@ -57,7 +55,7 @@ async fn sign_in(
     headers: HeaderMap,
     Form(form): Form<SignInForm>,
 ) -> Result<Response, ClerkError> {
-    own_form(&headers)?;
+    page::own_form(&headers)?;
     let target = form.target.page()?;
     match instance.sign_in(&form.user_id) {
         Ok(session) => Ok(send_back(&target, &session.id, &session.client_token)),
@@ -81,7 +79,7 @@ async fn sign_up(
     headers: HeaderMap,
     Form(form): Form<SignUpForm>,
 ) -> Result<Response, ClerkError> {
-    own_form(&headers)?;
+    page::own_form(&headers)?;
     let target = form.target.page()?;
     let name = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     let profile = Profile {
@@ -96,17 +94,6 @@ async fn sign_up(
         Ok(session) => Ok(send_back(&target, &session.id, &session.client_token)),
         Err(error) => Ok(render(&instance, &target, Some(error.message()))),
     }
-}
-
-async fn style() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("sign_in.css"))
-}
-
-fn own_form(headers: &HeaderMap) -> Result<(), ClerkError> {
-    if guard::is_same_origin(headers) {
-        return Ok(());
-    }
-    Err(ClerkError::forbidden("This form must come from the dev Clerk's own page."))
 }
 
 /// The fragment stays in the browser: no server sees the client token in its log.
@@ -134,42 +121,13 @@ fn render(instance: &Instance, target: &LoopbackPage, problem: Option<&str>) -> 
             r#"<section><h2>Sign in</h2><form method="post" action="/sign-in">{redirect}<ul>{users}</ul></form></section>"#
         ),
     };
-    let problem = problem.map_or_else(String::new, |text| {
-        format!(r#"<p class="problem" role="alert">{}</p>"#, escaped(text))
-    });
+    let problem = problem.map_or_else(String::new, page::problem);
     let html = PAGE
         .replace("{known}", &known)
         .replace("{problem}", &problem)
         .replace("{redirect}", &redirect);
     // `form-action` must name the page that the answer to the form leads to.
-    let policy = format!(
-        "default-src 'none'; style-src 'self'; form-action 'self' {}; base-uri 'none'; \
-         frame-ancestors 'none'",
-        target.origin
-    );
-    // With `no-referrer`, browsers would hide the Origin of our own forms from us.
-    let headers = [
-        (header::CONTENT_SECURITY_POLICY, policy.as_str()),
-        (header::REFERRER_POLICY, "same-origin"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    (headers, Html(html)).into_response()
-}
-
-fn escaped(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut html, c| {
-        match c {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            '\'' => html.push_str("&#39;"),
-            // Nor may a name be taken for a place of the template.
-            '{' => html.push_str("&#123;"),
-            _ => html.push(c),
-        }
-        html
-    })
+    page::show(html, &format!("'self' {}", target.origin))
 }
 
 const PAGE: &str = include_str!("sign_in.html");

@@ -1,14 +1,12 @@
-//! Opening the database, and bringing its tables up to date. The only file that tells backends apart.
+//! Opening the database: a pool, and each backend's settings for its connections.
 
 use std::time::Duration;
 
+use sea_orm::sqlx::Executor as _;
 use sea_orm::sqlx::sqlite::SqliteJournalMode;
-use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbBackend};
-use sea_orm::{DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait as _};
-use sea_orm_migration::MigratorTrait as _;
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 
 use crate::config::DatabaseUrl;
-use crate::migrations::Migrator;
 
 /// A pool whose waits all end well before a webhook's 15 s are over.
 pub(crate) async fn connect(url: &DatabaseUrl) -> Result<DatabaseConnection, DbErr> {
@@ -29,6 +27,12 @@ pub(crate) async fn connect(url: &DatabaseUrl) -> Result<DatabaseConnection, DbE
             postgres
                 .application_name("scheduled-posts")
                 .options([("statement_timeout", "8s"), ("lock_timeout", "5s")])
+        })
+        // The driver itself sets the time zone to UTC and the character set to utf8mb4.
+        .map_sqlx_mysql_pool_opts(|pool| {
+            pool.after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(MYSQL_SESSION).await.map(drop) })
+            })
         });
     if url.is_in_memory() {
         // The data is the connection's: a pool that retires it would forget everything.
@@ -37,24 +41,12 @@ pub(crate) async fn connect(url: &DatabaseUrl) -> Result<DatabaseConnection, DbE
     Database::connect(options).await
 }
 
-/// Creates or updates all tables, the crate's first. Several instances may start at once: each
-/// part is one transaction that holds a lock.
-pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
-    tower_clerk::sea_orm::migrate(db).await?;
-    let tx = db
-        .begin_with_options(TransactionOptions {
-            // A lock that SQLite grants late it may not grant at all.
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        })
-        .await?;
-    if db.get_database_backend() == DbBackend::Postgres {
-        tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
-    }
-    Migrator::up(&tx, None).await?;
-    tx.commit().await
-}
-
 const WAIT: Duration = Duration::from_secs(5);
-/// Any number that no other program on the server uses.
-const MIGRATION_LOCK: i64 = 7_304_211_190_642;
+/// In seconds, and for MySQL's statements in milliseconds. MariaDB and MySQL each read their own
+/// comment only: MySQL cannot limit statements other than queries. Strict, so that a value that
+/// does not fit is an error and not another value.
+const MYSQL_SESSION: &str = "SET SESSION innodb_lock_wait_timeout = 5, \
+     SESSION lock_wait_timeout = 5, \
+     SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_TRANS_TABLES') \
+     /*M!100101 , SESSION max_statement_time = 8 */ \
+     /*!50708 , SESSION max_execution_time = 8000 */";

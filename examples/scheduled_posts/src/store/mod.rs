@@ -3,10 +3,12 @@
 mod accounts;
 mod connect;
 mod cursor;
+mod migrate;
 mod posts;
 
-pub(crate) use connect::{connect, migrate};
+pub(crate) use connect::connect;
 pub(crate) use cursor::Cursor;
+pub(crate) use migrate::migrate;
 pub(crate) use posts::{Change, NewPost, Page};
 
 use std::time::Duration;

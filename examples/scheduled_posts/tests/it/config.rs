@@ -1,12 +1,14 @@
 //! A process that cannot start says why, all of it, and opens nothing.
 
+use sea_orm::ConnectionTrait as _;
+
 use crate::support::{Process, World, on_every_backend};
 
 async fn all_errors_are_told_at_once_and_nothing_listens(world: World) {
     std::fs::write(world.folder().join(".env"), "LOG_FORMAT=canary-file\nPORT=1\n").unwrap();
     let wrong = [
         ("PORT", "canary-port"),
-        ("DATABASE_URL", "mysql://user:canary-password@host/db"),
+        ("DATABASE_URL", "mysql://user:canary-password@host"),
         ("CORS_ALLOWED_ORIGINS", "*"),
         ("AUTH_PHASE", "1"),
         ("CLERK_SECRET_KEY", "canary-secret"),
@@ -50,6 +52,36 @@ async fn without_a_signing_secret_there_is_no_webhook_route(world: World) {
     assert_eq!(server.err().matches("CLERK_AUTHORIZED_PARTIES is unset").count(), 1);
 }
 
+async fn several_instances_make_the_tables_at_once(world: World) {
+    let start =
+        |n: usize| Process::start(world.folder(), &n.to_string(), &["migrate"], &world.env());
+    let mut instances: Vec<Process> = (0..4).map(start).collect();
+    for instance in &mut instances {
+        assert_eq!(instance.exit_code().await, 0, "{}", instance.err());
+    }
+    assert_eq!(world.count("scheduled_posts").await, 0);
+    assert_eq!(world.count("seaql_migrations").await, 1);
+}
+
+/// MySQL has no transactions for tables: what a killed migration made is there, its record is not.
+async fn a_migration_that_stopped_half_way_goes_on(world: World) {
+    let db = world.database().await;
+    for (name, undo) in [
+        ("whole", "DELETE FROM seaql_migrations"),
+        ("half", "DROP TABLE scheduled_posts"),
+        ("rest", "DELETE FROM seaql_migrations"),
+    ] {
+        let mut process = Process::start(world.folder(), name, &["migrate"], &world.env());
+        assert_eq!(process.exit_code().await, 0, "{}", process.err());
+        db.execute_unprepared(undo).await.unwrap();
+        db.execute_unprepared("DELETE FROM seaql_migrations").await.unwrap();
+    }
+    let _server = world.serve().await;
+    let (_, api) = world.clerk().user(&world.api(), "on@example.com").await;
+    let account = api.account("@on").await;
+    api.scheduled(&account, "goes on", "2030-01-01T00:00:00Z").await;
+}
+
 async fn migrate_makes_the_tables_and_exits(world: World) {
     for name in ["first", "second"] {
         let mut process = Process::start(world.folder(), name, &["migrate"], &world.env());
@@ -66,6 +98,8 @@ async fn migrate_makes_the_tables_and_exits(world: World) {
 }
 
 on_every_backend!(
+    several_instances_make_the_tables_at_once,
+    a_migration_that_stopped_half_way_goes_on,
     all_errors_are_told_at_once_and_nothing_listens,
     a_stand_in_needs_loopback_and_an_empty_environment,
     without_a_signing_secret_there_is_no_webhook_route,

@@ -3,12 +3,11 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tower_clerk::secret::SigningSecret;
 use tower_clerk::test_util::SignedDelivery;
 
-use crate::support::{Answer, World, answer, on_every_backend};
+use crate::support::{Answer, Try, World, answer, on_every_backend};
 
 async fn users_and_keys_survive_a_restart(world: World) {
     let mut server = world.serve().await;
@@ -38,7 +37,7 @@ async fn users_and_keys_survive_a_restart(world: World) {
 async fn it_speaks_the_backend_api(world: World) {
     let (_process, _) = world.dev_clerk().await;
     let clerk = world.clerk();
-    for path in ["/v1/users", "/v1/jwks", "/v1/users/count"] {
+    for path in ["/v1/users", "/v1/jwks", "/v1/users/count", "/v1/instance"] {
         let refused = clerk.open.get(path).await;
         assert_eq!((refused.status, code(&refused).as_str()), (401, "clerk_key_invalid"));
         assert_eq!(clerk.open.with_token("sk_test_wrong").get(path).await.status, 401);
@@ -47,6 +46,13 @@ async fn it_speaks_the_backend_api(world: World) {
         clerk.backend.get("/v1/jwks").await.json(),
         clerk.open.get("/.well-known/jwks.json").await.json()
     );
+    let mut instance = clerk.backend.get("/v1/instance").await.json();
+    assert!(text(&instance["id"].take()).starts_with("ins_"));
+    let expected = json!({
+        "object": "instance", "id": null, "environment_type": "development",
+        "allowed_origins": null,
+    });
+    assert_eq!(instance, expected);
     let new = json!({
         "email_address": ["Ada@example.com"], "first_name": "Ada", "last_name": "Lovelace",
         "public_metadata": { "plan": "pro" }, "password": "ignored here",
@@ -87,6 +93,12 @@ async fn it_speaks_the_backend_api(world: World) {
         text(&first[2]["id"])
     );
     assert_eq!(clerk.backend.get(&next).await.json().as_array().unwrap().len(), 2);
+
+    let others = format!(
+        "/v1/users/count?user_id=-{id}&created_at_after={}",
+        user["created_at"].as_i64().unwrap() - 1
+    );
+    assert_eq!(clerk.backend.get(&others).await.json()["total_count"], 4);
 
     let gone = clerk.backend.delete(&path).await.json();
     assert_eq!(gone, json!({ "object": "user", "id": id, "deleted": true }));
@@ -167,42 +179,6 @@ async fn a_webhook_is_tried_again_and_keeps_its_users_order(world: World) {
             SignedDelivery::new(&secret, &tried.header("svix-id"), sent_at, tried.body.clone());
         assert_eq!(signed.headers()["svix-signature"], tried.header("svix-signature"));
     }
-}
-
-/// A delivery as it came over the wire.
-struct Try {
-    head: String,
-    body: String,
-}
-
-impl Try {
-    async fn receive(server: &TcpListener, status: &str) -> Self {
-        let (mut stream, _) = server.accept().await.unwrap();
-        let mut received = String::new();
-        let (head, body) = loop {
-            let mut chunk = [0; 4096];
-            let length = stream.read(&mut chunk).await.unwrap();
-            assert!(length > 0, "{received}");
-            received.push_str(std::str::from_utf8(&chunk[..length]).unwrap());
-            let Some((head, body)) = received.split_once("\r\n\r\n") else { continue };
-            let length: usize = header(head, "content-length").parse().unwrap();
-            if body.len() == length {
-                break (head.to_owned(), body.to_owned());
-            }
-        };
-        let end = format!("HTTP/1.1 {status}\r\nConnection: close\r\n\r\n");
-        stream.write_all(end.as_bytes()).await.unwrap();
-        Self { head, body }
-    }
-
-    fn header(&self, name: &str) -> String {
-        header(&self.head, name)
-    }
-}
-
-fn header(head: &str, name: &str) -> String {
-    let mut lines = head.lines().filter_map(|line| line.split_once(": "));
-    lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).unwrap().1.to_owned()
 }
 
 fn code(answer: &Answer) -> String {

@@ -3,6 +3,7 @@
 
 mod answers;
 mod config;
+mod deliveries;
 mod dev_clerk;
 mod keys;
 mod ownership;

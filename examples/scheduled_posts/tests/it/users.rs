@@ -1,5 +1,8 @@
 //! From signing up to a first post, before the webhook has come, and after the user is gone.
 
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 use serde_json::{Value, json};
 
 use crate::support::{World, on_every_backend, until};
@@ -162,7 +165,34 @@ async fn writes_that_race_a_deletion_lose_cleanly(world: World) {
     assert_eq!((world.count("x_accounts").await, world.count("scheduled_posts").await), (0, 0));
 }
 
+/// Svix waits for 15 s; somebody else's open transaction may last longer.
+async fn a_lock_held_elsewhere_is_answered_in_time(world: World) {
+    let server = world.serve().await;
+    let clerk = world.clerk();
+    let (id, api) = clerk.user(&world.api(), "locked@example.com").await;
+    let db = world.database().await;
+    let held = db.begin().await.unwrap();
+    held.execute_unprepared(&format!("DELETE FROM users WHERE id = '{id}'")).await.unwrap();
+
+    let handle = json!({ "handle": "@waits" });
+    let write = tokio::time::timeout(Duration::from_secs(12), api.post("/api/x-accounts", &handle));
+    write.await.expect("an answer in time").is_error(503, "Database unavailable");
+    clerk.rename(&id, "Waits").await;
+    let tried = until("the webhook is answered", async || {
+        let delivery = clerk.backend.get("/dev/deliveries").await.json()[0].clone();
+        (delivery["tries"] != 0).then_some(delivery)
+    })
+    .await;
+    assert_eq!(tried["attempts"][0]["status"], 503, "{tried}");
+
+    held.rollback().await.unwrap();
+    clerk.delivered().await;
+    assert!(server.err().contains(&format!("Updated user: {id}")));
+    api.account("@waits").await;
+}
+
 on_every_backend!(
+    a_lock_held_elsewhere_is_answered_in_time,
     a_new_user_is_synced_and_schedules_a_post,
     a_changed_user_is_synced,
     a_request_may_come_before_the_webhook,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::support::http::{Answer, Api};
+use crate::support::http::{Answer, Api, answer};
 use crate::support::until;
 
 pub(crate) struct Clerk {
@@ -26,6 +26,38 @@ impl Clerk {
         let user = self.backend.post("/v1/users", &json!({ "email_address": [email] })).await;
         assert_eq!(user.status, 200, "{user:?}");
         user.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Changes a user's first name.
+    pub(crate) async fn rename(&self, user_id: &str, first_name: &str) {
+        let request = self.backend.request("PATCH", &format!("/v1/users/{user_id}"));
+        let changed = answer(request.json(&json!({ "first_name": first_name }))).await;
+        assert_eq!(changed.status, 200, "{changed:?}");
+    }
+
+    /// Says how deliveries are treated from now on.
+    pub(crate) async fn faults(&self, faults: &Value) {
+        let set = self.backend.put("/dev/faults", faults).await;
+        assert_eq!(set.status, 200, "{set:?}");
+    }
+
+    /// The recent deliveries, the newest first, once none of them is under way any more.
+    pub(crate) async fn delivered(&self) -> Vec<Value> {
+        until("all deliveries have arrived", async || {
+            let deliveries = self.backend.get("/dev/deliveries").await.json();
+            let deliveries = deliveries.as_array().unwrap();
+            let done = deliveries.iter().all(|delivery| delivery["state"] == "delivered");
+            done.then(|| deliveries.clone())
+        })
+        .await
+    }
+
+    /// Sends a delivery again, and says under which id.
+    pub(crate) async fn replay(&self, id: &Value, options: &Value) -> String {
+        let path = format!("/dev/deliveries/{}/replay", id.as_str().unwrap());
+        let replayed = self.backend.post(&path, options).await;
+        assert_eq!(replayed.status, 200, "{replayed:?}");
+        replayed.json()["id"].as_str().unwrap().to_owned()
     }
 
     /// Creates a session, and says its id.

@@ -4,23 +4,32 @@ mod clerk;
 mod database;
 mod http;
 mod process;
+mod receive;
 mod world;
 
 pub(crate) use clerk::Clerk;
 pub(crate) use database::Backend;
 pub(crate) use http::{Answer, Api, answer};
 pub(crate) use process::Process;
+pub(crate) use receive::Try;
 pub(crate) use world::World;
 
 use std::time::Duration;
 
-/// Each test once on SQLite and once on PostgreSQL, which `TEST_POSTGRES_URL` names.
+/// Each test once on SQLite, once on PostgreSQL and once on MySQL or MariaDB, which
+/// `TEST_POSTGRES_URL` and `TEST_MYSQL_URL` name.
 macro_rules! on_every_backend {
     ($($name:ident),+ $(,)?) => {
         mod sqlite {
             $(#[tokio::test]
             async fn $name() {
                 $crate::support::World::run($crate::support::Backend::Sqlite, super::$name).await;
+            })+
+        }
+        mod mysql {
+            $(#[tokio::test]
+            async fn $name() {
+                $crate::support::World::run($crate::support::Backend::MySql, super::$name).await;
             })+
         }
         mod postgres {

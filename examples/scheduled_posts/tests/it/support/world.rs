@@ -108,7 +108,8 @@ impl World {
         Clerk::new(format!("http://127.0.0.1:{}", self.clerk_port), self.clerk_file())
     }
 
-    fn clerk_file(&self) -> std::path::PathBuf {
+    /// The dev Clerk's.
+    pub(crate) fn clerk_file(&self) -> std::path::PathBuf {
         let stem =
             if self.database_url.starts_with("sqlite") { "posts" } else { "scheduled-posts" };
         self.folder().join(format!("{stem}.dev-clerk.json"))
