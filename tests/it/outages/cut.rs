@@ -13,14 +13,14 @@ use crate::support::database::{Place, count, on_each_server};
 use crate::support::proxy::{At, Cut, Proxy, Through};
 
 on_each_server!(
-    e43_a_commit_that_does_not_arrive_leaves_nothing_and_the_retry_applies,
+    e43_e46_a_commit_that_does_not_arrive_leaves_nothing_and_the_retry_applies,
     e43_e44_a_cut_at_any_packet_leaves_all_or_nothing_and_the_retry_applies_once,
-    e44_after_a_commit_whose_answer_was_lost_the_retry_changes_nothing,
+    e44_e46_after_a_commit_whose_answer_was_lost_the_retry_changes_nothing,
 );
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
-async fn e43_a_commit_that_does_not_arrive_leaves_nothing_and_the_retry_applies(place: Place) {
+async fn e43_e46_a_commit_that_does_not_arrive_leaves_nothing_and_the_retry_applies(place: Place) {
     for through in [Through::Nothing, Through::Half] {
         let db = place.pool(2).await;
         let proxy = Proxy::start(&place).await;
@@ -38,7 +38,7 @@ async fn e43_a_commit_that_does_not_arrive_leaves_nothing_and_the_retry_applies(
     }
 }
 
-async fn e44_after_a_commit_whose_answer_was_lost_the_retry_changes_nothing(place: Place) {
+async fn e44_e46_after_a_commit_whose_answer_was_lost_the_retry_changes_nothing(place: Place) {
     let db = place.pool(2).await;
     let proxy = Proxy::start(&place).await;
     let service = fresh_service(&proxy.place.pool(1).await, DEADLINE).await;
