@@ -8,6 +8,7 @@ mod hyper;
 mod layering;
 mod observability;
 mod observed;
+mod outages;
 mod remote_keys;
 mod servers;
 mod service;

@@ -16,7 +16,7 @@ use crate::backfill::api::{ClerkApi, Fault, user, users};
 use crate::servers::within;
 use crate::support::database::{count, on_each_database};
 use crate::support::delivery::{send, signed};
-use crate::support::server::Server;
+use crate::support::service::Server;
 
 on_each_database!(
     all_users_get_their_rows_and_the_next_run_changes_nothing,

@@ -12,7 +12,7 @@ use tower_clerk::test_util::{user_created, user_deleted, user_updated};
 use crate::servers::eventually;
 use crate::support::database::{count, on_each_database};
 use crate::support::delivery::NOW;
-use crate::support::server::Server;
+use crate::support::service::Server;
 
 on_each_database!(
     the_table_of_users_may_have_another_name,
