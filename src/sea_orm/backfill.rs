@@ -27,10 +27,10 @@ impl Target for SeaOrmSink {
         self.differences(users).await.map_err(failure::sink_error)
     }
 
-    /// Those of whom an event, a backfill or [`ensure_user`](Self::ensure_user) told, in the
-    /// database's order. Rows that somebody else put into the table of users are not among them.
+    /// Those of whom an event, a backfill or [`ensure_user`](Self::ensure_user) told. Rows that somebody else put into the table of users are not among them.
     async fn ids_after(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, SinkError> {
-        let living = statements::select_living(&self.tables().users.versions, after, limit);
+        let (table, backend) = (&self.tables().users.versions, self.db().get_database_backend());
+        let living = statements::select_living(table, backend, after, limit);
         batch::ids_of(self.db(), &living).await.map_err(failure::sink_error)
     }
 

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement};
 use tokio::task::JoinError;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,7 +166,12 @@ impl TestDatabase {
             }
             Backend::Postgres => {
                 let server = server_url("TEST_POSTGRES_URL", test)?;
-                execute(&server, &format!("CREATE DATABASE {name}")).await;
+                // In an order that is not the bytes', where the server can.
+                let sorted = "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C'";
+                let create = format!("CREATE DATABASE {name}");
+                if try_execute(&server, &format!("{create} {sorted}")).await.is_err() {
+                    execute(&server, &create).await;
+                }
                 Some(Self::Postgres { server, name })
             }
             Backend::Sqlite => {
@@ -233,9 +238,14 @@ pub(crate) fn with_database(server: &str, name: &str) -> String {
 }
 
 pub(crate) async fn execute(server: &str, sql: &str) {
+    try_execute(server, sql).await.unwrap();
+}
+
+async fn try_execute(server: &str, sql: &str) -> Result<(), DbErr> {
     let mut options = ConnectOptions::new(server);
     options.max_connections(1).sqlx_logging(false);
-    let connection = Database::connect(options).await.unwrap();
-    connection.execute_unprepared(sql).await.unwrap();
-    connection.close().await.unwrap();
+    let connection = Database::connect(options).await?;
+    let done = connection.execute_unprepared(sql).await;
+    connection.close().await?;
+    done.map(drop)
 }
