@@ -52,9 +52,9 @@ impl SeaOrmSink {
             .collect();
         states.sort_unstable_by(|(a, _), (b, _)| a.id.cmp(&b.id));
         let written = batch::write(&tx, &self.tables().users, states).await?;
-        if let Some(hook) = self.hook() {
-            let users: Vec<_> = users.iter().filter(|user| written.contains(&user.id)).collect();
-            hook.backfilled(&tx, &users).await?;
+        let news: Vec<_> = users.iter().filter(|user| written.contains(&user.id)).collect();
+        for hook in self.hooks() {
+            hook.backfilled(&tx, &news).await?;
         }
         tx.execute(&statements::record_run(&self.tables().backfills, run)).await?;
         tx.commit().await?;
@@ -94,7 +94,7 @@ impl SeaOrmSink {
         }
         let tx = transaction::begin(self.db()).await?;
         let buried = steps::bury(&tx, &self.tables().users, id).await?;
-        if let Some(hook) = self.hook() {
+        for hook in self.hooks() {
             hook.removed(&tx, id).await?;
         }
         self.remove_user_within(&tx, id).await?;

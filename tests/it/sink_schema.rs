@@ -122,7 +122,7 @@ async fn a_users_row_fills_an_applications_own_columns(db: DatabaseConnection) {
     let server = Server::start_with(db.clone(), schema).await;
     server.sink.ensure_user("user_1").await.unwrap();
     let mut body = user_created("user_1", None, T);
-    body["data"]["locale"] = json!("en-GB");
+    body["data"]["locale"] = json!("en\0-GB");
     server.post_new(&body).await;
     body["type"] = json!("user.updated");
     body["data"]["banned"] = json!(true);
