@@ -14,6 +14,7 @@ mod service;
 mod sink;
 mod sink_faults;
 mod sink_order;
+mod sink_storm;
 mod support;
 mod tls;
 mod tonic;
