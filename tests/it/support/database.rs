@@ -63,6 +63,22 @@ macro_rules! on_each_server {
 }
 pub(crate) use on_each_server;
 
+/// Runs each of these `async fn(Place)` on every backend.
+macro_rules! on_each_place {
+    ($($test:ident),+ $(,)?) => {
+        mod mysql {
+            $crate::support::database::at_place!(MySql: $($test),+);
+        }
+        mod postgres {
+            $crate::support::database::at_place!(Postgres: $($test),+);
+        }
+        mod sqlite {
+            $crate::support::database::at_place!(Sqlite: $($test),+);
+        }
+    };
+}
+pub(crate) use on_each_place;
+
 macro_rules! at_place {
     ($backend:ident: $($test:ident),+) => {
         $(

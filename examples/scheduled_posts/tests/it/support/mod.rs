@@ -4,15 +4,19 @@ mod clerk;
 mod database;
 mod http;
 mod process;
+mod random;
 mod receive;
+mod webhooks;
 mod world;
 
 pub(crate) use clerk::Clerk;
 pub(crate) use database::Backend;
 pub(crate) use http::{Answer, Api, answer};
 pub(crate) use process::Process;
+pub(crate) use random::Random;
 pub(crate) use receive::Try;
-pub(crate) use world::World;
+pub(crate) use webhooks::{State, Webhook, recorded, states};
+pub(crate) use world::{World, free_port};
 
 use std::time::Duration;
 
