@@ -1,6 +1,9 @@
 //! Which of two states of a thing is the newer one, whatever order they come in.
 
-use serde_json::Value;
+use std::fmt;
+
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::webhook::event::Json;
 
@@ -27,64 +30,133 @@ impl Version {
     }
 }
 
-/// A digest of the data; of their text, should serde_json not take their depth or a number.
+/// 62 bits of the data, the same for ever: they are stored. Of their text, should serde_json not
+/// take their depth or a number.
 fn tie(data: &Json) -> i64 {
-    let data = data.parse().unwrap_or_else(|_| Value::from(data.as_str()));
-    digest(&data)
+    digest(data.as_str()).unwrap_or_else(|| finished(Fnv::of(b"x", data.as_str().as_bytes())))
 }
 
-/// 62 bits of the data, the same for ever: they are stored.
-fn digest(data: &Value) -> i64 {
-    let mut digest = Fnv(0xcbf2_9ce4_8422_2325);
-    digest.value(data);
-    (digest.0 >> 2).cast_signed()
+/// The same for the same data, in whatever order their members stand and however their texts and
+/// numbers are written; read in one pass, without a copy.
+fn digest(json: &str) -> Option<i64> {
+    let mut reader = serde_json::Deserializer::from_str(json);
+    let digest = Digest.deserialize(&mut reader).ok()?;
+    reader.end().ok()?;
+    Some(finished(digest))
+}
+
+fn finished(digest: u64) -> i64 {
+    (digest >> 2).cast_signed()
 }
 
 /// FNV-1a. Somebody who forges a collision lets two states of one millisecond go by arrival again.
 struct Fnv(u64);
 
 impl Fnv {
-    fn bytes(&mut self, bytes: &[u8]) {
+    /// Each value begins with its kind; nothing else of a kind can be read two ways.
+    fn new(kind: &[u8; 1]) -> Self {
+        let mut fnv = Self(0xcbf2_9ce4_8422_2325);
+        fnv.add(kind);
+        fnv
+    }
+
+    fn of(kind: &[u8; 1], bytes: &[u8]) -> u64 {
+        let mut fnv = Self::new(kind);
+        fnv.add(bytes);
+        fnv.0
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
     }
+}
 
-    /// Each value begins with its kind and, where it has a length, that; members by their names,
-    /// since a map may or may not keep the order in which they came.
-    fn value(&mut self, value: &Value) {
-        match value {
-            Value::Null => self.bytes(b"n"),
-            Value::Bool(true) => self.bytes(b"t"),
-            Value::Bool(false) => self.bytes(b"f"),
-            Value::Number(number) => self.text(b"d", &number.to_string()),
-            Value::String(text) => self.text(b"s", text),
-            Value::Array(items) => {
-                self.text(b"a", &items.len().to_string());
-                for item in items {
-                    self.value(item);
-                }
-            }
-            Value::Object(members) => {
-                self.text(b"o", &members.len().to_string());
-                let mut members: Vec<_> = members.iter().collect();
-                members.sort_unstable_by_key(|(name, _)| *name);
-                for (name, member) in members {
-                    self.text(b"s", name);
-                    self.value(member);
-                }
-            }
-        }
-    }
+/// Reads a value as its digest.
+struct Digest;
 
-    fn text(&mut self, kind: &[u8], text: &str) {
-        self.bytes(kind);
-        self.bytes(text.as_bytes());
-        // In no UTF-8 text.
-        self.bytes(&[0xff]);
+impl<'de> DeserializeSeed<'de> for Digest {
+    type Value = u64;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<u64, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
+impl<'de> Visitor<'de> for Digest {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<u64, E> {
+        Ok(Fnv::of(b"n", b""))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<u64, E> {
+        Ok(Fnv::of(b"b", &[value.into()]))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<u64, E> {
+        Ok(Fnv::of(b"d", &i128::from(value).to_le_bytes()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<u64, E> {
+        Ok(Fnv::of(b"d", &i128::from(value).to_le_bytes()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<u64, E> {
+        Ok(Fnv::of(b"f", &value.to_bits().to_le_bytes()))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<u64, E> {
+        Ok(Fnv::of(b"s", text.as_bytes()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<u64, A::Error> {
+        let mut list = Fnv::new(b"a");
+        while let Some(item) = items.next_element_seed(Self)? {
+            list.add(&item.to_le_bytes());
+        }
+        Ok(list.0)
+    }
+
+    /// A sum over the members, which does not depend on their order.
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<u64, A::Error> {
+        let (mut sum, mut count) = (0_u64, 0_u64);
+        while let Some(name) = members.next_key_seed(Self)? {
+            if count == 0 && name == Fnv::of(b"s", EXACT_NUMBER) {
+                return number(&members.next_value::<String>()?);
+            }
+            let mut member = Fnv::new(b"m");
+            member.add(&name.to_le_bytes());
+            member.add(&members.next_value_seed(Self)?.to_le_bytes());
+            sum = sum.wrapping_add(member.0);
+            count += 1;
+        }
+        let mut object = Fnv::new(b"o");
+        object.add(&sum.to_le_bytes());
+        object.add(&count.to_le_bytes());
+        Ok(object.0)
+    }
+}
+
+/// A number as it is read without that feature.
+fn number<E: Error>(text: &str) -> Result<u64, E> {
+    if let Ok(integer) = text.parse() {
+        return Digest.visit_i64(integer);
+    }
+    if let Ok(integer) = text.parse() {
+        return Digest.visit_u64(integer);
+    }
+    Digest.visit_f64(text.parse().map_err(E::custom)?)
+}
+
+/// How serde_json hands numbers over where some crate of the program has switched on its feature
+/// `arbitrary_precision`: as an object with this member.
+const EXACT_NUMBER: &[u8] = b"$serde_json::private::Number";
 /// Above all digests.
 const UPDATED: i64 = 1 << 62;
 
@@ -95,12 +167,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_is_the_same_for_ever_and_in_every_order_of_members() {
-        let one: Value = serde_json::from_str(r#"{"a":1,"b":[true,null,"x"]}"#).unwrap();
-        let other: Value = serde_json::from_str(r#"{"b":[true,null,"x"],"a":1}"#).unwrap();
-        assert_eq!(digest(&one), digest(&other));
-        assert_eq!(digest(&json!(null)), 0x2bd8_f8d3_2180_7e1c);
+    fn a_digest_is_the_same_for_ever_in_every_order_of_members_and_however_it_is_written() {
+        let one = digest(r#"{"a":1,"b":[true,null,"x"]}"#);
+        for same in [
+            r#"{"b":[true,null,"x"],"a":1}"#,
+            " { \"b\" : [ true, null, \"\\u0078\" ], \"\\u0061\":1 }\n",
+        ] {
+            assert_eq!(digest(same), one, "{same}");
+        }
+        assert_eq!(one, Some(FIXED));
     }
+
+    const FIXED: i64 = 1_814_148_309_374_587_967;
 
     #[test]
     fn different_data_have_different_digests() {
@@ -111,21 +189,49 @@ mod tests {
             json!(""),
             json!("null"),
             json!(0),
+            json!(0.0),
+            json!(-1),
+            json!(u64::MAX),
             json!("0"),
             json!([[], []]),
             json!([[[]]]),
             json!(["a", "b"]),
+            json!(["b", "a"]),
             json!(["ab"]),
             json!({ "a": "b" }),
+            json!({ "b": "a" }),
+            json!({ "a": "b", "b": "a" }),
+            json!({ "a": "a", "b": "b" }),
             json!(false),
             json!(true),
             json!({ "a": { "b": 1 } }),
             json!({ "a": {}, "b": 1 }),
         ];
-        let mut digests: Vec<_> = data.iter().map(digest).collect();
+        let mut digests: Vec<_> = data.iter().map(|data| digest(&data.to_string())).collect();
         digests.sort_unstable();
         digests.dedup();
         assert_eq!(digests.len(), data.len());
-        assert!(digests.iter().all(|digest| (0..UPDATED).contains(digest)));
+        assert!(digests.iter().all(|digest| (0..UPDATED).contains(&digest.unwrap())));
+    }
+
+    #[test]
+    fn what_cannot_be_read_has_no_digest_but_that_of_its_text() {
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        for odd in ["", "1 2", "1e999", &deep] {
+            assert_eq!(digest(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn numbers_have_the_same_digest_whatever_serde_json_is_told_about_them() {
+        use serde::de::value::MapDeserializer;
+
+        for text in ["0", "-7", "18446744073709551615", "1.5", "-1e3", "1700000000000"] {
+            let name = std::str::from_utf8(EXACT_NUMBER).unwrap();
+            let exact =
+                MapDeserializer::<_, serde::de::value::Error>::new([(name, text)].into_iter());
+            let exact = Digest.visit_map(exact).unwrap();
+            assert_eq!(Some(finished(exact)), digest(text), "{text}");
+        }
     }
 }

@@ -127,10 +127,10 @@ impl MigratorTraitSelf for List<'_> {
 }
 
 async fn lock_mysql(tx: &DatabaseTransaction) -> Result<(), DbErr> {
-    // MariaDB's limit for statements counts this wait too; MySQL's does not know the comment.
+    // Limits for statements count this wait too: MariaDB reads the first comment, MySQL the second.
     let lock = format!(
         "/*M!100101 SET STATEMENT max_statement_time = 0 FOR */ \
-         SELECT GET_LOCK({MYSQL_LOCK}, {PATIENCE_SECONDS})"
+         SELECT /*+ MAX_EXECUTION_TIME(0) */ GET_LOCK({MYSQL_LOCK}, {PATIENCE_SECONDS})"
     );
     let answer = tx.query_one_raw(Statement::from_string(DbBackend::MySql, lock)).await?;
     match answer.map(|row| row.try_get_by_index::<Option<i64>>(0)).transpose()?.flatten() {

@@ -14,6 +14,7 @@ use crate::support::delivery::builder;
 
 on_each_server!(
     e30_a_slow_database_is_answered_for_within_the_deadline,
+    e30_what_was_given_up_leaves_its_connection_free,
     e30_a_lock_that_is_held_on_one_user_is_in_nobody_elses_way,
     e30_e43_a_pool_that_others_hold_is_answered_for_in_time,
 );
@@ -69,6 +70,24 @@ async fn e30_a_lock_that_is_held_on_one_user_is_in_nobody_elses_way(place: Place
     taken_in(&service, "msg_1", &updated("user_1", 1)).await;
     assert_eq!(known(&other, "user_1").await, Known::Version(1));
     assert_eq!(count(&other, "clerk_deliveries").await, passed + 3);
+}
+
+/// The sink waits less for a lock than the service does for the sink.
+async fn e30_what_was_given_up_leaves_its_connection_free(place: Place) {
+    let other = place.pool(2).await;
+    let pool = place.pool(2).await;
+    let service = fresh_service(&pool, Duration::from_secs(13)).await;
+    taken_in(&service, "msg_0", &created("user_1")).await;
+    let lock = other.begin().await.unwrap();
+    let hold = "UPDATE clerk_user_versions SET tie = tie WHERE id = 'user_1'";
+    lock.execute_unprepared(hold).await.unwrap();
+
+    let (one, two) = (updated("user_1", 1), updated("user_1", 2));
+    tokio::join!(put_off(&service, "msg_1", &one), put_off(&service, "msg_2", &two));
+    taken_in(&service, "msg_3", &created("user_2")).await;
+    lock.rollback().await.unwrap();
+    taken_in(&service, "msg_2", &two).await;
+    assert_eq!(known(&other, "user_1").await, Known::Version(2));
 }
 
 /// Keeps the database busy for longer than the deadline.
