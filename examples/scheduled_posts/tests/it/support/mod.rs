@@ -3,6 +3,7 @@
 mod clerk;
 mod database;
 mod http;
+mod listing;
 mod process;
 mod receive;
 mod world;
@@ -10,6 +11,7 @@ mod world;
 pub(crate) use clerk::Clerk;
 pub(crate) use database::Backend;
 pub(crate) use http::{Answer, Api, answer};
+pub(crate) use listing::Listing;
 pub(crate) use process::Process;
 pub(crate) use receive::Try;
 pub(crate) use world::World;
