@@ -8,7 +8,7 @@
 //!   any hyper, axum or tonic server.
 //! - `webhook`: a signed delivery becomes a typed event for a `Sink`; `sea_orm` has one that
 //!   writes rows.
-//! - `backfill`: users from Clerk's Backend API, for a `Target` that was not there when they came.
+//! - `backfill`: users from the Backend API into a `Target`: who was there before the webhooks.
 //!
 //! ```
 //! # #[cfg(feature = "axum")] mod example {

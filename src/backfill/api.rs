@@ -164,7 +164,7 @@ impl<'a> Line<'a> {
                     return Ok(answer);
                 }
                 Verdict::Refused(answer) => return Err(refused(question, &answer)),
-                Verdict::TooLong => return Err(too_long()),
+                Verdict::TooLong => return Err(too_long(question)),
                 Verdict::Again(trouble) => trouble,
             };
             if tries >= question.tries {
@@ -302,11 +302,12 @@ fn refused(question: &Question<'_>, answer: &ApiAnswer) -> BackfillError {
     }
 }
 
-fn too_long() -> BackfillError {
-    BackfillError::unexpected(
-        "a page of users is longer than 64 MiB; set a smaller `page_size` and run again, it goes \
-         on where it stopped",
-    )
+fn too_long(question: &Question<'_>) -> BackfillError {
+    BackfillError::unexpected(format!(
+        "the Backend API was asked for {} and answers more than 64 MiB; set a smaller `page_size` \
+         and run again, it goes on where it stopped",
+        question.name
+    ))
 }
 
 fn unreadable(what: &'static str) -> BackfillError {

@@ -84,11 +84,8 @@ struct List<'a> {
 fn list(body: &[u8]) -> Option<List<'_>> {
     match serde_json::from_slice(body) {
         Ok(data) => Some(List { data, total_count: None }),
-        Err(_) => {
-            // A struct would be read from an array too.
-            let is_object = body.trim_ascii_start().starts_with(b"{");
-            serde_json::from_slice(body).ok().filter(|_| is_object)
-        }
+        // Every array is a bare list, so this is an object.
+        Err(_) => serde_json::from_slice(body).ok(),
     }
 }
 

@@ -27,10 +27,10 @@ impl Target for SeaOrmSink {
         self.differences(users).await.map_err(failure::sink_error)
     }
 
-    /// Those of whom an event, a backfill or [`ensure_user`](Self::ensure_user) told, in the
-    /// database's order. Rows that somebody else put into the table of users are not among them.
+    /// Those of whom an event, a backfill or [`ensure_user`](Self::ensure_user) told. Rows that somebody else put into the table of users are not among them.
     async fn ids_after(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, SinkError> {
-        let living = statements::select_living(&self.tables().users.versions, after, limit);
+        let (table, backend) = (&self.tables().users.versions, self.db().get_database_backend());
+        let living = statements::select_living(table, backend, after, limit);
         batch::ids_of(self.db(), &living).await.map_err(failure::sink_error)
     }
 
@@ -52,9 +52,9 @@ impl SeaOrmSink {
             .collect();
         states.sort_unstable_by(|(a, _), (b, _)| a.id.cmp(&b.id));
         let written = batch::write(&tx, &self.tables().users, states).await?;
-        if let Some(hook) = self.hook() {
-            let users: Vec<_> = users.iter().filter(|user| written.contains(&user.id)).collect();
-            hook.backfilled(&tx, &users).await?;
+        let news: Vec<_> = users.iter().filter(|user| written.contains(&user.id)).collect();
+        for hook in self.hooks() {
+            hook.backfilled(&tx, &news).await?;
         }
         tx.execute(&statements::record_run(&self.tables().backfills, run)).await?;
         tx.commit().await?;
@@ -94,7 +94,7 @@ impl SeaOrmSink {
         }
         let tx = transaction::begin(self.db()).await?;
         let buried = steps::bury(&tx, &self.tables().users, id).await?;
-        if let Some(hook) = self.hook() {
+        for hook in self.hooks() {
             hook.removed(&tx, id).await?;
         }
         self.remove_user_within(&tx, id).await?;

@@ -32,7 +32,8 @@ impl Row {
                 (Column::UpdatedAt, time(user.updated_at)),
             ],
         );
-        row.columns.extend(more.iter().map(|column| (column.name.clone(), (column.value)(user))));
+        let own = |column: &UserColumn| (column.name.clone(), clean((column.value)(user)));
+        row.columns.extend(more.iter().map(own));
         row
     }
 
@@ -77,9 +78,16 @@ impl Row {
     }
 }
 
-/// PostgreSQL's text holds every character but U+0000.
 fn text(text: Option<&str>) -> Value {
-    text.map(|text| text.replace('\0', "")).into()
+    clean(text.map(str::to_owned).into())
+}
+
+/// PostgreSQL's text holds every character but U+0000.
+fn clean(value: Value) -> Value {
+    match value {
+        Value::String(Some(text)) if text.contains('\0') => text.replace('\0', "").into(),
+        value => value,
+    }
 }
 
 /// Milliseconds since 1970.

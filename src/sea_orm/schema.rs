@@ -103,7 +103,12 @@ impl Schema {
     }
 
     /// Fills a column that the application added to the table of users, whenever the user's row is
-    /// written. Text with a U+0000 in it is for the application to clean: PostgreSQL refuses it.
+    /// written.
+    ///
+    /// The column needs a default or may be null, since a user who comes ahead of every event has
+    /// a row of nothing but an id. It must hold whatever the function gives: a value that the
+    /// database refuses keeps this user's events from being taken in. U+0000, which PostgreSQL
+    /// has no place for, is taken out of texts; JSON is the application's to clean.
     #[must_use]
     pub fn user_column<F>(mut self, name: impl Into<String>, value: F) -> Self
     where

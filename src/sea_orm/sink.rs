@@ -22,7 +22,7 @@ pub struct SeaOrmSink {
     schema: Arc<Schema>,
     tables: Arc<Tables>,
     clock: Arc<dyn Clock>,
-    hook: Option<Arc<dyn InTransaction>>,
+    hooks: Vec<Arc<dyn InTransaction>>,
 }
 
 impl SeaOrmSink {
@@ -54,7 +54,7 @@ impl SeaOrmSink {
         }
         let tables = Arc::new(schema.tables());
         let clock = Arc::new(SystemClock::new());
-        Ok(Self { db, schema: Arc::new(schema), tables, clock, hook: None })
+        Ok(Self { db, schema: Arc::new(schema), tables, clock, hooks: Vec::new() })
     }
 
     /// Who says what time it is. Default: the operating system.
@@ -64,10 +64,11 @@ impl SeaOrmSink {
     }
 
     /// Runs an application's statements in the transaction of each delivery; see
-    /// [`InTransaction`].
+    /// [`InTransaction`]. Several run one after another, in the order in which they were added.
     #[must_use]
-    pub fn with_hook(self, hook: impl InTransaction) -> Self {
-        Self { hook: Some(Arc::new(hook)), ..self }
+    pub fn with_hook(mut self, hook: impl InTransaction) -> Self {
+        self.hooks.push(Arc::new(hook));
+        self
     }
 
     /// Forgets the ids of deliveries that came more than `age` ago, and says how many. Svix tries
@@ -96,8 +97,8 @@ impl SeaOrmSink {
     }
 
     #[cfg(feature = "backfill")]
-    pub(super) fn hook(&self) -> Option<&dyn InTransaction> {
-        self.hook.as_deref()
+    pub(super) fn hooks(&self) -> impl Iterator<Item = &dyn InTransaction> {
+        self.hooks.iter().map(|hook| &**hook)
     }
 
     pub(super) fn now(&self) -> DateTimeUtc {
@@ -115,22 +116,22 @@ impl SeaOrmSink {
         Ok(outcome)
     }
 
-    pub(super) async fn run_hook(
+    pub(super) async fn run_hooks(
         &self,
         tx: &DatabaseTransaction,
         delivery: &Delivery,
         outcome: Outcome,
     ) -> Result<(), DbErr> {
-        match &self.hook {
-            Some(hook) => hook.run(tx, delivery, outcome).await,
-            None => Ok(()),
+        for hook in &self.hooks {
+            hook.run(tx, delivery, outcome).await?;
         }
+        Ok(())
     }
 }
 
 impl Sink for SeaOrmSink {
     async fn apply(&self, delivery: &Delivery) -> Result<Outcome, SinkError> {
-        if self.hook.is_none() && !self.is_acted_on(delivery.event()) {
+        if self.hooks.is_empty() && !self.is_acted_on(delivery.event()) {
             return Ok(Outcome::Ignored);
         }
         let taken_in = retry::on_conflict(self.clock(), || self.take_in(delivery)).await;

@@ -31,7 +31,7 @@ impl SeaOrmSink {
             return Ok(Outcome::Duplicate);
         }
         let Some(change) = Change::of(delivery.event(), tables.organizations.as_ref()) else {
-            self.run_hook(tx, delivery, Outcome::Ignored).await?;
+            self.run_hooks(tx, delivery, Outcome::Ignored).await?;
             return Ok(Outcome::Ignored);
         };
         let outcome = match &change {
@@ -51,7 +51,7 @@ impl SeaOrmSink {
             Change::OrganizationGone(kinds, id) => bury(tx, &kinds.organizations, id).await?,
             Change::MembershipGone(kinds, id) => bury(tx, &kinds.memberships, id).await?,
         };
-        self.run_hook(tx, delivery, outcome).await?;
+        self.run_hooks(tx, delivery, outcome).await?;
         match change {
             Change::UserGone(id) => self.remove_user_within(tx, id).await?,
             Change::OrganizationGone(kinds, id) => {

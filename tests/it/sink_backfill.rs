@@ -16,7 +16,7 @@ use crate::backfill::api::{ClerkApi, Fault, user, users};
 use crate::servers::within;
 use crate::support::database::{count, on_each_database};
 use crate::support::delivery::{send, signed};
-use crate::support::server::Server;
+use crate::support::service::Server;
 
 on_each_database!(
     all_users_get_their_rows_and_the_next_run_changes_nothing,
@@ -28,6 +28,7 @@ on_each_database!(
     users_whom_clerk_no_longer_has_are_removed_for_ever_when_asked_for,
     a_hook_hears_of_backfilled_and_removed_users_in_the_same_transaction,
     runs_of_several_instances_are_kept_apart,
+    ids_are_walked_through_in_byte_order_whatever_the_databases_language,
 );
 
 fn backfill(api: &ClerkApi, sink: &SeaOrmSink) -> Backfill<SeaOrmSink> {
@@ -301,4 +302,25 @@ async fn runs_of_several_instances_are_kept_apart(db: DatabaseConnection) {
     let mut runs = server.sink.runs().await.unwrap();
     runs.sort_by(|a, b| a.instance_id.cmp(&b.instance_id));
     assert_eq!(runs, [one, other]);
+}
+
+async fn ids_are_walked_through_in_byte_order_whatever_the_databases_language(
+    db: DatabaseConnection,
+) {
+    let server = Server::start(db).await;
+    let mut ids = ["user_1a", "user_B", "user_a", "user_b", "user_1B", "user_A", "user__"];
+    for id in ids {
+        server.sink.ensure_user(id).await.unwrap();
+    }
+    ids.sort_unstable();
+    let mut seen: Vec<String> = Vec::new();
+    loop {
+        let after = seen.last().map(String::as_str);
+        let page = server.sink.ids_after(after, 2).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        seen.extend(page);
+    }
+    assert_eq!(seen, ids);
 }

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use sea_orm::sqlx;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 use tower_clerk::sea_orm::{
-    BoxFuture, InTransaction, SeaOrmSink, UserStatus, is_transient, migrate,
+    BoxFuture, InTransaction, SeaOrmSink, UserStatus, is_transient, migrate, user,
 };
 use tower_clerk::test_util::{user_created, user_deleted, user_updated};
 use tower_clerk::webhook::{Delivery, DeliveryErrorKind, Outcome};
@@ -18,6 +19,9 @@ use crate::support::database::{count, on_each_database};
 use crate::support::delivery::{builder, send, signed};
 
 on_each_database!(
+    e31_e34_e35_every_order_with_each_delivery_repeated_ends_in_the_same_row,
+    e34_e35_e37_every_order_with_each_event_sent_again_ends_in_the_same_row,
+    e34_e35_e38_every_order_at_once_repeated_and_sent_again_ends_in_the_same_row,
     states_of_one_millisecond_end_the_same_in_every_order,
     e33_a_forged_delivery_does_not_use_up_its_id,
     e40_ids_are_compared_byte_for_byte,
@@ -59,6 +63,87 @@ async fn states_of_one_millisecond_end_the_same_in_every_order(db: DatabaseConne
     assert_eq!(winners.len(), 24);
     assert!(winners.iter().all(|winner| *winner == winners[0]), "{winners:?}");
     assert!(["a@x", "b@x"].contains(&winners[0].as_str()), "an update wins: {winners:?}");
+}
+
+/// A creation and two updates in all orders, and with a deletion in all orders: for each a user of
+/// its own, and what its last state must be.
+fn all_orders() -> Vec<(String, Vec<Value>, UserStatus)> {
+    let states = |id: &str| {
+        let email = |version| Some(format!("v{version}@example.com"));
+        [
+            user_created(id, email(0).as_deref(), T),
+            user_updated(id, email(1).as_deref(), T + 1),
+            user_updated(id, email(2).as_deref(), T + 2),
+        ]
+    };
+    let mut all = Vec::new();
+    for n in 0..6 {
+        let id = format!("user_stays_{n}");
+        all.push((id.clone(), orders(&states(&id)).swap_remove(n), UserStatus::Active));
+    }
+    for n in 0..24 {
+        let id = format!("user_goes_{n}");
+        let events = [&states(&id)[..], &[user_deleted(&id)]].concat();
+        all.push((id, orders(&events).swap_remove(n), UserStatus::Deleted));
+    }
+    all
+}
+
+async fn ended_right(sink: &SeaOrmSink, id: &str, status: UserStatus) {
+    assert_eq!(sink.user_status(id).await.unwrap(), status, "{id}");
+    let row = sink.find_user(id).await.unwrap();
+    let newest = |row: user::Model| (row.email.unwrap(), row.updated_at.timestamp_millis());
+    let expected = (status == UserStatus::Active).then(|| ("v2@example.com".to_owned(), T + 2));
+    assert_eq!(row.map(newest), expected, "{id}");
+}
+
+async fn e31_e34_e35_every_order_with_each_delivery_repeated_ends_in_the_same_row(
+    db: DatabaseConnection,
+) {
+    let sink = sink(&db).await;
+    let mut sent = 0;
+    for (id, order, status) in all_orders() {
+        // Each twice in a row, and then all of them once more.
+        let twice = order.iter().enumerate().flat_map(|delivery| [delivery, delivery]);
+        for (step, event) in twice.chain(order.iter().enumerate()) {
+            assert_eq!(post(&sink, &format!("msg_{id}_{step}"), event).await, 204);
+        }
+        sent += i64::try_from(order.len()).unwrap();
+        ended_right(&sink, &id, status).await;
+    }
+    assert_eq!(count(&db, "clerk_deliveries").await, sent);
+}
+
+async fn e34_e35_e37_every_order_with_each_event_sent_again_ends_in_the_same_row(
+    db: DatabaseConnection,
+) {
+    let sink = sink(&db).await;
+    for (id, order, status) in all_orders() {
+        // As somebody does by hand: under new ids, from the first to the last and back.
+        for (step, event) in order.iter().chain(&order).chain(order.iter().rev()).enumerate() {
+            assert_eq!(post(&sink, &format!("msg_{id}_{step}"), event).await, 204);
+        }
+        ended_right(&sink, &id, status).await;
+    }
+}
+
+async fn e34_e35_e38_every_order_at_once_repeated_and_sent_again_ends_in_the_same_row(
+    db: DatabaseConnection,
+) {
+    let sink = sink(&db).await;
+    for (id, order, status) in all_orders() {
+        let mut at_once = JoinSet::new();
+        for (step, event) in order.iter().enumerate() {
+            let message = format!("msg_{id}_{step}");
+            for message in [message.clone(), message.clone(), format!("{message}_again")] {
+                let (sink, event) = (sink.clone(), event.clone());
+                at_once.spawn(async move { post(&sink, &message, &event).await });
+            }
+        }
+        let answers = at_once.join_all().await;
+        assert!(answers.iter().all(|status| *status == 204), "{id}: {answers:?}");
+        ended_right(&sink, &id, status).await;
+    }
 }
 
 async fn e33_a_forged_delivery_does_not_use_up_its_id(db: DatabaseConnection) {

@@ -1,14 +1,18 @@
 //! Tables by other names, deleted users who are marked, columns of an application's own, and
 //! tables of users that were there before.
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryResult, Statement};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult,
+    Statement, TransactionTrait,
+};
 use serde_json::json;
 use tower_clerk::sea_orm::{Deletion, Schema, SeaOrmSink, UserStatus, migrate};
 use tower_clerk::test_util::{user_created, user_deleted, user_updated};
 
+use crate::servers::eventually;
 use crate::support::database::{count, on_each_database};
 use crate::support::delivery::NOW;
-use crate::support::server::Server;
+use crate::support::service::Server;
 
 on_each_database!(
     the_table_of_users_may_have_another_name,
@@ -19,6 +23,7 @@ on_each_database!(
     a_table_of_users_that_does_not_fit_is_refused_with_what_would_mend_it,
     a_choice_that_wants_a_column_says_so_and_adds_none,
     several_instances_may_make_organizations_at_once,
+    a_migration_waits_for_another_one_longer_than_a_statement_may_last,
 );
 
 const T: i64 = 1_649_360_000_000;
@@ -117,7 +122,7 @@ async fn a_users_row_fills_an_applications_own_columns(db: DatabaseConnection) {
     let server = Server::start_with(db.clone(), schema).await;
     server.sink.ensure_user("user_1").await.unwrap();
     let mut body = user_created("user_1", None, T);
-    body["data"]["locale"] = json!("en-GB");
+    body["data"]["locale"] = json!("en\0-GB");
     server.post_new(&body).await;
     body["type"] = json!("user.updated");
     body["data"]["banned"] = json!(true);
@@ -295,4 +300,47 @@ async fn several_instances_may_make_organizations_at_once(db: DatabaseConnection
         instance.await.unwrap().unwrap();
     }
     assert_eq!(count(&db, "organization_memberships").await, 0);
+}
+
+/// On servers; SQLite waits for everything as long as its driver is told.
+async fn a_migration_waits_for_another_one_longer_than_a_statement_may_last(
+    db: DatabaseConnection,
+) {
+    let backend = db.get_database_backend();
+    let (variable, limit, hold, waited) = match backend {
+        DbBackend::MySql => (
+            "TEST_MYSQL_URL",
+            "SET SESSION lock_wait_timeout = 1 /*M!100101 , SESSION max_statement_time = 1 */",
+            "DO GET_LOCK(CONCAT('tower_clerk_', MD5(DATABASE())), 0)",
+            "SELECT COUNT(*) FROM information_schema.processlist \
+             WHERE db = DATABASE() AND state = 'User lock' AND time >= 2",
+        ),
+        DbBackend::Postgres => (
+            "TEST_POSTGRES_URL",
+            "SET lock_timeout = '1s'; SET statement_timeout = '1s'",
+            "SELECT pg_advisory_xact_lock(7164212649341711731)",
+            "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
+             AND wait_event_type = 'Lock' AND clock_timestamp() - query_start > '1500ms'",
+        ),
+        _ => return,
+    };
+    let name = if backend == DbBackend::MySql { "DATABASE()" } else { "current_database()::text" };
+    let name: String = row(&db, &format!("SELECT {name}")).await.try_get_by_index(0).unwrap();
+    let server = std::env::var(variable).unwrap();
+    let (address, _) = server.rsplit_once('/').unwrap();
+    let mut options = ConnectOptions::new(format!("{address}/{name}"));
+    options.max_connections(1).sqlx_logging(false);
+    let limited = Database::connect(options).await.unwrap();
+    limited.execute_unprepared(limit).await.unwrap();
+
+    let other = db.begin().await.unwrap();
+    other.execute_unprepared(hold).await.unwrap();
+    let waits = tokio::spawn(async move { migrate(&limited).await });
+    let long_enough = async || row(&db, waited).await.try_get_by_index::<i64>(0).unwrap() == 1;
+    eventually(long_enough).await;
+    if backend == DbBackend::MySql {
+        other.execute_unprepared("DO RELEASE_ALL_LOCKS()").await.unwrap();
+    }
+    other.rollback().await.unwrap();
+    waits.await.unwrap().unwrap();
 }

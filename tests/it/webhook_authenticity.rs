@@ -138,6 +138,18 @@ async fn e3_a_part_of_a_signature_or_more_than_one_is_none() {
 }
 
 #[tokio::test]
+async fn e6_every_bit_of_a_signature_counts() {
+    let now = now();
+    let good = mac(ID, &now, BODY.as_bytes());
+    for bit in 0..good.as_ref().len() * 8 {
+        let mut bytes = good.as_ref().to_vec();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        let signature = format!("v1,{}", STANDARD.encode(bytes));
+        refused(&signature, &with(ID, &now, &signature), BODY.as_bytes()).await;
+    }
+}
+
+#[tokio::test]
 async fn e4_the_right_signature_under_another_version_is_none() {
     let now = now();
     let good = sign(ID, &now, BODY.as_bytes());

@@ -14,6 +14,7 @@ mod server;
 mod state;
 mod store;
 mod time;
+mod upkeep;
 mod webhook;
 
 use std::process::ExitCode;

@@ -78,8 +78,13 @@ impl Dialect {
     }
 
     pub(super) fn versions(&self, table: &TableName) -> TableCreateStatement {
+        let mut id = self.key(Versions::Id, ID_LENGTH);
+        if self.0 == DbBackend::Postgres {
+            // In byte order, for who walks through all of them.
+            id.custom("text COLLATE \"C\"");
+        }
         self.table(table)
-            .col(self.key(Versions::Id, ID_LENGTH))
+            .col(id)
             .col(ColumnDef::new(Versions::Version).big_integer().not_null())
             .col(ColumnDef::new(Versions::Tie).big_integer().not_null())
             .col(ColumnDef::new(Versions::Deleted).boolean().not_null())

@@ -1,12 +1,12 @@
 //! Statements about the newest state seen of each thing. They order all writers of the same thing:
 //! whoever raises, buries or locks a version holds its row until the end of the transaction.
 
-#[cfg(feature = "backfill")]
-use ::sea_orm::sea_query::Order;
 use ::sea_orm::sea_query::{
     DynIden, Expr, ExprTrait as _, InsertStatement, IntoIden, OnConflict, Query, SelectStatement,
     UpdateStatement,
 };
+#[cfg(feature = "backfill")]
+use ::sea_orm::{DbBackend, sea_query::Order};
 
 use crate::sea_orm::tables::{TableName, Versions};
 use crate::sea_orm::version::Version;
@@ -126,19 +126,26 @@ pub(in crate::sea_orm) fn select_deleted(table: &TableName, id: &str) -> SelectS
         .to_owned()
 }
 
-/// Ids of things that are not marked as deleted, from behind one of them.
+/// Ids of things that are not marked as deleted, in byte order, from behind one of them.
 #[cfg(feature = "backfill")]
 pub(in crate::sea_orm) fn select_living(
     table: &TableName,
+    backend: DbBackend,
     after: Option<&str>,
     limit: u32,
 ) -> SelectStatement {
+    // PostgreSQL would sort by the rules of the database's language. The tables' own ids have this
+    // collation from the start, so that their index serves.
+    let id = || match backend {
+        DbBackend::Postgres => Expr::cust_with_expr("$1 COLLATE \"C\"", Expr::col(Versions::Id)),
+        _ => Expr::col(Versions::Id),
+    };
     Query::select()
         .column(Versions::Id)
         .from(table.reference())
         .and_where(Expr::col(Versions::Deleted).eq(false))
-        .and_where_option(after.map(|after| Expr::col(Versions::Id).gt(after)))
-        .order_by(Versions::Id, Order::Asc)
+        .and_where_option(after.map(|after| id().gt(after)))
+        .order_by_expr(id(), Order::Asc)
         .limit(limit.into())
         .to_owned()
 }

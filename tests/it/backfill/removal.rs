@@ -143,21 +143,27 @@ async fn nobody_is_removed_before_all_were_asked_for() {
 async fn who_was_removed_meanwhile_is_told_apart() {
     let api = ClerkApi::start(users(2)).await;
     let target = filled();
-    // While it waits, a webhook does the same.
-    api.fails("/v1/users/user_gone_3", Fault::Says(429, Some("1"), String::new()));
-    let cleaning = backfill(&api, &target);
-    let cleaning = tokio::spawn(async move { cleaning.remove_gone(5).await });
-    api.saw(5).await;
-    target.state().users.remove("user_gone_1");
-    let removed = within(cleaning).await.unwrap().unwrap();
+    target.state().overtaken = Some("user_gone_2");
+    let removed = within(backfill(&api, &target).remove_gone(5)).await.unwrap();
     assert_eq!((removed.removed, removed.kept, removed.gone_already), (2, 0, 1));
 }
 
 #[tokio::test]
-async fn a_target_that_fails_in_between_is_cleaned_by_the_next_call() {
+async fn a_target_that_fails_in_between_is_asked_again_or_cleaned_by_the_next_call() {
     let api = ClerkApi::start(users(2)).await;
     let target = filled();
-    target.state().failures = [SinkError::transient("away"), SinkError::transient("away")].into();
-    within(backfill(&api, &target).remove_gone(5)).await.unwrap();
+    let away = || SinkError::transient("away");
+    target.state().failures = [away(), away()].into();
+    target.state().failures_at = (1, [away(), away()].into());
+    let removed = within(backfill(&api, &target).remove_gone(5)).await.unwrap();
+    assert_eq!((removed.removed, removed.gone_already), (3, 0));
+
+    let target = filled();
+    target.state().failures_at = (1, [SinkError::permanent("no such table")].into());
+    let error = within(backfill(&api, &target).remove_gone(5)).await.unwrap_err();
+    assert_eq!(error.kind(), BackfillErrorKind::TargetFailed);
+    assert_eq!(target.ids().len(), 4);
+    let removed = within(backfill(&api, &target).remove_gone(5)).await.unwrap();
+    assert_eq!(removed.removed, 2);
     assert_eq!(target.ids(), ["user_01", "user_02"]);
 }

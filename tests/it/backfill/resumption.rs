@@ -183,8 +183,10 @@ async fn a_target_that_fails_in_passing_is_asked_again_and_one_that_refuses_is_n
     let target = Arc::new(Memory::default());
     let away = || SinkError::transient("the database is away");
     target.state().failures = [away(), away(), away()].into();
+    target.state().failures_at = (1, [away(), away()].into());
     let report = within(backfill(&api, &target).run()).await.unwrap();
-    assert_eq!(report.written, 3);
+    assert_eq!((report.users, report.written), (3, 3));
+    assert_eq!(target.state().pages.len(), 2);
 
     for (failure, remaining) in [(SinkError::permanent("no such table"), 5), (away(), 1)] {
         target.state().failures = std::iter::repeat_n(failure, 6).collect();

@@ -24,8 +24,12 @@ pub(super) struct State {
     pub(super) changes: usize,
     /// The next calls fail with these.
     pub(super) failures: VecDeque<SinkError>,
+    /// After so many changes, the next ones fail with these.
+    pub(super) failures_at: (usize, VecDeque<SinkError>),
     /// What `ids_after` answers, instead of what it should.
     pub(super) lies: Option<Vec<String>>,
+    /// Whom a webhook removes just before `remove` does.
+    pub(super) overtaken: Option<&'static str>,
     /// The write after so many does not end.
     pub(super) hangs_after: Option<usize>,
 }
@@ -54,6 +58,20 @@ impl Memory {
             None => Ok(state),
         }
     }
+
+    fn change(&self) -> Result<MutexGuard<'_, State>, SinkError> {
+        let mut state = self.call()?;
+        let (at, failures) = &mut state.failures_at;
+        let at = *at;
+        let failure = failures.pop_front();
+        match failure {
+            Some(error) if state.changes == at => return Err(error),
+            Some(error) => state.failures_at.1.push_front(error),
+            None => {}
+        }
+        state.changes += 1;
+        Ok(state)
+    }
 }
 
 pub(super) fn run(instance: &str, finished: bool) -> Run {
@@ -75,7 +93,7 @@ impl Target for Memory {
         if hangs {
             std::future::pending::<()>().await;
         }
-        let mut state = self.call()?;
+        let mut state = self.change()?;
         let mut written = Written::default();
         for user in users {
             let known = state.users.get(&user.id).copied().unwrap_or_default();
@@ -89,7 +107,6 @@ impl Target for Memory {
         state.runs.retain(|known| known.instance_id != run.instance_id);
         state.runs.push(run.clone());
         state.pages.push(users.iter().map(|user| user.id.clone()).collect());
-        state.changes += 1;
         Ok(written)
     }
 
@@ -118,9 +135,11 @@ impl Target for Memory {
     }
 
     async fn remove(&self, user_id: &str) -> Result<bool, SinkError> {
-        let mut state = self.call()?;
-        state.changes += 1;
+        let mut state = self.change()?;
         state.buried.insert(user_id.to_owned());
+        if state.overtaken == Some(user_id) {
+            state.users.remove(user_id);
+        }
         Ok(state.users.remove(user_id).is_some())
     }
 }

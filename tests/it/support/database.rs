@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement};
+use tokio::task::JoinError;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backend {
@@ -49,18 +50,107 @@ macro_rules! on_database {
 }
 pub(crate) use on_database;
 
+/// Runs each of these `async fn(Place)` on every database that is a server.
+macro_rules! on_each_server {
+    ($($test:ident),+ $(,)?) => {
+        mod mysql {
+            $crate::support::database::at_place!(MySql: $($test),+);
+        }
+        mod postgres {
+            $crate::support::database::at_place!(Postgres: $($test),+);
+        }
+    };
+}
+pub(crate) use on_each_server;
+
+/// Runs each of these `async fn(Place)` on every backend.
+macro_rules! on_each_place {
+    ($($test:ident),+ $(,)?) => {
+        mod mysql {
+            $crate::support::database::at_place!(MySql: $($test),+);
+        }
+        mod postgres {
+            $crate::support::database::at_place!(Postgres: $($test),+);
+        }
+        mod sqlite {
+            $crate::support::database::at_place!(Sqlite: $($test),+);
+        }
+    };
+}
+pub(crate) use on_each_place;
+
+macro_rules! at_place {
+    ($backend:ident: $($test:ident),+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                let backend = $crate::support::database::Backend::$backend;
+                $crate::support::database::run_at(backend, stringify!($test), super::$test).await;
+            }
+        )+
+    };
+}
+pub(crate) use at_place;
+
 /// Runs a test on an empty database, and removes the database whatever became of the test.
-pub(crate) async fn run<F>(backend: Backend, name: &str, test: impl FnOnce(DatabaseConnection) -> F)
+pub(crate) async fn run<F>(
+    backend: Backend,
+    name: &str,
+    test: impl FnOnce(DatabaseConnection) -> F + Send + 'static,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    run_at(backend, name, move |place: Place| async move {
+        let connection = place.pool(8).await;
+        let outcome = tokio::spawn(test(connection.clone())).await;
+        let _closed = connection.close().await;
+        resume(outcome);
+    })
+    .await;
+}
+
+/// Runs a test that opens the connections to an empty database itself.
+pub(crate) async fn run_at<F>(backend: Backend, name: &str, test: impl FnOnce(Place) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
     let Some(database) = TestDatabase::create(backend, name).await else { return };
-    let connection = database.connect().await;
-    let outcome = tokio::spawn(test(connection.clone())).await;
-    let _closed = connection.close().await;
+    let outcome = tokio::spawn(test(database.place())).await;
     database.remove().await;
+    resume(outcome);
+}
+
+fn resume(outcome: Result<(), JoinError>) {
     if let Err(panic) = outcome {
         std::panic::resume_unwind(panic.into_panic());
+    }
+}
+
+/// Where a database is.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) backend: Backend,
+    pub(crate) url: String,
+}
+
+impl Place {
+    /// A pool of so many connections at most.
+    pub(crate) async fn pool(&self, most: u32) -> DatabaseConnection {
+        self.pool_with(|options| options.max_connections(most)).await
+    }
+
+    /// A pool with options of its own.
+    pub(crate) async fn pool_with(
+        &self,
+        set: impl FnOnce(&mut ConnectOptions) -> &mut ConnectOptions,
+    ) -> DatabaseConnection {
+        let mut options = ConnectOptions::new(&self.url);
+        set(options.sqlx_logging(false));
+        let connection = Database::connect(options).await.unwrap();
+        if self.backend == Backend::Sqlite {
+            connection.execute_unprepared("PRAGMA journal_mode = WAL").await.unwrap();
+        }
+        connection
     }
 }
 
@@ -92,7 +182,12 @@ impl TestDatabase {
             }
             Backend::Postgres => {
                 let server = server_url("TEST_POSTGRES_URL", test)?;
-                execute(&server, &format!("CREATE DATABASE {name}")).await;
+                // In an order that is not the bytes', where the server can.
+                let sorted = "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C'";
+                let create = format!("CREATE DATABASE {name}");
+                if try_execute(&server, &format!("{create} {sorted}")).await.is_err() {
+                    execute(&server, &create).await;
+                }
                 Some(Self::Postgres { server, name })
             }
             Backend::Sqlite => {
@@ -103,23 +198,19 @@ impl TestDatabase {
         }
     }
 
-    async fn connect(&self) -> DatabaseConnection {
-        let url = match self {
-            Self::MySql { server, name } | Self::Postgres { server, name } => {
-                let (address, _) = server.rsplit_once('/').unwrap();
-                format!("{address}/{name}")
+    fn place(&self) -> Place {
+        match self {
+            Self::MySql { server, name } => {
+                Place { backend: Backend::MySql, url: with_database(server, name) }
             }
-            Self::Sqlite { folder } => {
-                format!("sqlite://{}?mode=rwc", folder.join("test.db").display())
+            Self::Postgres { server, name } => {
+                Place { backend: Backend::Postgres, url: with_database(server, name) }
             }
-        };
-        let mut options = ConnectOptions::new(url);
-        options.max_connections(8).sqlx_logging(false);
-        let connection = Database::connect(options).await.unwrap();
-        if let Self::Sqlite { .. } = self {
-            connection.execute_unprepared("PRAGMA journal_mode = WAL").await.unwrap();
+            Self::Sqlite { folder } => Place {
+                backend: Backend::Sqlite,
+                url: format!("sqlite://{}?mode=rwc", folder.join("test.db").display()),
+            },
         }
-        connection
     }
 
     async fn remove(self) {
@@ -142,21 +233,35 @@ fn server_url(variable: &str, test: &str) -> Option<String> {
     {
         return Some(url);
     }
-    let required = |name| env::var(name).is_ok_and(|value| !value.is_empty() && value != "0");
-    assert!(
-        !required("CI") && !required("TEST_REQUIRE_SERVERS"),
-        "{test} needs a server: set {variable}"
-    );
-    // Not by a print macro: the test harness swallows those of tests that pass.
-    let line = format!("\nnot run: {test} needs a server, {variable} is unset\n");
-    std::io::stderr().write_all(line.as_bytes()).unwrap();
+    not_run(test, &format!("{variable} is unset"));
     None
 }
 
-async fn execute(server: &str, sql: &str) {
+/// Says that a test does not run for want of a server; fails when it has to.
+pub(crate) fn not_run(test: &str, why: &str) {
+    let required = |name| env::var(name).is_ok_and(|value| !value.is_empty() && value != "0");
+    assert!(!required("CI") && !required("TEST_REQUIRE_SERVERS"), "{test} needs a server: {why}");
+    // Not by a print macro: the test harness swallows those of tests that pass.
+    let line = format!("\nnot run: {test} needs a server, {why}\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+}
+
+/// The URL of another database on the same server.
+pub(crate) fn with_database(server: &str, name: &str) -> String {
+    let (base, query) = server.split_once('?').unwrap_or((server, ""));
+    let (address, _) = base.rsplit_once('/').unwrap();
+    format!("{address}/{name}?{query}")
+}
+
+pub(crate) async fn execute(server: &str, sql: &str) {
+    try_execute(server, sql).await.unwrap();
+}
+
+async fn try_execute(server: &str, sql: &str) -> Result<(), DbErr> {
     let mut options = ConnectOptions::new(server);
     options.max_connections(1).sqlx_logging(false);
-    let connection = Database::connect(options).await.unwrap();
-    connection.execute_unprepared(sql).await.unwrap();
-    connection.close().await.unwrap();
+    let connection = Database::connect(options).await?;
+    let done = connection.execute_unprepared(sql).await;
+    connection.close().await?;
+    done.map(drop)
 }

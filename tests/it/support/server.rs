@@ -1,48 +1,93 @@
-//! A sink on fresh tables behind a service, as in a server.
+//! A database server of a test's own, to be stopped and started: `scripts/database` does it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::{Path, PathBuf};
+use std::process::{self, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use sea_orm::DatabaseConnection;
-use serde_json::Value;
-use tower_clerk::sea_orm::{Schema, SeaOrmSink};
-use tower_clerk::webhook::WebhookService;
+use super::database::{Backend, Place, execute, not_run, with_database};
 
-use super::delivery::{builder, clock, send, signed};
-
-pub(crate) struct Server {
-    pub(crate) sink: SeaOrmSink,
-    pub(crate) service: WebhookService<SeaOrmSink>,
+/// Stopped and removed when it is dropped, or when this process ends.
+pub(crate) struct OwnServer {
+    backend: Backend,
+    folder: PathBuf,
+    /// The database that every server has.
+    pub(crate) url: String,
 }
 
-impl Server {
-    pub(crate) async fn start(db: DatabaseConnection) -> Self {
-        Self::start_with(db, Schema::new()).await
+impl OwnServer {
+    /// `None` when there is no server's program on this machine and none is required.
+    pub(crate) fn start(backend: Backend, test: &str) -> Option<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        if !Path::new(SCRIPT).exists() {
+            // The published crate has no scripts.
+            not_run(test, "scripts/database is not there");
+            return None;
+        }
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder =
+            std::env::temp_dir().join(format!("tower_clerk_{}_own_{count}", process::id()));
+        let mut server = Self { backend, folder, url: String::new() };
+        match server.launch() {
+            Ok(url) => server.url = url,
+            Err(NO_PROGRAM) => {
+                not_run(test, "its program is missing on this machine");
+                return None;
+            }
+            Err(code) => panic!("scripts/database ended with {code}"),
+        }
+        Some(server)
     }
 
-    pub(crate) async fn start_with(db: DatabaseConnection, schema: Schema) -> Self {
-        schema.migrate(&db).await.unwrap();
-        Self::on(SeaOrmSink::with_schema(db, schema).unwrap())
+    /// A new database on it.
+    pub(crate) async fn database(&self) -> Place {
+        execute(&self.url, "CREATE DATABASE app").await;
+        Place { backend: self.backend, url: with_database(&self.url, "app") }
     }
 
-    /// On tables that are there.
-    pub(crate) fn on(sink: SeaOrmSink) -> Self {
-        let sink = sink.with_clock(clock());
-        let service = builder(sink.clone()).build().unwrap();
-        Self { sink, service }
+    pub(crate) fn stop(&self) {
+        let status = self.script("stop").status().unwrap();
+        assert!(status.success(), "{status}");
     }
 
-    pub(crate) async fn post(&self, id: &str, body: &Value) {
-        let answer = send(&self.service, signed(id, body).into_request()).await;
-        assert_eq!(answer.status(), 204, "{id} {:?}", answer.body);
+    /// Starts it with the data and on the port that it had.
+    pub(crate) fn start_again(&self) {
+        assert_eq!(self.launch(), Ok(self.url.clone()));
     }
 
-    /// Posts a body under an id that was never used.
-    pub(crate) async fn post_new(&self, body: &Value) {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        self.post(&format!("msg_new_{}", COUNT.fetch_add(1, Ordering::Relaxed)), body).await;
+    /// Its URL, or the script's exit code.
+    fn launch(&self) -> Result<String, i32> {
+        let done = self
+            .script("start")
+            .arg(process::id().to_string())
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
+        match done.status.success() {
+            true => Ok(String::from_utf8(done.stdout).unwrap().trim().to_owned()),
+            false => Err(done.status.code().unwrap_or(-1)),
+        }
     }
 
-    pub(crate) async fn email(&self, id: &str) -> Option<String> {
-        self.sink.find_user(id).await.unwrap().and_then(|user| user.email)
+    fn script(&self, what: &str) -> Command {
+        let kind = match self.backend {
+            Backend::MySql => "mysql",
+            Backend::Postgres => "postgres",
+            Backend::Sqlite => panic!("SQLite has no server"),
+        };
+        let mut command = Command::new(SCRIPT);
+        command.args([what, kind]).arg(&self.folder);
+        command
     }
 }
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        // It may have been stopped, or never have started.
+        let _ = self.script("stop").status();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/database");
+/// What the script ends with when there is nothing to start.
+const NO_PROGRAM: i32 = 3;

@@ -18,6 +18,7 @@ use crate::routes::page::PageConfig;
 use crate::server;
 use crate::state::{AppState, Stopping};
 use crate::store::{self, Store};
+use crate::upkeep;
 use crate::webhook;
 
 pub(super) async fn run(env: &Env) -> Result<(), Failure> {
@@ -46,6 +47,7 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
         page: Arc::new(page_config(&clerk)),
         stopping: stopping.clone(),
     };
+    upkeep::start(users.clone());
     let hook = webhook::service(users, clerk.signing_secrets());
     let hook = hook.map_err(|error| Failure::Start(error.to_string()))?;
     announce(listen, &common, &clerk, dev_clerk.as_ref());

@@ -101,6 +101,11 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
     read(request).await.unwrap()
 }
 
+/// `None` when nobody answers to the end.
+pub(crate) async fn try_answer(request: reqwest::RequestBuilder) -> Option<Answer> {
+    read(request).await.ok()
+}
+
 async fn read(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
     let response = request.send().await?;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());

@@ -5,7 +5,9 @@ mod database;
 mod http;
 mod listing;
 mod process;
+mod random;
 mod receive;
+mod webhooks;
 mod world;
 
 pub(crate) use clerk::Clerk;
@@ -13,8 +15,10 @@ pub(crate) use database::Backend;
 pub(crate) use http::{Answer, Api, answer};
 pub(crate) use listing::Listing;
 pub(crate) use process::Process;
+pub(crate) use random::Random;
 pub(crate) use receive::Try;
-pub(crate) use world::World;
+pub(crate) use webhooks::{State, Webhook, recorded, states};
+pub(crate) use world::{World, free_port};
 
 use std::time::Duration;
 

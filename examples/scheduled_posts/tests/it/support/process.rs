@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::until;
+use crate::support::{Api, until};
 
 pub(crate) struct Process {
     child: Child,
@@ -51,6 +51,15 @@ impl Process {
             .await
             .code()
             .expect("an exit code, not a signal")
+    }
+
+    /// Waits until it can serve.
+    pub(crate) async fn ready(&mut self, api: &Api) {
+        until("the server is ready", async || {
+            assert!(!self.has_ended(), "{}", self.err());
+            api.try_get("/readyz").await.filter(|answer| answer.status == 200)
+        })
+        .await;
     }
 
     /// As a service manager does it.

@@ -64,6 +64,19 @@ impl World {
         self.ready(Process::start(self.folder(), "serve", &["serve"], &env)).await
     }
 
+    /// One of several servers on this world's database, which may not be ready yet.
+    pub(crate) fn instance(
+        &self,
+        name: &str,
+        port: u16,
+        variables: &[(String, String)],
+    ) -> (Process, Api) {
+        let port_variable = ("PORT".to_owned(), port.to_string());
+        let env = [self.env(), variables.to_vec(), vec![port_variable]].concat();
+        let process = Process::start(self.folder(), name, &["serve"], &env);
+        (process, Api::new(format!("http://127.0.0.1:{port}")))
+    }
+
     /// The dev Clerk alone, listening; and the variables that it prints.
     pub(crate) async fn dev_clerk(&self) -> (Process, Vec<(String, String)>) {
         let process = Process::start(self.folder(), "dev-clerk", &["dev-clerk"], &self.env());
@@ -114,12 +127,7 @@ impl World {
     }
 
     async fn ready(&self, mut server: Process) -> Process {
-        let api = self.api();
-        until("the server is ready", async || {
-            assert!(!server.has_ended(), "{}", server.err());
-            api.try_get("/readyz").await.filter(|answer| answer.status == 200)
-        })
-        .await;
+        server.ready(&self.api()).await;
         server
     }
 
@@ -141,7 +149,7 @@ impl World {
 
 /// A port that nobody listens on. From below the range that the system takes for connections, so
 /// that no client of another test sits on it when the server comes.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     loop {
         let [a, b, ..] = Uuid::new_v4().into_bytes();
         let port = 10_000 + u16::from_be_bytes([a, b]) % 20_000;

@@ -1,0 +1,430 @@
+//! What a backfill costs beside a multi-row upsert of the same rows, written by hand; and how much
+//! memory it takes. Prints tables; asserts nothing about time.
+//!
+//! `TEST_POSTGRES_URL` and `TEST_MYSQL_URL` add the servers that they name to SQLite.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a bench prints, and ends when it cannot go on"
+)]
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::Uri;
+use axum::routing::get;
+use axum::{Json, Router};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement,
+    TransactionTrait, Value,
+};
+use serde_json::json;
+use tower_clerk::backfill::{BackendApi, Backfill, Differences, Run, Target, Written};
+use tower_clerk::clock::{Clock, SystemClock};
+use tower_clerk::sea_orm::{SeaOrmSink, migrate};
+use tower_clerk::secret::SecretKey;
+use tower_clerk::webhook::{SinkError, User};
+
+const USERS: u64 = 100_000;
+const ROUNDS: usize = 3;
+const PAGE: usize = 500;
+
+fn main() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["clerk", users] => runtime.block_on(serve(users.parse().unwrap())),
+        ["fill", api, database] => runtime.block_on(fill(api, database)),
+        // `cargo bench` says --bench, `cargo test --benches` does not, and wants it quick.
+        given => runtime.block_on(compare(given.contains(&"--bench"))),
+    }
+}
+
+async fn compare(in_earnest: bool) {
+    let (users, count) = if in_earnest { (USERS, ROUNDS) } else { (1000, 1) };
+    println!("{users} users, pages of {PAGE}, medians of {count} rounds; rows a second\n");
+    println!(
+        "| database | by hand | writes of a backfill | ratio | whole backfill | ratio | a second one, nothing new |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    for place in places() {
+        let mut rounds: Vec<Round> = Vec::new();
+        for _ in 0..count {
+            let database = TestDatabase::create(&place).await;
+            rounds.push(Round::measure(&database.url, users).await);
+            database.remove().await;
+        }
+        let median = |of: fn(&Round) -> f64| {
+            let mut values: Vec<f64> = rounds.iter().map(of).collect();
+            values.sort_by(f64::total_cmp);
+            values[values.len() / 2]
+        };
+        println!(
+            "| {} | {:.0} | {:.0} | {:.2} | {:.0} | {:.2} | {:.0} |",
+            place.name,
+            median(|round| round.by_hand),
+            median(|round| round.writes),
+            median(|round| round.writes / round.by_hand),
+            median(|round| round.whole),
+            median(|round| round.whole / round.by_hand),
+            median(|round| round.again),
+        );
+    }
+    println!("\n| users | peak memory of the process, SQLite |\n|---|---|");
+    for users in [users / 10, users] {
+        let clerk = Clerk::start(users);
+        let database = TestDatabase::create(&places()[0]).await;
+        println!("| {users} | {} |", filled(&clerk.url, &database.url));
+        database.remove().await;
+    }
+}
+
+/// Rows a second.
+struct Round {
+    by_hand: f64,
+    writes: f64,
+    whole: f64,
+    again: f64,
+}
+
+impl Round {
+    async fn measure(url: &str, users: u64) -> Self {
+        let clerk = Clerk::start(users);
+        let db = connect(url).await;
+        migrate(&db).await.unwrap();
+        let clock = SystemClock::new();
+
+        let rows: Vec<u64> = (0..users).collect();
+        create_by_hand(&db).await;
+        let start = clock.monotonic();
+        for page in rows.chunks(PAGE) {
+            write_by_hand(&db, page).await.unwrap();
+        }
+        let by_hand = clock.monotonic().duration_since(start);
+
+        let timed = Timed { sink: SeaOrmSink::new(db.clone()).unwrap(), spent: Mutex::default() };
+        let timed = std::sync::Arc::new(timed);
+        let start = clock.monotonic();
+        let report = backfill(&clerk.url, timed.clone()).run().await.unwrap();
+        let whole = clock.monotonic().duration_since(start);
+        assert_eq!((report.users, report.written), (users, users));
+        let writes = *timed.spent.lock().unwrap();
+
+        let start = clock.monotonic();
+        let report = backfill(&clerk.url, timed).run().await.unwrap();
+        let again = clock.monotonic().duration_since(start);
+        assert_eq!((report.users, report.unchanged), (users, users));
+        db.close().await.unwrap();
+        let a_second = |took: Duration| {
+            #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+            let users = users as f64;
+            users / took.as_secs_f64()
+        };
+        Self {
+            by_hand: a_second(by_hand),
+            writes: a_second(writes),
+            whole: a_second(whole),
+            again: a_second(again),
+        }
+    }
+}
+
+fn backfill<T: Target>(api: &str, target: T) -> Backfill<T> {
+    let key = SecretKey::parse("sk_test_bench").unwrap();
+    // Clerk's rate limit is not what is measured.
+    Backfill::new(BackendApi::new(api, &key).unwrap(), target).pace(Duration::ZERO)
+}
+
+/// The sink, and how long its writes took.
+struct Timed {
+    sink: SeaOrmSink,
+    spent: Mutex<Duration>,
+}
+
+impl Target for Timed {
+    async fn runs(&self) -> Result<Vec<Run>, SinkError> {
+        self.sink.runs().await
+    }
+
+    async fn write(&self, users: &[User], run: &Run) -> Result<Written, SinkError> {
+        let clock = SystemClock::new();
+        let start = clock.monotonic();
+        let written = self.sink.write(users, run).await;
+        *self.spent.lock().unwrap() += clock.monotonic().duration_since(start);
+        written
+    }
+
+    async fn compare(&self, users: &[User]) -> Result<Differences, SinkError> {
+        self.sink.compare(users).await
+    }
+
+    async fn ids_after(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, SinkError> {
+        self.sink.ids_after(after, limit).await
+    }
+
+    async fn remove(&self, user_id: &str) -> Result<bool, SinkError> {
+        self.sink.remove(user_id).await
+    }
+}
+
+// --- by hand ------------------------------------------------------------------------------------
+
+async fn create_by_hand(db: &DatabaseConnection) {
+    let (id, text, time, more) = match db.get_database_backend() {
+        DbBackend::MySql => {
+            let more = "ENGINE InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
+            ("VARCHAR(255)", "MEDIUMTEXT", "DATETIME(6)", more)
+        }
+        DbBackend::Postgres => ("TEXT", "TEXT", "TIMESTAMPTZ", ""),
+        _ => ("TEXT", "TEXT", "TEXT", ""),
+    };
+    let sql = format!(
+        "CREATE TABLE by_hand (id {id} NOT NULL PRIMARY KEY, email {text}, first_name {text}, \
+         last_name {text}, username {text}, image_url {text}, created_at {time} NOT NULL, \
+         updated_at {time} NOT NULL) {more}"
+    );
+    db.execute_unprepared(&sql).await.unwrap();
+}
+
+/// One statement in one transaction, as somebody would write who knows that nothing else writes.
+async fn write_by_hand(db: &DatabaseConnection, page: &[u64]) -> Result<(), DbErr> {
+    let backend = db.get_database_backend();
+    let mut number = 0;
+    let mut row = || {
+        let marks: Vec<String> = (0..8)
+            .map(|_| {
+                number += 1;
+                if backend == DbBackend::MySql { "?".to_owned() } else { format!("${number}") }
+            })
+            .collect();
+        format!("({})", marks.join(","))
+    };
+    let rows: Vec<String> = page.iter().map(|_| row()).collect();
+    let columns =
+        ["email", "first_name", "last_name", "username", "image_url", "created_at", "updated_at"];
+    let assign = |column: &&str| match backend {
+        DbBackend::MySql => format!("{column} = VALUES({column})"),
+        _ => format!("{column} = excluded.{column}"),
+    };
+    let assignments: Vec<String> = columns.iter().map(assign).collect();
+    let conflict = match backend {
+        DbBackend::MySql => "ON DUPLICATE KEY UPDATE",
+        _ => "ON CONFLICT (id) DO UPDATE SET",
+    };
+    let sql = format!(
+        "INSERT INTO by_hand (id, {}) VALUES {} {conflict} {}",
+        columns.join(", "),
+        rows.join(", "),
+        assignments.join(", ")
+    );
+    let values: Vec<Value> = page.iter().flat_map(|n| values(*n)).collect();
+    let tx = db.begin().await?;
+    tx.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+    tx.commit().await
+}
+
+fn values(n: u64) -> [Value; 8] {
+    let time = |millis: i64| {
+        let time = sea_orm::prelude::DateTimeUtc::from_timestamp_millis(millis).unwrap();
+        Value::from(time)
+    };
+    [
+        id(n).into(),
+        format!("user{n}@example.com").into(),
+        format!("First {n}").into(),
+        format!("Last {n}").into(),
+        format!("user{n}").into(),
+        "https://img.clerk.com/x".into(),
+        time(created_at(n)),
+        time(created_at(n)),
+    ]
+}
+
+// --- Clerk --------------------------------------------------------------------------------------
+
+/// A Backend API in a process of its own, so that its memory is not counted.
+struct Clerk {
+    process: Child,
+    url: String,
+}
+
+impl Clerk {
+    fn start(users: u64) -> Self {
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .args(["clerk", &users.to_string()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut url = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut url).unwrap();
+        Self { process, url: url.trim().to_owned() }
+    }
+}
+
+impl Drop for Clerk {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+async fn serve(users: u64) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    println!("http://{}", listener.local_addr().unwrap());
+    let count = json!({ "object": "total_count", "total_count": users });
+    let instance = json!({ "object": "instance", "id": "ins_bench" });
+    let app = Router::new()
+        .route("/v1/users", get(list))
+        .route("/v1/users/count", get(async || Json(count)))
+        .route("/v1/instance", get(async || Json(instance)))
+        .with_state(users);
+    axum::serve(listener, app).await.unwrap();
+}
+
+async fn list(State(users): State<u64>, uri: Uri) -> Json<Vec<serde_json::Value>> {
+    let url = reqwest::Url::parse(&format!("http://clerk{uri}")).unwrap();
+    let named = |name: &str| url.query_pairs().find(|(own, _)| own == name).map(|(_, value)| value);
+    let after = named("starting_after").map(|id| id[ID.len()..].parse::<u64>().unwrap() + 1);
+    let limit: u64 = named("limit").unwrap().parse().unwrap();
+    let first = after.unwrap_or_default();
+    Json((first..users.min(first + limit)).map(user).collect())
+}
+
+const ID: &str = "user_bench";
+
+fn id(n: u64) -> String {
+    format!("{ID}{n:019}")
+}
+
+fn created_at(n: u64) -> i64 {
+    1_600_000_000_000 + n.cast_signed()
+}
+
+/// About as much as Clerk says of a user who has an address, a Google account and some metadata.
+fn user(n: u64) -> serde_json::Value {
+    let (at, address) = (created_at(n), format!("idn_{n}"));
+    let verification = json!({
+        "object": "verification_admin", "status": "verified", "strategy": "from_oauth_google",
+        "attempts": null, "expire_at": null,
+    });
+    json!({
+        "object": "user", "id": id(n), "external_id": null, "username": format!("user{n}"),
+        "first_name": format!("First {n}"), "last_name": format!("Last {n}"), "locale": null,
+        "primary_email_address_id": address, "primary_phone_number_id": null,
+        "primary_web3_wallet_id": null, "image_url": "https://img.clerk.com/x",
+        "profile_image_url": "https://img.clerk.com/x", "has_image": true,
+        "public_metadata": { "plan": "pro", "team": n % 100 },
+        "private_metadata": { "customer": format!("cus_{n}") }, "unsafe_metadata": {},
+        "email_addresses": [{
+            "object": "email_address", "id": address,
+            "email_address": format!("user{n}@example.com"), "reserved": false,
+            "verification": verification, "linked_to": [{ "type": "oauth_google", "id": "idn_g" }],
+            "matches_sso_connection": false, "created_at": at, "updated_at": at,
+        }],
+        "phone_numbers": [], "web3_wallets": [], "passkeys": [], "saml_accounts": [],
+        "enterprise_accounts": [], "external_accounts": [{
+            "object": "google_account", "id": format!("eac_{n}"), "provider": "oauth_google",
+            "identification_id": "idn_g", "provider_user_id": n.to_string(),
+            "approved_scopes": "email profile", "email_address": format!("user{n}@example.com"),
+            "first_name": format!("First {n}"), "last_name": format!("Last {n}"),
+            "public_metadata": {}, "label": null, "created_at": at, "updated_at": at,
+            "verification": verification,
+        }],
+        "password_enabled": false, "two_factor_enabled": false, "totp_enabled": false,
+        "backup_code_enabled": false, "mfa_enabled_at": null, "mfa_disabled_at": null,
+        "banned": false, "locked": false, "lockout_expires_in_seconds": null,
+        "verification_attempts_remaining": 100, "delete_self_enabled": true,
+        "create_organization_enabled": true, "last_sign_in_at": at, "last_active_at": at,
+        "legal_accepted_at": at, "created_at": at, "updated_at": at,
+    })
+}
+
+// --- memory -------------------------------------------------------------------------------------
+
+/// Runs a backfill in a process of its own; what it says of its memory.
+fn filled(api: &str, database: &str) -> String {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["fill", api, database])
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+async fn fill(api: &str, database: &str) {
+    let db = connect(database).await;
+    migrate(&db).await.unwrap();
+    backfill(api, SeaOrmSink::new(db).unwrap()).run().await.unwrap();
+    // Linux's own measure; elsewhere nothing is said.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    println!("{}", peak.map_or("unknown", str::trim));
+}
+
+// --- databases ----------------------------------------------------------------------------------
+
+struct Place {
+    name: &'static str,
+    server: Option<String>,
+}
+
+fn places() -> Vec<Place> {
+    let server = |name, variable| Some(Place { name, server: Some(std::env::var(variable).ok()?) });
+    let sqlite = Place { name: "SQLite", server: None };
+    [Some(sqlite), server("PostgreSQL", "TEST_POSTGRES_URL"), server("MySQL", "TEST_MYSQL_URL")]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+struct TestDatabase {
+    url: String,
+    server: Option<(String, String)>,
+    folder: PathBuf,
+}
+
+impl TestDatabase {
+    async fn create(place: &Place) -> Self {
+        let name = format!("tower_clerk_bench_{}", std::process::id());
+        let folder = std::env::temp_dir().join(&name);
+        if let Some(server) = &place.server {
+            run(server, &format!("CREATE DATABASE {name}")).await;
+            let (address, _) = server.rsplit_once('/').unwrap();
+            let url = format!("{address}/{name}");
+            return Self { url, server: Some((server.clone(), name)), folder };
+        }
+        std::fs::create_dir_all(&folder).unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.join("bench.db").display());
+        Self { url, server: None, folder }
+    }
+
+    async fn remove(self) {
+        match self.server {
+            Some((server, name)) => run(&server, &format!("DROP DATABASE {name}")).await,
+            None => std::fs::remove_dir_all(self.folder).unwrap(),
+        }
+    }
+}
+
+async fn connect(url: &str) -> DatabaseConnection {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(4).sqlx_logging(false);
+    let db = Database::connect(options).await.unwrap();
+    if db.get_database_backend() == DbBackend::Sqlite {
+        db.execute_unprepared("PRAGMA journal_mode = WAL").await.unwrap();
+    }
+    db
+}
+
+async fn run(server: &str, sql: &str) {
+    let db = connect(server).await;
+    db.execute_unprepared(sql).await.unwrap();
+    db.close().await.unwrap();
+}
