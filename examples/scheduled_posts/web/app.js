@@ -16,6 +16,8 @@ async function start() {
   }
   api = new Api(config.dev_clerk);
   at("sign-in").href = api.signInUrl();
+  at("deliveries").href = `${config.dev_clerk}/dev`;
+  at("dev-clerk").hidden = false;
   at("sign-out").addEventListener("click", signOut);
   at("new-account").addEventListener("submit", (event) => submit(event, addAccount));
   at("new-post").addEventListener("submit", (event) => submit(event, addPost));
@@ -60,7 +62,8 @@ async function showAccounts() {
   at("accounts").replaceChildren(...accounts.map(accountItem));
   at("no-accounts").hidden = accounts.length > 0;
   const chosen = at("account").value;
-  at("account").replaceChildren(...accounts.map(({ id, handle }) => new Option(handle, id)));
+  const options = accounts.map(({ id, handle }) => new Option(handle, id));
+  at("account").replaceChildren(...(options.length ? options : [new Option("Add one below first", "")]));
   if (accounts.some(({ id }) => id === chosen)) at("account").value = chosen;
 }
 

@@ -44,6 +44,36 @@ scheduled-posts.dev-clerk.json in the working directory."
     };
 }
 
+macro_rules! backfill {
+    () => {
+        concat!(
+            "
+  CLERK_SECRET_KEY sk_test_… or sk_live_… of the instance whose users are asked for
+  CLERK_API_URL    the Backend API                     [https://api.clerk.com]",
+            common!()
+        )
+    };
+}
+
+pub(super) const ABOUT_BACKFILL: &str = "\
+Bring all of Clerk's users into the database, or see how the two differ.
+
+Without an option: asks Clerk's Backend API for all users and writes those who are missing here or
+newer there; nobody is removed. Servers may run meanwhile, and take webhooks in. Stop it whenever
+you like (Ctrl-C, SIGTERM, even SIGKILL): the next run goes on after the last page that was written.
+Creates or updates the tables first, as `serve` does; --dry-run does not.
+
+Removing is only for a database that was wholly filled from this very Clerk instance, and goes by
+two looks: Clerk must leave a user out of its list, and then say of each that there is none.";
+pub(super) const BACKFILL: &str = concat!(
+    "Environment:",
+    backfill!(),
+    "
+To ask the dev Clerk: start `scheduled-posts dev-clerk`, and evaluate the lines that it prints.
+
+Exit codes: 0 done, and with --dry-run no difference; 1 failed or stopped; 2 the configuration or
+the command line cannot be used; 3 --dry-run found differences."
+);
 pub(super) const SERVE: &str = concat!("Environment:", serve!());
 pub(super) const DEV_CLERK: &str = concat!("Environment:", dev_clerk!());
 pub(super) const MIGRATE: &str = concat!("Environment:", common!());
@@ -52,6 +82,8 @@ pub(super) const ALL: &str = concat!(
     serve!(),
     "\n\nEnvironment of dev-clerk:",
     dev_clerk!(),
+    "\n\nEnvironment of backfill:",
+    backfill!(),
     "\n\nEnvironment of migrate:",
     common!(),
     "\n\nA .env file in the working directory is read too; the process's own environment wins.\n\

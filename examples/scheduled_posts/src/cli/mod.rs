@@ -1,5 +1,6 @@
 //! The command line: which subcommand, and what a failure looks like to a shell.
 
+mod backfill;
 mod dev_clerk;
 mod help;
 mod logging;
@@ -30,23 +31,28 @@ enum Command {
     /// Run the stand-in for Clerk alone, and print the variables that point a server at it
     #[command(after_help = help::DEV_CLERK)]
     DevClerk,
+    /// Bring all of Clerk's users into the database, or see how the two differ
+    #[command(long_about = help::ABOUT_BACKFILL, after_help = help::BACKFILL)]
+    Backfill(backfill::Args),
     /// Create or update the tables and exit
     #[command(after_help = help::MIGRATE)]
     Migrate,
 }
 
-/// Runs a subcommand. 2 is a configuration that cannot be used, 1 any other failure.
+/// Runs a subcommand. 2 is a configuration that cannot be used, 1 any other failure; what a
+/// subcommand itself has to say by its code is above those.
 pub(crate) async fn run(cli: Cli) -> ExitCode {
     let done = match Env::read() {
         Err(error) => Err(Failure::Config(error.into())),
         Ok(env) => match cli.command.unwrap_or(Command::Serve) {
-            Command::Serve => serve::run(&env).await,
-            Command::DevClerk => dev_clerk::run(&env).await,
-            Command::Migrate => migrate::run(&env).await,
+            Command::Serve => serve::run(&env).await.map(success),
+            Command::DevClerk => dev_clerk::run(&env).await.map(success),
+            Command::Backfill(args) => backfill::run(&env, args).await,
+            Command::Migrate => migrate::run(&env).await.map(success),
         },
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             eprintln!("{failure}");
             match failure {
@@ -55,6 +61,10 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
             }
         }
     }
+}
+
+fn success((): ()) -> ExitCode {
+    ExitCode::SUCCESS
 }
 
 /// Why a subcommand ended badly.

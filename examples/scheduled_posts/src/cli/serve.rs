@@ -120,6 +120,7 @@ fn announce(
         Some(dev_clerk) => {
             let key = clerk.secret_key().map(|key| key.expose()).unwrap_or_default();
             let dev = &dev_clerk.url;
+            let program = std::env::args().next().unwrap_or_else(|| "scheduled-posts".to_owned());
             let _ = write!(
                 text,
                 r#"
@@ -130,7 +131,9 @@ fn announce(
     USER_ID=$(curl -s {dev}/v1/users -H "$KEY" -d '{{"email_address":["me@example.com"]}}' | jq -r .id)
     SESSION=$(curl -s {dev}/v1/sessions -H "$KEY" -d "{{\"user_id\":\"$USER_ID\"}}" | jq -r .id)
     TOKEN=$(curl -s -X POST {dev}/v1/sessions/$SESSION/tokens -H "$KEY" | jq -r .jwt)
-    curl -s {url}/api/me -H "Authorization: Bearer $TOKEN""#
+    curl -s {url}/api/me -H "Authorization: Bearer $TOKEN"
+  All users again, from the Backend API, for webhooks that were lost:
+    CLERK_SECRET_KEY={key} CLERK_API_URL={dev} {program} backfill"#
             );
         }
     }

@@ -14,7 +14,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use axum::http::HeaderValue;
+use tower_clerk::backfill::BackendApi;
 use tower_clerk::config::ClerkConfig;
+use tower_clerk::secret::SecretKey;
 
 /// What every subcommand needs.
 #[derive(Debug)]
@@ -28,6 +30,13 @@ pub(crate) struct Common {
 #[derive(Debug)]
 pub(crate) struct MigrateConfig {
     pub(crate) common: Common,
+}
+
+/// Settings of `backfill`.
+#[derive(Debug)]
+pub(crate) struct BackfillConfig {
+    pub(crate) common: Common,
+    pub(crate) api: BackendApi,
 }
 
 /// Settings of `dev-clerk`.
@@ -89,6 +98,17 @@ impl MigrateConfig {
     }
 }
 
+impl BackfillConfig {
+    pub(crate) fn read(env: &Env) -> Result<Self, ConfigErrors> {
+        let mut reader = Reader::new(env);
+        let common = reader.common();
+        match reader.backend_api() {
+            Some(api) => reader.finish(Self { common, api }),
+            None => Err(ConfigErrors(reader.errors)),
+        }
+    }
+}
+
 impl DevClerkConfig {
     pub(crate) fn read(env: &Env) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(env);
@@ -132,6 +152,13 @@ const NOT_YET: [&str; 8] = [
     "TLS_KEY",
     "TRUSTED_PROXIES",
 ];
+
+const SECRET_KEY: &str = "CLERK_SECRET_KEY";
+const NO_SECRET_KEY: &str = "is not set, so there is nobody to ask for users; set the sk_… that \
+                             Clerk's Dashboard shows under API keys";
+const ASK_DEV_CLERK: &str = "\n    To ask the dev Clerk instead: start `scheduled-posts dev-clerk`, \
+                             evaluate the lines that it prints, and run this again.\n    A server \
+                             that stands in for Clerk itself prints a line for this when it starts";
 
 /// Reads settings and remembers what was wrong with each.
 struct Reader<'a> {
@@ -201,6 +228,33 @@ impl<'a> Reader<'a> {
             Ok(clerk) => Some(Clerk::Real(Box::new(clerk))),
             Err(errors) => {
                 self.errors.extend(errors.iter().map(ToString::to_string));
+                None
+            }
+        }
+    }
+
+    /// The Backend API alone: nobody's token is verified, so no source of keys is wanted.
+    fn backend_api(&mut self) -> Option<BackendApi> {
+        let key = match self.env.get(SECRET_KEY).map(SecretKey::parse) {
+            Some(Ok(key)) => Some(key),
+            Some(Err(error)) => {
+                self.errors.push(error.named(SECRET_KEY).to_string());
+                None
+            }
+            None => {
+                let any = !self.env.names("CLERK_").is_empty();
+                let hint = if any { "" } else { ASK_DEV_CLERK };
+                self.errors.push(format!("{SECRET_KEY}: {NO_SECRET_KEY}{hint}"));
+                None
+            }
+        };
+        let url = self.env.get("CLERK_API_URL").unwrap_or("https://api.clerk.com");
+        // Any key will do for a look at the URL, so that what is wrong with both is said at once.
+        let any_key = key.clone().or_else(|| SecretKey::parse("sk_test_none").ok())?;
+        match BackendApi::new(url, &any_key) {
+            Ok(api) => key.map(|_| api),
+            Err(error) => {
+                self.errors.push(error.named("CLERK_API_URL").to_string());
                 None
             }
         }

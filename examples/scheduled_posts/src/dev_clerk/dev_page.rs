@@ -1,4 +1,4 @@
-//! Deliveries and their faults, for people: a page with plain forms, no script.
+//! Deliveries, their faults and whom they are about, for people: a page with plain forms, no script.
 
 use std::fmt::Write as _;
 
@@ -13,6 +13,7 @@ use crate::dev_clerk::dev_api::no_delivery;
 use crate::dev_clerk::error::ClerkError;
 use crate::dev_clerk::instance::Instance;
 use crate::dev_clerk::page::{self, escaped};
+use crate::dev_clerk::user::{Profile, User};
 use crate::dev_clerk::webhooks::{Entry, Faults, GivenFaults, Order, ReplayId};
 use crate::time;
 
@@ -22,6 +23,7 @@ pub(super) fn routes() -> Router<Instance> {
         .route("/dev/forms/faults", post(set_faults))
         .route("/dev/forms/no-faults", post(clear_faults))
         .route("/dev/forms/replay", post(replay))
+        .route("/dev/forms/user", post(change_or_delete))
 }
 
 async fn show(State(instance): State<Instance>) -> Response {
@@ -100,6 +102,37 @@ async fn clear_faults(
     Ok(back())
 }
 
+#[derive(Deserialize)]
+struct UserForm {
+    id: String,
+    first_name: String,
+    action: UserAction,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum UserAction {
+    Change,
+    Delete,
+}
+
+async fn change_or_delete(
+    State(instance): State<Instance>,
+    headers: HeaderMap,
+    Form(form): Form<UserForm>,
+) -> Result<Response, ClerkError> {
+    page::own_form(&headers)?;
+    let first_name = Some(form.first_name.trim().to_owned());
+    let done = match form.action {
+        UserAction::Change => {
+            let change = Profile { first_name, ..Profile::default() };
+            instance.change_user(&form.id, change, None).map(drop)
+        }
+        UserAction::Delete => instance.delete_user(&form.id).map(drop),
+    };
+    Ok(done.map_or_else(|error| refused(&instance, &error), |()| back()))
+}
+
 fn back() -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, "/dev")]).into_response()
 }
@@ -112,7 +145,9 @@ fn refused(instance: &Instance, error: &ClerkError) -> Response {
 fn render(instance: &Instance, problem: Option<&str>) -> Response {
     let entries = instance.outbox().deliveries();
     let deliveries = match entries.as_slice() {
-        [] => "<p>None yet: sign somebody up, or change or delete a user.</p>".to_owned(),
+        [] => "<p>None since the dev Clerk started: sign somebody up, or change or delete a \
+                   user.</p>"
+            .to_owned(),
         entries => {
             let items: String = entries.iter().map(|entry| delivery(instance, entry)).collect();
             format!(r#"<ul class="deliveries">{items}</ul>"#)
@@ -121,6 +156,7 @@ fn render(instance: &Instance, problem: Option<&str>) -> Response {
     let problem = problem.map_or_else(String::new, page::problem);
     let html = fill_in(PAGE, &instance.outbox().faults())
         .replace("{problem}", &problem)
+        .replace("{users}", &users(instance))
         .replace("{deliveries}", &deliveries);
     page::show(html, "'self'")
 }
@@ -139,6 +175,32 @@ fn fill_in(template: &str, faults: &Faults) -> String {
         .replace("{window}", &faults.window.to_string())
         .replace("{window_ms}", &faults.window_ms.to_string())
         .replace("{drop_answers}", &faults.drop_answers.to_string())
+}
+
+fn users(instance: &Instance) -> String {
+    instance.read(|records| {
+        let all = records.users.len();
+        let newest = records.users.iter().rev().take(SHOWN_USERS);
+        let items: String = newest.enumerate().map(|(n, one)| user(n, one)).collect();
+        let more = match all.saturating_sub(SHOWN_USERS) {
+            0 => String::new(),
+            more => format!("<p>And {more} who signed up earlier.</p>"),
+        };
+        match all {
+            0 => "<p>None yet: sign up on the server’s page.</p>".to_owned(),
+            _ => format!(r#"<ul class="users">{items}</ul>{more}"#),
+        }
+    })
+}
+
+fn user(n: usize, user: &User) -> String {
+    let first_name = user.profile.first_name.as_deref().unwrap_or_default();
+    format!(
+        r#"<li><form method="post" action="/dev/forms/user"><input type="hidden" name="id" value="{id}"><label for="user-{n}">First name of {label}</label><input id="user-{n}" name="first_name" maxlength="100" value="{first_name}"><button name="action" value="change">Change</button><button name="action" value="delete">Delete</button></form></li>"#,
+        id = escaped(&user.id),
+        label = escaped(&user.label()),
+        first_name = escaped(first_name),
+    )
 }
 
 fn delivery(instance: &Instance, entry: &Entry) -> String {
@@ -169,7 +231,7 @@ fn delivery(instance: &Instance, entry: &Entry) -> String {
     }
     let _ = write!(
         html,
-        r#"<details><summary>Body</summary><pre>{}</pre></details><form method="post" action="/dev/forms/replay"><input type="hidden" name="id" value="{id}"><div class="row"><button name="naming" value="same">Replay</button><button name="naming" value="new">Replay under a new id</button></div></form></li>"#,
+        r#"<details><summary>Body</summary><pre>{}</pre></details><form method="post" action="/dev/forms/replay"><input type="hidden" name="id" value="{id}"><div class="buttons"><button name="naming" value="same">Replay</button><button name="naming" value="new">Replay under a new id</button></div></form></li>"#,
         escaped(&pretty(&delivery.body)),
     );
     html
@@ -180,4 +242,5 @@ fn pretty(json: &str) -> String {
     value.and_then(|value| serde_json::to_string_pretty(&value)).unwrap_or_else(|_| json.to_owned())
 }
 
+const SHOWN_USERS: usize = 20;
 const PAGE: &str = include_str!("dev_page.html");

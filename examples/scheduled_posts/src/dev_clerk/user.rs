@@ -73,7 +73,8 @@ impl User {
     /// Name and address, for people.
     pub(super) fn label(&self) -> String {
         let names = [&self.profile.first_name, &self.profile.last_name];
-        let name = names.into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
+        let names = names.into_iter().flatten().filter(|name| !name.is_empty()).cloned();
+        let name = names.collect::<Vec<_>>().join(" ");
         match self.primary_email() {
             Some(email) if name.is_empty() => email.to_owned(),
             Some(email) => format!("{name} ({email})"),

@@ -10,6 +10,10 @@ use crate::migrations::Migrator;
 /// where the database has those for tables: MySQL has not, and goes on where it stopped.
 pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
     tower_clerk::sea_orm::migrate(db).await?;
+    migrate_own(db).await
+}
+
+async fn migrate_own(db: &DatabaseConnection) -> Result<(), DbErr> {
     let tx = db
         .begin_with_options(TransactionOptions {
             // A lock that SQLite grants late it may not grant at all.
@@ -19,8 +23,7 @@ pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
         .await?;
     match db.get_database_backend() {
         DbBackend::Postgres => {
-            let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
-            tx.execute_unprepared(&lock).await?;
+            lock_postgres(&tx).await?;
             Migrator::up(&tx, None).await?;
         }
         DbBackend::MySql => {
@@ -35,8 +38,26 @@ pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
     tx.commit().await
 }
 
+/// Waits longer than a statement of the pool may last, which is meant for requests.
+async fn lock_postgres(tx: &DatabaseTransaction) -> Result<(), DbErr> {
+    // Messages of their own: the limit of a message is that from before it.
+    tx.execute_unprepared(&format!(
+        "SET LOCAL lock_timeout = '{PATIENCE_SECONDS}s'; \
+         SET LOCAL statement_timeout = '{LONGEST_SECONDS}s'"
+    ))
+    .await?;
+    tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
+    // Whoever waits for a table keeps everybody else from it, so that is not to last.
+    tx.execute_unprepared("SET LOCAL lock_timeout TO DEFAULT").await.map(drop)
+}
+
+/// The same: MariaDB reads the first comment only, MySQL the second.
 async fn lock_mysql(tx: &DatabaseTransaction) -> Result<(), DbErr> {
-    let lock = format!("SELECT GET_LOCK({MYSQL_LOCK}, {PATIENCE_SECONDS})");
+    let lock = format!(
+        "/*M!100101 SET STATEMENT max_statement_time = {LONGEST_SECONDS} FOR */ \
+         SELECT /*+ MAX_EXECUTION_TIME({LONGEST_SECONDS}000) */ \
+         GET_LOCK({MYSQL_LOCK}, {PATIENCE_SECONDS})"
+    );
     let answer = tx.query_one_raw(Statement::from_string(DbBackend::MySql, lock)).await?;
     match answer.map(|row| row.try_get_by_index::<Option<i64>>(0)).transpose()?.flatten() {
         Some(1) => Ok(()),
@@ -48,5 +69,10 @@ async fn lock_mysql(tx: &DatabaseTransaction) -> Result<(), DbErr> {
 const MIGRATION_LOCK: i64 = 7_304_211_190_642;
 /// MySQL's locks are the server's and have names of 64 characters at most: a name for each database.
 const MYSQL_LOCK: &str = "CONCAT('scheduled_posts_', MD5(DATABASE()))";
-/// Below the connection's own limit on statements.
-const PATIENCE_SECONDS: u32 = 5;
+/// For another instance to be done.
+const PATIENCE_SECONDS: u32 = 60;
+/// A little more, so that it is the lock of which is told that it was not to be had.
+const LONGEST_SECONDS: u32 = 70;
+
+#[cfg(test)]
+mod tests;

@@ -249,7 +249,10 @@ async fn a_browser_replays_and_sets_faults_from_the_page_alone(world: World) {
                   &window_ms=10&drop_answers=0";
     let elsewhere = format!("http://127.0.0.1:{}", world.port);
     for origin in [None, Some("null"), Some("http://evil.example"), Some(&*elsewhere)] {
-        for (form, body) in [("replay", &*same), ("faults", faults), ("no-faults", "")] {
+        let delete = &*format!("id={id}&first_name=&action=delete");
+        for (form, body) in
+            [("replay", &*same), ("faults", faults), ("no-faults", ""), ("user", delete)]
+        {
             assert_eq!(send(origin, form, body).await.status, 403, "{origin:?} {form}");
         }
     }
@@ -270,6 +273,22 @@ async fn a_browser_replays_and_sets_faults_from_the_page_alone(world: World) {
     assert_eq!((bad.status, bad.text.contains("copies must be 1 to 20")), (422, true), "{bad:?}");
     is_back(&send(Some(&own), "no-faults", "").await);
     assert_eq!(clerk.backend.get("/dev/faults").await.json()["copies"], 1);
+
+    let change = format!("id={id}&first_name=+Ann+&action=change");
+    is_back(&send(Some(&own), "user", &change).await);
+    let latest = async || clerk.delivered().await[0]["type"].clone();
+    assert_eq!(latest().await, "user.updated");
+    assert_eq!(names(&world).await, [(id.clone(), "Ann".to_owned())]);
+    assert!(clerk.open.get("/dev").await.text.contains(r#"value="Ann""#));
+    is_back(&send(Some(&own), "user", &change.replace("=change", "=delete")).await);
+    assert_eq!(latest().await, "user.deleted");
+    assert_eq!(names(&world).await, []);
+    let unknown = send(Some(&own), "user", &change).await;
+    assert_eq!(
+        (unknown.status, unknown.text.contains("No user was found")),
+        (422, true),
+        "{unknown:?}"
+    );
 }
 
 /// Ids and first names in the database, by id.

@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod answers;
+mod backfill;
 mod config;
 mod deliveries;
 mod dev_clerk;

@@ -61,7 +61,10 @@ impl GivenFaults {
         }
         let [shortest, longest] = delay_ms;
         if shortest > longest {
-            return Err(refused("delay_ms must be [shortest, longest]".to_owned()));
+            return Err(refused(
+                "the longest delay must not be below the shortest (delay_ms: [shortest, longest])"
+                    .to_owned(),
+            ));
         }
         let drop_answers = self.drop_answers.unwrap_or(usual.drop_answers);
         if !(0.0..=1.0).contains(&drop_answers) {

@@ -3,6 +3,7 @@
 mod clerk;
 mod database;
 mod http;
+mod listing;
 mod process;
 mod random;
 mod receive;
@@ -12,6 +13,7 @@ mod world;
 pub(crate) use clerk::Clerk;
 pub(crate) use database::Backend;
 pub(crate) use http::{Answer, Api, answer};
+pub(crate) use listing::Listing;
 pub(crate) use process::Process;
 pub(crate) use random::Random;
 pub(crate) use receive::Try;

@@ -90,6 +90,29 @@ impl World {
         (process, variables)
     }
 
+    /// `backfill` with these options and variables, run to its end; and its exit code.
+    pub(crate) async fn backfill(
+        &self,
+        name: &str,
+        options: &[&str],
+        variables: &[(String, String)],
+    ) -> (Process, i32) {
+        let mut process = self.start_backfill(name, options, variables);
+        let code = process.exit_code().await;
+        (process, code)
+    }
+
+    pub(crate) fn start_backfill(
+        &self,
+        name: &str,
+        options: &[&str],
+        variables: &[(String, String)],
+    ) -> Process {
+        let args = [&["backfill"], options].concat();
+        let env = [self.env(), variables.to_vec()].concat();
+        Process::start(self.folder(), name, &args, &env)
+    }
+
     /// A connection of the test's own.
     pub(crate) async fn database(&self) -> sea_orm::DatabaseConnection {
         sea_orm::Database::connect(&self.database_url).await.unwrap()

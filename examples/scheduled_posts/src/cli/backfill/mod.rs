@@ -1,0 +1,172 @@
+//! `backfill`: Clerk's users into the database, by the crate's backfill; the answer as an exit code.
+
+mod explain;
+mod progress;
+mod summary;
+
+use std::error::Error as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use sea_orm::DatabaseConnection;
+use tokio::time::Instant;
+use tower_clerk::backfill::{BackendApi, Backfill, Target as _};
+use tower_clerk::sea_orm::SeaOrmSink;
+
+use crate::cli::backfill::progress::Teller;
+use crate::cli::{Failure, database_failure, logging};
+use crate::config::{BackfillConfig, DatabaseUrl, Env};
+use crate::{server, store};
+
+/// What to do. Without any of it: a run.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct Args {
+    /// Only say how Clerk and the database differ: nothing is changed, not even the tables
+    #[arg(long, conflicts_with = "remove_gone")]
+    dry_run: bool,
+    /// Instead remove the users whom Clerk no longer has, for good, with their accounts and posts
+    #[arg(long, requires = "at_most")]
+    remove_gone: bool,
+    /// With --remove-gone, how many may be removed; if there are more, nobody is
+    #[arg(long, value_name = "N", requires = "remove_gone")]
+    at_most: Option<u32>,
+}
+
+pub(super) async fn run(env: &Env, args: Args) -> Result<ExitCode, Failure> {
+    let BackfillConfig { common, api } = BackfillConfig::read(env)?;
+    let task = Task::of(args);
+    let teller = Arc::new(Teller::new(task.name(), task.afterwards(), common.log_format));
+    logging::start_beside(&common, teller.bar());
+    let work = task.work(&common.database_url, api, &teller);
+    tokio::select! {
+        outcome = work => outcome,
+        () = server::stop_signal() => {
+            teller.end();
+            eprintln!("{}", task.stopped());
+            // At once: a runtime that ends waits for a name that is just being looked up. The
+            // database undoes what was not committed.
+            std::process::exit(1)
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Task {
+    Compare,
+    Remove { at_most: u32 },
+    Run,
+}
+
+impl Task {
+    fn of(args: Args) -> Self {
+        match args {
+            Args { dry_run: true, .. } => Self::Compare,
+            Args { remove_gone: true, at_most: Some(at_most), .. } => Self::Remove { at_most },
+            Args { .. } => Self::Run,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Compare => "comparing",
+            Self::Remove { .. } => "looking for who is gone",
+            Self::Run => "backfill",
+        }
+    }
+
+    /// What comes after all of Clerk's users were looked at.
+    fn afterwards(self) -> Option<&'static str> {
+        matches!(self, Self::Compare).then_some("comparing: asking Clerk for the users found here")
+    }
+
+    /// What a person is told who stopped it.
+    fn stopped(self) -> &'static str {
+        match self {
+            Self::Compare => "Stopped. Nothing was changed.",
+            Self::Remove { .. } => {
+                "Stopped. Who was removed until then stays removed; run it again for the others."
+            }
+            Self::Run => "Stopped. Run it again: it goes on after the last page that was written.",
+        }
+    }
+
+    async fn work(
+        self,
+        url: &DatabaseUrl,
+        api: BackendApi,
+        teller: &Arc<Teller>,
+    ) -> Result<ExitCode, Failure> {
+        let db = match self {
+            Self::Compare => unchanged_database(url).await?,
+            Self::Remove { .. } | Self::Run => {
+                let db = store::connect(url).await.map_err(|error| database_failure(&error))?;
+                store::migrate(&db).await.map_err(|error| database_failure(&error))?;
+                db
+            }
+        };
+        let users = SeaOrmSink::new(db.clone());
+        let users = users.map_err(|error| Failure::Start(error.to_string()))?;
+        if matches!(self, Self::Compare) {
+            has_tables(&users).await?;
+        }
+        let told = Arc::clone(teller);
+        let backfill = Backfill::new(api, users).on_progress(move |progress| told.tell(progress));
+        let begin = Instant::now();
+        let outcome = match self {
+            Self::Compare => backfill.dry_run().await.map(|drift| {
+                let code = if drift.is_none() { ExitCode::SUCCESS } else { DIFFERENCES.into() };
+                (summary::of_drift(&drift), code)
+            }),
+            Self::Remove { at_most } => {
+                let removed = backfill.remove_gone(at_most).await;
+                removed.map(|removed| (summary::of_removal(removed), ExitCode::SUCCESS))
+            }
+            Self::Run => {
+                let report = backfill.run().await;
+                report.map(|report| (summary::of_run(&report, begin.elapsed()), ExitCode::SUCCESS))
+            }
+        };
+        teller.end();
+        // What was written was committed; a database that hangs up rudely changes nothing.
+        let _ = db.close().await;
+        let (summary, code) = outcome.map_err(|error| Failure::Start(explain::explain(&error)))?;
+        print(&summary);
+        Ok(code)
+    }
+}
+
+/// The database as it is: neither a file nor a table is made.
+async fn unchanged_database(url: &DatabaseUrl) -> Result<DatabaseConnection, Failure> {
+    if url.file().is_some_and(|file| !file.exists()) {
+        return Err(nothing_yet("there is no such file yet"));
+    }
+    store::connect(url).await.map_err(|error| database_failure(&error))
+}
+
+/// Whether the tables are there that a comparison reads.
+async fn has_tables(users: &SeaOrmSink) -> Result<(), Failure> {
+    match users.runs().await {
+        Err(error) if !error.retry_helps() => {
+            let cause = error.source().map(|cause| format!(" ({cause})")).unwrap_or_default();
+            Err(nothing_yet(&format!("the tables of this version are not there yet{cause}")))
+        }
+        // What may pass is tried again by the comparison itself.
+        _ => Ok(()),
+    }
+}
+
+fn nothing_yet(what: &str) -> Failure {
+    Failure::Start(format!(
+        "DATABASE_URL: {what}, and a dry run makes nothing.\n  \
+         `scheduled-posts backfill` makes the tables and fills them; `scheduled-posts migrate` only \
+         makes them."
+    ))
+}
+
+#[expect(clippy::print_stdout, reason = "the answer that this command was asked for")]
+fn print(summary: &str) {
+    println!("{summary}");
+}
+
+/// The exit code of a dry run that found some.
+const DIFFERENCES: u8 = 3;

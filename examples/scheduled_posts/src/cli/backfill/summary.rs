@@ -1,0 +1,135 @@
+//! What was done, for a person to read. Text only.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use indicatif::HumanCount;
+use tower_clerk::backfill::{Drift, Removed, Report, Sample};
+
+pub(super) fn of_run(report: &Report, took: Duration) -> String {
+    let Report { instance_id, users, written, unchanged, unreadable, resumed, .. } = report;
+    let here = written + unchanged;
+    let resumed = if *resumed {
+        let before = users.saturating_sub(here);
+        format!("yes, after the {} of a run that was broken off", HumanCount(before))
+    } else {
+        "no, from the start".to_owned()
+    };
+    format!(
+        "Done: all users of {instance_id} are in the database.\n  \
+           users         {users}\n  \
+           new or newer  {written}\n  \
+           unchanged     {unchanged}\n  \
+           unreadable    {unreadable}\n  \
+           resumed       {resumed}\n  \
+           took          {took}, {rate} rows per second",
+        users = HumanCount(*users),
+        written = HumanCount(*written),
+        unchanged = HumanCount(*unchanged),
+        unreadable = unreadable_note(*unreadable),
+        took = shown(took),
+        rate = rate(here, took),
+    )
+}
+
+pub(super) fn of_drift(drift: &Drift) -> String {
+    let Drift { instance_id, users, unreadable, missing, outdated, deleted, gone, .. } = drift;
+    let users = HumanCount(*users);
+    let mut text = if drift.is_none() && gone.is_some() {
+        format!(
+            "No difference: the {users} users of {instance_id} are in the database as they are there."
+        )
+    } else if drift.is_none() {
+        format!("No difference that can be seen in the {users} users of {instance_id}.")
+    } else {
+        format!(
+            "Clerk ({users} users of {instance_id}) and the database differ. Nothing was changed."
+        )
+    };
+    list(&mut text, "missing", missing, "not in the database; `backfill` brings them in");
+    list(
+        &mut text,
+        "outdated",
+        outdated,
+        "older in the database; `backfill` brings them up to date",
+    );
+    list(
+        &mut text,
+        "deleted",
+        deleted,
+        "still listed by Clerk, but user.deleted came: the database lets nobody back in",
+    );
+    match gone {
+        Some(gone) => list(
+            &mut text,
+            "gone",
+            gone,
+            "not at Clerk any more; `backfill --remove-gone --at-most N` removes them",
+        ),
+        None => text.push_str(
+            "\n  gone      cannot be said: the database has users of other Clerk instances too",
+        ),
+    }
+    if *unreadable > 0 {
+        let _ = write!(text, "\n  passed over {}", unreadable_note(*unreadable));
+    }
+    text
+}
+
+pub(super) fn of_removal(removed: Removed) -> String {
+    let Removed { removed, kept, gone_already, .. } = removed;
+    let mut text = match removed {
+        0 => "Nobody was removed.".to_owned(),
+        1 => "Removed 1 user whom Clerk no longer has.".to_owned(),
+        n => format!("Removed {} users whom Clerk no longer has.", HumanCount(n)),
+    };
+    if kept > 0 {
+        let _ = write!(text, "\n  kept          {kept}: Clerk has them after all");
+    }
+    if gone_already > 0 {
+        let _ = write!(text, "\n  gone already  {gone_already}: a webhook came meanwhile");
+    }
+    text
+}
+
+/// One kind of difference: how many, what it means, and who, as far as that fits.
+fn list(text: &mut String, name: &str, sample: &Sample, meaning: &str) {
+    let Sample { count, examples, .. } = sample;
+    // Writing to a String cannot fail.
+    let _ = write!(text, "\n  {name:<8}  {}", HumanCount(*count));
+    if *count == 0 {
+        return;
+    }
+    let _ = write!(text, "  ({meaning})");
+    for id in examples.iter().take(SHOWN_IDS) {
+        let _ = write!(text, "\n    {id}");
+    }
+    let more = count.saturating_sub(examples.len().min(SHOWN_IDS) as u64);
+    if more > 0 {
+        let _ = write!(text, "\n    and {} more", HumanCount(more));
+    }
+}
+
+fn unreadable_note(unreadable: u64) -> String {
+    match unreadable {
+        0 => "0".to_owned(),
+        n => format!("{} (listed without a usable id)", HumanCount(n)),
+    }
+}
+
+fn shown(took: Duration) -> String {
+    match took.as_secs() {
+        0..60 => format!("{:.1} s", took.as_secs_f64()),
+        seconds => format!("{} min {} s", seconds / 60, seconds % 60),
+    }
+}
+
+fn rate(rows: u64, took: Duration) -> HumanCount {
+    let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
+    HumanCount(rows.saturating_mul(1000) / millis)
+}
+
+const SHOWN_IDS: usize = 10;
+
+#[cfg(test)]
+mod tests;

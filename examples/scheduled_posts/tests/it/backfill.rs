@@ -1,0 +1,271 @@
+//! `backfill`: who signed up while no server listened, runs that were killed, differences, removals.
+
+use crate::support::{Backend, Listing, Process, World, on_every_backend};
+
+type Variables = Vec<(String, String)>;
+
+async fn who_signed_up_while_the_server_was_off_is_there_after_a_backfill(world: World) {
+    let (_dev_clerk, variables) = world.dev_clerk().await;
+    let clerk = world.clerk();
+    let ada = clerk.sign_up("ada@example.com").await;
+    clerk.sign_up("bob@example.com").await;
+    clerk.sign_up("eve@example.com").await;
+
+    let (run, code) = world.backfill("first", &[], &variables).await;
+    assert_eq!(code, 0, "{}", run.err());
+    shows(&run, &[("users", "3"), ("new or newer", "3"), ("unchanged", "0"), ("unreadable", "0")]);
+    shows(&run, &[("resumed", "no, from the start")]);
+    assert!(run.out().contains("rows per second"), "{}", run.out());
+    assert!(run.err().contains("backfill: 3 of 3 users so far"), "{}", run.err());
+    assert_eq!(world.count("users").await, 3);
+
+    clerk.rename(&ada, "Ada").await;
+    let (run, code) = world.backfill("second", &[], &variables).await;
+    assert_eq!(code, 0, "{}", run.err());
+    shows(&run, &[("users", "3"), ("new or newer", "1"), ("unchanged", "2")]);
+    let told = [run.out(), run.err()].concat();
+    assert!(!told.contains('@'), "{told}");
+
+    let _server = world.serve_with(&variables).await;
+    let me = world.api().with_token(&clerk.token(&ada).await).get("/api/me").await.json();
+    assert_eq!(me["user"]["email"], "ada@example.com");
+}
+
+async fn a_run_that_was_killed_goes_on_after_its_last_page(world: World) {
+    let listing = Listing::start(2300, 2).await;
+    let variables = variables_of(&listing);
+    let mut killed = world.start_backfill("killed", &[], &variables);
+    // The third page is asked for when the second is committed.
+    listing.asked(3).await;
+    killed.kill();
+    assert_eq!(world.count("users").await, 1000);
+
+    listing.open();
+    let (run, code) = world.backfill("goes-on", &[], &variables).await;
+    assert_eq!(code, 0, "{}", run.err());
+    let asked = listing.asked(6).await;
+    assert_eq!(asked, ["", "user_00500", "user_01000", "user_01000", "user_01500", "user_02000"]);
+    shows(&run, &[("users", "2,300"), ("new or newer", "1,300"), ("unchanged", "0")]);
+    shows(&run, &[("resumed", "yes, after the 1,000 of a run that was broken off")]);
+    assert_eq!(world.count("users").await, 2300);
+}
+
+async fn a_signal_ends_a_run_at_once_and_the_next_one_goes_on(world: World) {
+    let listing = Listing::start(700, 1).await;
+    let variables = variables_of(&listing);
+    let mut stopped = world.start_backfill("stopped", &[], &variables);
+    listing.asked(2).await;
+    stopped.terminate();
+    assert_eq!(stopped.exit_code().await, 1);
+    assert!(stopped.err().contains("Run it again: it goes on"), "{}", stopped.err());
+    assert_eq!(world.count("users").await, 500);
+
+    listing.open();
+    let (run, code) = world.backfill("goes-on", &[], &variables).await;
+    assert_eq!(code, 0, "{}", run.err());
+    shows(&run, &[("users", "700"), ("new or newer", "200")]);
+}
+
+async fn a_dry_run_says_what_differs_and_changes_nothing(world: World) {
+    let (_dev_clerk, variables) = world.dev_clerk().await;
+    let clerk = world.clerk();
+    let (stays, changes) = (clerk.sign_up("a@example.com").await, clerk.sign_up("b@x.com").await);
+    let leaves = clerk.sign_up("c@example.com").await;
+    let dry_run = async |name: &str| world.backfill(name, &["--dry-run"], &variables).await;
+
+    let (run, code) = dry_run("no-tables").await;
+    assert_eq!(code, 1, "{}", run.err());
+    assert!(run.err().contains("a dry run makes nothing"), "{}", run.err());
+    assert!(!world.folder().join("posts.db").exists());
+    assert_eq!(world.backfill("fill", &[], &variables).await.1, 0);
+
+    let (run, code) = dry_run("none").await;
+    assert_eq!(code, 0, "{}", run.err());
+    assert!(run.out().starts_with("No difference: the 3 users of ins_"), "{}", run.out());
+    for kind in ["missing", "outdated", "deleted", "gone"] {
+        shows(&run, &[(kind, "0")]);
+    }
+
+    clerk.rename(&changes, "Changed").await;
+    assert_eq!(clerk.backend.delete(&format!("/v1/users/{leaves}")).await.status, 200);
+    let new = clerk.sign_up("new@example.com").await;
+    for name in ["some", "again"] {
+        let (run, code) = dry_run(name).await;
+        assert_eq!(code, 3, "{}", run.err());
+        for (kind, id) in [("missing", &new), ("outdated", &changes), ("gone", &leaves)] {
+            assert!(entry(&run, kind).starts_with("1  ("), "{}", run.out());
+            assert!(run.out().contains(&format!("\n    {id}")), "{}", run.out());
+        }
+        shows(&run, &[("deleted", "0")]);
+        let told = [run.out(), run.err()].concat();
+        assert!(!told.contains(&stays) && !told.contains('@'), "{told}");
+    }
+    assert_eq!(world.count("users").await, 3);
+}
+
+async fn who_is_gone_is_removed_with_everything_and_never_more_than_allowed(world: World) {
+    let (_dev_clerk, variables) = world.dev_clerk().await;
+    let clerk = world.clerk();
+    let remove = async |name: &str, most: &str, variables: &Variables| {
+        world.backfill(name, &["--remove-gone", "--at-most", most], variables).await
+    };
+
+    let (run, code) = remove("not-filled", "5", &variables).await;
+    assert_eq!(code, 1);
+    assert!(run.err().contains("\n--remove-gone: is only for a database that"), "{}", run.err());
+
+    let ids = [clerk.sign_up("a@example.com").await, clerk.sign_up("b@example.com").await];
+    let stays = clerk.sign_up("stays@example.com").await;
+    assert_eq!(world.backfill("fill", &[], &variables).await.1, 0);
+    let server = world.serve_with(&variables).await;
+    for id in ids.iter().chain([&stays]) {
+        world.api().with_token(&clerk.token(id).await).account("@handle").await;
+    }
+    drop(server);
+    for id in &ids {
+        assert_eq!(clerk.backend.delete(&format!("/v1/users/{id}")).await.status, 200);
+    }
+
+    let (run, code) = remove("too-many", "1", &variables).await;
+    assert_eq!(code, 1);
+    assert!(run.err().contains("\n--at-most: more users are gone than that"), "{}", run.err());
+    let other = variables_of(&Listing::start(3, 9).await);
+    for options in [&["--remove-gone", "--at-most", "5"][..], &[], &["--dry-run"]] {
+        let (run, code) = world.backfill("other", options, &other).await;
+        assert_eq!(code, 1);
+        let told = "\nCLERK_SECRET_KEY and DATABASE_URL: do not belong together";
+        assert!(format!("\n{}", run.err()).contains(told), "{}", run.err());
+    }
+    assert_eq!(world.count("users").await, 3);
+
+    let (run, code) = remove("two", "2", &variables).await;
+    assert_eq!(code, 0, "{}", run.err());
+    assert_eq!(run.out(), "Removed 2 users whom Clerk no longer has.\n");
+    assert_eq!((world.count("users").await, world.count("x_accounts").await), (1, 1));
+    let (run, code) = remove("none", "2", &variables).await;
+    assert_eq!((code, &*run.out()), (0, "Nobody was removed.\n"));
+}
+
+async fn what_keeps_a_backfill_from_starting_is_told_by_variable(world: World) {
+    let (_dev_clerk, variables) = world.dev_clerk().await;
+    let api = variables.iter().find(|(name, _)| name == "CLERK_API_URL").unwrap().1.as_str();
+    let key = ("CLERK_SECRET_KEY", "sk_test_canary");
+    for (name, code, variables, told) in [
+        (
+            "empty",
+            2,
+            vec![],
+            &["CLERK_SECRET_KEY: is not set", "start `scheduled-posts dev-clerk`"],
+        ),
+        (
+            "no-key",
+            2,
+            vec![("CLERK_API_URL", api)],
+            &["CLERK_SECRET_KEY: is not set", "API keys\n"],
+        ),
+        (
+            "both",
+            2,
+            vec![("CLERK_SECRET_KEY", "canary"), ("CLERK_API_URL", "http://canary.example")],
+            &["CLERK_SECRET_KEY: must be", "CLERK_API_URL: must be"],
+        ),
+        (
+            "wrong-key",
+            1,
+            vec![key, ("CLERK_API_URL", api)],
+            &["\nCLERK_SECRET_KEY: is not taken by the Backend API.", "401 Unauthorized"],
+        ),
+        (
+            "no-api",
+            1,
+            vec![key, ("CLERK_API_URL", &format!("{api}/elsewhere"))],
+            &["\nCLERK_API_URL: what answers there is not", "404 Not Found"],
+        ),
+    ] {
+        let variables: Variables =
+            variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let (run, ended) = world.backfill(name, &[], &variables).await;
+        assert_eq!(ended, code, "{}", run.err());
+        for text in told {
+            assert!(run.err().contains(text), "{name}: {text} in {}", run.err());
+        }
+        assert!(!run.err().contains("canary"), "{}", run.err());
+        let made = world.folder().join("posts.db").exists();
+        assert!(code != 2 || !made, "{name}");
+    }
+}
+
+/// These say it to the person, and need no database.
+#[tokio::test]
+async fn help_and_misuse_say_what_there_is() {
+    World::run(Backend::Sqlite, help_and_misuse).await;
+}
+
+async fn help_and_misuse(world: World) {
+    let (help, code) = world.backfill("help", &["--help"], &[]).await;
+    assert_eq!(code, 0);
+    for text in ["--dry-run", "--remove-gone", "--at-most <N>", "CLERK_SECRET_KEY", "3 --dry-run"] {
+        assert!(help.out().contains(text), "{text} in {}", help.out());
+    }
+    for (name, options) in [
+        ("no-number", &["--remove-gone"][..]),
+        ("lone-number", &["--at-most", "3"]),
+        ("not-named", &["--remove-gone", "3"]),
+        ("both", &["--dry-run", "--remove-gone", "--at-most", "3"]),
+        ("negative", &["--remove-gone", "--at-most", "-1"]),
+    ] {
+        let (run, code) = world.backfill(name, options, &[]).await;
+        assert_eq!(code, 2, "{}", run.err());
+    }
+    assert!(!world.folder().join("posts.db").exists());
+}
+
+#[tokio::test]
+async fn the_line_that_a_server_with_a_dev_clerk_prints_works() {
+    World::run(Backend::Sqlite, printed_line).await;
+}
+
+async fn printed_line(world: World) {
+    let server = world.serve().await;
+    world.clerk().user(&world.api(), "me@example.com").await;
+    let out = server.out();
+    let line = out.lines().find(|line| line.ends_with(" backfill")).expect(&out).trim();
+    let mut words = line.split(' ');
+    let variables: Variables = words
+        .by_ref()
+        .map_while(|word| word.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let (run, code) = world.backfill("printed", &[], &variables).await;
+    assert_eq!(code, 0, "{}", run.err());
+    shows(&run, &[("users", "1")]);
+}
+
+/// A live key, for its pace.
+fn variables_of(listing: &Listing) -> Variables {
+    let url = ("CLERK_API_URL".to_owned(), listing.url.clone());
+    vec![url, ("CLERK_SECRET_KEY".to_owned(), "sk_live_many".to_owned())]
+}
+
+/// What stands behind a name in the summary.
+fn entry(run: &Process, name: &str) -> String {
+    let out = run.out();
+    let mut lines = out.lines().filter_map(|line| line.strip_prefix("  ")?.strip_prefix(name));
+    lines.next().unwrap_or_else(|| panic!("{name} in {out}")).trim().to_owned()
+}
+
+#[track_caller]
+fn shows(run: &Process, entries: &[(&str, &str)]) {
+    for (name, value) in entries {
+        assert_eq!(entry(run, name), *value, "{name}");
+    }
+}
+
+on_every_backend!(
+    who_signed_up_while_the_server_was_off_is_there_after_a_backfill,
+    a_run_that_was_killed_goes_on_after_its_last_page,
+    a_signal_ends_a_run_at_once_and_the_next_one_goes_on,
+    a_dry_run_says_what_differs_and_changes_nothing,
+    who_is_gone_is_removed_with_everything_and_never_more_than_allowed,
+    what_keeps_a_backfill_from_starting_is_told_by_variable,
+);
