@@ -130,7 +130,8 @@ async fn lock_mysql(tx: &DatabaseTransaction) -> Result<(), DbErr> {
     // Limits for statements count this wait too: MariaDB reads the first comment, MySQL the second.
     let lock = format!(
         "/*M!100101 SET STATEMENT max_statement_time = 0 FOR */ \
-         SELECT /*+ MAX_EXECUTION_TIME(0) */ GET_LOCK({MYSQL_LOCK}, {PATIENCE_SECONDS})"
+         SELECT /*+ MAX_EXECUTION_TIME({PATIENCE_SECONDS}999) */ \
+         GET_LOCK({MYSQL_LOCK}, {PATIENCE_SECONDS})"
     );
     let answer = tx.query_one_raw(Statement::from_string(DbBackend::MySql, lock)).await?;
     match answer.map(|row| row.try_get_by_index::<Option<i64>>(0)).transpose()?.flatten() {
