@@ -31,11 +31,31 @@ pub(super) fn is_conflict(error: &DbErr) -> bool {
 }
 
 /// What a sink says of a failure: another try is of use, or it is not.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 pub(super) fn sink_error(error: DbErr) -> SinkError {
     match is_lasting(&error) {
-        true => SinkError::permanent(error),
-        false => SinkError::transient(error),
+        true => SinkError::permanent(told(&error)),
+        false => SinkError::transient(told(&error)),
     }
+}
+
+/// The failure in words, for the log: without what some databases quote of the data.
+fn told(error: &DbErr) -> String {
+    match driver_error(error) {
+        Some(SqlxError::Database(error)) => {
+            let text = error.to_string();
+            if is_listed(&**error, &QUOTING) { without_quotation(&text) } else { text }
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// `Duplicate entry 'x' for key 'y'` of MySQL's, and `invalid input syntax for type z: "x"` of
+/// PostgreSQL's: without the x, whatever quotes it has in it.
+fn without_quotation(text: &str) -> String {
+    let Some((before, quoted)) = text.split_once(['\'', '"']) else { return text.to_owned() };
+    let after = quoted.rfind("' for ").and_then(|end| quoted.get(end + 1..)).unwrap_or_default();
+    format!("{before}…{after}")
 }
 
 /// Whether the database itself refuses, and will again: a missing table, a constraint, a type.
@@ -67,16 +87,20 @@ struct Codes {
     sqlite: &'static [u32],
 }
 
-/// Connection lost (08), read-only (25006), transaction given up (40), resources (53), operator
+/// Connection lost (08), read-only (25006), idle or open too long (25P03, 25P04), transaction given
+/// up (40), resources (53), operator
 /// (57, with PostgreSQL's statement timeout), lock timeout, system (58), MySQL's interruption.
 const PASSING: Codes = Codes {
-    sqlstate: &["08", "25006", "40", "53", "55P03", "57", "58", "70100"],
+    sqlstate: &["08", "25006", "25P03", "25P04", "40", "53", "55P03", "57", "58", "70100"],
     // Disk full, out of memory, record changed, lock timeout and table full of locks, read-only,
     // read-only mode, statement timeout of MySQL.
     mysql: &[1020, 1021, 1041, 1205, 1206, 1290, 1836, 3024],
     // Busy, locked, read-only, input or output, full, cannot open.
     sqlite: &[5, 6, 8, 10, 13, 14],
 };
+
+/// Whose texts quote values: data exceptions (22), and MySQL's duplicates, wrong times and texts.
+const QUOTING: Codes = Codes { sqlstate: &["22", "23000"], mysql: &[1366], sqlite: &[] };
 
 /// Serialisation failure and deadlock; on MySQL also a lock that was not to be had.
 const CONFLICTS: Codes =
@@ -103,3 +127,32 @@ fn mysql_number(text: &str) -> Option<u32> {
 const SQLSTATE_LENGTH: usize = 5;
 /// What MySQL gives where the standard has no code.
 const MYSQL_GENERAL: &str = "HY000";
+
+#[cfg(test)]
+mod tests {
+    use super::without_quotation;
+
+    #[test]
+    fn what_a_database_quotes_of_the_data_is_left_out() {
+        for (text, told) in [
+            (
+                "1062 (23000): Duplicate entry 'ann's' for key 'x@example.com' for key 'u'",
+                "1062 (23000): Duplicate entry … for key 'u'",
+            ),
+            (
+                "1366 (22007): Incorrect integer value: 'canary' for column `d`.`t`.`c` at row 1",
+                "1366 (22007): Incorrect integer value: … for column `d`.`t`.`c` at row 1",
+            ),
+            (
+                "invalid input syntax for type uuid: \"canary\"",
+                "invalid input syntax for type uuid: …",
+            ),
+            (
+                "value too long for type character varying(3)",
+                "value too long for type character varying(3)",
+            ),
+        ] {
+            assert_eq!(without_quotation(text), told);
+        }
+    }
+}

@@ -83,7 +83,8 @@ impl Schema {
     }
 
     /// All tables in this schema of PostgreSQL's, database of MySQL's, or attached database of
-    /// SQLite's, instead of the connection's own. It must be there.
+    /// SQLite's, instead of the connection's own. It must be there. What is remembered of
+    /// migrations stays in the connection's own.
     #[must_use]
     pub fn in_schema(self, name: impl Into<String>) -> Self {
         Self { schema: Some(name.into()), ..self }
@@ -121,9 +122,12 @@ impl Schema {
     /// Keeps organizations and their members too, in `organizations` and
     /// `organization_memberships`.
     ///
-    /// A membership that comes before its organization or its user gives either a row of what it
-    /// tells of them, which any event of their own then fills. Deleting an organization or a user
-    /// deletes their memberships.
+    /// A membership that comes before its organization or its user makes either a row: of what it
+    /// tells of the organization, and of nothing but an id of the user. Any event of their own then
+    /// fills it. Deleting an organization or a user deletes their memberships.
+    ///
+    /// Nothing brings in what happened before they were switched on: deliveries that are sent again
+    /// by hand do, unless an [`InTransaction`](super::InTransaction) had them recorded.
     #[must_use]
     pub fn with_organizations(self) -> Self {
         self.with_organizations_in("organizations", "organization_memberships")
@@ -151,13 +155,16 @@ impl Schema {
         &self.columns
     }
 
-    /// A name for what is kept in the connection's own schema about this one.
+    /// A name for what is kept in the connection's own schema about this one. Databases cut longer
+    /// names than 63 characters off, or refuse them.
     #[cfg(feature = "sea-orm-migration")]
     pub(super) fn named(&self, name: &str) -> String {
-        match &self.schema {
-            Some(schema) => format!("{name}_in_{schema}"),
-            None => name.to_owned(),
+        let Some(schema) = &self.schema else { return name.to_owned() };
+        let whole = format!("{name}_in_{schema}");
+        if whole.len() <= 63 {
+            return whole;
         }
+        format!("{name}_in_{:016x}", super::version::fingerprint(schema))
     }
 
     pub(super) fn tables(&self) -> Tables {

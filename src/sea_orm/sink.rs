@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::sea_orm::prelude::DateTimeUtc;
-use ::sea_orm::{ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbErr};
+use ::sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
 
 use super::hook::InTransaction;
 use super::schema::Schema;
 use super::tables::Tables;
-use super::{failure, retry, statements, transaction};
+use super::{failure, retry, steps, transaction};
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
 use crate::webhook::{Delivery, Outcome, Sink, SinkError};
@@ -80,8 +80,18 @@ impl SeaOrmSink {
     /// Whatever keeps the database from answering.
     pub async fn forget_deliveries(&self, age: Duration) -> Result<u64, DbErr> {
         let Some(before) = self.clock.now().checked_sub(age) else { return Ok(0) };
-        let forget = statements::forget_deliveries(&self.tables.deliveries, before.into());
-        Ok(self.db.execute(&forget).await?.rows_affected())
+        let mut forgotten = 0;
+        loop {
+            // A few at a time: whoever inserts meanwhile does not have to wait for all of them.
+            let tx = transaction::begin(&self.db).await?;
+            let batch =
+                steps::forget_deliveries(&tx, &self.tables.deliveries, before.into()).await?;
+            tx.commit().await?;
+            forgotten += batch;
+            if batch < steps::FORGOTTEN_AT_ONCE {
+                return Ok(forgotten);
+            }
+        }
     }
 
     pub(super) fn db(&self) -> &DatabaseConnection {
@@ -109,6 +119,10 @@ impl SeaOrmSink {
         &*self.clock
     }
 
+    async fn take_in_with_retries(&self, delivery: &Delivery) -> Result<Outcome, DbErr> {
+        retry::on_conflict(self.clock(), || self.take_in(delivery)).await
+    }
+
     async fn take_in(&self, delivery: &Delivery) -> Result<Outcome, DbErr> {
         let tx = transaction::begin(&self.db).await?;
         let outcome = self.take_in_within(&tx, delivery).await?;
@@ -134,7 +148,13 @@ impl Sink for SeaOrmSink {
         if self.hooks.is_empty() && !self.is_acted_on(delivery.event()) {
             return Ok(Outcome::Ignored);
         }
-        let taken_in = retry::on_conflict(self.clock(), || self.take_in(delivery)).await;
+        let taken_in = if self.hooks.is_empty() {
+            let (sink, delivery) = (self.clone(), delivery.clone());
+            transaction::to_its_end(async move { sink.take_in_with_retries(&delivery).await }).await
+        } else {
+            // An application's statements may last for ever: who leaves takes them along.
+            self.take_in_with_retries(delivery).await
+        };
         taken_in.map_err(failure::sink_error)
     }
 }

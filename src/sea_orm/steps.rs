@@ -26,6 +26,19 @@ pub(super) async fn record_delivery(
     }
 }
 
+/// Forgets deliveries that came before a time, no more than [`FORGOTTEN_AT_ONCE`]; how many.
+pub(super) async fn forget_deliveries(
+    tx: &DatabaseTransaction,
+    table: &TableName,
+    before: DateTimeUtc,
+) -> Result<u64, DbErr> {
+    let forget = match is_mysql(tx) {
+        true => statements::forget_some_deliveries(table, before, FORGOTTEN_AT_ONCE),
+        false => statements::forget_deliveries(table, before, FORGOTTEN_AT_ONCE),
+    };
+    Ok(tx.execute(&forget).await?.rows_affected())
+}
+
 /// Raises a version and locks it until the end of the transaction. False: a state at least as new
 /// is known, or the thing is gone.
 pub(super) async fn raise_version(
@@ -93,3 +106,5 @@ async fn affects(
     // On MySQL sqlx asks for the rows that were found, whether or not they changed.
     Ok(tx.execute(statement).await?.rows_affected() != 0)
 }
+
+pub(super) const FORGOTTEN_AT_ONCE: u64 = 5000;

@@ -16,36 +16,64 @@ use ::sea_orm::{
 /// them. SQLite: a write lock from the start, since a lock that is
 /// wanted later is refused at once when somebody else wrote meanwhile.
 pub(super) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    let begin = async {
+    let begun = async {
         match db.get_database_backend() {
-            DbBackend::MySql => {
-                let tx = db.begin_with_options(read_committed()).await?;
-                tx.execute_unprepared(MYSQL_LIMITS).await?;
-                Ok(tx)
-            }
-            DbBackend::Postgres => {
-                // In one message with the limits, where the option would be a message of its own.
-                let tx = db.begin().await?;
-                tx.execute_unprepared(POSTGRES_LIMITS).await?;
-                Ok(tx)
-            }
             // The driver waits 5 s for the lock.
             DbBackend::Sqlite => db.begin_with_options(immediate()).await,
-            _ => Err(DbErr::BackendNotSupported { db: "this database", ctx: UNSUPPORTED }),
+            _ => to_its_end(begin_on_server(db.clone())).await,
         }
     };
-    match tokio::time::timeout(FOR_A_CONNECTION, begin).await {
+    match tokio::time::timeout(FOR_A_CONNECTION, begun).await {
         Ok(begun) => begun,
         Err(_) => Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)),
     }
 }
 
-/// Begins a transaction for migrations, which may have to wait for each other.
+/// Begins a transaction for migrations, which may have to wait for each other. Not to be dropped
+/// before it has begun: see [`to_its_end`].
+#[cfg(feature = "sea-orm-migration")]
 pub(super) async fn begin_patiently(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     match db.get_database_backend() {
         DbBackend::MySql | DbBackend::Postgres => db.begin_with_options(read_committed()).await,
         DbBackend::Sqlite => db.begin_with_options(immediate()).await,
-        _ => Err(DbErr::BackendNotSupported { db: "this database", ctx: UNSUPPORTED }),
+        _ => Err(unsupported()),
+    }
+}
+
+/// Runs what must not be broken off, as a task that whoever waits for it may leave.
+///
+/// The driver counts a transaction from the server's answer to `BEGIN` on: a future that is dropped
+/// before gives a connection back to the pool with a transaction in it that nobody ends, and takes
+/// the application's next statements with it. A task that was left ends with a whole
+/// [`DatabaseTransaction`], which rolls back. And MySQL's driver loses count of the answers when it
+/// is left while it prepares a statement: that connection hangs from then on.
+pub(super) async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, DbErr>> + Send + 'static,
+) -> Result<T, DbErr> {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends, and this with it.
+            Err(_) => Err(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed)),
+        },
+    }
+}
+
+async fn begin_on_server(db: DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    match db.get_database_backend() {
+        DbBackend::MySql => {
+            let tx = db.begin_with_options(read_committed()).await?;
+            tx.execute_unprepared(MYSQL_LIMITS).await?;
+            Ok(tx)
+        }
+        DbBackend::Postgres => {
+            // In one message with the limits, where the option would be a message of its own.
+            let tx = db.begin().await?;
+            tx.execute_unprepared(POSTGRES_LIMITS).await?;
+            Ok(tx)
+        }
+        _ => Err(unsupported()),
     }
 }
 
@@ -55,6 +83,10 @@ pub(super) fn is_supported(backend: DbBackend) -> bool {
 }
 
 pub(super) const UNSUPPORTED: &str = "must be MySQL, MariaDB, PostgreSQL or SQLite";
+
+fn unsupported() -> DbErr {
+    DbErr::BackendNotSupported { db: "this database", ctx: UNSUPPORTED }
+}
 
 fn read_committed() -> TransactionOptions {
     let isolation_level = Some(IsolationLevel::ReadCommitted);

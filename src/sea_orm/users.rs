@@ -72,7 +72,11 @@ impl SeaOrmSink {
             UserStatus::Unknown => {}
             known => return Ok(known),
         }
-        retry::on_conflict(self.clock(), || self.start_user(user_id)).await
+        let (sink, user_id) = (self.clone(), user_id.to_owned());
+        transaction::to_its_end(async move {
+            retry::on_conflict(sink.clock(), || sink.start_user(&user_id)).await
+        })
+        .await
     }
 
     async fn start_user(&self, user_id: &str) -> Result<UserStatus, DbErr> {

@@ -73,6 +73,12 @@ impl Fnv {
     }
 }
 
+/// A number for a name.
+#[cfg(feature = "sea-orm-migration")]
+pub(super) fn fingerprint(name: &str) -> u64 {
+    Fnv::of(b"s", name.as_bytes())
+}
+
 /// Reads a value as its digest.
 struct Digest;
 

@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tower_clerk::sea_orm::{BoxFuture, InTransaction, SeaOrmSink, UserStatus, migrate, migrations};
 use tower_clerk::test_util::{user_created, user_deleted, user_updated};
-use tower_clerk::webhook::{Delivery, DeliveryErrorKind, Event, Outcome, WebhookService};
+use tower_clerk::webhook::{
+    Delivery, DeliveryError, DeliveryErrorKind, Event, Outcome, WebhookService,
+};
 
 use crate::support::database::{count, on_each_database};
 use crate::support::delivery::{builder, send, signed};
@@ -25,6 +27,7 @@ on_each_database!(
     e51_a_hook_deletes_what_refers_to_a_user_in_the_same_transaction,
     a_hook_sees_every_delivery_but_repeated_ones,
     a_writer_waits_for_the_one_that_came_first_and_then_sees_what_it_did,
+    what_a_database_quotes_of_the_data_does_not_get_into_the_log,
     several_instances_may_migrate_at_once,
     the_migrations_fit_into_an_applications_own_list,
 );
@@ -303,6 +306,24 @@ async fn a_writer_waits_for_the_one_that_came_first_and_then_sees_what_it_did(
     first.abort();
     assert_eq!(second.await.unwrap(), 204);
     assert_eq!(sink.user_status("user_3").await.unwrap(), UserStatus::Active);
+}
+
+async fn what_a_database_quotes_of_the_data_does_not_get_into_the_log(db: DatabaseConnection) {
+    migrate(&db).await.unwrap();
+    let on = match db.get_database_backend() {
+        DbBackend::MySql => "email(100)",
+        _ => "email",
+    };
+    db.execute_unprepared(&format!("CREATE UNIQUE INDEX u ON users ({on})")).await.unwrap();
+    let service = builder(SeaOrmSink::new(db.clone()).unwrap()).build().unwrap();
+    let body = |id: &str| user_created(id, Some("canary@example.com"), T);
+    assert_eq!(send(&service, signed("msg_1", &body("user_1")).into_request()).await.status(), 204);
+    let answer = send(&service, signed("msg_2", &body("user_2")).into_request()).await;
+    assert_eq!(answer.status(), 500);
+    let error = answer.parts.extensions.get::<DeliveryError>().unwrap();
+    let (report, debug) = (error.report().to_string(), format!("{error:?}"));
+    assert!(!report.contains("canary") && !debug.contains("canary"), "{report} {debug}");
+    assert!(report.to_lowercase().contains("duplicate") || report.contains("UNIQUE"), "{report}");
 }
 
 async fn several_instances_may_migrate_at_once(db: DatabaseConnection) {

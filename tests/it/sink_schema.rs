@@ -23,6 +23,9 @@ on_each_database!(
     a_table_of_users_that_does_not_fit_is_refused_with_what_would_mend_it,
     a_choice_that_wants_a_column_says_so_and_adds_none,
     several_instances_may_make_organizations_at_once,
+    organizations_may_be_switched_off_and_on_again,
+    another_table_of_users_does_not_share_what_is_known_of_the_first,
+    schemas_with_long_names_are_told_apart,
     a_migration_waits_for_another_one_longer_than_a_statement_may_last,
 );
 
@@ -343,4 +346,47 @@ async fn a_migration_waits_for_another_one_longer_than_a_statement_may_last(
     }
     other.rollback().await.unwrap();
     waits.await.unwrap().unwrap();
+}
+
+async fn organizations_may_be_switched_off_and_on_again(db: DatabaseConnection) {
+    let on = Schema::new().with_organizations();
+    for schema in [&on, &Schema::new(), &on] {
+        schema.migrate(&db).await.unwrap();
+        schema.check(&db).await.unwrap();
+    }
+}
+
+async fn another_table_of_users_does_not_share_what_is_known_of_the_first(db: DatabaseConnection) {
+    migrate(&db).await.unwrap();
+    let other = Schema::new().users_table("people");
+    for _ in 0..2 {
+        let refusal = other.migrate(&db).await.unwrap_err().to_string();
+        assert!(refusal.contains("another table than people"), "{refusal}");
+        assert!(refusal.contains("users_table") && refusal.contains("in_schema"), "{refusal}");
+    }
+    assert!(db.execute_unprepared("SELECT 1 FROM people").await.is_err());
+    migrate(&db).await.unwrap();
+}
+
+async fn schemas_with_long_names_are_told_apart(db: DatabaseConnection) {
+    if db.get_database_backend() == DbBackend::Sqlite {
+        return;
+    }
+    let own = if db.get_database_backend() == DbBackend::MySql { "DATABASE()" } else { "'s'" };
+    let own: String = row(&db, &format!("SELECT {own}")).await.try_get_by_index(0).unwrap();
+    // As long as names may be, and the same but for the last letter.
+    for last in ["a", "b"] {
+        let name = format!("{own:x<62}{last}");
+        db.execute_unprepared(&format!("CREATE SCHEMA {name}")).await.unwrap();
+        let schema = Schema::new().in_schema(&*name).with_organizations();
+        for _ in 0..2 {
+            schema.migrate(&db).await.unwrap();
+        }
+        let server = Server::on(SeaOrmSink::with_schema(db.clone(), schema).unwrap());
+        server.post_new(&user_created("user_1", None, T)).await;
+        assert_eq!(count(&db, &format!("{name}.users")).await, 1);
+        if db.get_database_backend() == DbBackend::MySql {
+            db.execute_unprepared(&format!("DROP SCHEMA {name}")).await.unwrap();
+        }
+    }
 }

@@ -13,9 +13,29 @@ use crate::sea_orm::{fit, transaction};
 /// Users, and what is kept of deliveries and backfills.
 pub(super) fn of_users(schema: &Schema) -> Vec<Box<dyn MigrationTrait>> {
     vec![
-        migration(schema, "m20261123_000001_clerk_users", Step::Users),
+        Box::new(Migration { name: of_table(schema), step: Step::Users, schema: schema.clone() }),
         migration(schema, "m20261124_000002_clerk_backfills", Step::Backfills),
     ]
+}
+
+/// Whether an applied migration made the tables of this schema, or those of another table of
+/// users, which would share versions and deliveries with this one.
+pub(super) fn belongs_to(schema: &Schema, applied: &str) -> Result<(), DbErr> {
+    if !applied.starts_with(USERS) || applied == of_table(schema) {
+        return Ok(());
+    }
+    let users = schema.tables().users.rows.name;
+    Err(DbErr::Migration(format!(
+        "these tables were made for users in another table than {users} (by {applied}), and two \
+         cannot share them; give the Schema that table's name by `users_table`, or keep the \
+         second one `in_schema` of its own"
+    )))
+}
+
+/// The name of the first migration tells the table of users, unless it is the usual one.
+fn of_table(schema: &Schema) -> String {
+    let users = schema.tables().users.rows.name.to_string();
+    schema.named(&if users == "users" { USERS.to_owned() } else { format!("{USERS}_as_{users}") })
 }
 
 /// Organizations and memberships, where they are kept.
@@ -104,3 +124,5 @@ fn made_by(step: Step, tables: Tables) -> Vec<TableName> {
         (Step::Organizations, None) => Vec::new(),
     }
 }
+
+const USERS: &str = "m20261123_000001_clerk_users";

@@ -36,7 +36,8 @@ impl Schema {
     /// All of it happens under a lock, and in one transaction where the database has those for
     /// tables: MySQL and MariaDB have not. What has been done is kept in a table of its own,
     /// `clerk_migrations`, beside an application's `seaql_migrations`; for organizations
-    /// `clerk_organization_migrations`.
+    /// `clerk_organization_migrations`. They are in the connection's own schema, whatever
+    /// [`in_schema`](Self::in_schema) says. It goes on to its end when its future is dropped.
     ///
     /// A table of users that is there already is taken as it is if it [fits](Self::check), and
     /// never altered.
@@ -46,7 +47,12 @@ impl Schema {
     /// Whatever the database says. A table of users that does not fit: what is wrong with it, and
     /// the statements that would mend it. That another instance is not done after a minute.
     pub async fn migrate(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
-        let tx = transaction::begin_patiently(db).await?;
+        // The lock of MySQL's is the connection's: who left it there would lock everybody out.
+        transaction::to_its_end(self.clone().migrate_whole(db.clone())).await
+    }
+
+    async fn migrate_whole(self, db: DatabaseConnection) -> Result<(), DbErr> {
+        let tx = transaction::begin_patiently(&db).await?;
         match db.get_database_backend() {
             DbBackend::Postgres => {
                 // Whatever limits the connection has for its everyday work.
@@ -60,7 +66,6 @@ impl Schema {
             }
             DbBackend::MySql => {
                 lock_mysql(&tx).await?;
-                // The lock is the connection's, which goes back to the pool.
                 let done = self.migrate_locked(&tx).await;
                 let unlock = format!("DO RELEASE_LOCK({MYSQL_LOCK})");
                 tx.execute_unprepared(&unlock).await?;
@@ -74,6 +79,9 @@ impl Schema {
 
     /// The migrations, to be put into an application's own list instead of calling
     /// [`migrate`](Self::migrate).
+    ///
+    /// What was applied has to stay in that list: an application that keeps organizations and lists
+    /// their migration here goes on keeping them.
     #[must_use]
     pub fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
         let mut all = list::of_users(self);
@@ -82,13 +90,18 @@ impl Schema {
     }
 
     async fn migrate_locked(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
-        // Each with a bookkeeping of its own: one that names migrations which are not in the list
-        // counts as damaged, and organizations may be switched off again.
         let users = List { name: USERS, migrations: list::of_users, schema: self };
+        users.install(tx).await?;
+        for applied in users.get_migration_models(tx).await? {
+            list::belongs_to(self, &applied.version)?;
+        }
         users.up(tx, None).await?;
-        let organizations =
-            List { name: ORGANIZATIONS, migrations: list::of_organizations, schema: self };
-        organizations.up(tx, None).await?;
+        // With a bookkeeping of its own: one that names migrations which are not in the list counts
+        // as damaged, and organizations may be switched off again.
+        if self.tables().organizations.is_some() {
+            let migrations = list::of_organizations;
+            List { name: ORGANIZATIONS, migrations, schema: self }.up(tx, None).await?;
+        }
         // Also what was made or taken long ago: the choices of today may want more of it. Columns
         // of the application's may still be missing, since its own migrations come after these.
         fit::check(self, tx, fit::Extent::WithoutOwnColumns).await

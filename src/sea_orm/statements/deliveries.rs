@@ -31,13 +31,33 @@ pub(in crate::sea_orm) fn insert_delivery(
         .to_owned()
 }
 
-/// Forgets the deliveries that came before a time.
+/// Forgets deliveries that came before a time, so many at most.
 pub(in crate::sea_orm) fn forget_deliveries(
     table: &TableName,
     before: DateTimeUtc,
+    most: u64,
+) -> DeleteStatement {
+    let old = Query::select()
+        .column(Deliveries::Id)
+        .from(table.reference())
+        .and_where(Expr::col(Deliveries::ReceivedAt).lt(before))
+        .limit(most)
+        .take();
+    Query::delete()
+        .from_table(table.reference())
+        .and_where(Expr::col(Deliveries::Id).in_subquery(old))
+        .to_owned()
+}
+
+/// [`forget_deliveries`] for MySQL, which limits the statement itself and no subquery.
+pub(in crate::sea_orm) fn forget_some_deliveries(
+    table: &TableName,
+    before: DateTimeUtc,
+    most: u64,
 ) -> DeleteStatement {
     Query::delete()
         .from_table(table.reference())
         .and_where(Expr::col(Deliveries::ReceivedAt).lt(before))
+        .limit(most)
         .to_owned()
 }

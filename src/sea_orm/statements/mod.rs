@@ -14,7 +14,9 @@ mod versions;
 
 #[cfg(feature = "backfill")]
 pub(super) use backfills::{record_run, select_runs};
-pub(super) use deliveries::{forget_deliveries, insert_delivery, record_delivery};
+pub(super) use deliveries::{
+    forget_deliveries, forget_some_deliveries, insert_delivery, record_delivery,
+};
 #[cfg(feature = "backfill")]
 pub(super) use rows::select_rows;
 pub(super) use rows::{

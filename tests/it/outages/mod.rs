@@ -4,6 +4,7 @@
 mod busy;
 mod cut;
 mod held;
+mod left;
 mod stopped;
 
 use std::time::Duration;

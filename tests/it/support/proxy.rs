@@ -1,4 +1,4 @@
-//! A line to a database server that is cut where a test says: it reads just enough of the protocols
+//! A line to a database server that is cut or held up where a test says: it reads just enough of the protocols
 //! of PostgreSQL and MySQL to tell one packet of the client's from the next.
 
 use std::io;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::database::{Backend, Place};
@@ -35,6 +35,9 @@ pub(crate) enum Through {
     Half,
     /// The server sees it and answers; the client does not see the answer.
     Request,
+    /// The server sees it and answers, and nothing is cut: the client sees the answer when it is
+    /// [released](Proxy::release).
+    AnswerHeld,
 }
 
 /// Closes, for good, when it is dropped.
@@ -42,6 +45,7 @@ pub(crate) struct Proxy {
     /// The same database, at the proxy's end of the line.
     pub(crate) place: Place,
     order: Arc<Mutex<Order>>,
+    holding: Arc<watch::Sender<bool>>,
     task: JoinHandle<()>,
 }
 
@@ -57,22 +61,35 @@ impl Proxy {
         let port = listener.local_addr().unwrap().port();
         let (url, server) = redirect(place, port);
         let order = Arc::new(Mutex::new(Order::default()));
-        let (backend, orders) = (place.backend, Arc::clone(&order));
+        let holding = Arc::new(watch::Sender::new(false));
+        let (backend, orders, hold) = (place.backend, Arc::clone(&order), Arc::clone(&holding));
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (server, order) = (server.clone(), Arc::clone(&orders));
+                let (server, order, hold) =
+                    (server.clone(), Arc::clone(&orders), Arc::clone(&hold));
                 tokio::spawn(async move {
                     let server = TcpStream::connect(server).await?;
-                    forward(backend, client, server, &order).await
+                    forward(backend, client, server, &order, &hold).await
                 });
             }
         });
-        Self { place: Place { backend, url }, order, task }
+        Self { place: Place { backend, url }, order, holding, task }
     }
 
     /// Orders one cut, and forgets the order before it.
     pub(crate) fn cut(&self, cut: Cut) {
         *self.order.lock().unwrap() = Order { cut: Some(cut), packets: 0 };
+    }
+
+    /// Waits until an answer is held.
+    pub(crate) async fn holds(&self) {
+        let mut holding = self.holding.subscribe();
+        assert!(*holding.wait_for(|holding| *holding).await.unwrap());
+    }
+
+    /// Lets what is held go on, and everything after it.
+    pub(crate) fn release(&self) {
+        self.holding.send_replace(false);
     }
 
     /// Whether the cut was made; takes the order back if it was not.
@@ -108,6 +125,7 @@ async fn forward(
     client: TcpStream,
     server: TcpStream,
     order: &Mutex<Order>,
+    hold: &watch::Sender<bool>,
 ) -> io::Result<()> {
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
@@ -115,8 +133,8 @@ async fn forward(
         (client.into_split(), server.into_split());
     let deaf = Notify::new();
     tokio::select! {
-        done = requests(backend, from_client, to_server, order, &deaf) => done,
-        done = answers(from_server, to_client, &deaf) => done,
+        done = requests(backend, from_client, to_server, order, &deaf, hold) => done,
+        done = answers(from_server, to_client, &deaf, hold.subscribe()) => done,
     }
 }
 
@@ -126,6 +144,7 @@ async fn requests(
     mut server: OwnedWriteHalf,
     order: &Mutex<Order>,
     deaf: &Notify,
+    hold: &watch::Sender<bool>,
 ) -> io::Result<()> {
     let mut first = true;
     loop {
@@ -138,6 +157,7 @@ async fn requests(
                 return server.write_all(&packet[..packet.len() / 2]).await;
             }
             Some(Through::Request) => deaf.notify_one(),
+            Some(Through::AnswerHeld) => drop(hold.send_replace(true)),
         }
         server.write_all(&packet).await?;
     }
@@ -148,6 +168,7 @@ async fn answers(
     mut server: OwnedReadHalf,
     mut client: OwnedWriteHalf,
     deaf: &Notify,
+    mut hold: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     let mut is_deaf = false;
@@ -163,6 +184,8 @@ async fn answers(
         if read == 0 || is_deaf {
             return Ok(());
         }
+        // Without an error: whoever holds it is there as long as the line.
+        drop(hold.wait_for(|holding| !*holding).await);
         client.write_all(&buffer[..read]).await?;
     }
 }
