@@ -42,7 +42,7 @@ fn sink(c: &mut Criterion) {
     for (name, server) in &places {
         let place = runtime.block_on(Place::create(server.as_deref()));
         let db = &place.db;
-        let mut source = Source::new();
+        let mut source = Source::new(&runtime);
         group.bench_function(format!("by hand, {name}"), |b| {
             b.iter_batched(
                 || source.next(),
@@ -120,7 +120,8 @@ async fn by_hand(db: &DatabaseConnection, delivery: &Delivery) -> Result<bool, D
 }
 
 /// Verified deliveries, each of a newer state than all before, of a thousand users in turn.
-struct Source {
+struct Source<'a> {
+    runtime: &'a tokio::runtime::Runtime,
     secret: SigningSecret,
     service: WebhookService<Arc<Catch>>,
     catch: Arc<Catch>,
@@ -138,16 +139,18 @@ impl Sink for Catch {
     }
 }
 
-impl Source {
-    fn new() -> Self {
+impl<'a> Source<'a> {
+    fn new(runtime: &'a tokio::runtime::Runtime) -> Self {
         let secret = SigningSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
         let secret = secret.expect("a secret");
         let catch = Arc::new(Catch::default());
         let service = WebhookService::builder([secret.clone()], Arc::clone(&catch)).build();
-        Self { secret, service: service.expect("a service"), catch, count: 0 }
+        Self { runtime, secret, service: service.expect("a service"), catch, count: 0 }
     }
 
     fn next(&mut self) -> Delivery {
+        // For the service's deadline.
+        let _inside = self.runtime.enter();
         self.count += 1;
         let user = format!("user_2g7np7Hrk0SN6kj5EDM{:08}", self.count % 1000);
         let body = user_updated(&user, Some("ann@example.com"), 1_600_000_000_000 + self.count);

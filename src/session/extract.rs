@@ -22,7 +22,8 @@ pub(super) fn bearer_token(headers: &HeaderMap) -> Result<&str, AuthError> {
     if lines.next().is_some() {
         return Err(AuthErrorKind::Malformed.into());
     }
-    let line = line.to_str().map_err(|_| AuthErrorKind::Malformed)?.trim_matches(' ');
+    let line = str::from_utf8(line.as_bytes()).ok().filter(|line| line.is_ascii());
+    let line = line.ok_or(AuthErrorKind::Malformed)?.trim_matches(' ');
     if line.is_empty() {
         return Err(AuthErrorKind::MissingCredentials.into());
     }
@@ -31,7 +32,9 @@ pub(super) fn bearer_token(headers: &HeaderMap) -> Result<&str, AuthError> {
         return Err(AuthErrorKind::MissingCredentials.into());
     }
     let token = token.trim_start_matches(' ');
-    if token.contains(|c: char| !c.is_ascii_graphic() || c == ',') {
+    // All of them, whatever the first ones are: that takes several at a time.
+    let is_one_word = |ok: bool, byte: &u8| ok & byte.is_ascii_graphic() & (*byte != b',');
+    if !token.as_bytes().iter().fold(true, is_one_word) {
         return Err(AuthErrorKind::Malformed.into());
     }
     Ok(token)
