@@ -50,8 +50,8 @@ pub struct Drift {
     pub outdated: Sample,
     /// Clerk lists them, and the target was told that they were deleted.
     pub deleted: Sample,
-    /// The target has them, Clerk does not. `None` where that cannot be said: the target was
-    /// filled from other instances too, and their users are not at this one.
+    /// The target has them, Clerk does not. `None` where that cannot be said: the target knows of
+    /// other instances' users too, from their backfills or webhooks, and they are not at this one.
     pub gone: Option<Sample>,
 }
 

@@ -61,7 +61,8 @@ impl<T: Target> Backfill<T> {
     /// Removes those from the target whom Clerk no longer has, and whose deletion no webhook told:
     /// for ever, as `user.deleted` would.
     ///
-    /// Only from a target that was filled from this very instance, to the end, and from no other.
+    /// Only from a target that was filled from this very instance, to the end, and that knows of
+    /// users of no other: see [`Target::runs`] for what it knows.
     /// First all of them are looked for; if there are more than `most`, nobody is removed. Then
     /// Clerk is asked for each by the id, and must say of each that there is no such user: should
     /// anything else answer, nobody is removed. Rows whose id is none of Clerk's are left alone.
@@ -133,7 +134,11 @@ impl<T: Target> Backfill<T> {
                 format!(
                     "nobody was removed: the target was {} filled from the instance \
                      {instance_id}, so that its users may be somebody else's; let a run end first",
-                    if own.is_some() { "not yet wholly" } else { "never" }
+                    if own.is_some_and(|run| run.last_user_id.is_some()) {
+                        "not yet wholly"
+                    } else {
+                        "never"
+                    }
                 ),
             )),
         }

@@ -82,8 +82,9 @@ impl<T> Backfill<T> {
         Self { clock, ..self }
     }
 
-    /// Lets users of several Clerk instances into one target. Without it, a target that was filled
-    /// from another instance is refused: as a rule that is a wrong secret key or a wrong database.
+    /// Lets users of several Clerk instances into one target. Without it, a target that knows of
+    /// another instance's users, from its backfills or its webhooks, is refused: as a rule that is
+    /// a wrong secret key or a wrong database.
     #[must_use]
     pub fn several_instances(self) -> Self {
         Self { several_instances: true, ..self }

@@ -12,8 +12,9 @@ use crate::webhook::{SinkError, User};
 /// What fails with an error that a retry may mend ([`SinkError::transient`]) is called again a few
 /// times.
 pub trait Target: Send + Sync + 'static {
-    /// Which Clerk instances this target was filled from, and how far each run got: the [`Run`]s
-    /// that were last written, one for each instance.
+    /// Which Clerk instances this target has users of, and how far each run got: the [`Run`]s that
+    /// were last written, one for each instance, and [`Run::new`] for each instance of which
+    /// webhooks alone told. Only what stands here keeps another instance's key out.
     ///
     /// # Errors
     ///

@@ -15,6 +15,7 @@ mod service;
 mod sink;
 mod sink_backfill;
 mod sink_faults;
+mod sink_instances;
 mod sink_order;
 mod sink_organizations;
 mod sink_schema;
