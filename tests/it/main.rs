@@ -18,6 +18,7 @@ mod sink_faults;
 mod sink_instances;
 mod sink_order;
 mod sink_organizations;
+mod sink_rowless;
 mod sink_schema;
 mod sink_storm;
 mod support;

@@ -22,8 +22,8 @@ pub(super) use rows::{
     write_rows,
 };
 pub(super) use versions::{
-    bury, bury_started, lock_version, raise_started_version, raise_versions, select_deleted,
-    start_versions,
+    bury, bury_started, forget_version_without_row, lock_version, raise_started_version,
+    raise_versions, select_status, start_versions,
 };
 #[cfg(feature = "backfill")]
-pub(super) use versions::{lock_versions, raise_locked_versions, select_living, select_versions};
+pub(super) use versions::{lock_versions, select_living, select_versions, set_locked_versions};
