@@ -34,7 +34,7 @@ impl<T: Target> Backfill<T> {
             deleted: Sample::default(),
             gone: None,
         };
-        let mut walk = Walk::from(&Run::new(drift.instance_id.as_str()), self.page_size);
+        let mut walk = Walk::from(&Run::new(drift.instance_id.as_str()), self.page_size, total);
         while let Some(page) = walk.next(&mut line, self.latest()).await? {
             let compare = || self.target.compare(&page.users);
             let Differences { missing, outdated, deleted } = self.pauses.target(compare).await?;
@@ -45,7 +45,9 @@ impl<T: Target> Backfill<T> {
             drift.users += length(&page.users);
             progress.users = drift.users;
             progress.total = progress.total.or(page.total);
-            self.tell(&progress);
+            if page.listed > 0 {
+                self.tell(&progress);
+            }
         }
         if runs.other.is_none() {
             let mut gone = Sample::default();

@@ -131,7 +131,7 @@ impl<T: Target> Backfill<T> {
         let total = line.count().await?;
         let mut progress = Progress { users: run.users, total, written: 0, unchanged: 0, resumed };
         let mut unreadable = 0;
-        let mut walk = Walk::from(&run, self.page_size);
+        let mut walk = Walk::from(&run, self.page_size, total);
         while let Some(page) = walk.next(&mut line, self.latest()).await? {
             unreadable += told(page.unreadable);
             walk.mark(&mut run);
@@ -142,7 +142,9 @@ impl<T: Target> Backfill<T> {
             progress.total = progress.total.or(page.total);
             progress.written += written;
             progress.unchanged += unchanged;
-            self.tell(&progress);
+            if page.listed > 0 {
+                self.tell(&progress);
+            }
         }
         let Progress { users, written, unchanged, .. } = progress;
         event!(info, users, written, unchanged, unreadable, "a backfill is done");
