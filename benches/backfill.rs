@@ -304,7 +304,9 @@ async fn list(State(pages): State<Arc<Vec<Bytes>>>, uri: Uri) -> Bytes {
     let url = reqwest::Url::parse(&format!("http://clerk{uri}")).unwrap();
     let after = url.query_pairs().find(|(name, _)| name == "starting_after");
     let first = after.map_or(0, |(_, id)| id[ID.len()..].parse::<usize>().unwrap() + 1);
-    pages[first / PAGE].clone()
+    let page = pages.get(first / PAGE).filter(|_| first.is_multiple_of(PAGE));
+    // After the last user comes nobody.
+    page.cloned().unwrap_or_else(|| Bytes::from_static(b"[]"))
 }
 
 const ID: &str = "user_bench";

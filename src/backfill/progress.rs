@@ -8,7 +8,7 @@ pub struct Progress {
     pub users: u64,
     /// How many users Clerk has, if it says so.
     pub total: Option<u64>,
-    /// Users who were not known to the target, or in an older state.
+    /// Users who were not known to the target, in an older state, or missing.
     pub written: u64,
     /// Users whom the target knew at least as new, or who are deleted there.
     pub unchanged: u64,
@@ -24,7 +24,7 @@ pub struct Report {
     pub instance_id: String,
     /// Users taken in, with those of the run that this one went on with.
     pub users: u64,
-    /// Users who were not known to the target, or in an older state; of this run alone.
+    /// Users who were not known to the target, in an older state, or missing; of this run alone.
     pub written: u64,
     /// Users whom the target knew at least as new, or who are deleted there; of this run alone.
     pub unchanged: u64,
@@ -50,8 +50,8 @@ pub struct Drift {
     pub outdated: Sample,
     /// Clerk lists them, and the target was told that they were deleted.
     pub deleted: Sample,
-    /// The target has them, Clerk does not. `None` where that cannot be said: the target was
-    /// filled from other instances too, and their users are not at this one.
+    /// The target has them, Clerk does not. `None` where that cannot be said: the target knows of
+    /// other instances' users too, from their backfills or webhooks, and they are not at this one.
     pub gone: Option<Sample>,
 }
 

@@ -34,7 +34,7 @@ impl<T: Target> Backfill<T> {
             deleted: Sample::default(),
             gone: None,
         };
-        let mut walk = Walk::from(&Run::new(drift.instance_id.as_str()), self.page_size);
+        let mut walk = Walk::from(&Run::new(drift.instance_id.as_str()), self.page_size, total);
         while let Some(page) = walk.next(&mut line, self.latest()).await? {
             let compare = || self.target.compare(&page.users);
             let Differences { missing, outdated, deleted } = self.pauses.target(compare).await?;
@@ -45,7 +45,9 @@ impl<T: Target> Backfill<T> {
             drift.users += length(&page.users);
             progress.users = drift.users;
             progress.total = progress.total.or(page.total);
-            self.tell(&progress);
+            if page.listed > 0 {
+                self.tell(&progress);
+            }
         }
         if runs.other.is_none() {
             let mut gone = Sample::default();
@@ -61,7 +63,8 @@ impl<T: Target> Backfill<T> {
     /// Removes those from the target whom Clerk no longer has, and whose deletion no webhook told:
     /// for ever, as `user.deleted` would.
     ///
-    /// Only from a target that was filled from this very instance, to the end, and from no other.
+    /// Only from a target that was filled from this very instance, to the end, and that knows of
+    /// users of no other: see [`Target::runs`] for what it knows.
     /// First all of them are looked for; if there are more than `most`, nobody is removed. Then
     /// Clerk is asked for each by the id, and must say of each that there is no such user: should
     /// anything else answer, nobody is removed. Rows whose id is none of Clerk's are left alone.
@@ -133,7 +136,11 @@ impl<T: Target> Backfill<T> {
                 format!(
                     "nobody was removed: the target was {} filled from the instance \
                      {instance_id}, so that its users may be somebody else's; let a run end first",
-                    if own.is_some() { "not yet wholly" } else { "never" }
+                    if own.is_some_and(|run| run.last_user_id.is_some()) {
+                        "not yet wholly"
+                    } else {
+                        "never"
+                    }
                 ),
             )),
         }

@@ -82,8 +82,9 @@ impl<T> Backfill<T> {
         Self { clock, ..self }
     }
 
-    /// Lets users of several Clerk instances into one target. Without it, a target that was filled
-    /// from another instance is refused: as a rule that is a wrong secret key or a wrong database.
+    /// Lets users of several Clerk instances into one target. Without it, a target that knows of
+    /// another instance's users, from its backfills or its webhooks, is refused: as a rule that is
+    /// a wrong secret key or a wrong database.
     #[must_use]
     pub fn several_instances(self) -> Self {
         Self { several_instances: true, ..self }
@@ -130,7 +131,7 @@ impl<T: Target> Backfill<T> {
         let total = line.count().await?;
         let mut progress = Progress { users: run.users, total, written: 0, unchanged: 0, resumed };
         let mut unreadable = 0;
-        let mut walk = Walk::from(&run, self.page_size);
+        let mut walk = Walk::from(&run, self.page_size, total);
         while let Some(page) = walk.next(&mut line, self.latest()).await? {
             unreadable += told(page.unreadable);
             walk.mark(&mut run);
@@ -141,7 +142,9 @@ impl<T: Target> Backfill<T> {
             progress.total = progress.total.or(page.total);
             progress.written += written;
             progress.unchanged += unchanged;
-            self.tell(&progress);
+            if page.listed > 0 {
+                self.tell(&progress);
+            }
         }
         let Progress { users, written, unchanged, .. } = progress;
         event!(info, users, written, unchanged, unreadable, "a backfill is done");

@@ -12,8 +12,9 @@ use crate::webhook::{SinkError, User};
 /// What fails with an error that a retry may mend ([`SinkError::transient`]) is called again a few
 /// times.
 pub trait Target: Send + Sync + 'static {
-    /// Which Clerk instances this target was filled from, and how far each run got: the [`Run`]s
-    /// that were last written, one for each instance.
+    /// Which Clerk instances this target has users of, and how far each run got: the [`Run`]s that
+    /// were last written, one for each instance, and [`Run::new`] for each instance of which
+    /// webhooks alone told. Only what stands here keeps another instance's key out.
     ///
     /// # Errors
     ///
@@ -22,6 +23,8 @@ pub trait Target: Send + Sync + 'static {
 
     /// Takes a page in and remembers `run`, both or neither: one transaction. By the same rules as
     /// deliveries: only what is newer ([`User::updated_at`]) is written, nobody deleted comes back.
+    /// Who is not deleted and yet missing is written in whatever state: the list is the best there
+    /// is.
     ///
     /// No id is in `users` twice; `users` may be empty. `run` takes the place of what was
     /// remembered for its instance.
@@ -139,7 +142,7 @@ impl Run {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Written {
-    /// Users who were not known, or in an older state.
+    /// Users who were not known, in an older state, or missing.
     pub written: u64,
     /// Users who were known at least as new, or who are deleted.
     pub unchanged: u64,

@@ -18,9 +18,10 @@ pub(super) struct Known {
     pub(super) deleted: bool,
 }
 
-/// Raises the versions of those whose state is newer than what is known, and writes their rows.
-/// Gives their ids. The states are in the order of their ids, each id once: two batches that meet
-/// wait for each other instead of for one another's end.
+/// Raises the versions of those whose state is newer than what is known, and writes their rows;
+/// also of those who live and have no row, since somebody else removed it. Gives their ids. The
+/// states are in the order of their ids, each id once: two batches that meet wait for each other
+/// instead of for one another's end.
 pub(super) async fn write(
     tx: &DatabaseTransaction,
     kind: &Kind,
@@ -30,11 +31,40 @@ pub(super) async fn write(
     if versions.is_empty() {
         return Ok(HashSet::new());
     }
-    let raised = raise(tx, &kind.versions, &versions).await?;
-    let is_raised = |(row, _): (Row, Version)| raised.contains(&row.id).then_some(row);
-    let rows: Vec<Row> = states.into_iter().filter_map(is_raised).collect();
+    let mut written = raise(tx, &kind.versions, &versions).await?;
+    let others: Vec<_> = versions.into_iter().filter(|(id, _)| !written.contains(*id)).collect();
+    written.extend(revive_rowless(tx, kind, &others).await?);
+    let is_written = |(row, _): (Row, Version)| written.contains(&row.id).then_some(row);
+    let rows: Vec<Row> = states.into_iter().filter_map(is_written).collect();
     write_rows(tx, &kind.rows, rows).await?;
-    Ok(raised)
+    Ok(written)
+}
+
+/// Sets the versions of those who live and have no row, and gives their ids. A version goes with
+/// its row: with a newer one, no later page would bring the row up to it.
+///
+/// All of them were just locked, raised or not: no row of theirs can be on its way or about to go.
+async fn revive_rowless(
+    tx: &DatabaseTransaction,
+    kind: &Kind,
+    versions: &[(&str, Version)],
+) -> Result<Vec<String>, DbErr> {
+    let mut versions = versions.to_vec();
+    if versions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: HashSet<String> =
+        ids_of(tx, &statements::select_rows(&kind.rows, &ids(&versions))).await?;
+    versions.retain(|(id, _)| !rows.contains(*id));
+    if versions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let known = known(tx, &statements::select_versions(&kind.versions, &ids(&versions))).await?;
+    versions.retain(|(id, _)| known.get(*id).is_some_and(|known| !known.deleted));
+    if !versions.is_empty() {
+        tx.execute(&statements::set_locked_versions(&kind.versions, &versions)).await?;
+    }
+    Ok(versions.iter().map(|(id, _)| (*id).to_owned()).collect())
 }
 
 /// What is known of these things.
@@ -62,7 +92,7 @@ async fn raise(
         let raised = tx.query_all(&raise).await?;
         return raised.iter().map(|row| row.try_get_by_index(0)).collect();
     }
-    let ids: Vec<_> = versions.iter().map(|(id, _)| *id).collect();
+    let ids = ids(versions);
     tx.execute(&statements::start_versions(table, &ids)).await?;
     let known = known(tx, &statements::lock_versions(table, &ids)).await?;
     let is_newer = |(id, version): &&(&str, Version)| {
@@ -70,7 +100,7 @@ async fn raise(
     };
     let newer: Vec<_> = versions.iter().filter(is_newer).copied().collect();
     if !newer.is_empty() {
-        tx.execute(&statements::raise_locked_versions(table, &newer)).await?;
+        tx.execute(&statements::set_locked_versions(table, &newer)).await?;
     }
     Ok(newer.iter().map(|(id, _)| (*id).to_owned()).collect())
 }
@@ -115,6 +145,10 @@ pub(super) async fn ids_of<C: FromIterator<String>>(
     select: &SelectStatement,
 ) -> Result<C, DbErr> {
     db.query_all(select).await?.iter().map(|row| row.try_get_by_index(0)).collect()
+}
+
+fn ids<'a>(versions: &[(&'a str, Version)]) -> Vec<&'a str> {
+    versions.iter().map(|(id, _)| *id).collect()
 }
 
 /// SQLite takes 32766 values in a statement, the others 65535.

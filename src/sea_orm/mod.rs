@@ -29,6 +29,7 @@ mod failure;
 #[cfg(feature = "sea-orm-migration")]
 mod fit;
 mod hook;
+mod instances;
 #[cfg(feature = "sea-orm-migration")]
 mod migration;
 mod retry;

@@ -8,6 +8,7 @@ use ::sea_orm::prelude::DateTimeUtc;
 use ::sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
 
 use super::hook::InTransaction;
+use super::instances::Recorded;
 use super::schema::Schema;
 use super::tables::Tables;
 use super::{failure, retry, steps, transaction};
@@ -23,6 +24,7 @@ pub struct SeaOrmSink {
     tables: Arc<Tables>,
     clock: Arc<dyn Clock>,
     hooks: Vec<Arc<dyn InTransaction>>,
+    instances: Recorded,
 }
 
 impl SeaOrmSink {
@@ -54,7 +56,14 @@ impl SeaOrmSink {
         }
         let tables = Arc::new(schema.tables());
         let clock = Arc::new(SystemClock::new());
-        Ok(Self { db, schema: Arc::new(schema), tables, clock, hooks: Vec::new() })
+        Ok(Self {
+            db,
+            schema: Arc::new(schema),
+            tables,
+            clock,
+            hooks: Vec::new(),
+            instances: Recorded::default(),
+        })
     }
 
     /// Who says what time it is. Default: the operating system.
@@ -126,8 +135,21 @@ impl SeaOrmSink {
     async fn take_in(&self, delivery: &Delivery) -> Result<Outcome, DbErr> {
         let tx = transaction::begin(&self.db).await?;
         let outcome = self.take_in_within(&tx, delivery).await?;
+        let instance = self.unrecorded_instance(delivery);
+        if let Some(id) = instance {
+            // After everything else, as a backfill's page does: neither waits for the other twice.
+            tx.execute(&statements::start_run(&self.tables.backfills, id)).await?;
+        }
         tx.commit().await?;
+        if let Some(id) = instance {
+            self.instances.add(id);
+        }
         Ok(outcome)
+    }
+
+    /// The instance whose users a delivery may have brought in, once in the life of this process.
+    fn unrecorded_instance<'a>(&self, delivery: &'a Delivery) -> Option<&'a str> {
+        self.instances.lacks(delivery).filter(|_| self.is_acted_on(delivery.event()))
     }
 
     pub(super) async fn run_hooks(

@@ -68,13 +68,26 @@ pub(super) async fn bury(tx: &DatabaseTransaction, kind: &Kind, id: &str) -> Res
 /// Locks a version until the end of the transaction and makes a row, if there is none, for what no
 /// event has told of yet. False: the thing is gone, and nothing was made.
 pub(super) async fn start(tx: &DatabaseTransaction, kind: &Kind, row: &Row) -> Result<bool, DbErr> {
-    tx.execute(&statements::start_versions(&kind.versions, &[row.id.as_str()])).await?;
-    // The lock orders this against a deletion on another connection.
-    if !affects(tx, &statements::lock_version(&kind.versions, &row.id)).await? {
-        return Ok(false);
+    let lives = lock(tx, kind, &row.id).await?;
+    if lives {
+        tx.execute(&statements::start_row(&kind.rows, row)).await?;
     }
-    tx.execute(&statements::start_row(&kind.rows, row)).await?;
-    Ok(true)
+    Ok(lives)
+}
+
+/// [`start`], also for what had a row that somebody else removed: any event, and any backfill,
+/// fills the new one.
+pub(super) async fn start_anew(
+    tx: &DatabaseTransaction,
+    kind: &Kind,
+    row: &Row,
+) -> Result<bool, DbErr> {
+    let lives = lock(tx, kind, &row.id).await?;
+    if lives {
+        tx.execute(&statements::forget_version_without_row(kind, &row.id)).await?;
+        tx.execute(&statements::start_row(&kind.rows, row)).await?;
+    }
+    Ok(lives)
 }
 
 /// Writes a row whose version is locked.
@@ -93,6 +106,13 @@ pub(super) async fn write_row(
         tx.execute(&statements::insert_rows(&kind.rows, rows)).await?;
     }
     Ok(())
+}
+
+/// Locks a version, which orders what follows against a deletion on another connection. False: the
+/// thing is gone.
+async fn lock(tx: &DatabaseTransaction, kind: &Kind, id: &str) -> Result<bool, DbErr> {
+    tx.execute(&statements::start_versions(&kind.versions, &[id])).await?;
+    affects(tx, &statements::lock_version(&kind.versions, id)).await
 }
 
 pub(super) fn is_mysql(tx: &DatabaseTransaction) -> bool {

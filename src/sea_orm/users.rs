@@ -12,11 +12,11 @@ use crate::webhook::is_user_id;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UserStatus {
-    /// The user has a row.
+    /// The user has a row, and is not deleted.
     Active,
     /// The user was deleted, for ever.
     Deleted,
-    /// No event has named the user yet.
+    /// Nobody has named the user yet; or the row was removed, and not by the sink.
     Unknown,
 }
 
@@ -31,15 +31,18 @@ impl SeaOrmSink {
         if !is_user_id(user_id) {
             return Ok(UserStatus::Unknown);
         }
-        let select = statements::select_deleted(&self.tables().users.versions, user_id);
+        let select = statements::select_status(&self.tables().users, user_id);
         let Some(row) = self.db().query_one(&select).await? else {
             return Ok(UserStatus::Unknown);
         };
-        let deleted: bool = row.try_get_by_index(0)?;
-        Ok(if deleted { UserStatus::Deleted } else { UserStatus::Active })
+        Ok(match (row.try_get_by_index(0)?, row.try_get_by_index::<Option<String>>(1)?) {
+            (true, _) => UserStatus::Deleted,
+            (false, Some(_)) => UserStatus::Active,
+            (false, None) => UserStatus::Unknown,
+        })
     }
 
-    /// A user's row; none of a deleted user, also where deleted users' rows are kept.
+    /// A user's row; none of a deleted user, also where deleted users' rows are kept or once were.
     ///
     /// # Errors
     ///
@@ -48,14 +51,15 @@ impl SeaOrmSink {
         if !is_user_id(user_id) {
             return Ok(None);
         }
-        let table = &self.tables().users.rows;
-        let select = statements::select_user(table, self.schema().deletion(), user_id);
+        let users = &self.tables().users;
+        let select = statements::select_user(users, self.schema().deletion(), user_id);
         let row = self.db().query_one(&select).await?;
         row.map(|row| user::Model::from_query_result(&row, "")).transpose()
     }
 
     /// Makes sure that a verified user has a row to refer to, since a first request may come
-    /// before `user.created`. Every event about the user fills the row, however old.
+    /// before `user.created`. Every event about the user fills the row, however old, and so does a
+    /// backfill; also where there once was a row and somebody else than the sink removed it.
     ///
     /// Gives [`UserStatus::Active`] or [`UserStatus::Deleted`]; a deleted user is not revived.
     /// Give it ids from verified tokens alone. For a user who is known already it costs one query.
@@ -82,7 +86,7 @@ impl SeaOrmSink {
     async fn start_user(&self, user_id: &str) -> Result<UserStatus, DbErr> {
         let tx = transaction::begin(self.db()).await?;
         let row = Row::of_unknown_user(user_id, self.now());
-        if !steps::start(&tx, &self.tables().users, &row).await? {
+        if !steps::start_anew(&tx, &self.tables().users, &row).await? {
             tx.rollback().await?;
             return Ok(UserStatus::Deleted);
         }

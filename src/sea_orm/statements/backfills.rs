@@ -1,13 +1,27 @@
-//! Statements about how far backfills got.
+//! Statements about the Clerk instances that users are of, and how far the backfill of each got.
 
-use ::sea_orm::sea_query::{InsertStatement, OnConflict, Query, SelectStatement};
+#[cfg(feature = "backfill")]
+use ::sea_orm::sea_query::SelectStatement;
+use ::sea_orm::sea_query::{Expr, InsertStatement, OnConflict, Query};
 
+#[cfg(feature = "backfill")]
 use crate::backfill::Run;
 use crate::sea_orm::tables::{Backfills, TableName};
+
+/// Remembers that users are of an instance: a run that has taken nobody in yet, unless something
+/// is known of the instance.
+pub(in crate::sea_orm) fn start_run(table: &TableName, instance_id: &str) -> InsertStatement {
+    let key = Backfills::InstanceId;
+    let nobody = [None::<String>.into(), None::<i64>.into(), 0_i64.into(), false.into()];
+    insert_run(table, instance_id, nobody)
+        .on_conflict(OnConflict::column(key).do_nothing_on([key]).to_owned())
+        .to_owned()
+}
 
 /// Remembers how far a run got, in the place of what was known of its instance.
 ///
 /// On MySQL's conflict clause: the table has no other key that it could be about.
+#[cfg(feature = "backfill")]
 pub(in crate::sea_orm) fn record_run(table: &TableName, run: &Run) -> InsertStatement {
     let mut replace = OnConflict::column(Backfills::InstanceId);
     replace.update_columns([
@@ -16,23 +30,27 @@ pub(in crate::sea_orm) fn record_run(table: &TableName, run: &Run) -> InsertStat
         Backfills::Users,
         Backfills::Finished,
     ]);
-    Query::insert()
-        .into_table(table.reference())
-        .columns(COLUMNS)
-        .values_panic([
-            run.instance_id.as_str().into(),
-            run.last_user_id.as_deref().into(),
-            run.last_created_at.into(),
-            run.users.cast_signed().into(),
-            run.finished.into(),
-        ])
-        .on_conflict(replace)
-        .to_owned()
+    let progress = [
+        run.last_user_id.as_deref().into(),
+        run.last_created_at.into(),
+        run.users.cast_signed().into(),
+        run.finished.into(),
+    ];
+    insert_run(table, &run.instance_id, progress).on_conflict(replace).to_owned()
 }
 
 /// Everything that is known of runs, in the order of [`Run`]'s members.
+#[cfg(feature = "backfill")]
 pub(in crate::sea_orm) fn select_runs(table: &TableName) -> SelectStatement {
     Query::select().columns(COLUMNS).from(table.reference()).to_owned()
+}
+
+fn insert_run(table: &TableName, instance_id: &str, progress: [Expr; 4]) -> InsertStatement {
+    Query::insert()
+        .into_table(table.reference())
+        .columns(COLUMNS)
+        .values_panic([instance_id.into()].into_iter().chain(progress))
+        .to_owned()
 }
 
 const COLUMNS: [Backfills; 5] = [

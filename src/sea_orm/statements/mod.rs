@@ -6,12 +6,12 @@
 //! ignored insert looks like one that was made. It gets the decision as a plain statement of its
 //! own: an update whose matched rows tell, or an insert whose duplicate is an error.
 
-#[cfg(feature = "backfill")]
 mod backfills;
 mod deliveries;
 mod rows;
 mod versions;
 
+pub(super) use backfills::start_run;
 #[cfg(feature = "backfill")]
 pub(super) use backfills::{record_run, select_runs};
 pub(super) use deliveries::{
@@ -24,8 +24,8 @@ pub(super) use rows::{
     write_rows,
 };
 pub(super) use versions::{
-    bury, bury_started, lock_version, raise_started_version, raise_versions, select_deleted,
-    start_versions,
+    bury, bury_started, forget_version_without_row, lock_version, raise_started_version,
+    raise_versions, select_status, start_versions,
 };
 #[cfg(feature = "backfill")]
-pub(super) use versions::{lock_versions, raise_locked_versions, select_living, select_versions};
+pub(super) use versions::{lock_versions, select_living, select_versions, set_locked_versions};

@@ -8,10 +8,11 @@ use ::sea_orm::sea_query::{
     SelectStatement, UpdateStatement,
 };
 
+use super::versions::select_deleted;
 use crate::sea_orm::entity::user;
 use crate::sea_orm::row::Row;
 use crate::sea_orm::schema::Deletion;
-use crate::sea_orm::tables::{DELETED_AT, TableName};
+use crate::sea_orm::tables::{DELETED_AT, Kind, TableName};
 
 /// Writes rows of one kind, whatever they held.
 pub(in crate::sea_orm) fn write_rows(table: &TableName, rows: &[Row]) -> InsertStatement {
@@ -85,17 +86,18 @@ pub(in crate::sea_orm) fn mark_deleted(
         .to_owned()
 }
 
-/// A living user's row.
+/// A living user's row: of one whose version is not marked as deleted, nor the row.
 pub(in crate::sea_orm) fn select_user(
-    table: &TableName,
+    kind: &Kind,
     deletion: Deletion,
     id: &str,
 ) -> SelectStatement {
     let mut select = Query::select();
     select
         .columns(user::Column::iter())
-        .from(table.reference())
-        .and_where(Expr::col(user::Column::Id).eq(id));
+        .from(kind.rows.reference())
+        .and_where(Expr::col(user::Column::Id).eq(id))
+        .and_where(Expr::not_exists(select_deleted(&kind.versions, id)));
     if deletion == Deletion::Mark {
         select.and_where(Expr::col(DELETED_AT).is_null());
     }
@@ -103,7 +105,6 @@ pub(in crate::sea_orm) fn select_user(
 }
 
 /// Ids of those of these rows that are there.
-#[cfg(feature = "backfill")]
 pub(in crate::sea_orm) fn select_rows(table: &TableName, ids: &[&str]) -> SelectStatement {
     Query::select()
         .column(ID)

@@ -3,12 +3,13 @@
 
 use ::sea_orm::sea_query::{
     DynIden, Expr, ExprTrait as _, InsertStatement, IntoIden, OnConflict, Query, SelectStatement,
-    UpdateStatement,
+    SubQueryStatement, UpdateStatement,
 };
 #[cfg(feature = "backfill")]
 use ::sea_orm::{DbBackend, sea_query::Order};
 
-use crate::sea_orm::tables::{TableName, Versions};
+use super::rows::select_rows;
+use crate::sea_orm::tables::{Kind, TableName, Versions};
 use crate::sea_orm::version::Version;
 
 /// Raises versions, given in the order of their ids and each once. No row for one of which a state
@@ -48,15 +49,15 @@ pub(in crate::sea_orm) fn raise_started_version(
         .to_owned()
 }
 
-/// Raises versions that this transaction has locked and found older. For MySQL.
+/// Sets versions that this transaction has locked.
 #[cfg(feature = "backfill")]
-pub(in crate::sea_orm) fn raise_locked_versions(
+pub(in crate::sea_orm) fn set_locked_versions(
     table: &TableName,
     versions: &[(&str, Version)],
 ) -> InsertStatement {
-    let mut raise = OnConflict::column(Versions::Id);
-    raise.update_columns([Versions::Version, Versions::Tie]);
-    insert_versions(table, versions, false).on_conflict(raise).to_owned()
+    let mut set = OnConflict::column(Versions::Id);
+    set.update_columns([Versions::Version, Versions::Tie]);
+    insert_versions(table, versions, false).on_conflict(set).to_owned()
 }
 
 /// Marks a thing, known or not, as deleted for ever. No row: it was marked already.
@@ -91,6 +92,19 @@ pub(in crate::sea_orm) fn start_versions(table: &TableName, ids: &[&str]) -> Ins
         .to_owned()
 }
 
+/// Makes the version of a thing that has no row older than every state. The transaction has locked
+/// it: otherwise the row could be on its way.
+pub(in crate::sea_orm) fn forget_version_without_row(kind: &Kind, id: &str) -> UpdateStatement {
+    let Kind { rows, versions } = kind;
+    Query::update()
+        .table(versions.reference())
+        .value(Versions::Version, Version::UNTOLD.updated_at)
+        .value(Versions::Tie, Version::UNTOLD.tie)
+        .and_where(stored(versions, Versions::Id).eq(id))
+        .and_where(Expr::not_exists(select_rows(rows, &[id])))
+        .to_owned()
+}
+
 /// Changes nothing and takes the lock of a living thing's version. No row: it is gone.
 pub(in crate::sea_orm) fn lock_version(table: &TableName, id: &str) -> UpdateStatement {
     Query::update()
@@ -117,12 +131,26 @@ pub(in crate::sea_orm) fn select_versions(table: &TableName, ids: &[&str]) -> Se
         .to_owned()
 }
 
-/// Whether a thing is marked as deleted. No row: nobody has named it yet.
-pub(in crate::sea_orm) fn select_deleted(table: &TableName, id: &str) -> SelectStatement {
+/// Whether a thing is marked as deleted, and the id that its row has, if it has one. No row: nobody
+/// has named it yet.
+pub(in crate::sea_orm) fn select_status(kind: &Kind, id: &str) -> SelectStatement {
+    let Kind { rows, versions } = kind;
+    let row = SubQueryStatement::SelectStatement(select_rows(rows, &[id]));
     Query::select()
         .column(Versions::Deleted)
+        .expr(Expr::SubQuery(None, Box::new(row)))
+        .from(versions.reference())
+        .and_where(Expr::col(Versions::Id).eq(id))
+        .to_owned()
+}
+
+/// The id of a thing that is marked as deleted. No row: it is not.
+pub(in crate::sea_orm) fn select_deleted(table: &TableName, id: &str) -> SelectStatement {
+    Query::select()
+        .column(Versions::Id)
         .from(table.reference())
         .and_where(Expr::col(Versions::Id).eq(id))
+        .and_where(Expr::col(Versions::Deleted).eq(true))
         .to_owned()
 }
 

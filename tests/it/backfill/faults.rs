@@ -20,7 +20,8 @@ async fn a_rate_limit_is_obeyed_for_as_long_as_the_server_says() {
     let target = Arc::new(Memory::default());
     within(backfill(&api, &target).run()).await.unwrap();
     let state = api.state();
-    let last: Vec<_> = state.asked.iter().rev().take(2).collect();
+    // Before the last, which finds nobody else.
+    let last: Vec<_> = state.asked.iter().rev().skip(1).take(2).collect();
     assert_eq!(last[0].query, last[1].query);
     let waited = last[0].at - last[1].at;
     assert!(waited >= Duration::from_secs(1), "{waited:?}");
@@ -67,7 +68,7 @@ async fn what_passes_is_asked_again() {
             .first_pause(Duration::from_millis(1));
         let report = within(backfill.run()).await.unwrap();
         assert_eq!(report.users, 3);
-        assert_eq!(target.state().pages.len(), 2);
+        assert_eq!(target.state().pages.len(), 3);
     }
 }
 

@@ -22,9 +22,10 @@ async fn all_users_come_once_oldest_first_page_by_page() {
         let target = Arc::new(Memory::default());
         let report = within(backfill(&api, &target).run()).await.unwrap();
 
-        let expected = [vec!["user_01", "user_02"], vec!["user_03", "user_04"], vec!["user_05"]];
+        let expected =
+            [vec!["user_01", "user_02"], vec!["user_03", "user_04"], vec!["user_05"], vec![]];
         assert_eq!(target.state().pages, expected);
-        assert_eq!(api.pages(), ["", "after user_02", "after user_04"]);
+        assert_eq!(api.pages(), ["", "after user_02", "after user_04", "after user_05"]);
         assert_eq!(report.instance_id, "ins_1");
         assert_eq!((report.users, report.written, report.unchanged), (5, 5, 0));
         assert_eq!((report.unreadable, report.resumed), (0, false));
@@ -46,6 +47,7 @@ async fn a_run_can_be_spawned_and_asks_as_clerk_documents() {
         "/v1/users/count?",
         "/v1/users?limit=2&order_by=+created_at",
         "/v1/users?limit=2&order_by=+created_at&starting_after=user_02",
+        "/v1/users?limit=2&order_by=+created_at&starting_after=user_03",
     ];
     assert_eq!(api.requests(), expected);
     for asked in &api.state().asked {
@@ -57,12 +59,12 @@ async fn a_run_can_be_spawned_and_asks_as_clerk_documents() {
 
 #[tokio::test]
 async fn an_instance_without_users_is_filled_too() {
-    for count in [0, 2, 4] {
+    for count in [0, 1, 2, 4] {
         let api = ClerkApi::start(users(count)).await;
         let target = Arc::new(Memory::default());
         let report = within(backfill(&api, &target).run()).await.unwrap();
         assert_eq!(report.users, u64::try_from(count).unwrap());
-        // What is shorter than a page is the last, and be it empty.
+        // The last page is empty: what is only short may have been cut.
         assert_eq!(target.state().pages.last().unwrap().len(), 0);
         assert!(target.state().runs[0].finished);
     }
@@ -126,6 +128,73 @@ async fn a_list_that_does_not_go_on_is_an_error_and_no_endless_loop() {
         let error = within(backfill(&api, &target).run()).await.unwrap_err();
         assert_eq!(error.kind(), BackfillErrorKind::UnexpectedAnswer, "{error}");
         assert_eq!(api.pages().len(), 2);
+        assert!(!target.state().runs[0].finished);
+    }
+}
+
+#[tokio::test]
+async fn pages_that_are_cut_short_end_no_run() {
+    let api = ClerkApi::start(users(10)).await;
+    // Somebody allows one at a time, three times.
+    for fault in ["limit=1", "limit=1&starting_after=user_01", "limit=1&starting_after=user_02"] {
+        let query = format!("/v1/users?order_by=%2Bcreated_at&{fault}");
+        api.fails("order_by", Fault::AsIf(query.leak()));
+    }
+    let target = Arc::new(Memory::default());
+    let report = within(backfill(&api, &target).page_size(4).run()).await.unwrap();
+    assert_eq!(report.users, 10);
+    assert_eq!(target.ids().len(), 10);
+    assert_eq!(
+        api.pages()[..5],
+        ["", "after user_01", "after user_02", "after user_03", "after user_07"]
+    );
+}
+
+#[tokio::test]
+async fn a_list_that_ends_far_before_its_own_count_is_an_error_and_the_next_run_goes_on() {
+    let api = ClerkApi::start(users(1200)).await;
+    let target = Arc::new(Memory::default());
+    api.fails("starting_after", Fault::body("[]"));
+    let error = within(backfill(&api, &target).page_size(500).run()).await.unwrap_err();
+    assert_eq!(error.kind(), BackfillErrorKind::UnexpectedAnswer);
+    let text = error.to_string();
+    assert!(text.contains("500") && text.contains("1200"), "{text}");
+    assert!(!target.state().runs[0].finished);
+    api.fails("starting_after", Fault::body("[]"));
+    let error = within(backfill(&api, &target).page_size(500).dry_run()).await.unwrap_err();
+    assert_eq!(error.kind(), BackfillErrorKind::UnexpectedAnswer);
+    let report = within(backfill(&api, &target).page_size(500).run()).await.unwrap();
+    assert_eq!((report.users, report.written, report.resumed), (1200, 700, true));
+}
+
+#[tokio::test]
+async fn some_who_are_deleted_while_they_are_listed_do_not_end_a_run() {
+    // A tenth of many, or a hundred of few.
+    for (count, listed) in [(1200, 1080), (110, 10)] {
+        let api = ClerkApi::start(users(listed)).await;
+        let total = json!({ "total_count": count }).to_string();
+        api.fails("/v1/users/count", Fault::body(total));
+        let target = Arc::new(Memory::default());
+        within(backfill(&api, &target).page_size(500).run()).await.unwrap();
+        assert!(target.state().runs[0].finished);
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_goes_round_in_circles_is_an_error_and_no_endless_loop() {
+    // By time, or by users alone where all are of one millisecond.
+    for apart in [1000, 0] {
+        let listed = (1..=6).map(|n| user(&format!("user_{n:02}"), 5000 + apart * n)).collect();
+        let api = ClerkApi::start(listed).await;
+        for _ in 0..20 {
+            let first = "/v1/users?limit=2&order_by=%2Bcreated_at";
+            api.fails("starting_after=user_06", Fault::AsIf(first));
+        }
+        let target = Arc::new(Memory::default());
+        let error = within(backfill(&api, &target).run()).await.unwrap_err();
+        assert_eq!(error.kind(), BackfillErrorKind::UnexpectedAnswer, "{error}");
+        assert!(error.to_string().contains("circles"), "{error}");
+        assert!(api.pages().len() < 15);
         assert!(!target.state().runs[0].finished);
     }
 }

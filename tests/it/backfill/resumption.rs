@@ -29,7 +29,7 @@ async fn a_run_killed_while_it_waits_for_a_page_goes_on_after_the_last_one() {
         move |progress| seen.lock().unwrap().push((progress.users, progress.resumed))
     });
     let report = within(second.run()).await.unwrap();
-    assert_eq!(api.pages(), ["after user_04", "after user_06"]);
+    assert_eq!(api.pages(), ["after user_04", "after user_06", "after user_07"]);
     assert_eq!(*seen.lock().unwrap(), [(6, true), (7, true)]);
     assert_eq!((report.users, report.written, report.resumed), (7, 3, true));
     let written: Vec<String> = target.state().pages.concat();
@@ -52,7 +52,7 @@ async fn a_run_killed_while_it_writes_asks_for_that_page_again() {
     target.state().hangs_after = None;
     api.state().asked.clear();
     let report = within(backfill(&api, &target).run()).await.unwrap();
-    assert_eq!(api.pages(), ["after user_02", "after user_04"]);
+    assert_eq!(api.pages(), ["after user_02", "after user_04", "after user_05"]);
     assert_eq!((report.users, report.written), (5, 3));
 }
 
@@ -64,7 +64,7 @@ async fn a_run_that_failed_goes_on_too() {
     assert!(within(backfill(&api, &target).run()).await.is_err());
     api.state().asked.clear();
     let report = within(backfill(&api, &target).run()).await.unwrap();
-    assert_eq!(api.pages(), ["after user_02", "after user_04"]);
+    assert_eq!(api.pages(), ["after user_02", "after user_04", "after user_05"]);
     assert_eq!((report.users, report.resumed), (5, true));
 }
 
@@ -86,9 +86,9 @@ async fn a_cursor_whose_user_was_deleted_is_gone_on_from_by_time() {
             }
         });
         within(backfill.run()).await.unwrap();
-        let expected =
-            ["", "after user_02", "after user_04", "since 3999", "after user_06 since 3999"];
-        assert_eq!(api.pages(), expected, "{status:?}");
+        let expected = ["", "after user_02", "after user_04", "since 3999"];
+        assert_eq!(api.pages()[..4], expected, "{status:?}");
+        assert_eq!(api.pages()[4..], ["after user_06 since 3999", "after user_07 since 3999"]);
         assert_eq!(target.ids().len(), 7);
     }
 }
@@ -114,7 +114,7 @@ async fn a_lost_cursor_without_a_time_begins_anew() {
     lost.last_user_id = Some("user_00".into());
     target.state().runs = vec![lost];
     within(backfill(&api, &target).run()).await.unwrap();
-    assert_eq!(api.pages(), ["after user_00", "", "after user_02"]);
+    assert_eq!(api.pages(), ["after user_00", "", "after user_02", "after user_03"]);
     assert_eq!(target.ids().len(), 3);
 }
 
@@ -186,7 +186,7 @@ async fn a_target_that_fails_in_passing_is_asked_again_and_one_that_refuses_is_n
     target.state().failures_at = (1, [away(), away()].into());
     let report = within(backfill(&api, &target).run()).await.unwrap();
     assert_eq!((report.users, report.written), (3, 3));
-    assert_eq!(target.state().pages.len(), 2);
+    assert_eq!(target.state().pages.len(), 3);
 
     for (failure, remaining) in [(SinkError::permanent("no such table"), 5), (away(), 1)] {
         target.state().failures = std::iter::repeat_n(failure, 6).collect();
