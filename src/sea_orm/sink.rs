@@ -43,7 +43,9 @@ impl SeaOrmSink {
     ///
     /// # Errors
     ///
-    /// A database that is none of MySQL, MariaDB, PostgreSQL and SQLite.
+    /// A database that is none of MySQL, MariaDB, PostgreSQL and SQLite. A schema with an empty
+    /// name, two tables of one name, or a column of the application's that is named twice or is one
+    /// of those that the sink fills anyway.
     ///
     /// # Panics
     ///
@@ -52,6 +54,7 @@ impl SeaOrmSink {
         if !transaction::is_supported(db.get_database_backend()) {
             return Err(ConfigError::new("database", transaction::UNSUPPORTED));
         }
+        schema.validate(db.get_database_backend())?;
         let tables = Arc::new(schema.tables());
         let clock = Arc::new(SystemClock::new());
         Ok(Self { db, schema: Arc::new(schema), tables, clock, hooks: Vec::new() })

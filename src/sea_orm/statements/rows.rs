@@ -92,10 +92,11 @@ pub(in crate::sea_orm) fn select_user(
     id: &str,
 ) -> SelectStatement {
     let mut select = Query::select();
-    select
-        .columns(user::Column::iter())
-        .from(table.reference())
-        .and_where(Expr::col(user::Column::Id).eq(id));
+    for column in user::Column::iter() {
+        // SQLite calls it as the table does, in whatever case that is.
+        select.expr_as(Expr::col(column), column);
+    }
+    select.from(table.reference()).and_where(Expr::col(user::Column::Id).eq(id));
     if deletion == Deletion::Mark {
         select.and_where(Expr::col(DELETED_AT).is_null());
     }
