@@ -43,11 +43,11 @@ fn a_hit_allocates_nothing_but_its_place_in_the_request_and_a_cold_verification_
     }
 
     let _profiler = Profiler::builder().testing().build();
-    let own_place = blocks(HITS, &request, |request| call(&mut by_hand, request));
-    let hit = blocks(HITS, &request, |request| call(&mut remembering, request));
+    let own_place = blocks(HITS, request, |request| call(&mut by_hand, request));
+    let hit = blocks(HITS, request, |request| call(&mut remembering, request));
     assert_eq!(hit, own_place, "blocks of {HITS} hits, and of as many insertions by hand");
 
-    let cold = blocks(100, &request, |request| call(&mut cold, request));
+    let cold = blocks(100, request, |request| call(&mut cold, request));
     let each = (cold - own_place * 100 / HITS) / 100;
     assert!(each <= MOST_COLD, "{each} blocks for a cold verification");
 }

@@ -6,8 +6,8 @@ use ::sea_orm::sea_query::{DynIden, IntoIden};
 
 use super::entity::{organization, organization_membership, user};
 use super::schema::UserColumn;
-use crate::webhook::User;
 use crate::webhook::event::{Organization, OrganizationMembership};
+use crate::webhook::{User, is_user_id};
 
 /// A row to be written. Rows of one kind have the same columns.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ impl Row {
                 (Column::Name, text(organization.name.as_deref())),
                 (Column::Slug, text(organization.slug.as_deref())),
                 (Column::ImageUrl, text(organization.image_url.as_deref())),
-                (Column::CreatedBy, text(organization.created_by.as_deref())),
+                (Column::CreatedBy, id(organization.created_by.as_deref())),
                 (Column::CreatedAt, time(organization.created_at)),
                 (Column::UpdatedAt, time(organization.updated_at)),
             ],
@@ -80,6 +80,11 @@ impl Row {
 
 fn text(text: Option<&str>) -> Value {
     clean(text.map(str::to_owned).into())
+}
+
+/// An id that decides nothing. What is none of Clerk's may be longer than its column.
+fn id(id: Option<&str>) -> Value {
+    id.filter(|id| is_user_id(id)).map(str::to_owned).into()
 }
 
 /// PostgreSQL's text holds every character but U+0000.

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ::sea_orm::Value;
 use ::sea_orm::sea_query::{DynIden, IntoIden};
+use ::sea_orm::{DbBackend, Iterable as _, Value};
 
+use super::entity::user;
 use super::tables::{
-    BACKFILLS, DELIVERIES, Kind, MEMBERSHIP_VERSIONS, ORGANIZATION_VERSIONS, OrganizationTables,
-    TableName, Tables, USER_VERSIONS,
+    BACKFILLS, DELETED_AT, DELIVERIES, Kind, MEMBERSHIP_VERSIONS, ORGANIZATION_VERSIONS,
+    OrganizationTables, TableName, Tables, USER_VERSIONS,
 };
+use crate::ConfigError;
 use crate::webhook::User;
 
 /// Which tables the sink writes, and what it keeps in them.
@@ -110,6 +112,9 @@ impl Schema {
     /// a row of nothing but an id. It must hold whatever the function gives: a value that the
     /// database refuses keeps this user's events from being taken in. U+0000, which PostgreSQL
     /// has no place for, is taken out of texts; JSON is the application's to clean.
+    ///
+    /// A column that the sink fills anyway, or one that is named twice, is refused where the `Schema`
+    /// is used.
     #[must_use]
     pub fn user_column<F>(mut self, name: impl Into<String>, value: F) -> Self
     where
@@ -155,6 +160,26 @@ impl Schema {
         &self.columns
     }
 
+    /// Whether the names can be used: none is empty, and none is another one's.
+    pub(super) fn validate(&self, backend: DbBackend) -> Result<(), ConfigError> {
+        if self.schema.as_ref().is_some_and(String::is_empty) {
+            return Err(ConfigError::new("in_schema", EMPTY));
+        }
+        let names = self.organizations.iter();
+        let tables = [("users_table", &*self.users)].into_iter().chain(names.flat_map(|names| {
+            [&*names.organizations, &*names.memberships].map(|name| ("with_organizations_in", name))
+        }));
+        let own =
+            [USER_VERSIONS, ORGANIZATION_VERSIONS, MEMBERSHIP_VERSIONS, DELIVERIES, BACKFILLS];
+        distinct(backend, own.map(str::to_owned), tables, TAKEN_TABLE)?;
+
+        let filled = user::Column::iter().map(|column| column.into_iden().to_string());
+        let mark = (self.deletion == Deletion::Mark).then(|| DELETED_AT.to_owned());
+        let columns: Vec<String> = self.columns.iter().map(|own| own.name.to_string()).collect();
+        let columns = columns.iter().map(|name| ("user_column", &**name));
+        distinct(backend, filled.chain(mark), columns, TAKEN_COLUMN)
+    }
+
     /// A name for what is kept in the connection's own schema about this one. Databases cut longer
     /// names than 63 characters off, or refuse them.
     #[cfg(feature = "sea-orm-migration")]
@@ -181,6 +206,39 @@ impl Schema {
         }
     }
 }
+
+/// Settings and the names that they give, none of which may be taken.
+fn distinct<'a>(
+    backend: DbBackend,
+    taken: impl IntoIterator<Item = String>,
+    names: impl Iterator<Item = (&'static str, &'a str)>,
+    problem: &'static str,
+) -> Result<(), ConfigError> {
+    let mut taken: Vec<String> = taken.into_iter().collect();
+    for (setting, name) in names {
+        if name.is_empty() {
+            return Err(ConfigError::new(setting, EMPTY));
+        }
+        if taken.iter().any(|other| is_same_name(backend, other, name)) {
+            return Err(ConfigError::new(setting, problem));
+        }
+        taken.push(name.to_owned());
+    }
+    Ok(())
+}
+
+/// Whether two names mean the same column, or on some systems the same table. PostgreSQL alone
+/// makes a difference between the cases of quoted names.
+pub(super) fn is_same_name(backend: DbBackend, one: &str, other: &str) -> bool {
+    match backend {
+        DbBackend::Postgres => one == other,
+        _ => one.eq_ignore_ascii_case(other),
+    }
+}
+
+const EMPTY: &str = "a name is empty; give it one, or leave the setting out";
+const TAKEN_TABLE: &str = "two tables have the same name, or one has that of a table of the sink's own; each needs its own";
+const TAKEN_COLUMN: &str = "a column is named twice, or the sink fills it itself, as it does the id,     the times, the e-mail address, the names and the picture; give it another name";
 
 impl Default for Schema {
     fn default() -> Self {

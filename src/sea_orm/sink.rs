@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::sea_orm::prelude::DateTimeUtc;
-use ::sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
+use ::sea_orm::{ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbErr};
 
 use super::hook::InTransaction;
 use super::instances::Recorded;
 use super::schema::Schema;
 use super::tables::Tables;
-use super::{failure, retry, steps, transaction};
+use super::{failure, retry, statements, steps, transaction};
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
 use crate::webhook::{Delivery, Outcome, Sink, SinkError};
@@ -45,7 +45,9 @@ impl SeaOrmSink {
     ///
     /// # Errors
     ///
-    /// A database that is none of MySQL, MariaDB, PostgreSQL and SQLite.
+    /// A database that is none of MySQL, MariaDB, PostgreSQL and SQLite. A schema with an empty
+    /// name, two tables of one name, or a column of the application's that is named twice or is one
+    /// of those that the sink fills anyway.
     ///
     /// # Panics
     ///
@@ -54,6 +56,7 @@ impl SeaOrmSink {
         if !transaction::is_supported(db.get_database_backend()) {
             return Err(ConfigError::new("database", transaction::UNSUPPORTED));
         }
+        schema.validate(db.get_database_backend())?;
         let tables = Arc::new(schema.tables());
         let clock = Arc::new(SystemClock::new());
         Ok(Self {

@@ -63,6 +63,17 @@ pub(super) struct Tables {
     pub(super) backfills: TableName,
 }
 
+#[cfg(feature = "sea-orm-migration")]
+impl Tables {
+    pub(super) fn all(&self) -> impl Iterator<Item = &TableName> {
+        let kinds = self.organizations.iter();
+        let kinds = kinds.flat_map(|kinds| [&kinds.organizations, &kinds.memberships]);
+        let kinds = [&self.users].into_iter().chain(kinds);
+        let tables = kinds.flat_map(|kind| [&kind.rows, &kind.versions]);
+        tables.chain([&self.deliveries, &self.backfills])
+    }
+}
+
 /// The tables that are there when organizations are kept.
 #[derive(Clone, Debug)]
 pub(super) struct OrganizationTables {

@@ -15,6 +15,8 @@ mod service;
 mod sink;
 mod sink_backfill;
 mod sink_faults;
+mod sink_fit;
+mod sink_fit_names;
 mod sink_instances;
 mod sink_order;
 mod sink_organizations;

@@ -21,6 +21,7 @@ on_each_database!(
     a_deleted_user_is_a_member_of_nothing_in_every_order,
     a_membership_is_one_thing_and_the_next_one_of_the_same_user_another,
     an_organization_deleted_while_members_join_keeps_no_member,
+    a_creator_who_is_no_user_of_clerks_keeps_no_organization_away,
 );
 
 const T: i64 = 1_649_360_000_000;
@@ -205,4 +206,19 @@ async fn an_organization_deleted_while_members_join_keeps_no_member(db: Database
     }
     assert_eq!(count(&db, "organization_memberships").await, 0);
     assert_eq!(count(&db, "organizations").await, 0);
+}
+
+async fn a_creator_who_is_no_user_of_clerks_keeps_no_organization_away(db: DatabaseConnection) {
+    let server = server(db.clone()).await;
+    for (n, odd) in ["x".repeat(300), "user 1".to_owned(), String::new()].into_iter().enumerate() {
+        let mut event = organization_event("created", &format!("org_{n}"), 0);
+        event["data"]["created_by"] = json!(odd);
+        server.post_new(&event).await;
+        let mut event = membership_event("created", &format!("m_{n}"), &format!("o_{n}"), "u", 0);
+        event["data"]["organization"]["created_by"] = json!(odd);
+        server.post_new(&event).await;
+    }
+    let rows = organization::Entity::find().all(&db).await.unwrap();
+    assert_eq!(rows.len(), 6);
+    assert!(rows.iter().all(|row| row.created_by.is_none()), "{rows:?}");
 }

@@ -1,5 +1,5 @@
-//! Tables by other names, deleted users who are marked, columns of an application's own, and
-//! tables of users that were there before.
+//! Tables by other names, deleted users who are marked, and columns of an application's own. Tables
+//! that were there before are in `sink_fit`.
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult,
@@ -19,8 +19,6 @@ on_each_database!(
     two_schemas_in_one_database_share_nothing,
     a_marked_user_keeps_the_row_and_stays_deleted,
     a_users_row_fills_an_applications_own_columns,
-    a_fitting_table_of_users_is_taken_as_it_is,
-    a_table_of_users_that_does_not_fit_is_refused_with_what_would_mend_it,
     a_choice_that_wants_a_column_says_so_and_adds_none,
     several_instances_may_make_organizations_at_once,
     organizations_may_be_switched_off_and_on_again,
@@ -31,7 +29,7 @@ on_each_database!(
 
 const T: i64 = 1_649_360_000_000;
 
-async fn row(db: &DatabaseConnection, sql: &str) -> QueryResult {
+pub(crate) async fn row(db: &DatabaseConnection, sql: &str) -> QueryResult {
     let statement = Statement::from_string(db.get_database_backend(), sql);
     db.query_one_raw(statement).await.unwrap().unwrap()
 }
@@ -135,145 +133,6 @@ async fn a_users_row_fills_an_applications_own_columns(db: DatabaseConnection) {
     assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "en-GB");
     assert!(row.try_get_by_index::<bool>(1).unwrap());
     assert_eq!(row.try_get_by_index::<String>(2).unwrap(), "mine");
-}
-
-/// A table that somebody made long before, by their own lights.
-fn older_table(backend: DbBackend) -> &'static str {
-    match backend {
-        DbBackend::MySql => {
-            "CREATE TABLE users (\
-               id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, \
-               email TEXT CHARACTER SET utf8mb4, first_name TEXT CHARACTER SET utf8mb4, \
-               last_name TEXT CHARACTER SET utf8mb4, username TEXT CHARACTER SET utf8mb4, \
-               image_url LONGTEXT CHARACTER SET utf8mb4, plan VARCHAR(20) NOT NULL DEFAULT 'free', \
-               age INT, serial INT NOT NULL AUTO_INCREMENT, KEY (serial), \
-               created_at DATETIME NOT NULL, updated_at DATETIME(3) NOT NULL, PRIMARY KEY (id))"
-        }
-        DbBackend::Postgres => {
-            "CREATE TABLE users (\
-               id VARCHAR(255) PRIMARY KEY, email VARCHAR, first_name TEXT, last_name TEXT, \
-               username TEXT, image_url TEXT, plan VARCHAR(20) NOT NULL DEFAULT 'free', age INT, \
-               serial BIGSERIAL, created_at TIMESTAMPTZ NOT NULL DEFAULT now(), \
-               updated_at TIMESTAMPTZ)"
-        }
-        _ => {
-            "CREATE TABLE users (\
-               id VARCHAR(255) PRIMARY KEY, email TEXT, first_name TEXT, last_name TEXT, \
-               username TEXT, image_url CLOB, plan TEXT NOT NULL DEFAULT 'free', age INT, \
-               created_at TIMESTAMP NOT NULL, updated_at DATETIME NOT NULL)"
-        }
-    }
-}
-
-async fn a_fitting_table_of_users_is_taken_as_it_is(db: DatabaseConnection) {
-    let table = older_table(db.get_database_backend());
-    db.execute_unprepared(table).await.unwrap();
-    db.execute_unprepared(
-        "INSERT INTO users (id, email, plan, age, created_at, updated_at) VALUES \
-         ('legacy_7', 'old@example.com', 'paid', 70, '2020-01-01 00:00:00', '2020-01-01 00:00:00'), \
-         ('user_1', 'old@example.com', 'paid', 30, '2020-01-01 00:00:00', '2020-01-01 00:00:00')",
-    )
-    .await
-    .unwrap();
-    let server = Server::start(db.clone()).await;
-    Schema::new().check(&db).await.unwrap();
-    server.post_new(&user_updated("user_1", Some("new@example.com"), T)).await;
-    server.post_new(&user_created("user_2", Some("new@example.com"), T)).await;
-    let kept = row(&db, "SELECT email, plan, age FROM users WHERE id = 'user_1'").await;
-    assert_eq!(kept.try_get_by_index::<String>(0).unwrap(), "new@example.com");
-    assert_eq!(kept.try_get_by_index::<String>(1).unwrap(), "paid");
-    assert_eq!(kept.try_get_by_index::<i32>(2).unwrap(), 30);
-    assert_eq!(count(&db, "users").await, 3);
-    server.post_new(&user_deleted("user_1")).await;
-    assert_eq!(count(&db, "users").await, 2);
-}
-
-async fn a_table_of_users_that_does_not_fit_is_refused_with_what_would_mend_it(
-    db: DatabaseConnection,
-) {
-    let backend = db.get_database_backend();
-    let whole = older_table(backend);
-    let changed = |from: &str, to: &str| {
-        assert!(whole.contains(from), "{from}");
-        whole.replacen(from, to, 1)
-    };
-    let email = match backend {
-        DbBackend::MySql => "email TEXT CHARACTER SET utf8mb4",
-        DbBackend::Postgres => "email VARCHAR",
-        _ => "email TEXT",
-    };
-    // SQLite cannot change a column: the table must be made anew.
-    let can_alter = backend != DbBackend::Sqlite;
-    let mut cases = vec![
-        (changed(&format!("{email}, "), ""), "email is missing", true),
-        (changed(email, &format!("{email} NOT NULL")), "email may not be null", can_alter),
-        (changed("age INT", "age INT NOT NULL"), "age must be given", can_alter),
-        (changed("age INT", "age INT UNIQUE"), "age must be unique", false),
-    ];
-    match backend {
-        DbBackend::MySql => cases.extend([
-            (
-                changed("COLLATE utf8mb4_bin", "COLLATE utf8mb4_general_ci"),
-                "id is varchar(255) utf8mb4_general_ci",
-                true,
-            ),
-            (changed("id VARCHAR(255)", "id VARCHAR(36)"), "id is varchar(36)", true),
-            (
-                changed(email, "email VARCHAR(100) CHARACTER SET utf8mb4"),
-                "email is varchar(100)",
-                true,
-            ),
-            (
-                changed(
-                    "first_name TEXT CHARACTER SET utf8mb4",
-                    "first_name TEXT CHARACTER SET latin1",
-                ),
-                "first_name is text(65535) latin1",
-                true,
-            ),
-            (changed(", PRIMARY KEY (id)", ""), "id by itself is not unique", true),
-        ]),
-        DbBackend::Postgres => cases.extend([
-            (changed("VARCHAR(255) PRIMARY", "VARCHAR(36) PRIMARY"), "id is varchar(36)", true),
-            (changed("VARCHAR(255) PRIMARY", "UUID PRIMARY"), "id is uuid", true),
-            (changed(" PRIMARY KEY", ""), "id by itself is not unique", true),
-            (changed("email VARCHAR", "email VARCHAR(100)"), "email is varchar(100)", true),
-            (
-                changed("TIMESTAMPTZ NOT NULL", "TIMESTAMP NOT NULL"),
-                "created_at is timestamp",
-                true,
-            ),
-        ]),
-        _ => cases.extend([
-            (changed("id VARCHAR(255)", "id INT"), "id is int", false),
-            (
-                changed("PRIMARY KEY", "COLLATE NOCASE PRIMARY KEY"),
-                "id is not compared byte for byte",
-                false,
-            ),
-            (changed(" PRIMARY KEY", ""), "id by itself is not unique", true),
-        ]),
-    }
-    for (table, problem, has_statement) in cases {
-        db.execute_unprepared(&table).await.unwrap();
-        let refusal = migrate(&db).await.unwrap_err().to_string();
-        assert!(refusal.contains(problem), "{problem}: {refusal}");
-        let lines: Vec<&str> = refusal.lines().filter(|line| line.starts_with("  ")).collect();
-        assert_eq!(lines.len(), 1, "nothing else is wrong: {refusal}");
-        let again = migrate(&db).await.unwrap_err().to_string();
-        assert_eq!(again, refusal, "nothing was changed");
-        if has_statement {
-            let (_, remedy) = lines[0].split_once(": ").unwrap();
-            db.execute_unprepared(remedy).await.unwrap_or_else(|error| panic!("{remedy}: {error}"));
-            migrate(&db).await.unwrap_or_else(|error| panic!("{remedy}: {error}"));
-            let server = Server::on(SeaOrmSink::new(db.clone()).unwrap());
-            server.post_new(&user_created("user_1", Some("ann@example.com"), T)).await;
-            assert_eq!(count(&db, "users WHERE email = 'ann@example.com'").await, 1);
-            server.post_new(&user_deleted("user_1")).await;
-            db.execute_unprepared("DELETE FROM clerk_user_versions").await.unwrap();
-        }
-        db.execute_unprepared("DROP TABLE users").await.unwrap();
-    }
 }
 
 async fn a_choice_that_wants_a_column_says_so_and_adds_none(db: DatabaseConnection) {

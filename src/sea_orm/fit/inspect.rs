@@ -1,39 +1,69 @@
-//! What a table looks like, asked of each database's own catalogue.
+//! What a table looks like, asked of each database's own catalogue; the questions are in `queries`.
 
 use std::collections::BTreeMap;
 
 use ::sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 
+use super::queries;
 use crate::sea_orm::tables::TableName;
 
 /// A table as it is. Without columns: there is none.
 #[derive(Debug, Default)]
 pub(super) struct Found {
+    /// What it is if it is no table, as in "a view".
+    pub(super) instead: Option<String>,
+    /// MySQL's.
+    pub(super) engine: Option<String>,
     pub(super) columns: Vec<Column>,
-    pub(super) unique: Vec<Unique>,
+    pub(super) indices: Vec<Index>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Column {
     pub(super) name: String,
-    /// In the database's own words, in lower case.
+    /// In the database's own words, in lower case; of a domain, what it is made of.
     pub(super) data_type: String,
     /// Of a text, in characters.
     pub(super) length: Option<i64>,
     pub(super) is_required: bool,
     pub(super) has_default: bool,
-    /// MySQL's, of a text.
+    /// Nobody else may give it a value.
+    pub(super) is_generated: bool,
+    pub(super) is_in_primary_key: bool,
+    /// Of a text: MySQL's, and PostgreSQL's where it is not its type's, quoted.
     pub(super) collation: Option<String>,
+    /// MySQL's, of a text.
+    pub(super) charset: Option<String>,
+    /// Whether two texts are equal only if their bytes are; said by PostgreSQL alone.
+    pub(super) is_exact: bool,
+    /// PostgreSQL's domain that forbids null, quoted.
+    pub(super) required_by: Option<String>,
+    /// MySQL's, as it stands in `SHOW CREATE TABLE` behind the name.
+    pub(super) definition: Option<String>,
 }
 
-/// An index, a key or a constraint that lets no two rows be the same in these columns.
+/// An index, a key or a constraint. Of PostgreSQL's and SQLite's, those that keep rows apart.
 #[derive(Clone, Debug)]
-pub(super) struct Unique {
+pub(super) struct Index {
     pub(super) name: String,
     /// An expression, or the beginning of a text, has its text here instead of a name.
     pub(super) columns: Vec<String>,
+    pub(super) guards: Guards,
     /// Whether texts are compared byte for byte, as far as the index says.
     pub(super) is_exact: bool,
+    /// PostgreSQL's that is looked at only when a transaction ends.
+    pub(super) is_deferrable: bool,
+    /// PostgreSQL's that was broken off while it was made.
+    pub(super) is_broken: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Guards {
+    /// An exclusion constraint.
+    Exclusive,
+    Nothing,
+    /// No two rows are the same in these columns.
+    Unique,
 }
 
 pub(super) async fn is_there(db: &impl ConnectionTrait, table: &TableName) -> Result<bool, DbErr> {
@@ -41,14 +71,44 @@ pub(super) async fn is_there(db: &impl ConnectionTrait, table: &TableName) -> Re
 }
 
 pub(super) async fn table(db: &impl ConnectionTrait, table: &TableName) -> Result<Found, DbErr> {
-    Ok(Found { columns: columns(db, table).await?, unique: unique(db, table).await? })
+    let mut found = Found {
+        columns: columns(db, table).await?,
+        indices: indices(db, table).await?,
+        ..form(db, table).await?
+    };
+    let is_mysqls = db.get_database_backend() == DbBackend::MySql;
+    if is_mysqls && found.instead.is_none() && !found.columns.is_empty() {
+        let definitions = definitions(db, table).await?;
+        for column in &mut found.columns {
+            column.definition = definitions.get(&column.name).cloned();
+        }
+    }
+    Ok(found)
+}
+
+async fn form(db: &impl ConnectionTrait, table: &TableName) -> Result<Found, DbErr> {
+    let rows = match db.get_database_backend() {
+        DbBackend::MySql => ask(db, table, queries::MYSQL_FORM).await?,
+        DbBackend::Postgres => ask(db, table, queries::POSTGRES_FORM).await?,
+        _ => {
+            let schema = TableName { schema: table.schema.clone(), name: "sqlite_master".into() };
+            let sql = queries::sqlite_form(&schema.quoted(DbBackend::Sqlite));
+            ask(db, table, &sql).await?
+        }
+    };
+    let Some(row) = rows.first() else { return Ok(Found::default()) };
+    Ok(Found {
+        instead: row.try_get_by_index(0)?,
+        engine: row.try_get_by_index(1)?,
+        ..Found::default()
+    })
 }
 
 async fn columns(db: &impl ConnectionTrait, table: &TableName) -> Result<Vec<Column>, DbErr> {
     let sql = match db.get_database_backend() {
-        DbBackend::MySql => MYSQL_COLUMNS,
-        DbBackend::Postgres => POSTGRES_COLUMNS,
-        _ => SQLITE_COLUMNS,
+        DbBackend::MySql => queries::MYSQL_COLUMNS,
+        DbBackend::Postgres => queries::POSTGRES_COLUMNS,
+        _ => queries::SQLITE_COLUMNS,
     };
     ask(db, table, sql).await?.iter().map(column).collect()
 }
@@ -60,28 +120,64 @@ fn column(row: &QueryResult) -> Result<Column, DbErr> {
         length: row.try_get_by_index(2)?,
         is_required: row.try_get_by_index(3)?,
         has_default: row.try_get_by_index(4)?,
-        collation: row.try_get_by_index(5)?,
+        is_generated: row.try_get_by_index(5)?,
+        is_in_primary_key: row.try_get_by_index(6)?,
+        collation: row.try_get_by_index(7)?,
+        charset: row.try_get_by_index(8)?,
+        is_exact: row.try_get_by_index(9)?,
+        required_by: row.try_get_by_index(10)?,
+        definition: None,
     })
 }
 
-async fn unique(db: &impl ConnectionTrait, table: &TableName) -> Result<Vec<Unique>, DbErr> {
-    let sql = match db.get_database_backend() {
-        DbBackend::MySql => MYSQL_UNIQUE,
-        DbBackend::Postgres => POSTGRES_UNIQUE,
-        _ => SQLITE_UNIQUE,
+/// By name. What cannot be read has none.
+async fn definitions(
+    db: &impl ConnectionTrait,
+    table: &TableName,
+) -> Result<BTreeMap<String, String>, DbErr> {
+    let backend = db.get_database_backend();
+    let show = format!("SHOW CREATE TABLE {}", table.quoted(backend));
+    let Some(row) = db.query_one_raw(Statement::from_string(backend, show)).await? else {
+        return Ok(BTreeMap::new());
     };
-    let mut found: BTreeMap<String, Unique> = BTreeMap::new();
+    let whole: String = row.try_get_by_index(1)?;
+    let lines = whole.lines().filter_map(|line| {
+        let line = line.trim().strip_prefix('`')?;
+        let (name, definition) = line.split_once("` ")?;
+        let definition = definition.strip_suffix(',').unwrap_or(definition);
+        Some((name.replace("``", "`"), definition.to_owned()))
+    });
+    Ok(lines.collect())
+}
+
+async fn indices(db: &impl ConnectionTrait, table: &TableName) -> Result<Vec<Index>, DbErr> {
+    let sql = match db.get_database_backend() {
+        DbBackend::MySql => queries::MYSQL_INDICES,
+        DbBackend::Postgres => queries::POSTGRES_INDICES,
+        _ => queries::SQLITE_INDICES,
+    };
+    let mut found: BTreeMap<String, Index> = BTreeMap::new();
     for row in ask(db, table, sql).await? {
         let name: String = row.try_get_by_index(0)?;
         let column: String = row.try_get_by_index(1)?;
         let is_exact: bool = row.try_get_by_index(2)?;
-        let unique = found.entry(name.clone()).or_insert_with(|| Unique {
+        let (is_unique, is_exclusive) = (row.try_get_by_index(3)?, row.try_get_by_index(4)?);
+        let is_deferrable: bool = row.try_get_by_index(5)?;
+        let is_broken: bool = row.try_get_by_index(6)?;
+        let index = found.entry(name.clone()).or_insert_with(|| Index {
             name,
             columns: Vec::new(),
+            guards: match (is_unique, is_exclusive) {
+                (_, true) => Guards::Exclusive,
+                (true, false) => Guards::Unique,
+                (false, false) => Guards::Nothing,
+            },
             is_exact: true,
+            is_deferrable,
+            is_broken,
         });
-        unique.columns.push(column);
-        unique.is_exact &= is_exact;
+        index.columns.push(column);
+        index.is_exact &= is_exact;
     }
     Ok(found.into_values().collect())
 }
@@ -101,54 +197,3 @@ async fn ask(
     let statement = Statement::from_sql_and_values(backend, sql, values);
     db.query_all_raw(statement).await
 }
-
-const POSTGRES_COLUMNS: &str = "\
-    SELECT a.attname::text, t.typname::text, \
-      CASE WHEN t.typname IN ('varchar', 'bpchar') AND a.atttypmod > 4 \
-        THEN (a.atttypmod - 4)::bigint END, \
-      a.attnotnull, a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '', NULL::text \
-    FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid \
-    WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped \
-    ORDER BY a.attnum";
-
-const POSTGRES_UNIQUE: &str = "\
-    SELECT i.relname::text, \
-      CASE WHEN k.attnum = 0 OR x.indpred IS NOT NULL THEN pg_get_indexdef(i.oid) \
-        ELSE a.attname::text END, \
-      true \
-    FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid \
-      CROSS JOIN LATERAL unnest(x.indkey[0:x.indnkeyatts - 1]) AS k(attnum) \
-      LEFT JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.attnum \
-    WHERE x.indrelid = to_regclass($1) AND x.indisunique";
-
-const MYSQL_COLUMNS: &str = "\
-    SELECT CAST(column_name AS CHAR), CAST(data_type AS CHAR), \
-      CAST(character_maximum_length AS SIGNED), is_nullable = 'NO', \
-      column_default IS NOT NULL OR extra LIKE '%auto_increment%' OR extra LIKE '%GENERATED%', \
-      CAST(collation_name AS CHAR) \
-    FROM information_schema.columns \
-    WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? ORDER BY ordinal_position";
-
-const MYSQL_UNIQUE: &str = "\
-    SELECT CAST(index_name AS CHAR), \
-      CAST(CASE WHEN sub_part IS NULL THEN column_name \
-        ELSE CONCAT(column_name, '(', sub_part, ')') END AS CHAR), \
-      1 = 1 \
-    FROM information_schema.statistics \
-    WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? AND non_unique = 0 \
-    ORDER BY index_name, seq_in_index";
-
-const SQLITE_COLUMNS: &str = "\
-    SELECT name, type, NULL, \"notnull\" OR pk > 0, \
-      dflt_value IS NOT NULL OR hidden > 0 OR (pk = 1 AND upper(type) = 'INTEGER'), NULL \
-    FROM (SELECT COALESCE(?, 'main') AS place, ? AS wanted) \
-      JOIN pragma_table_xinfo(wanted, place)";
-
-const SQLITE_UNIQUE: &str = "\
-    SELECT l.name, \
-      CASE WHEN l.partial OR x.name IS NULL THEN '(part or expression)' ELSE x.name END, \
-      upper(x.coll) = 'BINARY' \
-    FROM (SELECT COALESCE(?, 'main') AS place, ? AS wanted) \
-      JOIN pragma_index_list(wanted, place) AS l \
-      JOIN pragma_index_xinfo(l.name, place) AS x \
-    WHERE l.\"unique\" AND x.key";

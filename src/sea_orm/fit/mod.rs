@@ -1,15 +1,21 @@
 //! Whether tables that are there can take what the sink writes. Looks and says; changes nothing.
 
+mod definition;
 mod inspect;
+mod place;
+mod queries;
+mod remedy;
 mod rules;
 
 use ::sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 
+pub(super) use self::place::before_making;
 use self::rules::{Problem, Wanted};
 use super::entity::{organization, organization_membership, user};
 use super::schema::{Deletion, Schema};
 use super::tables::{DELETED_AT, TableName};
 use super::transaction;
+use crate::ConfigError;
 
 impl Schema {
     /// Whether the tables can take what the sink writes, the columns of
@@ -21,14 +27,24 @@ impl Schema {
     /// - `id` is text of 255 characters or more, compared byte for byte, and by itself unique;
     /// - `email`, `first_name`, `last_name`, `username` and `image_url` are text without a limit
     ///   that somebody's name could meet, and may be null;
-    /// - `created_at`, `updated_at` and, where deleted users are marked, `deleted_at` hold times;
-    /// - every other column has a default or may be null;
-    /// - nothing but `id` is unique: two users of a Clerk instance may share an e-mail address.
+    /// - `created_at` and `updated_at` hold times and may not be null, and `deleted_at`, where deleted
+    ///   users are marked, may; on MySQL and MariaDB they are `DATETIME`, since `TIMESTAMP` ends in
+    ///   2038;
+    /// - every other column, those of `user_column` included, has a default or may be null;
+    /// - none of the columns that the sink fills is generated;
+    /// - nothing but `id` is unique: two users of a Clerk instance may share an e-mail address;
+    ///   neither are there exclusion constraints without it;
+    /// - it is a table and no view, on MySQL and MariaDB of InnoDB.
+    ///
+    /// Names of columns may be in any case where the database makes no difference. `CHECK`
+    /// constraints, triggers, row security and privileges are not looked at: what they refuse keeps
+    /// an event from being taken in, for as long as they do.
     ///
     /// # Errors
     ///
-    /// What does not fit, all at once, with statements that would mend it. Whatever keeps the
-    /// database from answering.
+    /// What does not fit, all at once, with statements that would mend it and keep what the table
+    /// holds, or words where there is no such statement. A `Schema` whose names cannot be used.
+    /// Whatever keeps the database from answering.
     pub async fn check(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
         if !transaction::is_supported(db.get_database_backend()) {
             return Err(DbErr::Migration(transaction::UNSUPPORTED.into()));
@@ -50,6 +66,7 @@ pub(super) async fn check(
     db: &impl ConnectionTrait,
     extent: Extent,
 ) -> Result<(), DbErr> {
+    schema.validate(db.get_database_backend()).map_err(|error| unusable(&error))?;
     let tables = schema.tables();
     let mut wanted = vec![(tables.users.rows, users(schema, extent))];
     // Not yet there while the first migration runs, and whole when they are.
@@ -69,6 +86,10 @@ pub(super) async fn check(
         text.push_str(&told(table, &problems));
     }
     if text.is_empty() { Ok(()) } else { Err(DbErr::Migration(text)) }
+}
+
+fn unusable(error: &ConfigError) -> DbErr {
+    DbErr::Migration(format!("a Schema cannot be used: {error}"))
 }
 
 fn users(schema: &Schema, extent: Extent) -> Vec<Wanted> {

@@ -1,4 +1,4 @@
-//! What a table must be like, and how it can be mended. Pure: catalogues in, sentences out.
+//! What a table must be like. Pure: catalogues in, sentences out; how to mend it is in `remedy`.
 
 use std::fmt;
 
@@ -6,19 +6,21 @@ use ::sea_orm::DbBackend;
 use ::sea_orm::sea_query::{DynIden, IntoIden};
 
 use super::Extent;
-use super::inspect::{Column, Found};
-use crate::sea_orm::tables::{TableName, quoted};
+use super::inspect::{Column, Found, Guards, Index};
+use super::remedy::Remedies;
+use crate::sea_orm::schema::is_same_name;
+use crate::sea_orm::tables::TableName;
 
 /// A column that the sink writes.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
-    name: DynIden,
-    holds: Holds,
-    may_be_null: bool,
+    pub(super) name: DynIden,
+    pub(super) holds: Holds,
+    pub(super) may_be_null: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Holds {
+pub(super) enum Holds {
     /// The application's own: it knows best.
     Anything,
     Id,
@@ -82,99 +84,143 @@ pub(super) fn problems(
     wanted: &[Wanted],
     found: &Found,
 ) -> Vec<Problem> {
-    let dialect = Dialect { backend, table };
-    if found.columns.is_empty() {
-        let what = "there is no such table".to_owned();
-        return vec![Problem { what, remedy: "run the sink's migrations".to_owned() }];
-    }
-    let mut problems = Vec::new();
-    for one in wanted {
-        let column = found.columns.iter().find(|column| column.name == one.name.to_string());
-        match column {
-            Some(column) => dialect.column(one, column, &mut problems),
-            None if one.holds == Holds::PerhapsAnything => {}
-            None => problems.push(dialect.missing(one)),
-        }
-        if one.holds == Holds::Key {
-            dialect.key(one, found, &mut problems);
-        }
-    }
-    let is_wanted = |name: &str| wanted.iter().any(|one| one.name.to_string() == name);
-    for column in &found.columns {
-        if column.is_required && !column.has_default && !is_wanted(&column.name) {
-            problems.push(Problem {
-                what: format!("{} must be given, and the sink knows nothing of it", column.name),
-                remedy: dialect.without_not_null(column),
-            });
-        }
-    }
-    for unique in &found.unique {
-        let key = wanted.iter().find(|one| one.holds == Holds::Key);
-        let is_the_key = |name: &String| key.is_some_and(|key| key.name.to_string() == *name);
-        if !unique.columns.iter().any(is_the_key) {
-            problems.push(Problem {
-                what: format!("{} must be unique", unique.columns.join(" and ")),
-                remedy: format!(
-                    "drop the index or constraint {}, since two users or things of Clerk's may \
-                     share what it guards",
-                    unique.name
-                ),
-            });
-        }
-    }
-    problems
+    let remedies = Remedies { backend, table, found };
+    let mut rules = Rules { backend, wanted, found, remedies, problems: Vec::new() };
+    rules.look();
+    rules.problems
 }
 
-struct Dialect<'a> {
+struct Rules<'a> {
     backend: DbBackend,
-    table: &'a TableName,
+    wanted: &'a [Wanted],
+    found: &'a Found,
+    remedies: Remedies<'a>,
+    problems: Vec<Problem>,
 }
 
-impl Dialect<'_> {
-    fn column(&self, wanted: &Wanted, column: &Column, problems: &mut Vec<Problem>) {
-        let fits = match wanted.holds {
-            Holds::Anything | Holds::PerhapsAnything => return,
-            Holds::Id | Holds::Key => self.holds_id(column),
-            Holds::Text => self.holds_text(column),
-            Holds::Time => self.holds_time(column),
+impl Rules<'_> {
+    fn look(&mut self) {
+        if self.found.columns.is_empty() {
+            return self.add("there is no such table", "run the sink's migrations");
+        }
+        if let Some(instead) = &self.found.instead {
+            return self.add(
+                format!("it is {instead}"),
+                "the sink writes tables alone; name the one behind it, or another one",
+            );
+        }
+        if let Some(engine) = self.found.engine.as_ref().filter(|is| *is != "InnoDB") {
+            self.add(
+                format!("its engine is {engine}, and the sink needs InnoDB's transactions"),
+                self.remedies.with_innodb(),
+            );
+        }
+        let (wanted, found) = (self.wanted, self.found);
+        for one in wanted {
+            match found.columns.iter().find(|column| self.is_named(one, &column.name)) {
+                Some(column) => self.column(one, column),
+                None if one.holds == Holds::PerhapsAnything => {}
+                None => {
+                    self.add(format!("{} is missing", one.name), self.remedies.missing(one));
+                }
+            }
+            if one.holds == Holds::Key {
+                self.key(one);
+            }
+        }
+        for column in &found.columns {
+            let is_wanted = wanted.iter().any(|one| self.is_named(one, &column.name));
+            if column.is_required && !column.has_default && !is_wanted {
+                let what =
+                    format!("{} must be given, and the sink knows nothing of it", column.name);
+                self.add(what, self.remedies.without_not_null(column));
+            }
+        }
+        for index in &found.indices {
+            self.guard(index);
+        }
+    }
+
+    fn column(&mut self, wanted: &Wanted, column: &Column) {
+        let name = &column.name;
+        let (is_own, fits) = match wanted.holds {
+            Holds::Anything | Holds::PerhapsAnything => (true, true),
+            Holds::Id | Holds::Key => (false, self.holds_id(column)),
+            Holds::Text => (false, self.holds_text(column)),
+            Holds::Time => (false, self.holds_time(column)),
         };
-        if !fits {
+        if column.is_generated {
+            let what = format!("{name} is generated, and the sink gives it a value");
+            self.add(what, self.remedies.not_generated(column));
+        } else if !fits {
             let length = column.length.map(|length| format!("({length})")).unwrap_or_default();
             let collation = column.collation.as_deref().unwrap_or_default();
             let is = format!("{}{length} {collation}", column.data_type);
-            problems.push(Problem {
-                what: format!("{} is {}", column.name, is.trim()),
-                remedy: self.with_type(wanted),
-            });
+            self.add(format!("{name} is {}", is.trim()), self.remedies.with_type(wanted, column));
+        } else if is_own {
+            if column.is_required && !column.has_default {
+                let what =
+                    format!("{name} must be given, and a user ahead of every event has none");
+                self.add(what, self.remedies.without_not_null(column));
+            }
         } else if wanted.may_be_null && column.is_required {
-            problems.push(Problem {
-                what: format!("{} may not be null, and Clerk need not tell it", column.name),
-                remedy: self.without_not_null(column),
-            });
+            let what = format!("{name} may not be null, and Clerk need not tell it");
+            self.add(what, self.remedies.without_not_null(column));
+        } else if wanted.holds == Holds::Time && !wanted.may_be_null && !column.is_required {
+            let what = format!("{name} may be null, and whoever reads a row wants a time");
+            self.add(what, self.remedies.with_not_null(column));
         }
     }
 
-    fn key(&self, wanted: &Wanted, found: &Found, problems: &mut Vec<Problem>) {
+    fn key(&mut self, wanted: &Wanted) {
         let name = wanted.name.to_string();
-        let own = found.unique.iter().find(|unique| *unique.columns == [name.clone()]);
-        match own {
-            Some(unique) if unique.is_exact => {}
-            Some(_) => problems.push(Problem {
-                what: format!("{name} is not compared byte for byte"),
-                remedy: format!("make the table anew with {name} TEXT COLLATE BINARY PRIMARY KEY"),
-            }),
-            None => problems.push(Problem {
-                what: format!("{name} by itself is not unique"),
-                remedy: match self.backend {
-                    DbBackend::Sqlite => {
-                        let index = self.quoted(&format!("{}_{name}", self.table.name));
-                        let (table, name) = (self.name(), self.quoted(&name));
-                        format!("CREATE UNIQUE INDEX {index} ON {table} ({name})")
-                    }
-                    _ => format!("{} ADD PRIMARY KEY ({})", self.alter(), self.quoted(&name)),
-                },
-            }),
+        let own = self.found.indices.iter().filter(|index| {
+            let is_alone = matches!(&*index.columns, [one] if self.is_named(wanted, one));
+            is_alone && index.guards == Guards::Unique
+        });
+        let rank = |index: &&Index| (index.is_broken, index.is_deferrable, !index.is_exact);
+        match own.min_by_key(rank) {
+            Some(index) if index.is_broken => {
+                self.add(
+                    format!("the index {} is broken", index.name),
+                    self.remedies.reindex(index),
+                );
+            }
+            Some(index) if index.is_deferrable => self.add(
+                format!("{name} is unique only at the end of a transaction"),
+                self.remedies.not_deferrable(index, &name),
+            ),
+            Some(index) if !index.is_exact && self.backend == DbBackend::Sqlite => self.add(
+                format!("{name} is not compared byte for byte"),
+                format!("make the table anew with {name} TEXT COLLATE BINARY PRIMARY KEY"),
+            ),
+            // Elsewhere it is the column's collation, which was told of.
+            Some(_) => {}
+            None => {
+                self.add(format!("{name} by itself is not unique"), self.remedies.unique(&name));
+            }
         }
+    }
+
+    /// Nothing but the key may keep rows apart.
+    fn guard(&mut self, index: &Index) {
+        let key = self.wanted.iter().find(|one| one.holds == Holds::Key);
+        let has_key =
+            key.is_some_and(|key| index.columns.iter().any(|name| self.is_named(key, name)));
+        let what = match index.guards {
+            _ if has_key => return,
+            Guards::Nothing => return,
+            Guards::Exclusive => "must exclude each other",
+            Guards::Unique => "must be unique",
+        };
+        self.add(
+            format!("{} {what}", index.columns.join(" and ")),
+            format!(
+                "drop the index or constraint {}, since two users or things of Clerk's may share \
+                 what it guards",
+                index.name
+            ),
+        );
     }
 
     fn holds_id(&self, column: &Column) -> bool {
@@ -184,7 +230,10 @@ impl Dialect<'_> {
                 let is_exact = column.collation.as_deref().is_some_and(|c| c.ends_with("_bin"));
                 column.data_type == "varchar" && is_long && is_exact
             }
-            DbBackend::Postgres => ["text", "varchar"].contains(&&*column.data_type) && is_long,
+            DbBackend::Postgres => {
+                let is_text = ["text", "varchar"].contains(&&*column.data_type);
+                is_text && is_long && column.is_exact
+            }
             _ => is_sqlite_text(&column.data_type),
         }
     }
@@ -192,9 +241,8 @@ impl Dialect<'_> {
     fn holds_text(&self, column: &Column) -> bool {
         match self.backend {
             DbBackend::MySql => {
-                let is_utf8 = |c: &str| c.starts_with("utf8mb4_") || c.starts_with("uca1400_");
-                ["text", "mediumtext", "longtext"].contains(&&*column.data_type)
-                    && column.collation.as_deref().is_some_and(is_utf8)
+                let is_long = ["text", "mediumtext", "longtext"].contains(&&*column.data_type);
+                is_long && column.charset.as_deref() == Some("utf8mb4")
             }
             DbBackend::Postgres => {
                 ["text", "varchar", "citext"].contains(&&*column.data_type)
@@ -206,89 +254,20 @@ impl Dialect<'_> {
 
     fn holds_time(&self, column: &Column) -> bool {
         match self.backend {
-            DbBackend::MySql => ["datetime", "timestamp"].contains(&&*column.data_type),
+            // Its `TIMESTAMP` holds nothing before 1970 or after 2038.
+            DbBackend::MySql => column.data_type == "datetime",
             DbBackend::Postgres => column.data_type == "timestamptz",
             // Written as text, which every type but these keeps as it is.
             _ => !["int", "real", "floa", "doub"].iter().any(|is| column.data_type.contains(is)),
         }
     }
 
-    fn missing(&self, wanted: &Wanted) -> Problem {
-        let name = wanted.name.to_string();
-        let remedy = match wanted.holds {
-            Holds::Anything | Holds::PerhapsAnything => {
-                "add it, or take it out of the Schema".to_owned()
-            }
-            _ => {
-                let null = match (wanted.may_be_null, wanted.holds, self.backend) {
-                    (true, ..) => "",
-                    // SQLite adds no column with a default that it would have to work out.
-                    (_, Holds::Time, DbBackend::Sqlite) => {
-                        " NOT NULL DEFAULT '1970-01-01T00:00:00+00:00'"
-                    }
-                    (_, Holds::Time, _) => " NOT NULL DEFAULT CURRENT_TIMESTAMP",
-                    _ => " NOT NULL",
-                };
-                let (column, its_type) = (self.quoted(&name), self.type_of(wanted));
-                format!("{} ADD COLUMN {column} {its_type}{null}", self.alter())
-            }
-        };
-        Problem { what: format!("{name} is missing"), remedy }
+    fn is_named(&self, wanted: &Wanted, name: &str) -> bool {
+        is_same_name(self.backend, &wanted.name.to_string(), name)
     }
 
-    fn with_type(&self, wanted: &Wanted) -> String {
-        let (name, its_type) = (self.quoted(&wanted.name.to_string()), self.type_of(wanted));
-        match self.backend {
-            DbBackend::MySql => {
-                let null = if wanted.may_be_null { "" } else { " NOT NULL" };
-                format!("{} MODIFY {name} {its_type}{null}", self.alter())
-            }
-            DbBackend::Postgres => format!("{} ALTER COLUMN {name} TYPE {its_type}", self.alter()),
-            _ => format!("make the table anew with {name} {its_type}"),
-        }
-    }
-
-    fn without_not_null(&self, column: &Column) -> String {
-        let name = self.quoted(&column.name);
-        match self.backend {
-            DbBackend::MySql => {
-                format!("{} MODIFY {name} {} NULL", self.alter(), self.full_type(column))
-            }
-            DbBackend::Postgres => format!("{} ALTER COLUMN {name} DROP NOT NULL", self.alter()),
-            _ => format!("make the table anew with {name} {}", column.data_type),
-        }
-    }
-
-    fn full_type(&self, column: &Column) -> String {
-        let length = column.length.filter(|_| column.data_type.ends_with("char"));
-        let length = length.map(|length| format!("({length})")).unwrap_or_default();
-        let collation = column.collation.as_ref().map(|collation| format!(" COLLATE {collation}"));
-        format!("{}{length}{}", column.data_type, collation.unwrap_or_default())
-    }
-
-    fn type_of(&self, wanted: &Wanted) -> &'static str {
-        match (self.backend, wanted.holds) {
-            (DbBackend::MySql, Holds::Id | Holds::Key) => {
-                "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
-            }
-            (DbBackend::MySql, Holds::Time) => "DATETIME(6)",
-            (DbBackend::MySql, _) => "MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-            (DbBackend::Postgres, Holds::Time) => "timestamptz",
-            (_, Holds::Time) => "timestamp_with_timezone_text",
-            _ => "text",
-        }
-    }
-
-    fn alter(&self) -> String {
-        format!("ALTER TABLE {}", self.name())
-    }
-
-    fn name(&self) -> String {
-        self.table.quoted(self.backend)
-    }
-
-    fn quoted(&self, name: &str) -> String {
-        quoted(self.backend, &name.to_owned().into_iden())
+    fn add(&mut self, what: impl Into<String>, remedy: impl Into<String>) {
+        self.problems.push(Problem { what: what.into(), remedy: remedy.into() });
     }
 }
 
@@ -298,4 +277,4 @@ fn is_sqlite_text(data_type: &str) -> bool {
     !data_type.contains("int") && ["char", "clob", "text"].iter().any(has)
 }
 
-const ID_LENGTH: i64 = 255;
+pub(super) const ID_LENGTH: i64 = 255;

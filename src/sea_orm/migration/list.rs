@@ -81,6 +81,7 @@ impl MigrationTrait for Migration {
         let dialect = Dialect(manager.get_database_backend());
         let tables = self.schema.tables();
         let db = manager.get_connection();
+        fit::before_making(&self.schema, db).await?;
         match self.step {
             Step::Users => {
                 manager.create_table(dialect.versions(&tables.users.versions)).await?;

@@ -93,8 +93,11 @@ pub(in crate::sea_orm) fn select_user(
     id: &str,
 ) -> SelectStatement {
     let mut select = Query::select();
+    for column in user::Column::iter() {
+        // SQLite calls it as the table does, in whatever case that is.
+        select.expr_as(Expr::col(column), column);
+    }
     select
-        .columns(user::Column::iter())
         .from(kind.rows.reference())
         .and_where(Expr::col(user::Column::Id).eq(id))
         .and_where(Expr::not_exists(select_deleted(&kind.versions, id)));

@@ -1,0 +1,40 @@
+//! Whether a table would be made in front of another one of its name.
+
+use ::sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+
+use super::{queries, unusable};
+use crate::sea_orm::schema::Schema;
+use crate::sea_orm::tables::TableName;
+
+/// Before tables are made: whether the names can be used, and whether each table that a name
+/// finds is where one of that name would be made. PostgreSQL looks for it in all schemas of the
+/// `search_path` and makes it in the first one.
+pub(in crate::sea_orm) async fn before_making(
+    schema: &Schema,
+    db: &impl ConnectionTrait,
+) -> Result<(), DbErr> {
+    let backend = db.get_database_backend();
+    schema.validate(backend).map_err(|error| unusable(&error))?;
+    if backend != DbBackend::Postgres {
+        return Ok(());
+    }
+    for table in schema.tables().all().filter(|table| table.schema.is_none()) {
+        let name = table.quoted(backend);
+        let ask = Statement::from_sql_and_values(backend, queries::POSTGRES_PLACE, [name.into()]);
+        if let Some(row) = db.query_one_raw(ask).await? {
+            let is_in: String = row.try_get_by_index(0)?;
+            let first: Option<String> = row.try_get_by_index(1)?;
+            return Err(DbErr::Migration(hidden(table, &is_in, first.as_deref())));
+        }
+    }
+    Ok(())
+}
+
+fn hidden(table: &TableName, is_in: &str, first: Option<&str>) -> String {
+    let first = first.unwrap_or("none");
+    format!(
+        "the table {} is in the schema {is_in}, and the first one of the search_path is {first}: a \
+         table made there would hide it; tell the Schema which one is meant by in_schema",
+        table.name
+    )
+}

@@ -1,0 +1,231 @@
+//! How a table can be mended without a loss: a statement where there is one, else words.
+
+use ::sea_orm::DbBackend;
+use ::sea_orm::sea_query::IntoIden as _;
+
+use super::definition::Definition;
+use super::inspect::{Column, Found, Index};
+use super::rules::{Holds, ID_LENGTH, Wanted};
+use crate::sea_orm::tables::{TableName, quoted};
+
+pub(super) struct Remedies<'a> {
+    pub(super) backend: DbBackend,
+    pub(super) table: &'a TableName,
+    pub(super) found: &'a Found,
+}
+
+impl Remedies<'_> {
+    pub(super) fn missing(&self, wanted: &Wanted) -> String {
+        if matches!(wanted.holds, Holds::Anything | Holds::PerhapsAnything) {
+            return "add it, or take it out of the Schema".to_owned();
+        }
+        let null = match (wanted.may_be_null, wanted.holds, self.backend) {
+            (true, ..) => "",
+            // SQLite adds no column with a default that it would have to work out.
+            (_, Holds::Time, DbBackend::Sqlite) => " NOT NULL DEFAULT '1970-01-01T00:00:00+00:00'",
+            (_, Holds::Time, DbBackend::MySql) => " NOT NULL DEFAULT CURRENT_TIMESTAMP(6)",
+            (_, Holds::Time, _) => " NOT NULL DEFAULT CURRENT_TIMESTAMP",
+            _ => " NOT NULL",
+        };
+        let (column, its_type) = (self.quoted(&wanted.name.to_string()), self.type_of(wanted));
+        format!("{} ADD COLUMN {column} {its_type}{null}", self.alter())
+    }
+
+    pub(super) fn unique(&self, name: &str) -> String {
+        let column = self.quoted(name);
+        if self.backend == DbBackend::Sqlite {
+            let index = self.quoted(&format!("{}_{name}", self.table.name));
+            return format!("CREATE UNIQUE INDEX {index} ON {} ({column})", self.name());
+        }
+        format!("{} ADD PRIMARY KEY ({column})", self.alter())
+    }
+
+    pub(super) fn not_deferrable(&self, index: &Index, name: &str) -> String {
+        let (index, column) = (self.quoted(&index.name), self.quoted(name));
+        format!("{} DROP CONSTRAINT {index}, ADD UNIQUE ({column})", self.alter())
+    }
+
+    pub(super) fn reindex(&self, index: &Index) -> String {
+        let index =
+            TableName { schema: self.table.schema.clone(), name: index.name.clone().into_iden() };
+        format!("REINDEX INDEX {}", index.quoted(self.backend))
+    }
+
+    pub(super) fn with_innodb(&self) -> String {
+        format!("{} ENGINE = InnoDB", self.alter())
+    }
+
+    pub(super) fn not_generated(&self, column: &Column) -> String {
+        let name = &column.name;
+        format!("make {name} an ordinary column, or give the sink a table of its own")
+    }
+
+    pub(super) fn without_not_null(&self, column: &Column) -> String {
+        let name = &column.name;
+        if column.is_in_primary_key {
+            return format!("take {name} out of the primary key and let it be null");
+        }
+        if let Some(domain) = &column.required_by {
+            return format!("give {name} a domain that may be null, which {domain} may not");
+        }
+        match self.backend {
+            DbBackend::MySql => self.modify(column, Definition::nullable),
+            DbBackend::Postgres => {
+                format!("{} ALTER COLUMN {} DROP NOT NULL", self.alter(), self.quoted(name))
+            }
+            _ => format!("make the table anew with {name} {}", column.data_type),
+        }
+    }
+
+    pub(super) fn with_not_null(&self, column: &Column) -> String {
+        let name = &column.name;
+        match self.backend {
+            // Without this mode, MySQL makes a null a time of its own instead of refusing.
+            DbBackend::MySql => format!(
+                "SET sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'); {}{FILLED}",
+                self.modify(column, Definition::required)
+            ),
+            DbBackend::Postgres => {
+                let name = self.quoted(name);
+                format!("{} ALTER COLUMN {name} SET NOT NULL{FILLED}", self.alter())
+            }
+            _ => format!("make the table anew with {name} {} NOT NULL", column.data_type),
+        }
+    }
+
+    /// A statement only where every value stays what it is.
+    pub(super) fn with_type(&self, wanted: &Wanted, column: &Column) -> String {
+        let name = self.quoted(&column.name);
+        match self.backend {
+            DbBackend::MySql => self.with_mysql_type(wanted, column),
+            DbBackend::Postgres => match postgres_type(wanted, column, &name) {
+                Some(its_type) => format!("{} ALTER COLUMN {name} TYPE {its_type}", self.alter()),
+                None => self.beside(wanted, column),
+            },
+            _ => format!("make the table anew with {name} {}", self.type_of(wanted)),
+        }
+    }
+
+    fn with_mysql_type(&self, wanted: &Wanted, column: &Column) -> String {
+        let is_text = column.charset.is_some()
+            && ["char", "varchar", "tinytext", "text", "mediumtext", "longtext"]
+                .contains(&&*column.data_type);
+        let its_type = match wanted.holds {
+            Holds::Time => match &*column.data_type {
+                "timestamp" | "date" => self.type_of(wanted).to_owned(),
+                _ => return self.beside(wanted, column),
+            },
+            _ if !is_text => return self.beside(wanted, column),
+            Holds::Id | Holds::Key if column.data_type.ends_with("char") => {
+                let length = column.length.unwrap_or_default().max(ID_LENGTH);
+                format!("VARCHAR({length}) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+            }
+            Holds::Id | Holds::Key => return self.beside(wanted, column),
+            _ => {
+                let its_own = column.collation.as_deref();
+                let kept = its_own.filter(|_| column.charset.as_deref() == Some("utf8mb4"));
+                let long = if column.data_type == "longtext" { "LONGTEXT" } else { "MEDIUMTEXT" };
+                let collation = kept.unwrap_or("utf8mb4_bin");
+                format!("{long} CHARACTER SET utf8mb4 COLLATE {collation}")
+            }
+        };
+        let change = |definition: Definition| {
+            // What a column works out by itself has as many digits as its type.
+            let precision = definition.own_precision().map(|digits| match digits {
+                "" => "DATETIME".to_owned(),
+                digits => format!("DATETIME({digits})"),
+            });
+            let its_type = match (wanted.holds, precision) {
+                (Holds::Time, Some(precision)) => precision,
+                _ => its_type.clone(),
+            };
+            let definition = definition.with_type(its_type);
+            if wanted.may_be_null { definition.nullable() } else { definition.required() }
+        };
+        let modify = self.modify(column, change);
+        if wanted.holds == Holds::Time {
+            return format!("SET time_zone = '+00:00'; {modify} -- UTC, as the sink reads it");
+        }
+        let is_long = wanted.holds == Holds::Text;
+        let index = self.found.indices.iter().find(|index| index.columns.contains(&column.name));
+        match index.filter(|_| is_long) {
+            Some(index) => format!(
+                "drop the index {}, or let it have the beginning of the text alone; then {modify}",
+                index.name
+            ),
+            None => modify,
+        }
+    }
+
+    /// MySQL changes a column by its whole definition.
+    fn modify(&self, column: &Column, change: impl FnOnce(Definition) -> Definition) -> String {
+        let name = &column.name;
+        match column.definition.as_deref().and_then(Definition::read) {
+            Some(definition) => {
+                let changed = change(definition).text();
+                format!("{} MODIFY {} {changed}", self.alter(), self.quoted(name))
+            }
+            None => format!(
+                "change {name} by ALTER TABLE … MODIFY, with all else that SHOW CREATE TABLE says \
+                 of it"
+            ),
+        }
+    }
+
+    fn beside(&self, wanted: &Wanted, column: &Column) -> String {
+        format!(
+            "what it holds does not turn into {} by itself; give that column another name and add \
+             {} for the sink, or give the sink a table of its own",
+            self.type_of(wanted),
+            column.name
+        )
+    }
+
+    fn type_of(&self, wanted: &Wanted) -> &'static str {
+        match (self.backend, wanted.holds) {
+            (DbBackend::MySql, Holds::Id | Holds::Key) => {
+                "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+            }
+            (DbBackend::MySql, Holds::Time) => "DATETIME(6)",
+            (DbBackend::MySql, _) => "MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+            (DbBackend::Postgres, Holds::Time) => "timestamptz",
+            (_, Holds::Time) => "timestamp_with_timezone_text",
+            _ => "text",
+        }
+    }
+
+    fn alter(&self) -> String {
+        format!("ALTER TABLE {}", self.name())
+    }
+
+    fn name(&self) -> String {
+        self.table.quoted(self.backend)
+    }
+
+    fn quoted(&self, name: &str) -> String {
+        quoted(self.backend, &name.to_owned().into_iden())
+    }
+}
+
+fn postgres_type(wanted: &Wanted, column: &Column, name: &str) -> Option<String> {
+    if wanted.holds == Holds::Time {
+        let cast = match &*column.data_type {
+            "timestamp" => "",
+            "date" => "::timestamp",
+            _ => return None,
+        };
+        return Some(format!(
+            "timestamptz USING {name}{cast} AT TIME ZONE 'UTC' -- takes the old values for UTC"
+        ));
+    }
+    if !["text", "varchar", "bpchar", "name", "citext", "uuid"].contains(&&*column.data_type) {
+        return None;
+    }
+    let is_kept = column.is_exact || wanted.holds == Holds::Text;
+    Some(match &column.collation {
+        Some(collation) if is_kept => format!("text COLLATE {collation}"),
+        _ => "text".to_owned(),
+    })
+}
+
+const FILLED: &str = " -- once no row lacks it";
