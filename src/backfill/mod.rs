@@ -23,6 +23,6 @@ mod walk;
 
 pub use api::BackendApi;
 pub use error::{BackfillError, BackfillErrorKind};
-pub use progress::{Drift, Progress, Removed, Report, Sample};
+pub use progress::{Drift, Phase, Progress, Removed, Report, Sample};
 pub use run::Backfill;
 pub use target::{Differences, Run, Target, Written};

@@ -1,12 +1,14 @@
 //! What an operator is told: while a run goes on, and when it has ended.
 
-/// How far a run is, after a page.
+/// How far it is, after a page or a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
+    /// What is being done; the other members are about this alone.
+    pub phase: Phase,
     /// Users so far, with those of the run that this one goes on with.
     pub users: u64,
-    /// How many users Clerk has, if it says so.
+    /// How many users there will be, if that is known: while they are listed, how many Clerk has.
     pub total: Option<u64>,
     /// Users who were not known to the target, in an older state, or missing.
     pub written: u64,
@@ -14,6 +16,26 @@ pub struct Progress {
     pub unchanged: u64,
     /// Whether this run goes on with one that was broken off.
     pub resumed: bool,
+}
+
+impl Progress {
+    pub(super) fn of(phase: Phase, users: u64, total: Option<u64>) -> Self {
+        Self { phase, users, total, written: 0, unchanged: 0, resumed: false }
+    }
+}
+
+/// What is being done, and whose [`Progress`] that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Clerk is asked for each user who seems gone, by the id.
+    Confirming,
+    /// Clerk's users are listed, and written or compared.
+    Listing,
+    /// The target's users are gone through, in search of those whom Clerk no longer has.
+    LookingForGone,
+    /// Users are removed.
+    Removing,
 }
 
 /// What a run did.

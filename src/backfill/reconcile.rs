@@ -2,7 +2,7 @@
 
 use super::api::Line;
 use super::error::{BackfillError, BackfillErrorKind};
-use super::progress::{Drift, Progress, Removed, Sample};
+use super::progress::{Drift, Phase, Progress, Removed, Sample};
 use super::run::{Backfill, length, told};
 use super::target::{Differences, Run, Target};
 use super::walk::Walk;
@@ -24,7 +24,7 @@ impl<T: Target> Backfill<T> {
         let instance_id = line.instance().await?;
         let runs = self.runs(&instance_id).await?;
         let total = line.count().await?;
-        let mut progress = Progress { users: 0, total, written: 0, unchanged: 0, resumed: false };
+        let mut progress = Progress::of(Phase::Listing, 0, total);
         let mut drift = Drift {
             instance_id,
             users: 0,
@@ -98,21 +98,26 @@ impl<T: Target> Backfill<T> {
         self.was_filled_from(&instance_id).await?;
 
         let candidates = self.candidates(&mut line, most).await?;
+        let tell = |phase, done, of| self.tell(&Progress::of(phase, done, Some(of)));
+        let seem_gone = length(&candidates);
         let mut removed = Removed::default();
         let mut gone = Vec::new();
-        for id in candidates {
+        for (id, number) in candidates.into_iter().zip(1..) {
             if line.is_gone(&id).await? {
                 gone.push(id);
             } else {
                 removed.kept += 1;
             }
+            tell(Phase::Confirming, number, seem_gone);
         }
-        for id in gone {
+        let are_gone = length(&gone);
+        for (id, number) in gone.into_iter().zip(1..) {
             if self.pauses.target(|| self.target.remove(&id)).await? {
                 removed.removed += 1;
             } else {
                 removed.gone_already += 1;
             }
+            tell(Phase::Removing, number, are_gone);
         }
         Ok(removed)
     }
@@ -176,6 +181,8 @@ impl<T: Target> Backfill<T> {
 #[derive(Default)]
 struct Search {
     after: Option<String>,
+    /// How many were gone through.
+    users: u64,
 }
 
 impl Search {
@@ -198,13 +205,14 @@ impl Search {
             );
         }
         self.after = Some(last.clone());
+        self.users += length(&ids);
         // What Clerk cannot have given, Clerk cannot have lost; and a sign in front would exclude.
         ids.retain(|id| is_user_id(id));
-        if ids.is_empty() {
-            return Ok(Some(ids));
+        if !ids.is_empty() {
+            let known = line.known(&ids).await?;
+            ids.retain(|id| !known.contains(id));
         }
-        let known = line.known(&ids).await?;
-        ids.retain(|id| !known.contains(id));
+        backfill.tell(&Progress::of(Phase::LookingForGone, self.users, None));
         Ok(Some(ids))
     }
 }

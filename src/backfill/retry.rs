@@ -77,7 +77,7 @@ fn jitter(longest: Duration) -> Duration {
     half + half.mul_f64(f64::from(u32::try_from(random).unwrap_or_default()) / 1024.0)
 }
 
-/// How often one question is put to the Backend API: for about a minute.
+/// How often one question is put to the Backend API: with pauses of about a minute in all.
 pub(super) const API_TRIES: u32 = 8;
 
 const TARGET_TRIES: u32 = 5;

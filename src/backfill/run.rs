@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::api::{BackendApi, Line};
 use super::error::{BackfillError, BackfillErrorKind};
-use super::progress::{Progress, Report};
+use super::progress::{Phase, Progress, Report};
 use super::retry::Pauses;
 use super::target::{Run, Target, Written};
 use super::walk::Walk;
@@ -62,14 +62,18 @@ impl<T> Backfill<T> {
     }
 
     /// The pause after a first try that failed; it doubles with each, up to a minute. Default:
-    /// 500 ms. With eight tries a Backend API that is away is waited for about a minute.
+    /// 500 ms. A question is put eight times: the pauses between them add up to a minute at most, and
+    /// a Backend API that does not answer at all takes [its timeout](BackendApi::request_timeout)
+    /// each time, so five minutes in all.
     #[must_use]
     pub fn first_pause(self, pause: Duration) -> Self {
         Self { pauses: Pauses { first: pause }, ..self }
     }
 
-    /// Called after each page, in [`run`](Self::run) and [`dry_run`](Self::dry_run); the latter
-    /// writes nothing, and its counts of what was written stay 0.
+    /// Called after each page of Clerk's list, in [`run`](Self::run) and
+    /// [`dry_run`](Self::dry_run); and, in the latter and [`remove_gone`](Self::remove_gone), after
+    /// each hundred of the target's users and each user who is asked for or removed: see [`Phase`].
+    /// The counts of what was written are those of a run, otherwise 0.
     #[must_use]
     pub fn on_progress(self, tell: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
         Self { on_progress: Some(Box::new(tell)), ..self }
@@ -129,7 +133,8 @@ impl<T: Target> Backfill<T> {
         event!(info, instance = run.instance_id, resumed, users = run.users, "a backfill begins");
 
         let total = line.count().await?;
-        let mut progress = Progress { users: run.users, total, written: 0, unchanged: 0, resumed };
+        let mut progress = Progress::of(Phase::Listing, run.users, total);
+        progress.resumed = resumed;
         let mut unreadable = 0;
         let mut walk = Walk::from(&run, self.page_size, total);
         while let Some(page) = walk.next(&mut line, self.latest()).await? {

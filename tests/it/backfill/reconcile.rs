@@ -1,12 +1,12 @@
 //! A dry run says what differs, and changes nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde_json::json;
-use tower_clerk::backfill::BackfillErrorKind;
+use tower_clerk::backfill::{BackfillErrorKind, Phase};
 use tower_clerk::webhook::SinkError;
 
-use super::api::{ClerkApi, Fault, users};
+use super::api::{ClerkApi, Fault, user, users};
 use super::backfill;
 use super::target::Memory;
 use crate::servers::within;
@@ -64,6 +64,32 @@ async fn many_differences_are_counted_and_a_hundred_of_them_kept() {
     let batches = state.asked.iter().filter(|asked| asked.parameter("user_id").is_some());
     let sizes: Vec<_> = batches.map(|asked| (asked.query.len(), &*asked.query[0].1)).collect();
     assert_eq!(sizes, [(101, "100"), (101, "100"), (51, "100")]);
+}
+
+#[tokio::test]
+async fn the_search_for_who_is_gone_tells_how_far_it_is() {
+    use Phase::{Confirming, Listing, LookingForGone, Removing};
+    let api = ClerkApi::start(users(3)).await;
+    let target = Arc::new(Memory::holding(&[], "ins_1", true));
+    let ids = (0..148).map(|n| format!("-none-of-clerks-{n:03}"));
+    let ids = ids.chain(["user_01".into(), "user_gone_1".into(), "user_gone_2".into()]);
+    target.state().users = ids.map(|id| (id, 1)).collect();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let backfill = backfill(&api, &target).on_progress({
+        let seen = Arc::clone(&seen);
+        move |told| seen.lock().unwrap().push((told.phase, told.users, told.total))
+    });
+    within(backfill.dry_run()).await.unwrap();
+    let listed = [(Listing, 2, Some(3)), (Listing, 3, Some(3))];
+    let searched = [(LookingForGone, 100, None), (LookingForGone, 151, None)];
+    assert_eq!(seen.lock().unwrap().split_off(0), [listed, searched].concat());
+
+    api.state().users.push(user("user_gone_2", 9000));
+    api.fails("user_id=", Fault::body("[]"));
+    within(backfill.remove_gone(5)).await.unwrap();
+    let confirmed = [1, 2, 3].map(|n| (Confirming, n, Some(3)));
+    let removed = [(Removing, 1, Some(1))];
+    assert_eq!(*seen.lock().unwrap(), [&searched[..], &confirmed, &removed].concat());
 }
 
 #[tokio::test]

@@ -98,6 +98,9 @@ async fn a_dry_run_says_what_differs_and_changes_nothing(world: World) {
             assert!(run.out().contains(&format!("\n    {id}")), "{}", run.out());
         }
         shows(&run, &[("deleted", "0")]);
+        for step in ["comparing: 3 of 3 users", "looking for who is gone: 3 users"] {
+            assert!(run.err().contains(step), "{}", run.err());
+        }
         let told = [run.out(), run.err()].concat();
         assert!(!told.contains(&stays) && !told.contains('@'), "{told}");
     }

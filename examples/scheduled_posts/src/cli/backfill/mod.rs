@@ -35,7 +35,7 @@ pub(super) struct Args {
 pub(super) async fn run(env: &Env, args: Args) -> Result<ExitCode, Failure> {
     let BackfillConfig { common, api } = BackfillConfig::read(env)?;
     let task = Task::of(args);
-    let teller = Arc::new(Teller::new(task.name(), task.afterwards(), common.log_format));
+    let teller = Arc::new(Teller::new(task.name(), common.log_format));
     logging::start_beside(&common, teller.bar());
     let work = task.work(&common.database_url, api, &teller);
     tokio::select! {
@@ -72,11 +72,6 @@ impl Task {
             Self::Remove { .. } => "looking for who is gone",
             Self::Run => "backfill",
         }
-    }
-
-    /// What comes after all of Clerk's users were looked at.
-    fn afterwards(self) -> Option<&'static str> {
-        matches!(self, Self::Compare).then_some("comparing: asking Clerk for the users found here")
     }
 
     /// What a person is told who stopped it.

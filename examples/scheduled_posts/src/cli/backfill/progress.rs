@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use tokio::time::Instant;
-use tower_clerk::backfill::Progress;
+use tower_clerk::backfill::{Phase, Progress};
 
 use crate::config::LogFormat;
 
@@ -15,18 +15,19 @@ pub(super) struct Teller {
     /// Hidden where nobody would see it.
     bar: ProgressBar,
     name: &'static str,
-    /// What comes after the last page, if that takes its time too.
-    afterwards: Option<&'static str>,
-    /// When, and how many users.
-    last_line: Mutex<Option<(Instant, u64)>>,
+    last: Mutex<Option<Told>>,
+}
+
+/// What was told last.
+#[derive(Clone, Copy)]
+struct Told {
+    at: Instant,
+    phase: Phase,
+    users: u64,
 }
 
 impl Teller {
-    pub(super) fn new(
-        name: &'static str,
-        afterwards: Option<&'static str>,
-        log_format: LogFormat,
-    ) -> Self {
+    pub(super) fn new(name: &'static str, log_format: LogFormat) -> Self {
         let seen = stderr().is_terminal() && log_format == LogFormat::Pretty;
         let bar = if seen { ProgressBar::no_length() } else { ProgressBar::hidden() };
         if seen {
@@ -34,33 +35,26 @@ impl Teller {
             bar.set_message(name);
             bar.enable_steady_tick(TICK);
         }
-        Self { bar, name, afterwards, last_line: Mutex::new(None) }
+        Self { bar, name, last: Mutex::new(None) }
     }
 
     pub(super) fn bar(&self) -> &ProgressBar {
         &self.bar
     }
 
-    /// After each page.
+    /// After each step.
     pub(super) fn tell(&self, progress: &Progress) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = last.filter(|told| told.phase == progress.phase);
         if self.bar.is_hidden() {
-            return self.tell_line(progress);
+            if before.is_some_and(|told| is_soon(told, progress)) {
+                return;
+            }
+            self.write_line(progress);
+        } else {
+            self.move_bar(progress, before.is_none());
         }
-        let begins = self.bar.position() == 0;
-        self.bar.set_position(progress.users);
-        if let Some(total) = progress.total {
-            // Who signs up meanwhile comes on the last pages.
-            self.bar.set_length(total.max(progress.users));
-        }
-        if begins {
-            // What another run brought in says nothing of how fast this one is.
-            self.bar.reset_eta();
-            self.bar.set_style(style(progress.total.map_or(NO_TOTAL, |_| TOTAL)));
-        }
-        if let Some(afterwards) = self.afterwards.filter(|_| is_all(progress)) {
-            self.bar.set_style(style(NO_USERS));
-            self.bar.set_message(afterwards);
-        }
+        *last = Some(Told { at: Instant::now(), phase: progress.phase, users: progress.users });
     }
 
     /// Takes the bar away.
@@ -68,29 +62,42 @@ impl Teller {
         self.bar.finish_and_clear();
     }
 
-    fn tell_line(&self, progress: &Progress) {
-        let mut last = self.last_line.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_soon = |(at, users): (Instant, u64)| {
-            let more = progress.users > users;
-            at.elapsed() < BETWEEN_LINES && !(more && is_all(progress))
-        };
-        if last.is_some_and(is_soon) {
-            return;
+    fn move_bar(&self, progress: &Progress, begins: bool) {
+        self.bar.set_position(progress.users);
+        if let Some(total) = progress.total {
+            // Who signs up meanwhile comes on the last pages.
+            self.bar.set_length(total.max(progress.users));
         }
-        *last = Some((Instant::now(), progress.users));
-        let (name, users) = (self.name, HumanCount(progress.users));
+        if begins {
+            // What another run brought in, or what was done before, says nothing of how fast this is.
+            self.bar.reset_eta();
+            self.bar.set_message(self.doing(progress.phase));
+            self.bar.set_style(style(progress.total.map_or(NO_TOTAL, |_| TOTAL)));
+        }
+    }
+
+    fn write_line(&self, progress: &Progress) {
+        let (doing, users) = (self.doing(progress.phase), HumanCount(progress.users));
         match progress.total.map(HumanCount) {
-            Some(total) => tracing::info!("{name}: {users} of {total} users so far"),
-            None => tracing::info!("{name}: {users} users so far"),
+            Some(total) => tracing::info!("{doing}: {users} of {total} users so far"),
+            None => tracing::info!("{doing}: {users} users so far"),
         }
-        if let Some(afterwards) = self.afterwards.filter(|_| is_all(progress)) {
-            tracing::info!("{afterwards}");
+    }
+
+    fn doing(&self, phase: Phase) -> &'static str {
+        match phase {
+            Phase::Confirming => "asking Clerk for each who seems gone",
+            Phase::LookingForGone => "looking for who is gone",
+            Phase::Removing => "removing who is gone",
+            _ => self.name,
         }
     }
 }
 
-fn is_all(progress: &Progress) -> bool {
-    progress.total.is_some_and(|total| progress.users >= total)
+/// Whether a line would come too soon after the one before. The last of all is always told.
+fn is_soon(before: Told, progress: &Progress) -> bool {
+    let is_all = progress.total.is_some_and(|total| progress.users >= total);
+    before.at.elapsed() < BETWEEN_LINES && !(is_all && progress.users > before.users)
 }
 
 fn style(template: &str) -> ProgressStyle {
