@@ -3,8 +3,11 @@
 
 use std::borrow::{Borrow, Cow};
 use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::marker::PhantomData;
 
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Number;
 use serde_json::value::RawValue;
 
@@ -12,7 +15,7 @@ use super::json::Json;
 use super::times::Times;
 
 /// A JSON object whose members are still text. Of a repeated name the last one counts.
-pub(super) struct Object<'a>(HashMap<Name<'a>, &'a RawValue>);
+pub(super) struct Object<'a>(HashMap<Name<'a>, &'a RawValue, BuildHasherDefault<NameHasher>>);
 
 impl<'a> Object<'a> {
     pub(super) fn parse(raw: &'a RawValue) -> Option<Self> {
@@ -21,7 +24,7 @@ impl<'a> Object<'a> {
 
     /// Reads an object; `None` when it is anything else, or not JSON in UTF-8.
     pub(super) fn from_slice(bytes: &'a [u8]) -> Option<Self> {
-        serde_json::from_slice(bytes).ok().map(Self)
+        serde_json::from_slice(bytes).ok()
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
@@ -65,7 +68,54 @@ impl<'a> Object<'a> {
     }
 }
 
-#[derive(Deserialize, PartialEq, Eq, Hash)]
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members(PhantomData))
+    }
+}
+
+struct Members<'a>(PhantomData<&'a ()>);
+
+impl<'de: 'a, 'a> Visitor<'de> for Members<'a> {
+    type Value = Object<'a>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut given: A) -> Result<Object<'a>, A::Error> {
+        let mut members =
+            HashMap::with_capacity_and_hasher(AS_MANY_AS_A_USER_HAS, BuildHasherDefault::default());
+        while let Some((name, value)) = given.next_entry()? {
+            members.insert(name, value);
+        }
+        Ok(Object(members))
+    }
+}
+
+/// FNV-1a: names are short, and they are Clerk's. Nothing is looked up by a name that somebody else
+/// chose, such as those in metadata, which stay text.
+struct NameHasher(u64);
+
+impl Default for NameHasher {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for NameHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[derive(serde::Deserialize, PartialEq, Eq, Hash)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl Borrow<str> for Name<'_> {
@@ -231,3 +281,6 @@ macro_rules! open_enum {
 pub(super) use {object, open_enum};
 
 const MAX_ID_LENGTH: usize = 255;
+
+/// Some fifty members: no object of Clerk's has more.
+const AS_MANY_AS_A_USER_HAS: usize = 56;
