@@ -6,10 +6,10 @@ use http::header::AUTHORIZATION;
 use super::error::{AuthError, AuthErrorKind};
 
 /// The bearer token of a request: `Authorization: Bearer <token>`, the scheme in any case
-/// (RFC 9110 11.1), one header line, one token.
+/// (RFC 9110 11.1), one header line. What follows the scheme is the token as it stands.
 ///
 /// Another scheme is no credential of ours. What might be meant as one and is not quite (two
-/// lines, no scheme, two words) is malformed rather than absent, so that a layer which lets
+/// lines, no scheme) is malformed rather than absent, so that a layer which lets
 /// anonymous requests pass does not let these.
 ///
 /// Clerk's JavaScript SDK takes a bare token and ignores what follows a second space; this does
@@ -22,8 +22,8 @@ pub(super) fn bearer_token(headers: &HeaderMap) -> Result<&str, AuthError> {
     if lines.next().is_some() {
         return Err(AuthErrorKind::Malformed.into());
     }
-    let line = str::from_utf8(line.as_bytes()).ok().filter(|line| line.is_ascii());
-    let line = line.ok_or(AuthErrorKind::Malformed)?.trim_matches(' ');
+    let line = str::from_utf8(line.as_bytes()).map_err(|_| AuthErrorKind::Malformed)?;
+    let line = line.trim_matches(' ');
     if line.is_empty() {
         return Err(AuthErrorKind::MissingCredentials.into());
     }
@@ -31,13 +31,8 @@ pub(super) fn bearer_token(headers: &HeaderMap) -> Result<&str, AuthError> {
     if !scheme.eq_ignore_ascii_case("Bearer") {
         return Err(AuthErrorKind::MissingCredentials.into());
     }
-    let token = token.trim_start_matches(' ');
-    // All of them, whatever the first ones are: that takes several at a time.
-    let is_one_word = |ok: bool, byte: &u8| ok & byte.is_ascii_graphic() & (*byte != b',');
-    if !token.as_bytes().iter().fold(true, is_one_word) {
-        return Err(AuthErrorKind::Malformed.into());
-    }
-    Ok(token)
+    // Whether it is one word, and of which letters, is the parser's to judge.
+    Ok(token.trim_start_matches(' '))
 }
 
 #[cfg(test)]
@@ -72,15 +67,7 @@ mod tests {
 
     #[test]
     fn what_is_nearly_a_bearer_token_is_malformed_and_not_anonymous() {
-        let lines: [&[u8]; 7] = [
-            b"a.b.c",
-            b"Bearer",
-            b"Bearer\ta.b.c",
-            b"Bearer a.b.c d",
-            b"Bearer a.b.c,",
-            b"Bearer a.b.c, Bearer d.e.f",
-            b"Bearer a.b.\xff",
-        ];
+        let lines: [&[u8]; 4] = [b"a.b.c", b"Bearer", b"Bearer\ta.b.c", b"Bearer a.b.\xff"];
         for line in lines {
             assert_eq!(extracted(&[line]), Err(AuthErrorKind::Malformed), "{line:?}");
         }

@@ -192,11 +192,12 @@ pub(crate) fn is_id(id: &str) -> bool {
 
 /// Declares a type for one of Clerk's objects and how it is read: members by their names, before
 /// them those that are more than a member, each with its expression. `shows` lists what `Debug`
-/// may show.
+/// may show; `completed by` names what fills in the rest.
 macro_rules! object {
     (
         $(#[$meta:meta])*
         $name:ident shows [$($shown:ident),*]
+        $(completed by $complete:ident)?
         $(reads |$raw:pat_param, $object:pat_param, $times:pat_param| {
             $($(#[$special_meta:meta])* $special:ident: $special_type:ty = $value:expr,)*
         })?
@@ -219,10 +220,13 @@ macro_rules! object {
             ) -> Option<Self> {
                 let object = $crate::webhook::event::object::Object::parse(raw)?;
                 $(let ($raw, $object, $times) = (raw, &object, times);)?
-                Some(Self {
+                #[allow(unused_mut, reason = "some are complete at once")]
+                let mut read = Self {
                     $($($special: $value,)*)?
                     $($field: object.field(object!(@wire $field $($wire)?), times),)*
-                })
+                };
+                $($complete(&mut read);)?
+                Some(read)
             }
         }
 

@@ -2,8 +2,7 @@
 
 use super::contact::{EmailAddress, ExternalAccount, PhoneNumber, Web3Wallet};
 use super::json::Json;
-use super::object::{Object, object};
-use super::times::Times;
+use super::object::object;
 
 object! {
     /// A user, from `user.created` or `user.updated`.
@@ -11,6 +10,7 @@ object! {
     /// Everything that Clerk may leave out is optional; what is of another type than Clerk says is
     /// `None`. The `Debug` form shows the id alone. Times are milliseconds since 1970.
     User shows [id]
+    completed by find_primary_email
     reads |raw, object, times| {
         /// Clerk's user id, `user_…`: letters, digits and underscores, 255 at most.
         id: String = object.id("id")?,
@@ -21,7 +21,7 @@ object! {
         updated_at: i64 = object.updated_at(times),
         /// The primary e-mail address: the one that `primary_email_address_id` names, never
         /// another.
-        email: Option<String> = primary_email(object, times),
+        email: Option<String> = None,
         /// The whole object as it came, for what is not read here.
         data: Json = Json::new(raw),
     }
@@ -107,10 +107,8 @@ object! {
     }
 }
 
-fn primary_email(object: &Object<'_>, times: Times) -> Option<String> {
-    let primary: Option<String> = object.field("primary_email_address_id", times);
-    let primary = primary?;
-    let addresses: Vec<EmailAddress> = object.field("email_addresses", times);
-    let named = |address: &EmailAddress| address.id.as_ref() == Some(&primary);
-    addresses.into_iter().find(named)?.email_address
+fn find_primary_email(user: &mut User) {
+    let Some(primary) = &user.primary_email_address_id else { return };
+    let named = |address: &&EmailAddress| address.id.as_ref() == Some(primary);
+    user.email = user.email_addresses.iter().find(named).and_then(|it| it.email_address.clone());
 }
