@@ -14,7 +14,7 @@ use super::error::{AuthError, AuthErrorKind};
 ///
 /// Clerk's JavaScript SDK takes a bare token and ignores what follows a second space; this does
 /// neither.
-pub(super) fn bearer_token(headers: &HeaderMap) -> Result<&str, AuthError> {
+pub(super) fn bearer_token(headers: &HeaderMap) -> Result<&[u8], AuthError> {
     let mut lines = headers.get_all(AUTHORIZATION).iter();
     let Some(line) = lines.next() else {
         return Err(AuthErrorKind::MissingCredentials.into());
@@ -22,17 +22,28 @@ pub(super) fn bearer_token(headers: &HeaderMap) -> Result<&str, AuthError> {
     if lines.next().is_some() {
         return Err(AuthErrorKind::Malformed.into());
     }
-    let line = str::from_utf8(line.as_bytes()).map_err(|_| AuthErrorKind::Malformed)?;
-    let line = line.trim_matches(' ');
+    let line = without_spaces(line.as_bytes());
     if line.is_empty() {
         return Err(AuthErrorKind::MissingCredentials.into());
     }
-    let (scheme, token) = line.split_once(' ').ok_or(AuthErrorKind::Malformed)?;
-    if !scheme.eq_ignore_ascii_case("Bearer") {
+    let space = line.iter().position(|byte| *byte == b' ').ok_or(AuthErrorKind::Malformed)?;
+    let (scheme, token) = line.split_at(space);
+    if !scheme.is_ascii() {
+        return Err(AuthErrorKind::Malformed.into());
+    }
+    if !scheme.eq_ignore_ascii_case(b"Bearer") {
         return Err(AuthErrorKind::MissingCredentials.into());
     }
     // Whether it is one word, and of which letters, is the parser's to judge.
-    Ok(token.trim_start_matches(' '))
+    Ok(without_spaces(token))
+}
+
+/// Without those at either end; only these, no other white space.
+fn without_spaces(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ', rest @ ..] | [rest @ .., b' '] = bytes {
+        bytes = rest;
+    }
+    bytes
 }
 
 #[cfg(test)]
@@ -46,7 +57,8 @@ mod tests {
         for line in lines {
             headers.append(AUTHORIZATION, HeaderValue::from_bytes(line).unwrap());
         }
-        bearer_token(&headers).map(str::to_owned).map_err(|error| error.kind())
+        let token = bearer_token(&headers).map_err(|error| error.kind())?;
+        Ok(String::from_utf8_lossy(token).into_owned())
     }
 
     #[test]
@@ -67,7 +79,7 @@ mod tests {
 
     #[test]
     fn what_is_nearly_a_bearer_token_is_malformed_and_not_anonymous() {
-        let lines: [&[u8]; 4] = [b"a.b.c", b"Bearer", b"Bearer\ta.b.c", b"Bearer a.b.\xff"];
+        let lines: [&[u8]; 4] = [b"a.b.c", b"Bearer", b"Bearer\ta.b.c", b"Bear\xffer a.b.c"];
         for line in lines {
             assert_eq!(extracted(&[line]), Err(AuthErrorKind::Malformed), "{line:?}");
         }

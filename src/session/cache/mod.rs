@@ -55,11 +55,11 @@ impl TokenCache {
         Self { tokens: (bytes > 0).then(|| store::tokens(bytes)) }
     }
 
-    pub(super) fn get(&self, token: &str) -> Option<Arc<Entry>> {
+    pub(super) fn get(&self, token: &[u8]) -> Option<Arc<Entry>> {
         self.tokens.as_ref()?.get(token)
     }
 
-    pub(super) fn forget(&self, token: &str) {
+    pub(super) fn forget(&self, token: &[u8]) {
         if let Some(tokens) = &self.tokens {
             tokens.invalidate(token);
         }
@@ -81,7 +81,7 @@ impl TokenCache {
             window,
             remembered_for: window.remaining(now).min(store::LONGEST),
         };
-        tokens.insert(token.text().into(), Arc::new(entry));
+        tokens.insert(token.text().as_bytes().into(), Arc::new(entry));
     }
 }
 
@@ -91,11 +91,11 @@ impl TokenCache {
         Self {}
     }
 
-    pub(super) fn get(&self, _token: &str) -> Option<Arc<Entry>> {
+    pub(super) fn get(&self, _token: &[u8]) -> Option<Arc<Entry>> {
         None
     }
 
-    pub(super) fn forget(&self, _token: &str) {}
+    pub(super) fn forget(&self, _token: &[u8]) {}
 
     pub(super) fn put(
         &self,

@@ -10,10 +10,10 @@ use moka::sync::Cache;
 
 use super::Entry;
 
-pub(super) type Tokens = Cache<Box<str>, Arc<Entry>, RandomState>;
+pub(super) type Tokens = Cache<Box<[u8]>, Arc<Entry>, RandomState>;
 
 pub(super) fn tokens(bytes: u64) -> Tokens {
-    Cache::<Box<str>, Arc<Entry>>::builder()
+    Cache::<Box<[u8]>, Arc<Entry>>::builder()
         .max_capacity(bytes)
         .weigher(weight)
         .expire_after(UntilExpired)
@@ -33,7 +33,7 @@ fn seeded_at_random() -> RandomState {
 
 /// About what an entry takes: the token, what was decoded from it, and their surroundings.
 #[expect(clippy::borrowed_box, reason = "moka hands over what it stores")]
-fn weight(token: &Box<str>, entry: &Arc<Entry>) -> u32 {
+fn weight(token: &Box<[u8]>, entry: &Arc<Entry>) -> u32 {
     let bytes = token.len() + entry.session.claims().approximate_bytes() + SURROUNDINGS;
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
@@ -42,10 +42,10 @@ fn weight(token: &Box<str>, entry: &Arc<Entry>) -> u32 {
 /// clock stands still while a machine sleeps, and hits are judged by the wall clock.
 struct UntilExpired;
 
-impl Expiry<Box<str>, Arc<Entry>> for UntilExpired {
+impl Expiry<Box<[u8]>, Arc<Entry>> for UntilExpired {
     fn expire_after_create(
         &self,
-        _token: &Box<str>,
+        _token: &Box<[u8]>,
         entry: &Arc<Entry>,
         _created_at: Instant,
     ) -> Option<Duration> {

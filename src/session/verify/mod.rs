@@ -120,7 +120,7 @@ impl Verifier {
     /// The token is not a session of this instance now, or no keys could be had: see
     /// [`AuthErrorKind`].
     pub async fn verify(&self, token: &str) -> Result<Session, AuthError> {
-        match self.start(token) {
+        match self.start(token.as_bytes()) {
             Progress::Done(result) => result,
             Progress::Waiting(mut parked) => poll_fn(|cx| parked.poll(cx)).await,
         }
@@ -144,7 +144,7 @@ impl Verifier {
     }
 
     /// Verifies a token as far as that goes without waiting.
-    pub(super) fn start(&self, token: &str) -> Progress {
+    pub(super) fn start(&self, token: &[u8]) -> Progress {
         match &self.instances {
             Instances::One(inner) => inner.start(token),
             Instances::ByIssuer(several) => {
@@ -162,13 +162,13 @@ impl Verifier {
 }
 
 impl Inner {
-    fn start(self: &Arc<Self>, token: &str) -> Progress {
+    fn start(self: &Arc<Self>, token: &[u8]) -> Progress {
         // 0. A token that was verified a moment ago, by a key that is still the instance's.
         if let Some(session) = self.remembered(token) {
             return Progress::Done(Ok(session));
         }
         // 1. Shape, size and header, so that no hopeless token reaches the keys.
-        let token = match UnverifiedToken::parse(token) {
+        let token = match parse(token) {
             Ok(parsed) => parsed,
             Err(kind) => return Progress::Done(Err(kind.into())),
         };
@@ -184,7 +184,7 @@ impl Inner {
         }
     }
 
-    fn remembered(&self, token: &str) -> Option<Session> {
+    fn remembered(&self, token: &[u8]) -> Option<Session> {
         let entry = self.cache.get(token)?;
         let hit = match self.keys.lookup(entry.kid()) {
             Lookup::Known(key) => entry.holds(&key, self.clock.now()),
@@ -243,10 +243,14 @@ impl fmt::Debug for Inner {
 
 /// Whose token it claims to be, which nobody has verified: good for choosing who judges it, and
 /// whoever that is compares `iss` again after the signature.
-fn peek_issuer(token: &str) -> Result<String, AuthErrorKind> {
-    let token = UnverifiedToken::parse(token)?;
+fn peek_issuer(token: &[u8]) -> Result<String, AuthErrorKind> {
+    let token = parse(token)?;
     let wire = Wire::parse(&token.payload).ok_or(AuthErrorKind::Malformed)?;
     wire.iss.text().map(str::to_owned).ok_or(AuthErrorKind::IssuerMismatch)
+}
+
+fn parse(token: &[u8]) -> Result<UnverifiedToken<'_>, AuthErrorKind> {
+    UnverifiedToken::parse(str::from_utf8(token).map_err(|_| AuthErrorKind::Malformed)?)
 }
 
 /// How far a verification came without waiting.

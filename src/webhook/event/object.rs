@@ -7,7 +7,7 @@ use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::Number;
 use serde_json::value::RawValue;
 
@@ -24,7 +24,12 @@ impl<'a> Object<'a> {
 
     /// Reads an object; `None` when it is anything else, or not JSON in UTF-8.
     pub(super) fn from_slice(bytes: &'a [u8]) -> Option<Self> {
-        serde_json::from_slice(bytes).ok()
+        let mut reader = serde_json::Deserializer::from_slice(bytes);
+        // A name, a value and what stands between are seldom less.
+        let members = Members((bytes.len() / 24).min(AS_MANY_AS_A_USER_HAS), PhantomData);
+        let object = members.deserialize(&mut reader).ok()?;
+        reader.end().ok()?;
+        Some(object)
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
@@ -68,13 +73,16 @@ impl<'a> Object<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Members(PhantomData))
+/// Reads an object of about so many members.
+struct Members<'a>(usize, PhantomData<&'a ()>);
+
+impl<'de: 'a, 'a> DeserializeSeed<'de> for Members<'a> {
+    type Value = Object<'a>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Object<'a>, D::Error> {
+        deserializer.deserialize_map(self)
     }
 }
-
-struct Members<'a>(PhantomData<&'a ()>);
 
 impl<'de: 'a, 'a> Visitor<'de> for Members<'a> {
     type Value = Object<'a>;
@@ -84,8 +92,7 @@ impl<'de: 'a, 'a> Visitor<'de> for Members<'a> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut given: A) -> Result<Object<'a>, A::Error> {
-        let mut members =
-            HashMap::with_capacity_and_hasher(AS_MANY_AS_A_USER_HAS, BuildHasherDefault::default());
+        let mut members = HashMap::with_capacity_and_hasher(self.0, BuildHasherDefault::default());
         while let Some((name, value)) = given.next_entry()? {
             members.insert(name, value);
         }

@@ -172,6 +172,15 @@ async fn a43_the_header_is_one_line_with_the_scheme_and_one_token() {
     ] {
         assert!(ask(&lines).await.is_err(), "{lines:?}");
     }
+    // Bytes that are no text are no absence either, where the anonymous may pass.
+    for token in [&b"Bearer a.b.\xff"[..], b"Bearer \xff", b"Bearer \xff a.b.c"] {
+        let value = http::HeaderValue::from_bytes(token).unwrap();
+        for layer in [layer.clone(), layer.clone().optional()] {
+            let request = Request::builder().header("authorization", value.clone());
+            let verdict = answer(&layer, request.body(()).unwrap()).await;
+            assert_eq!(verdict, Err(AuthErrorKind::Malformed), "{value:?}");
+        }
+    }
 }
 
 #[tokio::test]
