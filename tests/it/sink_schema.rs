@@ -22,7 +22,7 @@ on_each_database!(
     a_choice_that_wants_a_column_says_so_and_adds_none,
     several_instances_may_make_organizations_at_once,
     organizations_may_be_switched_off_and_on_again,
-    another_table_of_users_does_not_share_what_is_known_of_the_first,
+    other_tables_of_users_or_organizations_do_not_share_what_is_known_of_the_first,
     schemas_with_long_names_are_told_apart,
     a_migration_waits_for_another_one_longer_than_a_statement_may_last,
 );
@@ -215,15 +215,21 @@ async fn organizations_may_be_switched_off_and_on_again(db: DatabaseConnection) 
     }
 }
 
-async fn another_table_of_users_does_not_share_what_is_known_of_the_first(db: DatabaseConnection) {
+async fn other_tables_of_users_or_organizations_do_not_share_what_is_known_of_the_first(
+    db: DatabaseConnection,
+) {
     migrate(&db).await.unwrap();
     let other = Schema::new().users_table("people");
     for _ in 0..2 {
         let refusal = other.migrate(&db).await.unwrap_err().to_string();
-        assert!(refusal.contains("another table than people"), "{refusal}");
+        assert!(refusal.contains("_as_people"), "{refusal}");
         assert!(refusal.contains("users_table") && refusal.contains("in_schema"), "{refusal}");
     }
     assert!(db.execute_unprepared("SELECT 1 FROM people").await.is_err());
+    Schema::new().with_organizations().migrate(&db).await.unwrap();
+    let other = Schema::new().with_organizations_in("teams", "team_members");
+    let refusal = other.migrate(&db).await.unwrap_err().to_string();
+    assert!(refusal.contains("with_organizations_in"), "{refusal}");
     migrate(&db).await.unwrap();
 }
 

@@ -13,22 +13,28 @@ use crate::sea_orm::{fit, transaction};
 /// Users, and what is kept of deliveries and backfills.
 pub(super) fn of_users(schema: &Schema) -> Vec<Box<dyn MigrationTrait>> {
     vec![
-        Box::new(Migration { name: of_table(schema), step: Step::Users, schema: schema.clone() }),
-        migration(schema, "m20261124_000002_clerk_backfills", Step::Backfills),
+        migration(schema, of_table(schema), Step::Users),
+        migration(schema, schema.named("m20261124_000002_clerk_backfills"), Step::Backfills),
     ]
 }
 
-/// Whether an applied migration made the tables of this schema, or those of another table of
-/// users, which would share versions and deliveries with this one.
+/// Whether an applied migration made the tables of this schema, or those beside other tables of
+/// users or of organizations, which would share versions and deliveries with these.
 pub(super) fn belongs_to(schema: &Schema, applied: &str) -> Result<(), DbErr> {
-    if !applied.starts_with(USERS) || applied == of_table(schema) {
+    let (own, setting) = if applied.starts_with(USERS) {
+        (of_table(schema), "users_table")
+    } else if applied.starts_with(ORGANIZATIONS) {
+        (of_organization_tables(schema), "with_organizations_in")
+    } else {
+        return Ok(());
+    };
+    if applied == own {
         return Ok(());
     }
-    let users = schema.tables().users.rows.name;
     Err(DbErr::Migration(format!(
-        "these tables were made for users in another table than {users} (by {applied}), and two \
-         cannot share them; give the Schema that table's name by `users_table`, or keep the \
-         second one `in_schema` of its own"
+        "the sink's tables here were made beside another table than the Schema names now (by \
+         {applied}, and it would be {own}), and two cannot share them; give the Schema the former \
+         name by `{setting}`, or keep the second one `in_schema` of its own"
     )))
 }
 
@@ -38,18 +44,27 @@ fn of_table(schema: &Schema) -> String {
     schema.named(&if users == "users" { USERS.to_owned() } else { format!("{USERS}_as_{users}") })
 }
 
+/// The same of the tables of organizations.
+fn of_organization_tables(schema: &Schema) -> String {
+    let Some(kinds) = schema.tables().organizations else { return String::new() };
+    let (rows, members) = (kinds.organizations.rows.name, kinds.memberships.rows.name);
+    let (rows, members) = (rows.to_string(), members.to_string());
+    schema.named(&match (&*rows, &*members) {
+        ("organizations", "organization_memberships") => ORGANIZATIONS.to_owned(),
+        _ => format!("{ORGANIZATIONS}_as_{rows}_and_{members}"),
+    })
+}
+
 /// Organizations and memberships, where they are kept.
 pub(super) fn of_organizations(schema: &Schema) -> Vec<Box<dyn MigrationTrait>> {
     match schema.tables().organizations {
-        Some(_) => {
-            vec![migration(schema, "m20261124_000001_clerk_organizations", Step::Organizations)]
-        }
+        Some(_) => vec![migration(schema, of_organization_tables(schema), Step::Organizations)],
         None => Vec::new(),
     }
 }
 
-fn migration(schema: &Schema, name: &str, step: Step) -> Box<dyn MigrationTrait> {
-    Box::new(Migration { name: schema.named(name), step, schema: schema.clone() })
+fn migration(schema: &Schema, name: String, step: Step) -> Box<dyn MigrationTrait> {
+    Box::new(Migration { name, step, schema: schema.clone() })
 }
 
 #[derive(Clone, Copy)]
@@ -126,4 +141,5 @@ fn made_by(step: Step, tables: Tables) -> Vec<TableName> {
     }
 }
 
+const ORGANIZATIONS: &str = "m20261124_000001_clerk_organizations";
 const USERS: &str = "m20261123_000001_clerk_users";

@@ -90,17 +90,12 @@ impl Schema {
     }
 
     async fn migrate_locked(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
-        let users = List { name: USERS, migrations: list::of_users, schema: self };
-        users.install(tx).await?;
-        for applied in users.get_migration_models(tx).await? {
-            list::belongs_to(self, &applied.version)?;
-        }
-        users.up(tx, None).await?;
+        List { name: USERS, migrations: list::of_users, schema: self }.apply(tx).await?;
         // With a bookkeeping of its own: one that names migrations which are not in the list counts
         // as damaged, and organizations may be switched off again.
         if self.tables().organizations.is_some() {
             let migrations = list::of_organizations;
-            List { name: ORGANIZATIONS, migrations, schema: self }.up(tx, None).await?;
+            List { name: ORGANIZATIONS, migrations, schema: self }.apply(tx).await?;
         }
         // Also what was made or taken long ago: the choices of today may want more of it. Columns
         // of the application's may still be missing, since its own migrations come after these.
@@ -127,6 +122,16 @@ struct List<'a> {
     name: &'static str,
     migrations: fn(&Schema) -> Vec<Box<dyn MigrationTrait>>,
     schema: &'a Schema,
+}
+
+impl List<'_> {
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
+        self.install(tx).await?;
+        for applied in self.get_migration_models(tx).await? {
+            list::belongs_to(self.schema, &applied.version)?;
+        }
+        self.up(tx, None).await
+    }
 }
 
 impl MigratorTraitSelf for List<'_> {
