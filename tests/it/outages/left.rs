@@ -47,9 +47,12 @@ async fn left_at_every_packet<F>(
         };
         // It may have ended: nothing was held, or only what comes after the last answer.
         let was_left = ended.is_err_and(|error| error.is_cancelled() || panic!("{error}"));
+        if !was_left {
+            // First, so that nothing is held after it is released: a pool has words of its own.
+            proxy.was_cut();
+        }
         proxy.release();
         if !was_left {
-            proxy.was_cut();
             assert!(packet > 5, "{packet} packets are the whole of it?");
             return;
         }

@@ -149,15 +149,22 @@ async fn requests(
     let mut first = true;
     loop {
         let packet = read_packet(backend, mem::take(&mut first), &mut client).await?;
-        let cut = judge(backend, &packet, &mut order.lock().unwrap());
+        let cut = {
+            let mut order = order.lock().unwrap();
+            let cut = judge(backend, &packet, &mut order);
+            if cut == Some(Through::AnswerHeld) {
+                // Before anybody can take the order back.
+                hold.send_replace(true);
+            }
+            cut
+        };
         match cut {
-            None => {}
+            None | Some(Through::AnswerHeld) => {}
             Some(Through::Nothing) => return Ok(()),
             Some(Through::Half) => {
                 return server.write_all(&packet[..packet.len() / 2]).await;
             }
             Some(Through::Request) => deaf.notify_one(),
-            Some(Through::AnswerHeld) => drop(hold.send_replace(true)),
         }
         server.write_all(&packet).await?;
     }
