@@ -1,5 +1,8 @@
 //! The router: which route is behind what, and what every answer has in common.
 
+#[cfg(test)]
+mod tests;
+
 use std::any::Any;
 use std::time::Duration;
 
@@ -14,9 +17,11 @@ use bytes::Bytes;
 use tower_clerk::session::{AuthError, ClerkAuthLayer, Refusal, Responder, Verifier};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
+use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::error::answer;
+use crate::requests::{self, X_REQUEST_ID};
 use crate::routes::{accounts, health, me, page, posts};
 use crate::state::AppState;
 use crate::webhook::{self, Webhook};
@@ -28,7 +33,7 @@ pub(crate) fn app(
     webhook: Option<Webhook>,
     cors_origins: Vec<HeaderValue>,
 ) -> Router {
-    signed_in(verifier)
+    let routes = signed_in(verifier)
         .merge(webhook::route(webhook))
         .route("/", get(page::index))
         .route("/app.js", get(page::app_js))
@@ -38,12 +43,18 @@ pub(crate) fn app(
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .fallback(async || answer(StatusCode::NOT_FOUND, "Not found"))
-        .with_state(state)
-        // From here on, the later a layer stands, the further outside it is.
+        .with_state(state);
+    around(routes, cors_origins)
+}
+
+/// What is around all routes. The later a layer stands, the further outside it is.
+fn around(routes: Router, cors_origins: Vec<HeaderValue>) -> Router {
+    routes
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(in_common))
         .layer(cors(cors_origins))
+        .layer(middleware::from_fn(requests::identified))
 }
 
 /// The routes of signed-in users. An unknown path is not behind the layer: it is a plain 404.
@@ -55,6 +66,8 @@ fn signed_in(verifier: Verifier) -> Router<AppState> {
         .route("/api/scheduled-posts", get(posts::list).post(posts::create))
         .route("/api/scheduled-posts/{id}", put(posts::change).delete(posts::remove))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        // The one above counts what comes; this one refuses what is announced, before it comes.
+        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .route_layer(ClerkAuthLayer::new(verifier).respond_with(AlwaysJson))
 }
 
@@ -79,7 +92,7 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
         .allow_credentials(true)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
-        .expose_headers([header::RETRY_AFTER, header::WWW_AUTHENTICATE])
+        .expose_headers([header::RETRY_AFTER, header::WWW_AUTHENTICATE, X_REQUEST_ID])
         .max_age(Duration::from_secs(600))
 }
 

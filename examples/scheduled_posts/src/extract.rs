@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, RequestPartsExt as _};
 use serde::de::value::MapAccessDeserializer;
@@ -107,6 +107,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        if request.headers().contains_key(header::CONTENT_ENCODING) {
+            // A small compressed body may become a huge one.
+            let detail = "The body must not be compressed".to_owned();
+            return Err(ApiError::BadRequest(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+        }
         match Json::<Object<T>>::from_request(request, state).await {
             Ok(Json(Object(body))) => Ok(Self(body)),
             Err(rejection) => Err(refused(&rejection)),

@@ -8,7 +8,7 @@ mod entities;
 mod error;
 mod extract;
 mod migrations;
-mod patience;
+mod requests;
 mod routes;
 mod server;
 mod state;

@@ -16,6 +16,8 @@ macro_rules! serve {
   HOST, PORT       where to listen                     [127.0.0.1, 8002]",
             common!(),
             "
+  TLS_CERT, TLS_KEY      PEM files: serve HTTPS; read again every minute and on SIGHUP
+  HTTP_REDIRECT_PORT     also listen here, and send plain HTTP to HTTPS
   CORS_ALLOWED_ORIGINS   origins separated by commas   [http://localhost:3000]
   AUTH_PHASE       3: verified tokens only             [3]
   CLERK_PUBLISHABLE_KEY  pk_test_… or pk_live_…; also NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY

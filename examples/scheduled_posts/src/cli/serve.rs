@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower_clerk::config::ClerkConfig;
@@ -12,27 +13,34 @@ use tower_clerk::sea_orm::SeaOrmSink;
 
 use crate::app::app;
 use crate::cli::{Failure, database_failure, dev_clerk_failure, listen_failure, logging};
-use crate::config::{Clerk, Common, DevClerkPlace, Env, ServeConfig};
+use crate::config::{Clerk, Common, DevClerkPlace, Env, ServeConfig, TlsConfig};
 use crate::dev_clerk::DevClerk;
 use crate::routes::page::PageConfig;
-use crate::server;
+use crate::server::tls::Tls;
+use crate::server::{self, Server};
 use crate::state::{AppState, Stopping};
 use crate::store::{self, Store};
 use crate::upkeep;
 use crate::webhook;
 
 pub(super) async fn run(env: &Env) -> Result<(), Failure> {
-    let ServeConfig { common, listen, cors_origins, clerk } = ServeConfig::read(env)?;
+    let ServeConfig { common, listen, cors_origins, clerk, tls } = ServeConfig::read(env)?;
     logging::start(&common);
+    server::raise_open_files();
     let db = store::connect(&common.database_url).await;
     let db = db.map_err(|error| database_failure(&error))?;
     store::migrate(&db).await.map_err(|error| database_failure(&error))?;
     let listener = TcpListener::bind(listen).await;
     let listener = listener.map_err(|error| listen_failure("PORT", &listen.to_string(), &error))?;
+    let url = format!("{}://{listen}", if tls.is_some() { "https" } else { "http" });
+    let (tls, redirect) = match tls {
+        Some(tls) => start_tls(tls, listen.port()).await?,
+        None => (None, None),
+    };
     let (clerk, dev_clerk) = match clerk {
         Clerk::Real(clerk) => (*clerk, None),
         Clerk::Dev(place) => {
-            let (clerk, dev_clerk) = stand_in(listen, &place).await?;
+            let (clerk, dev_clerk) = stand_in(&url, &place).await?;
             (clerk, Some(dev_clerk))
         }
     };
@@ -50,7 +58,7 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
     upkeep::start(users.clone());
     let hook = webhook::service(users, clerk.signing_secrets());
     let hook = hook.map_err(|error| Failure::Start(error.to_string()))?;
-    announce(listen, &common, &clerk, dev_clerk.as_ref());
+    announce(&url, redirect.as_ref(), &common, &clerk, dev_clerk.as_ref());
     let router = app(state, verifier, hook, cors_origins);
 
     let (stop, stopped) = watch::channel(false);
@@ -65,21 +73,42 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
     });
     let stand_in = dev_clerk
         .map(|clerk| tokio::spawn(server::serve(clerk.listener, clerk.router, stopped.clone())));
-    server::serve(listener, router, stopped).await;
-    if let Some(stand_in) = stand_in {
-        stand_in.abort();
+    let redirect =
+        redirect.map(|at| tokio::spawn(server::serve(at.listener, at.router, stopped.clone())));
+    Server::new(router).tls(tls).run(listener, stopped).await;
+    for beside in [stand_in, redirect].into_iter().flatten() {
+        beside.abort();
     }
-    // The answers are out; a database that hangs up rudely changes nothing.
-    let _ = db.close().await;
+    // The answers are out; a database that hangs up rudely, or late, changes nothing.
+    let _ = tokio::time::timeout(FAREWELL, db.close()).await;
     tracing::info!("stopped");
     Ok(())
 }
 
+/// A listener for plain HTTP that sends everybody to HTTPS.
+struct Redirect {
+    listener: TcpListener,
+    router: Router,
+    at: SocketAddr,
+}
+
+/// The certificate, which is looked after from here on; and the redirect to it.
+async fn start_tls(
+    tls: TlsConfig,
+    https_port: u16,
+) -> Result<(Option<Tls>, Option<Redirect>), Failure> {
+    let TlsConfig { files, certificate, redirect } = tls;
+    let tls = Tls::start(files, certificate);
+    let Some(at) = redirect else { return Ok((Some(tls), None)) };
+    let listener = TcpListener::bind(at).await;
+    let listener =
+        listener.map_err(|error| listen_failure("HTTP_REDIRECT_PORT", &at.to_string(), &error))?;
+    let router = server::redirect::router(https_port, tls.clone());
+    Ok((Some(tls), Some(Redirect { listener, router, at })))
+}
+
 /// Starts the stand-in, and reads the configuration that it prints as if an operator had set it.
-async fn stand_in(
-    server: SocketAddr,
-    place: &DevClerkPlace,
-) -> Result<(ClerkConfig, DevClerk), Failure> {
+async fn stand_in(server: &str, place: &DevClerkPlace) -> Result<(ClerkConfig, DevClerk), Failure> {
     let dev_clerk = DevClerk::start(place, server).await;
     let dev_clerk = dev_clerk.map_err(|error| dev_clerk_failure(place, &error))?;
     let variable = |wanted: &str| {
@@ -103,16 +132,21 @@ fn page_config(clerk: &ClerkConfig) -> PageConfig {
 
 /// Between `/readyz` saying no and the listener closing.
 const BEFORE_CLOSING: Duration = Duration::from_secs(1);
+/// For connections to the database to end.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 fn announce(
-    listen: SocketAddr,
+    url: &str,
+    redirect: Option<&Redirect>,
     common: &Common,
     clerk: &ClerkConfig,
     dev_clerk: Option<&DevClerk>,
 ) {
-    let url = format!("http://{listen}");
     let database = common.database_url.kind();
     let mut text = format!("Scheduled posts on {url} (data in {database})");
+    if let Some(redirect) = redirect {
+        let _ = write!(text, "\n  Plain HTTP on port {} is sent there.", redirect.at.port());
+    }
     match dev_clerk {
         None => {
             let _ = write!(text, "\n  Clerk: {}", clerk.issuer());

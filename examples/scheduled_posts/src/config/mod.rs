@@ -1,12 +1,15 @@
-//! The environment as settings: read once, all errors at once. Opens nothing.
+//! The environment as settings: read once, all errors at once. Opens nothing but the certificate's
+//! files.
 
 mod env;
+mod tls;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use env::Env;
+pub(crate) use tls::TlsConfig;
 pub(crate) use values::{DatabaseUrl, LogFormat};
 
 use std::fmt;
@@ -43,8 +46,8 @@ pub(crate) struct BackfillConfig {
 #[derive(Debug)]
 pub(crate) struct DevClerkConfig {
     pub(crate) common: Common,
-    /// Where the server is, for webhooks.
-    pub(crate) server: SocketAddr,
+    /// The server's URL, for webhooks.
+    pub(crate) server: String,
     pub(crate) dev_clerk: DevClerkPlace,
 }
 
@@ -55,6 +58,7 @@ pub(crate) struct ServeConfig {
     pub(crate) listen: SocketAddr,
     pub(crate) cors_origins: Vec<HeaderValue>,
     pub(crate) clerk: Clerk,
+    pub(crate) tls: Option<TlsConfig>,
 }
 
 /// Who signs the users in.
@@ -118,7 +122,9 @@ impl DevClerkConfig {
         // A server on all addresses is also on this one.
         let ip =
             if listen.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { listen.ip() };
-        reader.finish(Self { common, server: SocketAddr::new(ip, listen.port()), dev_clerk })
+        let scheme = if env.get("TLS_CERT").is_some() { "https" } else { "http" };
+        let server = format!("{scheme}://{}", SocketAddr::new(ip, listen.port()));
+        reader.finish(Self { common, server, dev_clerk })
     }
 }
 
@@ -133,25 +139,18 @@ impl ServeConfig {
         }
         let default = vec![HeaderValue::from_static("http://localhost:3000")];
         let cors_origins = reader.value("CORS_ALLOWED_ORIGINS", default, values::origins);
+        let tls = reader.tls(listen);
         let clerk = reader.clerk(&common, listen);
         let clerk = match clerk {
             Some(clerk) => clerk,
             None => return Err(ConfigErrors(reader.errors)),
         };
-        reader.finish(Self { common, listen, cors_origins, clerk })
+        reader.finish(Self { common, listen, cors_origins, clerk, tls })
     }
 }
 
-const NOT_YET: [&str; 8] = [
-    "ADDRESS_RATE_LIMIT",
-    "HTTP_REDIRECT_PORT",
-    "METRICS_ADDR",
-    "RATE_LIMIT",
-    "REDIS_URL",
-    "TLS_CERT",
-    "TLS_KEY",
-    "TRUSTED_PROXIES",
-];
+const NOT_YET: [&str; 5] =
+    ["ADDRESS_RATE_LIMIT", "METRICS_ADDR", "RATE_LIMIT", "REDIS_URL", "TRUSTED_PROXIES"];
 
 const SECRET_KEY: &str = "CLERK_SECRET_KEY";
 const NO_SECRET_KEY: &str = "is not set, so there is nobody to ask for users; set the sk_… that \
