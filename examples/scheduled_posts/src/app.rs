@@ -113,6 +113,9 @@ async fn in_common(request: Request, next: Next) -> Response {
     }
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
+    // Pages have a policy of their own; whatever else is shown as one can do nothing.
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(NOTHING);
     if personal {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     } else {
@@ -141,6 +144,7 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
     answer(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error")
 }
 
+const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 /// A post is 280 characters; escaped as JSON they take at most a few kilobytes.
 const BODY_LIMIT: usize = 64 * 1024;
 /// For a whole request. The database gives up earlier, so what lasts longer is a slow client.

@@ -3,14 +3,19 @@
 
 mod answers;
 mod backfill;
+mod canaries;
 mod config;
 mod deliveries;
 mod dev_clerk;
+mod http2;
 mod keys;
 mod killed;
 mod ownership;
 mod posts;
 mod shutdown;
+mod smuggling;
+mod sockets;
 mod storm;
 mod support;
+mod tls;
 mod users;
