@@ -8,7 +8,7 @@ use tower_clerk::clock::{Clock as _, SystemClock};
 use tower_clerk::secret::SigningSecret;
 use tower_clerk::test_util::{Issuer, SignedDelivery, user_created, user_deleted};
 
-use crate::support::{Answer, Api, Backend, World, answer};
+use crate::support::{Answer, Api, Backend, Frames, Raw, World, answer};
 
 const BYTES: &[u8] = b"canary-of-a-signing-secret-32-by";
 const KEY: &str = "sk_test_canaryOfASecretKey";
@@ -91,6 +91,13 @@ async fn canaries(world: World) {
     walk.deliver(&secret, "msg_3", "{".to_owned()).await;
     let other = SigningSecret::parse(&format!("whsec_{}", STANDARD.encode([7; 32]))).unwrap();
     walk.deliver(&other, "msg_4", user_deleted("user_2").to_string()).await;
+    // HTTP/2 is read by another library, which has its own lines in the log.
+    let mut raw = Raw::open(world.port).await;
+    let header = b"\x0f\x08\x16Bearer canary.no.token";
+    let get = [&b"\x82\x86\x41\x01a\x44\x07/api/me"[..], header].concat();
+    raw.send(Frames::preface(&[]).frame(1, 5, 1, &get).0).await;
+    assert!(raw.frame_of(&[1]).await.is_some());
+    drop(raw);
     // Everything again without the database: errors that come from deep within.
     let (_, name) = world.database_url.rsplit_once('/').unwrap();
     admin

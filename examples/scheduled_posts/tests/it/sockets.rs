@@ -4,7 +4,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
-use crate::support::{Backend, Raw, World, answer, until};
+use crate::support::{Backend, Raw, Webhook, World, answer, until};
 
 /// All that take longest, at the same time.
 #[tokio::test]
@@ -28,8 +28,10 @@ async fn f26_f27_no_client_that_dribbles_or_says_nothing_keeps_its_connection() 
             "POST /api/x-accounts HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\
              Content-Type: application/json\r\nContent-Length: 60000\r\n\r\n{{"
         );
-        let hook = "POST /api/webhooks/clerk HTTP/1.1\r\nHost: a\r\nsvix-id: msg_1\r\n\
-                    svix-timestamp: 1\r\nsvix-signature: v1,AA\r\nContent-Length: 60000\r\n\r\n{";
+        let hook = format!(
+            "POST /api/webhooks/clerk HTTP/1.1\r\nHost: a\r\n{}Content-Length: 60000\r\n\r\n{{",
+            Webhook::forged_headers()
+        );
         let keep = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
         let again = format!("{keep}GET /healthz HTTP/1.1\r\nX-A: ");
         let (head, second, nothing, kept, body, hook) = tokio::join!(
@@ -38,7 +40,7 @@ async fn f26_f27_no_client_that_dribbles_or_says_nothing_keeps_its_connection() 
             silent(""),
             silent(keep),
             dribble(&upload),
-            dribble(hook),
+            dribble(&hook),
         );
         assert!(!head.contains("HTTP/1.1 2"), "{head}");
         assert_eq!(second.matches("HTTP/1.1 200").count(), 1, "{second}");
@@ -88,8 +90,8 @@ async fn f30_what_is_too_large_is_refused_and_takes_no_memory() {
         let head = |path: &str, more: &str| {
             format!(
                 "POST {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\
-                 Content-Type: application/json\r\nsvix-id: msg_1\r\nsvix-timestamp: 1\r\n\
-                 svix-signature: v1,AA\r\n{more}\r\n\r\n"
+                 Content-Type: application/json\r\n{}{more}\r\n\r\n",
+                Webhook::forged_headers()
             )
         };
         let chunks = format!("10000\r\n{}\r\n", "a".repeat(0x10000)).repeat(100);
