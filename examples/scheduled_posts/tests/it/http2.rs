@@ -1,7 +1,9 @@
 //! HTTP/2 as attackers speak it, frame by frame: the connection ends, and nobody else notices.
 
+use tokio::io::{AsyncRead, AsyncWrite};
+
 use crate::support::raw::{END_HEADERS, END_STREAM, GET, HEADERS};
-use crate::support::{Backend, Frames, Process, Raw, World};
+use crate::support::{Backend, Frames, MadeCertificate, Process, Raw, TlsClient, World};
 
 const RST_STREAM: u8 = 3;
 const GOAWAY: u8 = 7;
@@ -9,7 +11,7 @@ const CONTINUATION: u8 = 9;
 const CANCEL: [u8; 4] = 8_u32.to_be_bytes();
 
 /// What a server says before it ends a connection: the error code of its GOAWAY.
-async fn goodbye(raw: &mut Raw) -> Option<u32> {
+async fn goodbye<S: AsyncRead + AsyncWrite + Unpin>(raw: &mut Raw<S>) -> Option<u32> {
     let mut code = None;
     while let Some((kind, _, payload)) = raw.frame().await {
         if kind == GOAWAY {
@@ -50,6 +52,26 @@ async fn f28_streams_that_are_begun_and_given_up_at_once_end_the_connection() {
             wrong = wrong.frame(HEADERS, END_STREAM | END_HEADERS | 0x20, stream, &payload);
         }
         is_ended(&world, &server, "made to reset", wrong).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f28_and_so_they_do_over_https() {
+    World::run(Backend::Sqlite, async |world: World| {
+        let made = MadeCertificate::new(&["localhost"]);
+        let server = crate::tls::serve(&world, &made.write(world.folder())).await;
+        let client = TlsClient { protocols: &["h2"], ..TlsClient::new(world.port) };
+        let mut rapid = Frames::preface(&[]);
+        for stream in (1..20_000_u32).step_by(2) {
+            rapid = rapid.get(stream).frame(RST_STREAM, 0, stream, &CANCEL);
+        }
+        let mut raw = Raw::new(client.connect(&made).await.unwrap());
+        raw.send(rapid.0).await;
+        assert_ne!(goodbye(&mut raw).await, Some(0));
+        let mut raw = Raw::new(client.connect(&made).await.unwrap());
+        raw.send(Frames::preface(&[]).get(1).0).await;
+        assert!(raw.frame_of(&[HEADERS]).await.unwrap().contains(&0x88), "{}", server.err());
     })
     .await;
 }

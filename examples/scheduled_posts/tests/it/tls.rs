@@ -9,7 +9,7 @@ use crate::support::{
 };
 
 /// A server with HTTPS, once it listens.
-async fn serve(world: &World, variables: &[(String, String)]) -> Process {
+pub(crate) async fn serve(world: &World, variables: &[(String, String)]) -> Process {
     let env = [world.env(), variables.to_vec()].concat();
     let mut server = Process::start(world.folder(), "serve", &[], &env);
     until("the server listens", async || {

@@ -52,6 +52,21 @@ async fn f27_who_takes_none_of_an_answer_is_given_up() {
 }
 
 #[tokio::test]
+async fn f27_who_takes_an_answer_in_drops_is_given_up_too() {
+    let mut server = Running::start(short(), true).await;
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    let drops = async {
+        let mut pace = tokio::time::interval(Duration::from_millis(20));
+        let mut drop = vec![0; 64 * 1024];
+        while stream.read(&mut drop).await.is_ok_and(|length| length > 0) {
+            pace.tick().await;
+        }
+    };
+    tokio::join!(server.let_go(), drops);
+}
+
+#[tokio::test]
 async fn f28_an_http2_client_without_a_window_is_given_up() {
     let mut server = Running::start(short(), true).await;
     let mut builder = h2::client::Builder::new();
