@@ -1,7 +1,7 @@
 //! Whose rows they are comes from the token, and nobody learns what others have.
 
 use sea_orm::{ConnectionTrait as _, DbBackend};
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use serde_json::json;
 
@@ -27,7 +27,7 @@ async fn another_users_id_is_an_id_that_does_not_exist(world: World) {
                 "{id}"
             );
             assert_eq!(found.header("content-length"), Some("27"), "{found:?}");
-            let names: BTreeSet<_> = found.headers.keys().cloned().collect();
+            let names: HashSet<_> = found.headers.keys().cloned().collect();
             assert_eq!(same_names.get_or_insert(names.clone()), &names, "{found:?}");
         }
     }

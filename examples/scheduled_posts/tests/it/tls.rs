@@ -174,10 +174,11 @@ async fn f35_a_renewed_certificate_is_served_and_no_connection_is_dropped() {
 
         // What cannot be used leaves the old one where it is.
         let other = MadeCertificate::new(&["localhost"]);
+        let expired = MadeCertificate::expired(&["localhost"]);
         for (n, (cert, key)) in [
             (&other.cert, &first.key),
             (&"canary".to_owned(), &other.key),
-            (&MadeCertificate::expired(&["localhost"]).cert, &first.key),
+            (&expired.cert, &expired.key),
         ]
         .into_iter()
         .enumerate()
