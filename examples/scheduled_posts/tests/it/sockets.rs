@@ -1,5 +1,6 @@
 //! Slow, silent and greedy clients, over sockets, with the limits as they are in earnest.
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use uuid::Uuid;
@@ -58,6 +59,7 @@ async fn f26_f27_no_client_that_dribbles_or_says_nothing_keeps_its_connection() 
 #[tokio::test]
 async fn f26_a_thousand_dribbling_clients_keep_nobody_from_being_answered() {
     World::run(Backend::Sqlite, async |world: World| {
+        raise_open_files();
         let server = world.serve().await;
         let mut dribbling = Vec::new();
         for _ in 0..1000 {
@@ -231,4 +233,10 @@ async fn f38_a_request_keeps_its_id_if_that_is_harmless_and_gets_one_otherwise()
         assert!(exposed.contains("x-request-id"), "{exposed}");
     })
     .await;
+}
+
+/// As many sockets as this test opens are more than many systems let a process have unasked.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
 }
