@@ -74,6 +74,15 @@ To ask the dev Clerk: start `scheduled-posts dev-clerk`, and evaluate the lines 
 Exit codes: 0 done, and with --dry-run no difference; 1 failed or stopped; 2 the configuration or
 the command line cannot be used; 3 --dry-run found differences."
 );
+pub(super) const ABOUT_DOCTOR: &str = "\
+Look whether everything fits together, and say what to do about what does not.
+
+Reads the same environment as `serve`, asks Clerk's two APIs and the database, and changes nothing.
+It never shows a secret, a token or an e-mail address. Works beside a running server.";
+pub(super) const DOCTOR: &str = "\
+Environment: that of serve, see `scheduled-posts serve --help`.
+
+Exit codes: 0 nothing failed, warnings are allowed; 1 something failed.";
 pub(super) const SERVE: &str = concat!("Environment:", serve!());
 pub(super) const DEV_CLERK: &str = concat!("Environment:", dev_clerk!());
 pub(super) const MIGRATE: &str = concat!("Environment:", common!());

@@ -29,6 +29,20 @@ impl Env {
         self.variables.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
+    /// The same without these variables.
+    pub(crate) fn without(&self, names: &[&str]) -> Self {
+        let mut env = self.clone();
+        env.variables.retain(|name, _| !names.contains(&name.as_str()));
+        env
+    }
+
+    /// The same with these variables besides.
+    pub(crate) fn with(&self, variables: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let mut env = self.clone();
+        env.variables.extend(variables.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        env
+    }
+
     /// The names of the variables that start with `prefix` and are set, in order.
     pub(crate) fn names(&self, prefix: &str) -> Vec<&str> {
         let mut names: Vec<&str> = self

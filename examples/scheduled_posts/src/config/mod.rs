@@ -76,6 +76,13 @@ pub(crate) struct DevClerkPlace {
 #[derive(Debug)]
 pub(crate) struct ConfigErrors(Vec<String>);
 
+impl ConfigErrors {
+    /// Each variable, and what is wrong with it.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|error| error.split_once(": ").unwrap_or(("", error)))
+    }
+}
+
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(errors) = self;
