@@ -4,6 +4,7 @@ use std::any::Any;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -16,7 +17,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use crate::config::AuthPhase;
 use crate::error::answer;
+use crate::phases;
 use crate::routes::{accounts, health, me, page, posts};
 use crate::state::AppState;
 use crate::webhook::{self, Webhook};
@@ -25,10 +28,11 @@ use crate::webhook::{self, Webhook};
 pub(crate) fn app(
     state: AppState,
     verifier: Verifier,
+    phase: AuthPhase,
     webhook: Option<Webhook>,
     cors_origins: Vec<HeaderValue>,
 ) -> Router {
-    signed_in(verifier)
+    signed_in(verifier, phase)
         .merge(webhook::route(webhook))
         .route("/", get(page::index))
         .route("/app.js", get(page::app_js))
@@ -47,15 +51,20 @@ pub(crate) fn app(
 }
 
 /// The routes of signed-in users. An unknown path is not behind the layer: it is a plain 404.
-fn signed_in(verifier: Verifier) -> Router<AppState> {
-    Router::new()
+fn signed_in(verifier: Verifier, phase: AuthPhase) -> Router<AppState> {
+    let routes = Router::new()
         .route("/api/me", get(me::show))
         .route("/api/x-accounts", get(accounts::list).post(accounts::create))
         .route("/api/x-accounts/{id}", delete(accounts::remove))
         .route("/api/scheduled-posts", get(posts::list).post(posts::create))
         .route("/api/scheduled-posts/{id}", put(posts::change).delete(posts::remove))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .route_layer(ClerkAuthLayer::new(verifier).respond_with(AlwaysJson))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT));
+    let guard = ClerkAuthLayer::new(verifier).respond_with(AlwaysJson);
+    if phase.trusts_user_id() {
+        let identified = middleware::from_fn(phases::identified);
+        return routes.route_layer(identified).route_layer(guard.report_only());
+    }
+    routes.route_layer(guard)
 }
 
 /// This server speaks no gRPC, whatever a request says of itself.
@@ -64,13 +73,22 @@ struct AlwaysJson;
 
 impl Responder for AlwaysJson {
     fn respond(&self, error: &AuthError, _request: &Parts) -> axum::http::Response<Bytes> {
-        let refusal = Refusal::of(error);
-        let body = serde_json::json!({ "detail": refusal.detail() }).to_string();
-        let mut response = refusal.response(Bytes::from(body));
-        let json = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(header::CONTENT_TYPE, json);
-        response
+        refused(error)
     }
+}
+
+/// What the layer would say, from inside of one that only reports.
+pub(crate) fn refusal(error: &AuthError) -> Response {
+    refused(error).map(Body::from)
+}
+
+fn refused(error: &AuthError) -> axum::http::Response<Bytes> {
+    let refusal = Refusal::of(error);
+    let body = serde_json::json!({ "detail": refusal.detail() }).to_string();
+    let mut response = refusal.response(Bytes::from(body));
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
 }
 
 fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
@@ -129,6 +147,6 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
 }
 
 /// A post is 280 characters; escaped as JSON they take at most a few kilobytes.
-const BODY_LIMIT: usize = 64 * 1024;
+pub(crate) const BODY_LIMIT: usize = 64 * 1024;
 /// For a whole request. The database gives up earlier, so what lasts longer is a slow client.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -17,7 +17,9 @@ macro_rules! serve {
             common!(),
             "
   CORS_ALLOWED_ORIGINS   origins separated by commas   [http://localhost:3000]
-  AUTH_PHASE       3: verified tokens only             [3]
+  AUTH_PHASE       1, 2: user_id is trusted; 3: verified tokens only [3]
+  ALLOW_UNVERIFIED_USERS yes lets phases 1 and 2 run with pk_live_ keys
+  METRICS_ADDR     where to serve /metrics, for example 127.0.0.1:9002
   CLERK_PUBLISHABLE_KEY  pk_test_… or pk_live_…; also NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY
   CLERK_ISSUER, CLERK_JWKS_URL   override what the publishable key gives
   CLERK_JWT_KEY    PEM public key instead of a JWKS URL

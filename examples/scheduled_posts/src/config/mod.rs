@@ -1,12 +1,14 @@
 //! The environment as settings: read once, all errors at once. Opens nothing.
 
 mod env;
+mod phase;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use env::Env;
+pub(crate) use phase::AuthPhase;
 pub(crate) use values::{DatabaseUrl, LogFormat};
 
 use std::fmt;
@@ -54,6 +56,9 @@ pub(crate) struct ServeConfig {
     pub(crate) common: Common,
     pub(crate) listen: SocketAddr,
     pub(crate) cors_origins: Vec<HeaderValue>,
+    pub(crate) phase: AuthPhase,
+    /// Where `/metrics` is served.
+    pub(crate) metrics: Option<SocketAddr>,
     pub(crate) clerk: Clerk,
 }
 
@@ -134,25 +139,25 @@ impl ServeConfig {
         let mut reader = Reader::new(env);
         let common = reader.common();
         let listen = reader.listen();
-        reader.value("AUTH_PHASE", (), values::auth_phase);
         for name in NOT_YET {
             reader.value(name, (), values::not_yet);
         }
         let default = vec![HeaderValue::from_static("http://localhost:3000")];
         let cors_origins = reader.value("CORS_ALLOWED_ORIGINS", default, values::origins);
+        let metrics = reader.metrics(listen);
         let clerk = reader.clerk(&common, listen);
+        let phase = reader.auth_phase(clerk.as_ref());
         let clerk = match clerk {
             Some(clerk) => clerk,
             None => return Err(ConfigErrors(reader.errors)),
         };
-        reader.finish(Self { common, listen, cors_origins, clerk })
+        reader.finish(Self { common, listen, cors_origins, phase, metrics, clerk })
     }
 }
 
-const NOT_YET: [&str; 8] = [
+const NOT_YET: [&str; 7] = [
     "ADDRESS_RATE_LIMIT",
     "HTTP_REDIRECT_PORT",
-    "METRICS_ADDR",
     "RATE_LIMIT",
     "REDIS_URL",
     "TLS_CERT",
@@ -205,6 +210,18 @@ impl<'a> Reader<'a> {
     fn listen(&mut self) -> SocketAddr {
         let ip = self.value("HOST", IpAddr::V4(Ipv4Addr::LOCALHOST), values::host);
         SocketAddr::new(ip, self.value("PORT", 8002, values::port))
+    }
+
+    fn metrics(&mut self, listen: SocketAddr) -> Option<SocketAddr> {
+        let metrics = self.value("METRICS_ADDR", None, |text| values::address(text).map(Some));
+        if metrics.is_some_and(|metrics| metrics.port() == listen.port()) {
+            self.errors.push(
+                "METRICS_ADDR: has the server's PORT; choose another, so that /metrics is not \
+                 where everybody can reach it"
+                    .into(),
+            );
+        }
+        metrics
     }
 
     fn dev_clerk(&mut self, common: &Common, listen: SocketAddr) -> DevClerkPlace {

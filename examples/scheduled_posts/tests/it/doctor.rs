@@ -258,6 +258,19 @@ async fn http_in_production_is_told(world: World) {
     assert_eq!(told.outcome("transport"), "warn", "{}", told.json);
 }
 
+async fn a_phase_below_3_with_production_keys_is_told(world: World) {
+    let instance = Instance::start(0).await;
+    let host = instance.url.strip_prefix("http://").unwrap();
+    let live = set(&instance.variables(), "CLERK_PUBLISHABLE_KEY", &publishable_key("live", host));
+    let phase = set(&live, "AUTH_PHASE", "2");
+    doctor(&world, "live", &[], &phase).await.fails("auth_phase", "AUTH_PHASE");
+    let meant = doctor(&world, "meant", &[], &set(&phase, "ALLOW_UNVERIFIED_USERS", "yes")).await;
+    assert_eq!(meant.outcome("auth_phase"), "warn", "{}", meant.json);
+    let test = doctor(&world, "test", &[], &set(&instance.variables(), "AUTH_PHASE", "1")).await;
+    assert_eq!(test.outcome("auth_phase"), "warn", "{}", test.json);
+    assert_eq!(doctor(&world, "three", &[], &live).await.outcome("auth_phase"), "ok");
+}
+
 async fn a_stand_in_that_does_not_run_is_no_fault(world: World) {
     let told = doctor(&world, "nothing", &[], &Vec::new()).await;
     assert_eq!((told.code, told.outcome("jwks")), (0, "skipped"), "{}", told.json);
@@ -286,6 +299,7 @@ macro_rules! on_sqlite {
 on_sqlite!(
     a_clock_that_is_not_clerks_is_told,
     a_database_that_does_not_answer_is_told,
+    a_phase_below_3_with_production_keys_is_told,
     a_publishable_key_of_another_instance_than_the_issuer_is_told,
     a_secret_key_of_another_instance_is_told,
     a_stand_in_that_does_not_run_is_no_fault,

@@ -20,6 +20,7 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     }
     checks.push(webhook_secret(facts));
     checks.push(cors_origins(facts));
+    checks.push(auth_phase(facts));
     checks
 }
 
@@ -38,6 +39,9 @@ pub(super) fn unusable(name: &'static str, problem: &Problem) -> Check {
 fn webhook_secret(facts: &Facts) -> Check {
     if let Some(problem) = facts.problem_with(&WEBHOOK_SECRET) {
         return unusable("webhook_secret", problem);
+    }
+    if facts.config.as_ref().is_some_and(|config| !config.phase.has_webhooks()) {
+        return Check::skipped("webhook_secret", "AUTH_PHASE is 1: there are no webhooks yet");
     }
     match facts.clerk().map(ClerkConfig::signing_secrets) {
         None if facts.stand_in => Check::ok("webhook_secret", "the dev Clerk's own"),
@@ -76,8 +80,37 @@ fn cors_origins(facts: &Facts) -> Check {
     }
 }
 
+fn auth_phase(facts: &Facts) -> Check {
+    const NAME: &str = "auth_phase";
+    if let Some(problem) = facts.problem_with(&[PHASE]) {
+        return unusable(NAME, problem);
+    }
+    let Some(config) = &facts.config else {
+        return Check::skipped(NAME, "other settings cannot be used");
+    };
+    let number = config.phase.number();
+    match (config.phase.trusts_user_id(), facts.is_live()) {
+        (false, _) => Check::ok(NAME, "3: verified tokens only"),
+        (true, true) => Check::warn(
+            NAME,
+            format!(
+                "AUTH_PHASE is {number} with production keys: anybody may read and write as \
+                     any user by naming a user_id"
+            ),
+            "look at auth_phase_3_verdicts_total in /metrics, and set 3 as soon as it shows \
+             nobody who would be refused",
+        ),
+        (true, false) => Check::warn(
+            NAME,
+            format!("AUTH_PHASE is {number}: whoever names a user_id is taken for that user"),
+            "unset it, or set 3, unless clients are being changed at the moment",
+        ),
+    }
+}
+
 const WEBHOOK_SECRET: [&str; 2] = ["CLERK_WEBHOOK_SIGNING_SECRET", "CLERK_WEBHOOK_SECRET"];
 const CORS: &str = "CORS_ALLOWED_ORIGINS";
+const PHASE: &str = "AUTH_PHASE";
 
 /// Told by the check that is about them.
-const ELSEWHERE: [&str; 4] = [WEBHOOK_SECRET[0], WEBHOOK_SECRET[1], CORS, "DATABASE_URL"];
+const ELSEWHERE: [&str; 5] = [WEBHOOK_SECRET[0], WEBHOOK_SECRET[1], CORS, PHASE, "DATABASE_URL"];
