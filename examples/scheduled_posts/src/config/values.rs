@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr as _;
 
 use axum::http::{HeaderValue, Uri};
+use sea_orm::DbBackend;
 use sea_orm::sqlx::mysql::MySqlConnectOptions;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
@@ -69,11 +70,19 @@ impl DatabaseUrl {
         (!path.is_empty()).then(|| PathBuf::from(path))
     }
 
+    pub(crate) fn backend(&self) -> DbBackend {
+        match self.url.split_once(':') {
+            Some(("sqlite", _)) => DbBackend::Sqlite,
+            Some(("mysql", _)) => DbBackend::MySql,
+            _ => DbBackend::Postgres,
+        }
+    }
+
     /// What kind of database, for the start-up output.
     pub(crate) fn kind(&self) -> &'static str {
-        match self.url.split_once(':') {
-            Some(("sqlite", _)) => "SQLite",
-            Some(("mysql", _)) => "MySQL",
+        match self.backend() {
+            DbBackend::Sqlite => "SQLite",
+            DbBackend::MySql => "MySQL",
             _ => "PostgreSQL",
         }
     }

@@ -82,6 +82,7 @@ async fn a_database_that_does_not_answer_is_told(world: World) {
         let url = format!("{scheme}://app:canary-password@127.0.0.1:{}/app", free_port());
         let told = doctor(&world, scheme, &[], &set(&variables, "DATABASE_URL", &url)).await;
         told.fails("database", "DATABASE_URL");
+        assert!(told.text.contains("refused"), "{}", told.text);
         assert_eq!(told.outcome("users"), "skipped");
     }
     let told = doctor(&world, "odd", &[], &set(&variables, "DATABASE_URL", "canary")).await;

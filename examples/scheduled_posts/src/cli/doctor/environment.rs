@@ -17,7 +17,7 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
         checks.extend(clerk.publishable_key().map(|key| publishable_key(facts, clerk, key)));
     }
     checks.push(parties(facts));
-    checks.push(transport(facts, config));
+    checks.extend(transport(facts, config));
     checks
 }
 
@@ -111,38 +111,42 @@ fn parties(facts: &Facts) -> Check {
 }
 
 /// What travels in the clear.
-fn transport(facts: &Facts, config: &ServeConfig) -> Check {
+fn transport(facts: &Facts, config: &ServeConfig) -> Vec<Check> {
     const NAME: &str = "transport";
     if !facts.is_live() {
-        return Check::ok(NAME, "no production keys: http will do");
+        return vec![Check::ok(NAME, "no production keys: http will do")];
     }
-    let mut plain = config.cors_origins.iter().filter_map(|origin| plain_remote(origin));
-    if let Some(origin) = plain.next() {
-        return Check::fail(
+    let mut checks = Vec::new();
+    for origin in config.cors_origins.iter().filter_map(plain_remote) {
+        checks.push(Check::fail(
             NAME,
             format!("CORS_ALLOWED_ORIGINS has {origin}, and the keys are a production one's"),
             "serve that page by https and set its https:// origin; anybody on the way can read \
              the tokens of a page that comes by http",
-        );
+        ));
     }
     let issuer = facts.clerk().map(ClerkConfig::issuer).unwrap_or_default();
     if issuer.starts_with("http:") {
-        return Check::fail(
+        checks.push(Check::fail(
             NAME,
             "CLERK_ISSUER is http:, which no production instance is",
             "unset CLERK_ISSUER and CLERK_JWKS_URL: the publishable key gives both",
-        );
+        ));
     }
     let protected = facts.is_set("TLS_CERT") || facts.is_set("TRUSTED_PROXIES");
     if !config.listen.ip().is_loopback() && !protected {
-        return Check::warn(
+        checks.push(Check::warn(
             NAME,
             "HOST can be reached from other machines, and the server speaks plain http",
             "set TLS_CERT and TLS_KEY; or let a proxy end TLS, and set TRUSTED_PROXIES to its \
              addresses",
-        );
+        ));
     }
-    Check::ok(NAME, "nothing that this server says or takes travels by plain http")
+    if checks.is_empty() {
+        let what = "nothing that this server says or takes travels by plain http";
+        checks.push(Check::ok(NAME, what));
+    }
+    checks
 }
 
 fn plain_remote(origin: &HeaderValue) -> Option<&str> {

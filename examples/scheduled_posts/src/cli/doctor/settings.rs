@@ -16,7 +16,8 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
             "no CLERK_ variable is set: the dev Clerk stands in for Clerk, on this machine alone",
         ));
     } else if checks.is_empty() {
-        checks.push(Check::ok("settings", "each variable by itself can be used"));
+        let others = if facts.problems.is_empty() { "each variable" } else { "each of the others" };
+        checks.push(Check::ok("settings", format!("{others} by itself can be used")));
     }
     checks.push(webhook_secret(facts));
     checks.push(cors_origins(facts));
