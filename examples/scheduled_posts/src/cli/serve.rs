@@ -105,6 +105,7 @@ async fn start_metrics(
     let listener =
         listener.map_err(|error| listen_failure("METRICS_ADDR", &address.to_string(), &error))?;
     let handle = telemetry::start().map_err(|error| Failure::Start(error.to_string()))?;
+    tracing::info!("/metrics is on http://{address}, for whoever reaches it");
     Ok((listener, telemetry::router(handle, db)))
 }
 

@@ -124,6 +124,69 @@ async fn the_counters_tell_what_phase_3_would_do(world: World) {
     assert!(!log.contains("not.a.token"), "{log}");
 }
 
+/// Step by step as the chapter has it, with a client of old and one that was changed.
+async fn a_server_is_walked_from_user_id_to_tokens_and_nobody_notices(world: World) {
+    let (_clerk, variables) = world.dev_clerk().await;
+    let (clerk, api) = (world.clerk(), world.api());
+    let mine = clerk.sign_up("mine@example.com").await;
+    let other = clerk.sign_up("other@example.com").await;
+    let start = async |phase: &str| {
+        let port = free_port();
+        let own = [Numbers::variable(port), ("AUTH_PHASE".to_owned(), phase.to_owned())];
+        (world.serve_with(&[&variables[..], &own].concat()).await, Numbers::new(port))
+    };
+    let old_accounts = async || {
+        let list = api.get(&format!("/api/x-accounts?user_id={mine}")).await;
+        (list.status, list.json()["accounts"][0]["handle"].clone())
+    };
+
+    let (server, numbers) = start("1").await;
+    let handle = json!({ "handle": "@mine", "user_id": mine });
+    assert_eq!(api.post("/api/x-accounts", &handle).await.status, 201);
+    assert_eq!(old_accounts().await, (200, json!("@mine")));
+    assert_eq!(verdicts(&numbers, "refused", "missing_credentials").await, 2.0);
+    assert_eq!(numbers.sum("clerk_keys_fetches_total", &[("outcome", "failure")]).await, 0.0);
+    drop(server);
+
+    let (server, numbers) = start("2").await;
+    let (_, code) = world.backfill("fill", &[], &variables).await;
+    assert_eq!((code, world.count("users").await), (0, 2));
+    assert_eq!(old_accounts().await, (200, json!("@mine")));
+    assert_eq!(verdicts(&numbers, "refused", "missing_credentials").await, 1.0);
+    drop(server);
+
+    // Now all clients were changed.
+    let (server, numbers) = start("2").await;
+    let changed = api.with_token(&clerk.token(&mine).await);
+    let both = changed.get(&format!("/api/x-accounts?user_id={mine}")).await.json();
+    let token_alone = changed.get("/api/x-accounts").await.json();
+    assert_eq!((&both["accounts"][0]["handle"], &both), (&json!("@mine"), &token_alone));
+    assert_eq!(verdicts(&numbers, "same", "ok").await, 2.0);
+    let others = numbers.sum("auth_phase_3_verdicts_total", &[]).await - 2.0;
+    assert_eq!(others, 0.0, "phase 3 is safe");
+    drop(server);
+
+    let (server, _) = start("3").await;
+    let path = format!("/api/x-accounts?user_id={other}");
+    assert_eq!(changed.get(&path).await.json(), token_alone);
+    assert_eq!(old_accounts().await.0, 401);
+    drop(server);
+
+    // Back, and what somebody made up there is found afterwards.
+    let (server, _) = start("2").await;
+    assert_eq!(old_accounts().await, (200, json!("@mine")));
+    let made_up = json!({ "handle": "@nobody", "user_id": "user_nobody" });
+    assert_eq!(api.post("/api/x-accounts", &made_up).await.status, 201);
+    drop(server);
+    let (_server, _) = start("3").await;
+    let (_, code) = world.backfill("look", &["--dry-run"], &variables).await;
+    assert_eq!((code, world.count("x_accounts").await), (3, 2));
+    let remove = ["--remove-gone", "--at-most", "1"];
+    let (_, code) = world.backfill("remove", &remove, &variables).await;
+    assert_eq!((code, world.count("x_accounts").await), (0, 1));
+    assert_eq!(changed.get("/api/x-accounts").await.json(), token_alone);
+}
+
 async fn every_answer_warns_and_so_does_the_log(world: World) {
     for phase in ["1", "2"] {
         let (server, _) = serve(&world, phase).await;
@@ -197,6 +260,7 @@ async fn production_keys_are_refused_unless_it_is_meant(world: World) {
 
 on_every_backend!(
     a_deleted_user_is_gone_in_phase_2_too,
+    a_server_is_walked_from_user_id_to_tokens_and_nobody_notices,
     every_answer_warns_and_so_does_the_log,
     production_keys_are_refused_unless_it_is_meant,
     the_counters_tell_what_phase_3_would_do,
