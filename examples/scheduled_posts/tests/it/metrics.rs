@@ -1,6 +1,8 @@
 //! `/metrics`: what it counts, and what must not get into it.
 
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use crate::support::numbers::Numbers;
 use crate::support::{Process, World, answer, free_port, on_every_backend, until};
@@ -45,6 +47,26 @@ async fn requests_are_counted_by_route_and_never_by_what_a_client_chose(world: W
         let (_, value) = line.rsplit_once(' ').unwrap();
         assert!(value.parse::<f64>().is_ok(), "{line}");
     }
+}
+
+async fn a_request_is_in_flight_until_it_ends_however_it_ends(world: World) {
+    let port = free_port();
+    let _server = world.serve_with(&[Numbers::variable(port)]).await;
+    let numbers = Numbers::new(port);
+    let clerk = world.clerk();
+    let token = clerk.token(&clerk.sign_up("ada@example.com").await).await;
+    let head = format!(
+        "POST /api/x-accounts HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{{"
+    );
+    let mut client = TcpStream::connect(("127.0.0.1", world.port)).await.unwrap();
+    client.write_all(head.as_bytes()).await.unwrap();
+    let in_flight = async || numbers.sum("http_requests_in_flight", &[]).await;
+    until("it is in flight", async || (in_flight().await == 1.0).then_some(())).await;
+    drop(client);
+    until("it ended", async || (in_flight().await == 0.0).then_some(())).await;
+    let one = [("route", "/api/x-accounts"), ("method", "POST")];
+    assert_eq!(numbers.sum("http_requests_total", &one).await, 1.0);
 }
 
 async fn what_became_of_deliveries_is_counted(world: World) {
@@ -105,6 +127,7 @@ async fn a_port_that_is_taken_is_told_by_the_variables_name(world: World) {
 }
 
 on_every_backend!(
+    a_request_is_in_flight_until_it_ends_however_it_ends,
     a_port_that_is_taken_is_told_by_the_variables_name,
     connections_to_the_database_are_counted,
     requests_are_counted_by_route_and_never_by_what_a_client_chose,
