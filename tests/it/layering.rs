@@ -38,7 +38,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("session/window", &[]),
     ("session/claims", &["session/error", "session/parse"]),
     ("session/verified", &["session/claims", "session/signature", "session/window"]),
-    ("session/cache", &["clock", "session/claims", "session/verified"]),
+    ("session/cache", &["session/claims", "session/verified"]),
     (
         "session/keys",
         &[

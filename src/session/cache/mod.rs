@@ -4,10 +4,8 @@
 mod store;
 
 use std::fmt;
-use std::sync::Arc;
 
 use super::verified::Session;
-use crate::clock::Clock;
 
 /// The tokens that one verifier has found good, by the whole token's text.
 ///
@@ -21,8 +19,8 @@ pub(super) struct TokenCache {
 #[cfg(feature = "moka")]
 impl TokenCache {
     /// A cache of at most so many bytes, or none at all for zero.
-    pub(super) fn new(bytes: u64, clock: &Arc<dyn Clock>) -> Self {
-        Self { tokens: (bytes > 0).then(|| store::tokens(bytes, Arc::clone(clock))) }
+    pub(super) fn new(bytes: u64) -> Self {
+        Self { tokens: (bytes > 0).then(|| store::tokens(bytes)) }
     }
 
     pub(super) fn get(&self, token: &[u8]) -> Option<Session> {
@@ -44,7 +42,7 @@ impl TokenCache {
 
 #[cfg(not(feature = "moka"))]
 impl TokenCache {
-    pub(super) fn new(_bytes: u64, _clock: &Arc<dyn Clock>) -> Self {
+    pub(super) fn new(_bytes: u64) -> Self {
         Self {}
     }
 

@@ -2,23 +2,24 @@
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher as _, Hash, Hasher};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ahash::RandomState;
-use moka::Expiry;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use super::super::verified::Session;
-use crate::clock::Clock;
 
 pub(super) type Tokens = Cache<ByToken, Session, RandomState>;
 
-pub(super) fn tokens(bytes: u64, clock: Arc<dyn Clock>) -> Tokens {
+pub(super) fn tokens(bytes: u64) -> Tokens {
     Cache::<ByToken, Session>::builder()
         .max_capacity(bytes)
         .weigher(|_, session| weight(session))
-        .expire_after(UntilExpired(clock))
+        .time_to_live(LONGEST)
+        // By use alone: how often a token was asked for says nothing about the one that follows it,
+        // and a policy that counts would keep popular dead ones and turn new ones away.
+        .eviction_policy(EvictionPolicy::lru())
         .build_with_hasher(seeded_at_random())
 }
 
@@ -61,23 +62,10 @@ fn weight(session: &Session) -> u32 {
     u32::try_from(session.approximate_bytes() + SURROUNDINGS).unwrap_or(u32::MAX)
 }
 
-/// Frees the memory of tokens whose time is over. Whether it is, no answer depends on: moka's clock
-/// stands still while a machine sleeps, and hits are judged by the wall clock.
-struct UntilExpired(Arc<dyn Clock>);
-
-impl Expiry<ByToken, Session> for UntilExpired {
-    fn expire_after_create(
-        &self,
-        _token: &ByToken,
-        session: &Session,
-        _created_at: Instant,
-    ) -> Option<Duration> {
-        Some(session.window().remaining(self.0.now()).min(LONGEST))
-    }
-}
-
-/// Clerk's tokens live for a minute. One that lives longer is verified again now and then.
-const LONGEST: Duration = Duration::from_secs(300);
+/// Frees the memory of tokens whose time is over: Clerk's live for a minute, and one that lives
+/// longer is verified again now and then. No answer depends on it: moka's clock stands still while
+/// a machine sleeps, and hits are judged by the wall clock.
+const LONGEST: Duration = Duration::from_secs(75);
 
 /// The cache's own bookkeeping, and what allocations take besides.
 const SURROUNDINGS: usize = 384;

@@ -124,7 +124,7 @@ impl VerifierBuilder {
         if policy.skew > MAX_SKEW {
             return Err(ConfigError::new("skew", "must be at most five minutes"));
         }
-        let cache = TokenCache::new(cache_bytes, &clock);
+        let cache = TokenCache::new(cache_bytes);
         let inner = Inner { cache, keys, policy, clock };
         Ok(Verifier { instances: Instances::One(Arc::new(inner)) })
     }
