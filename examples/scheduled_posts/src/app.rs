@@ -7,6 +7,7 @@ use std::any::Any;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -20,7 +21,9 @@ use tower_http::cors::CorsLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use crate::config::AuthPhase;
 use crate::error::answer;
+use crate::phases;
 use crate::requests::{self, X_REQUEST_ID};
 use crate::routes::{accounts, health, me, page, posts};
 use crate::state::AppState;
@@ -30,10 +33,11 @@ use crate::webhook::{self, Webhook};
 pub(crate) fn app(
     state: AppState,
     verifier: Verifier,
+    phase: AuthPhase,
     webhook: Option<Webhook>,
     cors_origins: Vec<HeaderValue>,
 ) -> Router {
-    let routes = signed_in(verifier)
+    let routes = signed_in(verifier, phase)
         .merge(webhook::route(webhook))
         .route("/", get(page::index))
         .route("/app.js", get(page::app_js))
@@ -58,8 +62,8 @@ fn around(routes: Router, cors_origins: Vec<HeaderValue>) -> Router {
 }
 
 /// The routes of signed-in users. An unknown path is not behind the layer: it is a plain 404.
-fn signed_in(verifier: Verifier) -> Router<AppState> {
-    Router::new()
+fn signed_in(verifier: Verifier, phase: AuthPhase) -> Router<AppState> {
+    let routes = Router::new()
         .route("/api/me", get(me::show))
         .route("/api/x-accounts", get(accounts::list).post(accounts::create))
         .route("/api/x-accounts/{id}", delete(accounts::remove))
@@ -67,8 +71,13 @@ fn signed_in(verifier: Verifier) -> Router<AppState> {
         .route("/api/scheduled-posts/{id}", put(posts::change).delete(posts::remove))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         // The one above counts what comes; this one refuses what is announced, before it comes.
-        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
-        .route_layer(ClerkAuthLayer::new(verifier).respond_with(AlwaysJson))
+        .layer(RequestBodyLimitLayer::new(BODY_LIMIT));
+    let guard = ClerkAuthLayer::new(verifier).respond_with(AlwaysJson);
+    if phase.trusts_user_id() {
+        let identified = middleware::from_fn(phases::identified);
+        return routes.route_layer(identified).route_layer(guard.report_only());
+    }
+    routes.route_layer(guard)
 }
 
 /// This server speaks no gRPC, whatever a request says of itself.
@@ -77,13 +86,22 @@ struct AlwaysJson;
 
 impl Responder for AlwaysJson {
     fn respond(&self, error: &AuthError, _request: &Parts) -> axum::http::Response<Bytes> {
-        let refusal = Refusal::of(error);
-        let body = serde_json::json!({ "detail": refusal.detail() }).to_string();
-        let mut response = refusal.response(Bytes::from(body));
-        let json = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(header::CONTENT_TYPE, json);
-        response
+        refused(error)
     }
+}
+
+/// What the layer would say, from inside of one that only reports.
+pub(crate) fn refusal(error: &AuthError) -> Response {
+    refused(error).map(Body::from)
+}
+
+fn refused(error: &AuthError) -> axum::http::Response<Bytes> {
+    let refusal = Refusal::of(error);
+    let body = serde_json::json!({ "detail": refusal.detail() }).to_string();
+    let mut response = refusal.response(Bytes::from(body));
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
 }
 
 fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
@@ -146,6 +164,6 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
 
 const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 /// A post is 280 characters; escaped as JSON they take at most a few kilobytes.
-const BODY_LIMIT: usize = 64 * 1024;
+pub(crate) const BODY_LIMIT: usize = 64 * 1024;
 /// For a whole request. The database gives up earlier, so what lasts longer is a slow client.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Router, middleware};
+use sea_orm::DatabaseConnection;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower_clerk::config::ClerkConfig;
@@ -13,18 +14,21 @@ use tower_clerk::sea_orm::SeaOrmSink;
 
 use crate::app::app;
 use crate::cli::{Failure, database_failure, dev_clerk_failure, listen_failure, logging};
-use crate::config::{Clerk, Common, DevClerkPlace, Env, ServeConfig, TlsConfig};
+use crate::config::{AuthPhase, Clerk, Common, DevClerkPlace, Env, ServeConfig, TlsConfig};
 use crate::dev_clerk::DevClerk;
+use crate::phases;
 use crate::routes::page::PageConfig;
 use crate::server::tls::Tls;
 use crate::server::{self, Server};
 use crate::state::{AppState, Stopping};
 use crate::store::{self, Store};
+use crate::telemetry;
 use crate::upkeep;
 use crate::webhook;
 
 pub(super) async fn run(env: &Env) -> Result<(), Failure> {
-    let ServeConfig { common, listen, cors_origins, clerk, tls } = ServeConfig::read(env)?;
+    let ServeConfig { common, listen, cors_origins, phase, metrics, clerk, tls } =
+        ServeConfig::read(env)?;
     logging::start(&common);
     server::raise_open_files();
     let db = store::connect(&common.database_url).await;
@@ -36,6 +40,10 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
     let (tls, redirect) = match tls {
         Some(tls) => start_tls(tls, listen.port()).await?,
         None => (None, None),
+    };
+    let metrics = match metrics {
+        Some(address) => Some(start_metrics(address, db.clone()).await?),
+        None => None,
     };
     let (clerk, dev_clerk) = match clerk {
         Clerk::Real(clerk) => (*clerk, None),
@@ -56,10 +64,20 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
         stopping: stopping.clone(),
     };
     upkeep::start(users.clone());
-    let hook = webhook::service(users, clerk.signing_secrets());
+    let secrets = if phase.has_webhooks() { clerk.signing_secrets() } else { &[] };
+    let hook = webhook::service(users, secrets);
     let hook = hook.map_err(|error| Failure::Start(error.to_string()))?;
     announce(&url, redirect.as_ref(), &common, &clerk, dev_clerk.as_ref());
-    let router = app(state, verifier, hook, cors_origins);
+    tell_of_webhooks(phase, &clerk);
+    let mut router = app(state, verifier, phase, hook, cors_origins);
+    phases::announce(phase);
+    if phase.trusts_user_id() {
+        router = router.layer(middleware::map_response(phases::warned));
+        phases::start_reminding(phase);
+    }
+    if metrics.is_some() {
+        router = router.layer(middleware::from_fn(telemetry::counted));
+    }
 
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {
@@ -73,10 +91,12 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
     });
     let stand_in = dev_clerk
         .map(|clerk| tokio::spawn(server::serve(clerk.listener, clerk.router, stopped.clone())));
+    let metrics = metrics
+        .map(|(listener, router)| tokio::spawn(server::serve(listener, router, stopped.clone())));
     let redirect =
         redirect.map(|at| tokio::spawn(server::serve(at.listener, at.router, stopped.clone())));
     Server::new(router).tls(tls).run(listener, stopped).await;
-    for beside in [stand_in, redirect].into_iter().flatten() {
+    for beside in [stand_in, redirect, metrics].into_iter().flatten() {
         beside.abort();
     }
     // The answers are out; a database that hangs up rudely, or late, changes nothing.
@@ -105,6 +125,19 @@ async fn start_tls(
         listener.map_err(|error| listen_failure("HTTP_REDIRECT_PORT", &at.to_string(), &error))?;
     let router = server::redirect::router(https_port, tls.clone());
     Ok((Some(tls), Some(Redirect { listener, router, at })))
+}
+
+/// Counts from here on, and what serves the numbers.
+async fn start_metrics(
+    address: SocketAddr,
+    db: DatabaseConnection,
+) -> Result<(TcpListener, Router), Failure> {
+    let listener = TcpListener::bind(address).await;
+    let listener =
+        listener.map_err(|error| listen_failure("METRICS_ADDR", &address.to_string(), &error))?;
+    let handle = telemetry::start().map_err(|error| Failure::Start(error.to_string()))?;
+    tracing::info!("/metrics is on http://{address}, for whoever reaches it");
+    Ok((listener, telemetry::router(handle, db)))
 }
 
 /// Starts the stand-in, and reads the configuration that it prints as if an operator had set it.
@@ -178,7 +211,15 @@ fn announce(
              are accepted; set it to your front end's origins"
         );
     }
-    if clerk.signing_secrets().is_empty() {
+}
+
+fn tell_of_webhooks(phase: AuthPhase, clerk: &ClerkConfig) {
+    if !phase.has_webhooks() {
+        tracing::warn!(
+            "AUTH_PHASE is 1: the webhook route answers 404, and users are not synced; set 2 once \
+             the endpoint is set up in Clerk's Dashboard"
+        );
+    } else if clerk.signing_secrets().is_empty() {
         tracing::warn!(
             "CLERK_WEBHOOK_SIGNING_SECRET is unset: the webhook route answers 404, and users are \
              not synced; set it to the whsec_… of the endpoint in Clerk's Dashboard"

@@ -48,8 +48,7 @@ pub(crate) struct DevClerk {
 impl DevClerk {
     /// Takes the port and reads the file. `server` is the URL of the server that webhooks go to.
     pub(crate) async fn start(place: &DevClerkPlace, server: &str) -> io::Result<Self> {
-        let host = format!("127.0.0.1:{}", place.port);
-        let url = format!("http://{host}");
+        let (host, url) = address(place);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, place.port)).await?;
         let (records, issuer) = Records::load_or_new(&place.file, &url)
             .map_err(|error| described(&place.file.display().to_string(), &error))?;
@@ -63,6 +62,19 @@ impl DevClerk {
         let instance = Instance::new(issuer, place.file.clone(), outbox, records);
         Ok(Self { listener, router: router(instance), variables, url })
     }
+}
+
+/// What points a server at the stand-in of this place, if there ever was one. Makes nothing.
+pub(crate) fn variables_of(place: &DevClerkPlace) -> Option<Vec<(&'static str, String)>> {
+    let (host, url) = address(place);
+    let records = Records::load(&place.file, &url)?;
+    Some(variables(&host, &url, &records))
+}
+
+fn address(place: &DevClerkPlace) -> (String, String) {
+    let host = format!("127.0.0.1:{}", place.port);
+    let url = format!("http://{host}");
+    (host, url)
 }
 
 fn router(instance: Instance) -> Router {

@@ -4,6 +4,7 @@ mod clerk;
 mod database;
 mod http;
 mod listing;
+pub(crate) mod numbers;
 mod process;
 mod random;
 pub(crate) mod raw;
