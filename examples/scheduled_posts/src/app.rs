@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{delete, get, put};
+use axum::routing::{delete, get, post, put};
 use bytes::Bytes;
 use tower_clerk::session::{AuthError, ClerkAuthLayer, Refusal, Responder, Verifier};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -17,7 +17,7 @@ use tower_http::cors::CorsLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::error::answer;
-use crate::routes::{accounts, health, me, page, posts};
+use crate::routes::{accounts, health, me, page, posts, suggestions};
 use crate::state::AppState;
 use crate::webhook::{self, Webhook};
 
@@ -54,6 +54,7 @@ fn signed_in(verifier: Verifier) -> Router<AppState> {
         .route("/api/x-accounts/{id}", delete(accounts::remove))
         .route("/api/scheduled-posts", get(posts::list).post(posts::create))
         .route("/api/scheduled-posts/{id}", put(posts::change).delete(posts::remove))
+        .route("/api/scheduled-posts/generate-ai", post(suggestions::generate))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .route_layer(ClerkAuthLayer::new(verifier).respond_with(AlwaysJson))
 }

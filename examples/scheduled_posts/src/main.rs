@@ -1,5 +1,6 @@
 //! The scheduled-posts server. Names the modules and hands over to the command line.
 
+mod ai;
 mod app;
 mod cli;
 mod config;

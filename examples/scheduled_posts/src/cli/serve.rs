@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tower_clerk::config::ClerkConfig;
 use tower_clerk::sea_orm::SeaOrmSink;
 
+use crate::ai::Ai;
 use crate::app::app;
 use crate::cli::{Failure, database_failure, dev_clerk_failure, listen_failure, logging};
 use crate::config::{Clerk, Common, DevClerkPlace, Env, ServeConfig};
@@ -22,7 +23,7 @@ use crate::upkeep;
 use crate::webhook;
 
 pub(super) async fn run(env: &Env) -> Result<(), Failure> {
-    let ServeConfig { common, listen, cors_origins, clerk } = ServeConfig::read(env)?;
+    let ServeConfig { common, listen, cors_origins, clerk, ai } = ServeConfig::read(env)?;
     logging::start(&common);
     let db = store::connect(&common.database_url).await;
     let db = db.map_err(|error| database_failure(&error))?;
@@ -38,12 +39,16 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
     };
     let verifier = clerk.verifier().map_err(|error| Failure::Start(error.to_string()))?;
 
+    let ai = ai.as_ref().map(Ai::new).transpose();
+    let ai = ai.map_err(|_| Failure::Start(NO_TLS.to_owned()))?;
+
     let stopping = Stopping::default();
     let users = SeaOrmSink::new(db.clone());
     let users = users.map_err(|error| Failure::Start(error.to_string()))?;
     let state = AppState {
         store: Store::new(db.clone()),
         users: users.clone(),
+        ai,
         page: Arc::new(page_config(&clerk)),
         stopping: stopping.clone(),
     };
@@ -101,6 +106,7 @@ fn page_config(clerk: &ClerkConfig) -> PageConfig {
     }
 }
 
+const NO_TLS: &str = "OPENAI_BASE_URL: no TLS client can be made: are root certificates installed?";
 /// Between `/readyz` saying no and the listener closing.
 const BEFORE_CLOSING: Duration = Duration::from_secs(1);
 

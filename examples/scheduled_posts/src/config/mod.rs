@@ -1,11 +1,13 @@
 //! The environment as settings: read once, all errors at once. Opens nothing.
 
+mod ai;
 mod env;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use ai::{AiConfig, is_loopback};
 pub(crate) use env::Env;
 pub(crate) use values::{DatabaseUrl, LogFormat};
 
@@ -55,6 +57,7 @@ pub(crate) struct ServeConfig {
     pub(crate) listen: SocketAddr,
     pub(crate) cors_origins: Vec<HeaderValue>,
     pub(crate) clerk: Clerk,
+    pub(crate) ai: Option<AiConfig>,
 }
 
 /// Who signs the users in.
@@ -133,12 +136,13 @@ impl ServeConfig {
         }
         let default = vec![HeaderValue::from_static("http://localhost:3000")];
         let cors_origins = reader.value("CORS_ALLOWED_ORIGINS", default, values::origins);
+        let ai = reader.ai();
         let clerk = reader.clerk(&common, listen);
         let clerk = match clerk {
             Some(clerk) => clerk,
             None => return Err(ConfigErrors(reader.errors)),
         };
-        reader.finish(Self { common, listen, cors_origins, clerk })
+        reader.finish(Self { common, listen, cors_origins, clerk, ai })
     }
 }
 

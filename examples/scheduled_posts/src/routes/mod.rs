@@ -5,3 +5,4 @@ pub(crate) mod health;
 pub(crate) mod me;
 pub(crate) mod page;
 pub(crate) mod posts;
+pub(crate) mod suggestions;

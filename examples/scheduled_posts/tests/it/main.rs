@@ -6,6 +6,7 @@ mod backfill;
 mod config;
 mod deliveries;
 mod dev_clerk;
+mod generate_ai;
 mod keys;
 mod killed;
 mod ownership;
