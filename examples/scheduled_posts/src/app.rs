@@ -3,21 +3,23 @@
 use std::any::Any;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{delete, get, post, put};
+use axum::routing::get;
+use axum::{Extension, Router};
 use bytes::Bytes;
 use tower_clerk::session::{AuthError, ClerkAuthLayer, Refusal, Responder, Verifier};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 use tower_http::timeout::TimeoutLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::error::answer;
-use crate::routes::{accounts, health, me, page, posts, suggestions};
+use crate::routes::{accounts, docs, health, me, page, posts, suggestions};
 use crate::state::AppState;
 use crate::webhook::{self, Webhook};
 
@@ -29,14 +31,16 @@ pub(crate) fn app(
     cors_origins: Vec<HeaderValue>,
 ) -> Router {
     signed_in(verifier)
-        .merge(webhook::route(webhook))
+        .merge(Router::from(routes_of_all()).layer(Extension(webhook)))
         .route("/", get(page::index))
         .route("/app.js", get(page::app_js))
         .route("/api.js", get(page::api_js))
         .route("/style.css", get(page::style))
         .route("/app-config.json", get(page::config))
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
+        .route("/openapi.json", get(docs::document))
+        .route("/docs", get(docs::page))
+        .route("/docs/docs.js", get(docs::script))
+        .route("/docs/docs.css", get(docs::style))
         .fallback(async || answer(StatusCode::NOT_FOUND, "Not found"))
         .with_state(state)
         // From here on, the later a layer stands, the further outside it is.
@@ -48,15 +52,28 @@ pub(crate) fn app(
 
 /// The routes of signed-in users. An unknown path is not behind the layer: it is a plain 404.
 fn signed_in(verifier: Verifier) -> Router<AppState> {
-    Router::new()
-        .route("/api/me", get(me::show))
-        .route("/api/x-accounts", get(accounts::list).post(accounts::create))
-        .route("/api/x-accounts/{id}", delete(accounts::remove))
-        .route("/api/scheduled-posts", get(posts::list).post(posts::create))
-        .route("/api/scheduled-posts/{id}", put(posts::change).delete(posts::remove))
-        .route("/api/scheduled-posts/generate-ai", post(suggestions::generate))
+    Router::from(routes_of_users())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .route_layer(ClerkAuthLayer::new(verifier).respond_with(AlwaysJson))
+}
+
+/// Behind a session token. Paths and methods stand with the handlers, in what describes them.
+pub(crate) fn routes_of_users() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(me::show))
+        .routes(routes!(accounts::list, accounts::create))
+        .routes(routes!(accounts::remove))
+        .routes(routes!(posts::list, posts::create))
+        .routes(routes!(posts::change, posts::remove))
+        .routes(routes!(suggestions::generate))
+}
+
+/// Open to all, and described. The pages for people are neither of the API nor in its description.
+pub(crate) fn routes_of_all() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(webhook::receive))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
 }
 
 /// This server speaks no gRPC, whatever a request says of itself.

@@ -4,8 +4,9 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sea_orm::DbErr;
-use serde_json::json;
+use serde::Serialize;
 use tower_clerk::sea_orm::is_transient;
+use utoipa::ToSchema;
 
 use crate::ai::AiError;
 
@@ -94,8 +95,14 @@ fn ai_fault(error: AiError) -> Response {
 }
 
 /// An error as every client of this server knows it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Error<'a> {
+    /// What went wrong, for a person.
+    detail: &'a str,
+}
+
 pub(crate) fn answer(status: StatusCode, detail: &str) -> Response {
-    (status, Json(json!({ "detail": detail }))).into_response()
+    (status, Json(Error { detail })).into_response()
 }
 
 const AI_UNCONFIGURED: &str = "AI suggestions are not configured; the server needs OPENAI_BASE_URL, \

@@ -9,6 +9,7 @@ mod entities;
 mod error;
 mod extract;
 mod migrations;
+mod openapi;
 mod patience;
 mod routes;
 mod server;

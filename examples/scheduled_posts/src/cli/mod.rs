@@ -5,6 +5,7 @@ mod dev_clerk;
 mod help;
 mod logging;
 mod migrate;
+mod openapi;
 mod serve;
 
 use std::fmt;
@@ -37,18 +38,26 @@ enum Command {
     /// Create or update the tables and exit
     #[command(after_help = help::MIGRATE)]
     Migrate,
+    /// Print the API's description, OpenAPI 3.1 as JSON
+    Openapi,
 }
 
 /// Runs a subcommand. 2 is a configuration that cannot be used, 1 any other failure; what a
 /// subcommand itself has to say by its code is above those.
 pub(crate) async fn run(cli: Cli) -> ExitCode {
+    let command = cli.command.unwrap_or(Command::Serve);
     let done = match Env::read() {
+        _ if matches!(command, Command::Openapi) => {
+            openapi::run();
+            Ok(ExitCode::SUCCESS)
+        }
         Err(error) => Err(Failure::Config(error.into())),
-        Ok(env) => match cli.command.unwrap_or(Command::Serve) {
+        Ok(env) => match command {
             Command::Serve => serve::run(&env).await.map(success),
             Command::DevClerk => dev_clerk::run(&env).await.map(success),
             Command::Backfill(args) => backfill::run(&env, args).await,
             Command::Migrate => migrate::run(&env).await.map(success),
+            Command::Openapi => Ok(ExitCode::SUCCESS),
         },
     };
     match done {
