@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
+use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 use utoipa::{PartialSchema as _, ToSchema as _};
 
 use crate::app;
@@ -28,7 +28,7 @@ pub(crate) fn document() -> &'static str {
 /// The routes' own description comes from the very routers that the server is made of.
 fn build() -> OpenApi {
     let routes = app::routes_of_users().merge(app::routes_of_all()).into_openapi();
-    let mut components = routes.components.unwrap_or_else(Components::new);
+    let mut components = routes.components.unwrap_or_default();
     components.schemas.insert(Error::name().into_owned(), Error::schema());
     components.security_schemes.insert(BEARER.to_owned(), bearer().into());
     let info = InfoBuilder::new()

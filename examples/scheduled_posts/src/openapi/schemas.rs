@@ -13,23 +13,27 @@ pub(crate) fn instant() -> ObjectBuilder {
         .schema_type(Type::String)
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
         .pattern(Some(YEARS))
+        .description(Some("RFC 3339; what is finer than a millisecond is cut off."))
 }
 
-/// A bound of a list: an instant, or a plain date.
+/// A bound of a list: an instant, a plain date, or nothing.
 pub(crate) fn bound() -> Schema {
     let date = ObjectBuilder::new()
         .schema_type(Type::String)
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)))
         .pattern(Some(YEARS));
-    AnyOfBuilder::new().item(date).item(instant()).into()
+    let nothing = ObjectBuilder::new().schema_type(Type::String).max_length(Some(0));
+    let about =
+        "RFC 3339, or a plain date: its first or its last instant, UTC. The bound is included.";
+    AnyOfBuilder::new().description(Some(about)).item(date).item(instant()).item(nothing).into()
 }
 
 /// Where a page goes on. Its content is nobody's business.
 pub(crate) fn cursor() -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::String)
-        .format(Some(SchemaFormat::Custom("cursor".to_owned())))
-        .pattern(Some("^[A-Za-z0-9_-]{32}$"))
+        .pattern(Some("^([A-Za-z0-9_-]{32})?$"))
+        .description(Some("`next_cursor` of the page before."))
 }
 
 pub(crate) fn status() -> ObjectBuilder {

@@ -61,16 +61,13 @@ pub(crate) struct PostList {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
-    /// From when on, this instant or the whole of this day (UTC) included.
     #[param(schema_with = bound)]
     start_date: Option<String>,
-    /// Until when, this instant or the whole of this day (UTC) included.
     #[param(schema_with = bound)]
     end_date: Option<String>,
-    /// How many at most.
+    /// How many at most. Here too, an empty parameter counts as left out.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 500, default = 100, nullable = false)]
     limit: Option<String>,
-    /// `next_cursor` of the page before.
     #[param(schema_with = cursor)]
     cursor: Option<String>,
 }
@@ -105,7 +102,6 @@ pub(crate) struct NewPostBody {
     /// Any characters but NUL.
     #[schema(min_length = 1, max_length = 280, pattern = "^[^\\u0000]*$")]
     content: String,
-    /// What is finer than a millisecond is cut off.
     #[schema(schema_with = instant)]
     scheduled_at: String,
 }

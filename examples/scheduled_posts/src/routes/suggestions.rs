@@ -12,6 +12,7 @@ use crate::state::AppState;
 
 /// The body of a POST.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = SuggestionRequest)]
 pub(crate) struct Wish {
     /// What the posts are to be about.
     #[schema(
@@ -21,8 +22,8 @@ pub(crate) struct Wish {
     )]
     prompt: String,
     /// How many are wanted.
-    #[schema(minimum = 1, maximum = 5, default = 3)]
-    count: Option<usize>,
+    #[schema(value_type = Option<u8>, minimum = 1, maximum = 5, default = 3)]
+    count: Option<f64>,
 }
 
 /// Texts that a post may hold.
@@ -73,10 +74,9 @@ impl Wish {
                 "prompt must be 1 to 1000 characters, not all of them spaces",
             ));
         }
-        let count = self.count.unwrap_or(3);
-        if !(1..=5).contains(&count) {
-            return Err(ApiError::invalid("count must be 1 to 5"));
-        }
-        Ok(count)
+        // `3.0` is an integer, to JSON.
+        let count = self.count.unwrap_or(3.0);
+        let whole = (1..=5).find(|whole: &u8| f64::from(*whole) == count);
+        whole.map(usize::from).ok_or_else(|| ApiError::invalid("count must be 1 to 5"))
     }
 }

@@ -40,7 +40,7 @@ async fn suggestions_come_from_the_service_that_the_environment_names(world: Wor
     let three = ask(&api).await;
     assert_eq!(three.status, 200, "{three:?}");
     assert_eq!(three.json(), json!({ "suggestions": ["one", "two", "three"] }));
-    let one = api.post(PATH, &json!({ "prompt": " spring\n", "count": 1, "user_id": 7 })).await;
+    let one = api.post(PATH, &json!({ "prompt": " spring\n", "count": 1.0, "user_id": 7 })).await;
     assert_eq!(one.json(), json!({ "suggestions": ["one"] }), "{one:?}");
 
     let requests = service.requests(2).await;
