@@ -9,6 +9,7 @@ use tower_clerk::ConfigError;
 use tower_clerk::sea_orm::SeaOrmSink;
 use tower_clerk::secret::SigningSecret;
 use tower_clerk::webhook::{Delivery, Event, Outcome, Sink, SinkError, WebhookService};
+use utoipa::ToSchema;
 
 use crate::error::{Error, answer};
 use crate::openapi::EveryAnswer;
@@ -47,7 +48,7 @@ pub(crate) fn service(
                            separated by spaces."
         ),
     ),
-    request_body(content = Object, description = "An event of Clerk's."),
+    request_body = ClerkEvent,
     responses(
         (status = 204, description = "Taken in, or taken in before."),
         (status = 400, description = "The signature is not good, or nothing can be read.", body = Error),
@@ -72,6 +73,17 @@ pub(crate) async fn receive(
         },
         None => answer(StatusCode::NOT_FOUND, "Webhooks are not configured"),
     }
+}
+
+/// An event of Clerk's.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "says what comes; the crate reads it")]
+pub(crate) struct ClerkEvent {
+    /// `user.created` and so on.
+    r#type: String,
+    /// The user, for example, as Clerk's Backend API shows it.
+    #[schema(value_type = Value)]
+    data: (),
 }
 
 /// The crate's sink, and a line in the log for what came and what became of it. The crate itself

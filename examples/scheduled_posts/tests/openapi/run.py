@@ -101,7 +101,8 @@ def fuzz(folder, program, arguments, model_port):
     try:
         wait_for("the server is ready", lambda: ask(f"{url}/readyz")[0] == 200 or None)
         records = next(folder.glob("*.dev-clerk.json"))
-        secret_key = json.loads(records.read_text())["secret_key"]
+        records = json.loads(records.read_text())
+        secret_key = records["secret_key"]
         _, user = ask(f"{clerk}/v1/users", secret_key, {"email_address": ["fuzz@example.com"]})
         _, session = ask(f"{clerk}/v1/sessions", secret_key, {"user_id": user["id"]})
         _, token = ask(f"{clerk}/v1/sessions/{session['id']}/tokens", secret_key, {})
@@ -111,8 +112,11 @@ def fuzz(folder, program, arguments, model_port):
             **os.environ,
             "FUZZ_DEV_CLERK": clerk,
             "FUZZ_SECRET_KEY": secret_key,
+            "FUZZ_SIGNING_SECRET": records["signing_secret"],
             "FUZZ_USER_ID": user["id"],
             "FUZZ_ACCOUNT_ID": account["id"],
+            "SCHEMATHESIS_HOOKS": "hooks",
+            "PYTHONPATH": str(HERE),
             "NO_PROXY": "127.0.0.1",
         }
         command = [
@@ -120,7 +124,8 @@ def fuzz(folder, program, arguments, model_port):
             "--config-file", HERE / "schemathesis.toml",
             "run", f"{url}/openapi.json", *arguments,
         ]
-        status = subprocess.run(command, cwd=HERE, env=environment).returncode
+        # It keeps a cache where it stands.
+        status = subprocess.run(command, cwd=folder, env=environment).returncode
         if server.poll() is not None:
             print(f"the server ended with {server.returncode}")
             status = status or 1
