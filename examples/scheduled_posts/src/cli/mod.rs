@@ -45,19 +45,17 @@ enum Command {
 /// Runs a subcommand. 2 is a configuration that cannot be used, 1 any other failure; what a
 /// subcommand itself has to say by its code is above those.
 pub(crate) async fn run(cli: Cli) -> ExitCode {
-    let command = cli.command.unwrap_or(Command::Serve);
     let done = match Env::read() {
-        _ if matches!(command, Command::Openapi) => {
-            openapi::run();
-            Ok(ExitCode::SUCCESS)
-        }
         Err(error) => Err(Failure::Config(error.into())),
-        Ok(env) => match command {
+        Ok(env) => match cli.command.unwrap_or(Command::Serve) {
             Command::Serve => serve::run(&env).await.map(success),
             Command::DevClerk => dev_clerk::run(&env).await.map(success),
             Command::Backfill(args) => backfill::run(&env, args).await,
             Command::Migrate => migrate::run(&env).await.map(success),
-            Command::Openapi => Ok(ExitCode::SUCCESS),
+            Command::Openapi => {
+                openapi::run();
+                Ok(ExitCode::SUCCESS)
+            }
         },
     };
     match done {

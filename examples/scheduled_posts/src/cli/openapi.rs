@@ -1,4 +1,4 @@
-//! `openapi`: the API's description on standard output. Reads no environment, opens nothing.
+//! `openapi`: the API's description on standard output. No setting has a say in it.
 
 use crate::openapi;
 

@@ -33,6 +33,7 @@ class Page {
     const found = this.resolve(schema);
     const choices = found.anyOf ?? found.oneOf;
     if (choices) return choices.map((choice) => this.kind(choice)).join(" or ");
+    if (found.maxLength === 0) return "nothing";
     if (found.enum) return found.enum.map((value) => JSON.stringify(value)).join(", ");
     const types = [found.type ?? "anything"].flat();
     const named = types.map((type) => (type === "string" && found.format ? found.format : type));
@@ -43,10 +44,13 @@ class Page {
   // What else it must be.
   rules(schema) {
     const found = this.resolve(schema);
+    const many = (count, word) => (count === 1 ? word : `${word}s`);
     const told = [
-      ["at least", found.minLength, "characters"], ["at most", found.maxLength, "characters"],
+      ["at least", found.minLength, many(found.minLength, "character")],
+      ["at most", found.maxLength, many(found.maxLength, "character")],
       ["from", found.minimum, ""], ["to", found.maximum, ""],
-      ["at least", found.minItems, "items"], ["at most", found.maxItems, "items"],
+      ["at least", found.minItems, many(found.minItems, "item")],
+      ["at most", found.maxItems, many(found.maxItems, "item")],
       ["default", found.default, ""], ["pattern", found.pattern, ""],
     ];
     const given = told.filter(([, value]) => value !== undefined);
