@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::error::{Error, answer};
 use crate::openapi::EveryAnswer;
+use crate::telemetry;
 
 /// What takes the deliveries in.
 pub(crate) type Webhook = WebhookService<LoggingSink>;
@@ -81,9 +82,9 @@ pub(crate) async fn receive(
 pub(crate) struct ClerkEvent {
     /// `user.created` and so on.
     r#type: String,
-    /// The user, for example, as Clerk's Backend API shows it.
-    #[schema(value_type = Value)]
-    data: (),
+    /// The user, for example, as Clerk's Backend API shows it. Nobody looks at that of an event that
+    /// is ignored.
+    data: Option<serde_json::Value>,
 }
 
 /// The crate's sink, and a line in the log for what came and what became of it. The crate itself
@@ -98,7 +99,9 @@ impl Sink for LoggingSink {
         let event = delivery.event();
         tracing::info!("Received Clerk webhook: {}", printable(event.kind()));
         let leaving = self.email_of_leaving(event).await;
-        let outcome = self.users.apply(delivery).await?;
+        let outcome = self.users.apply(delivery).await;
+        telemetry::webhook(&outcome);
+        let outcome = outcome?;
         match (outcome, event) {
             (Outcome::Applied, Event::UserCreated(user)) => {
                 tracing::info!("Created user: {} ({})", user.id, shown(user.email.as_deref()));
