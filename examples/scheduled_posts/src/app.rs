@@ -1,6 +1,7 @@
 //! The router: which route is behind what, and what every answer has in common.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -17,6 +18,7 @@ use tower_http::cors::CorsLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::error::answer;
+use crate::limits::{self, Limits};
 use crate::routes::{accounts, health, me, page, posts};
 use crate::state::AppState;
 use crate::webhook::{self, Webhook};
@@ -26,9 +28,10 @@ pub(crate) fn app(
     state: AppState,
     verifier: Verifier,
     webhook: Option<Webhook>,
+    limits: &Arc<Limits>,
     cors_origins: Vec<HeaderValue>,
 ) -> Router {
-    signed_in(verifier)
+    signed_in(verifier, limits)
         .merge(webhook::route(webhook))
         .route("/", get(page::index))
         .route("/app.js", get(page::app_js))
@@ -47,7 +50,8 @@ pub(crate) fn app(
 }
 
 /// The routes of signed-in users. An unknown path is not behind the layer: it is a plain 404.
-fn signed_in(verifier: Verifier) -> Router<AppState> {
+fn signed_in(verifier: Verifier, limits: &Arc<Limits>) -> Router<AppState> {
+    let limits = || Arc::clone(limits);
     Router::new()
         .route("/api/me", get(me::show))
         .route("/api/x-accounts", get(accounts::list).post(accounts::create))
@@ -55,7 +59,9 @@ fn signed_in(verifier: Verifier) -> Router<AppState> {
         .route("/api/scheduled-posts", get(posts::list).post(posts::create))
         .route("/api/scheduled-posts/{id}", put(posts::change).delete(posts::remove))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .route_layer(middleware::from_fn_with_state(limits(), limits::by_user))
         .route_layer(ClerkAuthLayer::new(verifier).respond_with(AlwaysJson))
+        .route_layer(middleware::from_fn_with_state(limits(), limits::by_address))
 }
 
 /// This server speaks no gRPC, whatever a request says of itself.

@@ -7,6 +7,7 @@ mod dev_clerk;
 mod entities;
 mod error;
 mod extract;
+mod limits;
 mod migrations;
 mod patience;
 mod routes;

@@ -1,13 +1,14 @@
 //! Connections: limits on slow and idle clients, and an orderly end. Knows no routes.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -30,9 +31,9 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch
             let place = Arc::clone(&room).acquire_owned().await;
             (place, listener.accept().await)
         };
-        let (place, stream) = tokio::select! {
+        let (place, stream, peer) = tokio::select! {
             accepted = accepted => match accepted {
-                (Ok(place), Ok((stream, _peer))) => (place, stream),
+                (Ok(place), Ok((stream, peer))) => (place, stream, peer),
                 (_, Err(error)) => {
                     tracing::warn!(%error, "cannot accept a connection; is the limit on open files reached?");
                     tokio::time::sleep(AFTER_ACCEPT_ERROR).await;
@@ -44,7 +45,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch
         };
         let (router, watcher) = (router.clone(), connections.watcher());
         tokio::spawn(async move {
-            serve_connection(stream, router, watcher).await;
+            serve_connection(stream, peer, router, watcher).await;
             drop(place);
         });
     }
@@ -86,14 +87,15 @@ async fn first_signal() {
     }
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, watcher: Watcher) {
+async fn serve_connection(stream: TcpStream, peer: SocketAddr, router: Router, watcher: Watcher) {
     // Without it small answers wait for the client's acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let began = Arc::new(AtomicBool::new(false));
     let service = service_fn({
         let began = Arc::clone(&began);
-        move |request: Request<Incoming>| {
+        move |mut request: Request<Incoming>| {
             began.store(true, Ordering::Relaxed);
+            request.extensions_mut().insert(ConnectInfo(peer));
             let answer = router.clone().oneshot(request);
             async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
         }

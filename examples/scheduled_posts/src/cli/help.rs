@@ -17,6 +17,11 @@ macro_rules! serve {
             common!(),
             "
   CORS_ALLOWED_ORIGINS   origins separated by commas   [http://localhost:3000]
+  RATE_LIMIT       of each user: 10/second, 600/minute, 100/hour or off
+                                                       [100/hour; off with the dev Clerk]
+  ADDRESS_RATE_LIMIT     of each address, before its token is looked at       [600/minute]
+  TRUSTED_PROXIES  addresses and networks whose X-Forwarded-For is believed   [none]
+  REDIS_URL        redis://… or rediss://… where several instances count requests together
   AUTH_PHASE       3: verified tokens only             [3]
   CLERK_PUBLISHABLE_KEY  pk_test_… or pk_live_…; also NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY
   CLERK_ISSUER, CLERK_JWKS_URL   override what the publishable key gives

@@ -14,6 +14,7 @@ use crate::app::app;
 use crate::cli::{Failure, database_failure, dev_clerk_failure, listen_failure, logging};
 use crate::config::{Clerk, Common, DevClerkPlace, Env, ServeConfig};
 use crate::dev_clerk::DevClerk;
+use crate::limits::Limits;
 use crate::routes::page::PageConfig;
 use crate::server;
 use crate::state::{AppState, Stopping};
@@ -22,7 +23,7 @@ use crate::upkeep;
 use crate::webhook;
 
 pub(super) async fn run(env: &Env) -> Result<(), Failure> {
-    let ServeConfig { common, listen, cors_origins, clerk } = ServeConfig::read(env)?;
+    let ServeConfig { common, listen, cors_origins, limits, clerk } = ServeConfig::read(env)?;
     logging::start(&common);
     let db = store::connect(&common.database_url).await;
     let db = db.map_err(|error| database_failure(&error))?;
@@ -51,7 +52,8 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
     let hook = webhook::service(users, clerk.signing_secrets());
     let hook = hook.map_err(|error| Failure::Start(error.to_string()))?;
     announce(listen, &common, &clerk, dev_clerk.as_ref());
-    let router = app(state, verifier, hook, cors_origins);
+    let limits = Limits::start(limits).await;
+    let router = app(state, verifier, hook, &limits, cors_origins);
 
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {

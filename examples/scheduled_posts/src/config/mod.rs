@@ -1,12 +1,15 @@
 //! The environment as settings: read once, all errors at once. Opens nothing.
 
 mod env;
+mod limits;
+mod origins;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use env::Env;
+pub(crate) use limits::{LimitsConfig, Per, Rate, RedisUrl, TrustedProxies};
 pub(crate) use values::{DatabaseUrl, LogFormat};
 
 use std::fmt;
@@ -54,6 +57,7 @@ pub(crate) struct ServeConfig {
     pub(crate) common: Common,
     pub(crate) listen: SocketAddr,
     pub(crate) cors_origins: Vec<HeaderValue>,
+    pub(crate) limits: LimitsConfig,
     pub(crate) clerk: Clerk,
 }
 
@@ -132,26 +136,18 @@ impl ServeConfig {
             reader.value(name, (), values::not_yet);
         }
         let default = vec![HeaderValue::from_static("http://localhost:3000")];
-        let cors_origins = reader.value("CORS_ALLOWED_ORIGINS", default, values::origins);
+        let cors_origins = reader.value("CORS_ALLOWED_ORIGINS", default, origins::origins);
         let clerk = reader.clerk(&common, listen);
+        let limits = reader.limits(matches!(clerk, Some(Clerk::Dev(_))));
         let clerk = match clerk {
             Some(clerk) => clerk,
             None => return Err(ConfigErrors(reader.errors)),
         };
-        reader.finish(Self { common, listen, cors_origins, clerk })
+        reader.finish(Self { common, listen, cors_origins, limits, clerk })
     }
 }
 
-const NOT_YET: [&str; 8] = [
-    "ADDRESS_RATE_LIMIT",
-    "HTTP_REDIRECT_PORT",
-    "METRICS_ADDR",
-    "RATE_LIMIT",
-    "REDIS_URL",
-    "TLS_CERT",
-    "TLS_KEY",
-    "TRUSTED_PROXIES",
-];
+const NOT_YET: [&str; 4] = ["HTTP_REDIRECT_PORT", "METRICS_ADDR", "TLS_CERT", "TLS_KEY"];
 
 const SECRET_KEY: &str = "CLERK_SECRET_KEY";
 const NO_SECRET_KEY: &str = "is not set, so there is nobody to ask for users; set the sk_… that \
