@@ -4,10 +4,12 @@
 mod answers;
 mod backfill;
 mod config;
+mod cors;
 mod deliveries;
 mod dev_clerk;
 mod keys;
 mod killed;
+mod limits;
 mod ownership;
 mod posts;
 mod shutdown;

@@ -7,6 +7,7 @@ mod listing;
 mod process;
 mod random;
 mod receive;
+mod redis;
 mod webhooks;
 mod world;
 
@@ -17,6 +18,7 @@ pub(crate) use listing::Listing;
 pub(crate) use process::Process;
 pub(crate) use random::Random;
 pub(crate) use receive::Try;
+pub(crate) use redis::{OwnRedis, redis_url};
 pub(crate) use webhooks::{State, Webhook, recorded, states};
 pub(crate) use world::{World, free_port};
 
