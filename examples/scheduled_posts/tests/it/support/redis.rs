@@ -1,6 +1,7 @@
 //! Redis: the one that `TEST_REDIS_URL` names, and one of a test's own to be stopped and started.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{self, Command, Stdio};
 
 use tempfile::TempDir;
@@ -57,9 +58,13 @@ impl OwnRedis {
     }
 
     fn signal(&self, signal: &str) {
-        let pid = fs::read_to_string(self.folder.path().join("redis/pid")).unwrap();
+        let pid = fs::read_to_string(self.pid()).unwrap();
         let done = Command::new("kill").args([signal, pid.trim()]).status().unwrap();
         assert!(done.success(), "{done}");
+    }
+
+    fn pid(&self) -> PathBuf {
+        self.folder.path().join("redis/pid")
     }
 
     /// Its URL, or the script's exit code.
@@ -81,7 +86,10 @@ impl OwnRedis {
 
 impl Drop for OwnRedis {
     fn drop(&mut self) {
-        // It may have been stopped, or never have started.
+        // It may be frozen, have been stopped, or never have started.
+        if let Ok(pid) = fs::read_to_string(self.pid()) {
+            let _ = Command::new("kill").args(["-CONT", pid.trim()]).status();
+        }
         let _ = self.script("stop").status();
     }
 }
