@@ -1,5 +1,8 @@
 //! The same limits counted in Redis, for several instances together; and what to do without it.
 
+#[cfg(test)]
+mod tests;
+
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
