@@ -52,8 +52,21 @@ impl Limits {
             proxies: config.proxies,
             told_of_proxy: AtomicBool::new(false),
         });
+        limits.announce();
         tokio::spawn(forget_idle(Arc::downgrade(&limits)));
         limits
+    }
+
+    fn announce(&self) {
+        let rate = |limit: &Option<Limit>| match limit {
+            Some(limit) => limit.rate.to_string(),
+            None => "no limit".to_owned(),
+        };
+        tracing::info!(
+            "requests to /api: {} per address, {} per user",
+            rate(&self.address),
+            rate(&self.user)
+        );
     }
 
     /// Whose limit a request counts on before anybody is verified. Without a peer, which no
