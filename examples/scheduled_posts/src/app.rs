@@ -1,5 +1,8 @@
 //! The router: which route is behind what, and what every answer has in common.
 
+#[cfg(test)]
+mod cors_tests;
+
 use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +34,7 @@ pub(crate) fn app(
     limits: &Arc<Limits>,
     cors_origins: Vec<HeaderValue>,
 ) -> Router {
-    signed_in(verifier, limits)
+    let routes = signed_in(verifier, limits)
         .merge(webhook::route(webhook))
         .route("/", get(page::index))
         .route("/app.js", get(page::app_js))
@@ -41,8 +44,13 @@ pub(crate) fn app(
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .fallback(async || answer(StatusCode::NOT_FOUND, "Not found"))
-        .with_state(state)
-        // From here on, the later a layer stands, the further outside it is.
+        .with_state(state);
+    around(routes, cors_origins)
+}
+
+/// What is around all routes. The later a layer stands, the further outside it is.
+fn around(routes: Router, cors_origins: Vec<HeaderValue>) -> Router {
+    routes
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(in_common))
