@@ -6,7 +6,8 @@ use std::rc::Rc;
 use tokio::task::JoinSet;
 
 use crate::support::{
-    Answer, Api, Backend, OwnRedis, Process, Random, World, answer, free_port, redis_url, until,
+    Answer, Api, Backend, OwnRedis, Process, Random, TlsRedis, World, answer, free_port, redis_url,
+    until,
 };
 
 #[tokio::test]
@@ -258,6 +259,28 @@ async fn f20_a_redis_that_hangs_holds_nobody_up_for_long() {
         redis.go_on();
         until("Redis answers", async || pair.servers[0].err().contains(BACK).then_some(())).await;
         assert_eq!(pair.servers[0].err().matches(AWAY).count(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f20_a_redis_behind_tls_counts_only_if_its_certificate_is_trusted() {
+    let Some(redis) = redis_url() else { return };
+    World::run(Backend::Sqlite, move |world: World| async move {
+        let tls = TlsRedis::start(&redis, world.folder()).await;
+        let trust = ("SSL_CERT_FILE", tls.certificate.to_str().unwrap());
+        let limits = [("REDIS_URL", &*tls.url), ("RATE_LIMIT", "6/hour")];
+        let pair = Pair::start(&world, &[limits[0], limits[1], trust]).await;
+        let token = pair.token(&world, "tls@example.com").await;
+        let [one, two] = pair.apis.each_ref().map(|api| api.with_token(&token));
+        assert_eq!((passed(&one, 4).await, passed(&two, 4).await), (4, 2));
+        for server in &pair.servers {
+            assert!(!server.err().contains(AWAY), "{}", server.err());
+        }
+        let (mut other, api) = world.instance("other", free_port(), &variables(&limits));
+        other.ready(&api).await;
+        let told = other.err();
+        assert!(told.contains(AWAY) && told.contains("certificate"), "{told}");
     })
     .await;
 }

@@ -8,6 +8,7 @@ mod process;
 mod random;
 mod receive;
 mod redis;
+mod redis_tls;
 mod webhooks;
 mod world;
 
@@ -19,6 +20,7 @@ pub(crate) use process::Process;
 pub(crate) use random::Random;
 pub(crate) use receive::Try;
 pub(crate) use redis::{OwnRedis, redis_url};
+pub(crate) use redis_tls::TlsRedis;
 pub(crate) use webhooks::{State, Webhook, recorded, states};
 pub(crate) use world::{World, free_port};
 
