@@ -277,7 +277,8 @@ async fn f20_a_redis_behind_tls_counts_only_if_its_certificate_is_trusted() {
         for server in &pair.servers {
             assert!(!server.err().contains(AWAY), "{}", server.err());
         }
-        let (mut other, api) = world.instance("other", free_port(), &variables(&limits));
+        let env = [pair.clerk.clone(), variables(&limits)].concat();
+        let (mut other, api) = world.instance("other", free_port(), &env);
         other.ready(&api).await;
         let told = other.err();
         assert!(told.contains(AWAY) && told.contains("certificate"), "{told}");
@@ -315,18 +316,20 @@ async fn f20_a_redis_that_cannot_be_used_keeps_no_server_from_starting() {
 struct Pair {
     apis: [Api; 2],
     servers: [Process; 2],
+    /// Where Clerk is.
+    clerk: Vec<(String, String)>,
     _clerk: Process,
 }
 
 impl Pair {
     async fn start(world: &World, limits: &[(&str, &str)]) -> Self {
         let (_clerk, clerk) = world.dev_clerk().await;
-        let env = [clerk, variables(limits)].concat();
+        let env = [clerk.clone(), variables(limits)].concat();
         let (mut one, api_one) = world.instance("one", world.port, &env);
         one.ready(&api_one).await;
         let (mut two, api_two) = world.instance("two", free_port(), &env);
         two.ready(&api_two).await;
-        Self { apis: [api_one, api_two], servers: [one, two], _clerk }
+        Self { apis: [api_one, api_two], servers: [one, two], clerk, _clerk }
     }
 
     async fn token(&self, world: &World, email: &str) -> String {
