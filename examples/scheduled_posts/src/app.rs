@@ -2,12 +2,15 @@
 
 #[cfg(test)]
 mod cors_tests;
+#[cfg(test)]
+mod tests;
 
 use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -18,10 +21,14 @@ use bytes::Bytes;
 use tower_clerk::session::{AuthError, ClerkAuthLayer, Refusal, Responder, Verifier};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
+use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use crate::config::AuthPhase;
 use crate::error::answer;
 use crate::limits::{self, Limits};
+use crate::phases;
+use crate::requests::{self, X_REQUEST_ID};
 use crate::routes::{accounts, health, me, page, posts};
 use crate::state::AppState;
 use crate::webhook::{self, Webhook};
@@ -30,11 +37,12 @@ use crate::webhook::{self, Webhook};
 pub(crate) fn app(
     state: AppState,
     verifier: Verifier,
+    phase: AuthPhase,
     webhook: Option<Webhook>,
     limits: &Arc<Limits>,
     cors_origins: Vec<HeaderValue>,
 ) -> Router {
-    let routes = signed_in(verifier, limits)
+    let routes = signed_in(verifier, phase, limits)
         .merge(webhook::route(webhook))
         .route("/", get(page::index))
         .route("/app.js", get(page::app_js))
@@ -55,21 +63,30 @@ fn around(routes: Router, cors_origins: Vec<HeaderValue>) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(in_common))
         .layer(cors(cors_origins))
+        .layer(middleware::from_fn(requests::identified))
 }
 
 /// The routes of signed-in users. An unknown path is not behind the layer: it is a plain 404.
-fn signed_in(verifier: Verifier, limits: &Arc<Limits>) -> Router<AppState> {
+fn signed_in(verifier: Verifier, phase: AuthPhase, limits: &Arc<Limits>) -> Router<AppState> {
     let limits = || Arc::clone(limits);
-    Router::new()
+    let routes = Router::new()
         .route("/api/me", get(me::show))
         .route("/api/x-accounts", get(accounts::list).post(accounts::create))
         .route("/api/x-accounts/{id}", delete(accounts::remove))
         .route("/api/scheduled-posts", get(posts::list).post(posts::create))
         .route("/api/scheduled-posts/{id}", put(posts::change).delete(posts::remove))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .route_layer(middleware::from_fn_with_state(limits(), limits::by_user))
-        .route_layer(ClerkAuthLayer::new(verifier).respond_with(AlwaysJson))
-        .route_layer(middleware::from_fn_with_state(limits(), limits::by_address))
+        // The one above counts what comes; this one refuses what is announced, before it comes.
+        .layer(RequestBodyLimitLayer::new(BODY_LIMIT));
+    let guard = ClerkAuthLayer::new(verifier).respond_with(AlwaysJson);
+    let by_user = middleware::from_fn_with_state(limits(), limits::by_user);
+    let guarded = if phase.trusts_user_id() {
+        let identified = routes.route_layer(middleware::from_fn(phases::identified));
+        identified.route_layer(by_user).route_layer(guard.report_only())
+    } else {
+        routes.route_layer(by_user).route_layer(guard)
+    };
+    guarded.route_layer(middleware::from_fn_with_state(limits(), limits::by_address))
 }
 
 /// This server speaks no gRPC, whatever a request says of itself.
@@ -78,13 +95,22 @@ struct AlwaysJson;
 
 impl Responder for AlwaysJson {
     fn respond(&self, error: &AuthError, _request: &Parts) -> axum::http::Response<Bytes> {
-        let refusal = Refusal::of(error);
-        let body = serde_json::json!({ "detail": refusal.detail() }).to_string();
-        let mut response = refusal.response(Bytes::from(body));
-        let json = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(header::CONTENT_TYPE, json);
-        response
+        refused(error)
     }
+}
+
+/// What the layer would say, from inside of one that only reports.
+pub(crate) fn refusal(error: &AuthError) -> Response {
+    refused(error).map(Body::from)
+}
+
+fn refused(error: &AuthError) -> axum::http::Response<Bytes> {
+    let refusal = Refusal::of(error);
+    let body = serde_json::json!({ "detail": refusal.detail() }).to_string();
+    let mut response = refusal.response(Bytes::from(body));
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
 }
 
 fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
@@ -93,7 +119,7 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
         .allow_credentials(true)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
-        .expose_headers([header::RETRY_AFTER, header::WWW_AUTHENTICATE])
+        .expose_headers([header::RETRY_AFTER, header::WWW_AUTHENTICATE, X_REQUEST_ID])
         .max_age(Duration::from_secs(600))
 }
 
@@ -114,6 +140,9 @@ async fn in_common(request: Request, next: Next) -> Response {
     }
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
+    // Pages have a policy of their own; whatever else is shown as one can do nothing.
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(NOTHING);
     if personal {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     } else {
@@ -142,7 +171,8 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
     answer(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error")
 }
 
+const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 /// A post is 280 characters; escaped as JSON they take at most a few kilobytes.
-const BODY_LIMIT: usize = 64 * 1024;
+pub(crate) const BODY_LIMIT: usize = 64 * 1024;
 /// For a whole request. The database gives up earlier, so what lasts longer is a slow client.
 const PATIENCE: Duration = Duration::from_secs(20);

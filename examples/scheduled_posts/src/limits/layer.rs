@@ -12,6 +12,7 @@ use tower_clerk::session::Session;
 
 use super::Limits;
 use crate::error::answer;
+use crate::telemetry;
 
 /// Outside of verification, so that a flood of bad tokens is limited too.
 pub(crate) async fn by_address(
@@ -24,7 +25,7 @@ pub(crate) async fn by_address(
         let peer = peer.map(|ConnectInfo(peer)| peer.ip());
         let key = limits.address_key(peer, request.headers());
         if let Err(wait) = limit.take(&key).await {
-            return too_many(wait);
+            return too_many(limit.kind, wait);
         }
     }
     next.run(request).await
@@ -40,13 +41,14 @@ pub(crate) async fn by_user(
     if let (Some(limit), Some(session)) = (&limits.user, request.extensions().get::<Session>()) {
         let key = session.user_id().to_owned();
         if let Err(wait) = limit.take(&key).await {
-            return too_many(wait);
+            return too_many(limit.kind, wait);
         }
     }
     next.run(request).await
 }
 
-fn too_many(wait: Duration) -> Response {
+fn too_many(kind: &'static str, wait: Duration) -> Response {
+    telemetry::rate_limited(kind);
     let mut response = answer(StatusCode::TOO_MANY_REQUESTS, "Too many requests");
     let seconds = HeaderValue::from(retry_after(wait));
     response.headers_mut().insert(header::RETRY_AFTER, seconds);

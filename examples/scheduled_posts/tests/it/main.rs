@@ -3,16 +3,25 @@
 
 mod answers;
 mod backfill;
+mod canaries;
 mod config;
 mod cors;
 mod deliveries;
 mod dev_clerk;
+mod doctor;
+mod env_example;
+mod http2;
 mod keys;
 mod killed;
 mod limits;
+mod metrics;
 mod ownership;
+mod phases;
 mod posts;
 mod shutdown;
+mod smuggling;
+mod sockets;
 mod storm;
 mod support;
+mod tls;
 mod users;

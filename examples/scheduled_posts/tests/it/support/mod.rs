@@ -4,11 +4,14 @@ mod clerk;
 mod database;
 mod http;
 mod listing;
+pub(crate) mod numbers;
 mod process;
 mod random;
+pub(crate) mod raw;
 mod receive;
 mod redis;
 mod redis_tls;
+mod tls;
 mod webhooks;
 mod world;
 
@@ -18,9 +21,11 @@ pub(crate) use http::{Answer, Api, answer};
 pub(crate) use listing::Listing;
 pub(crate) use process::Process;
 pub(crate) use random::Random;
+pub(crate) use raw::{Frames, Raw};
 pub(crate) use receive::Try;
 pub(crate) use redis::{OwnRedis, redis_url};
 pub(crate) use redis_tls::TlsRedis;
+pub(crate) use tls::{MadeCertificate, TlsClient};
 pub(crate) use webhooks::{State, Webhook, recorded, states};
 pub(crate) use world::{World, free_port};
 
@@ -66,4 +71,4 @@ pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>
     answer.await.unwrap_or_else(|_| panic!("waited {DEADLINE:?} in vain: {what}"))
 }
 
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
