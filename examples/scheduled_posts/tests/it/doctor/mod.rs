@@ -221,6 +221,17 @@ async fn settings_that_cannot_be_used_are_findings_beside_the_others(world: Worl
     }
     assert_eq!(told.outcome("jwks"), "ok", "{}", told.json);
 
+    // Without its half that cannot be used, the other half is not told as a second fault.
+    let tls = set(&set(&variables, "TLS_CERT", "/nowhere/cert.pem"), "TLS_KEY", "/nowhere/key.pem");
+    let told = doctor(&world, "tls", &[], &tls).await;
+    told.fails("settings", "TLS_");
+    let checks = told.json["checks"].as_array().unwrap().iter();
+    let faults = checks.filter(|check| check["name"] == "settings").count();
+    assert_eq!((faults, told.outcome("jwks")), (1, "ok"), "{:#}", told.json);
+    let alone = doctor(&world, "alone", &[], &set(&variables, "TLS_CERT", "cert.pem")).await;
+    alone.fails("settings", "TLS_KEY");
+    assert_eq!(alone.outcome("jwks"), "ok", "{:#}", alone.json);
+
     let told =
         doctor(&world, "no-key", &[], &set(&variables, "CLERK_PUBLISHABLE_KEY", "canary")).await;
     told.fails("settings", "CLERK_PUBLISHABLE_KEY");
