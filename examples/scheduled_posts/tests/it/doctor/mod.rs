@@ -228,9 +228,11 @@ async fn settings_that_cannot_be_used_are_findings_beside_the_others(world: Worl
     let checks = told.json["checks"].as_array().unwrap().iter();
     let faults = checks.filter(|check| check["name"] == "settings").count();
     assert_eq!((faults, told.outcome("jwks")), (1, "ok"), "{:#}", told.json);
-    let alone = doctor(&world, "alone", &[], &set(&variables, "TLS_CERT", "cert.pem")).await;
-    alone.fails("settings", "TLS_KEY");
-    assert_eq!(alone.outcome("jwks"), "ok", "{:#}", alone.json);
+    for (given, missing) in [("TLS_CERT", "TLS_KEY"), ("OPENAI_API_KEY", "OPENAI_BASE_URL")] {
+        let alone = doctor(&world, given, &[], &set(&variables, given, "canary")).await;
+        alone.fails("settings", missing);
+        assert_eq!(alone.outcome("jwks"), "ok", "{:#}", alone.json);
+    }
 
     let told =
         doctor(&world, "no-key", &[], &set(&variables, "CLERK_PUBLISHABLE_KEY", "canary")).await;
