@@ -18,18 +18,19 @@ pub(in crate::sea_orm) fn raise_versions(
     table: &TableName,
     versions: &[(&str, Version)],
 ) -> InsertStatement {
-    insert_versions(table, versions, false)
-        .on_conflict(
-            OnConflict::column(Versions::Id)
-                .update_columns([Versions::Version, Versions::Tie])
-                .action_and_where(stored(table, Versions::Deleted).eq(false))
-                .action_and_where(is_older_than(
-                    table,
-                    rejected(Versions::Version),
-                    rejected(Versions::Tie),
-                ))
-                .to_owned(),
-        )
+    insert_versions(table, versions, false).on_conflict(unless_newer(table)).to_owned()
+}
+
+/// Raises what is there and lives, unless it is at least as new.
+pub(super) fn unless_newer(table: &TableName) -> OnConflict {
+    OnConflict::column(Versions::Id)
+        .update_columns([Versions::Version, Versions::Tie])
+        .action_and_where(stored(table, Versions::Deleted).eq(false))
+        .action_and_where(is_older_than(
+            table,
+            rejected(Versions::Version),
+            rejected(Versions::Tie),
+        ))
         .to_owned()
 }
 
