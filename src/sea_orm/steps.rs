@@ -36,8 +36,7 @@ pub(super) async fn take_in(
 ) -> Result<Outcome, DbErr> {
     if tx.get_database_backend() == DbBackend::Postgres {
         let at_once = statements::take_in(recording, kind, row, version);
-        let at_once = at_once.map_err(|error| DbErr::Custom(error.to_string()))?;
-        return Ok(match tx.execute(&at_once).await?.rows_affected() {
+        return Ok(match tx.execute_raw(at_once).await?.rows_affected() {
             0 => Outcome::Duplicate,
             1 => Outcome::Stale,
             _ => Outcome::Applied,

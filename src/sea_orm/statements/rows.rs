@@ -16,14 +16,11 @@ use crate::sea_orm::tables::{DELETED_AT, Kind, TableName};
 
 /// Writes rows of one kind, whatever they held.
 pub(in crate::sea_orm) fn write_rows(table: &TableName, rows: &[Row]) -> InsertStatement {
-    let write = rows.first().map_or_else(|| OnConflict::column(ID), overwrite);
+    let mut write = OnConflict::column(ID);
+    if let Some(first) = rows.first() {
+        write.update_columns(first.columns.iter().map(|(column, _)| column.clone()));
+    }
     insert_rows(table, rows).on_conflict(write).to_owned()
-}
-
-/// Of a row that is there, every column that a row has.
-pub(super) fn overwrite(row: &Row) -> OnConflict {
-    let columns = row.columns.iter().map(|(column, _)| column.clone());
-    OnConflict::column(ID).update_columns(columns).to_owned()
 }
 
 /// Makes rows of one kind, or violates the primary key.
@@ -120,4 +117,4 @@ pub(in crate::sea_orm) fn select_rows(table: &TableName, ids: &[&str]) -> Select
 }
 
 /// The same in every kind of row.
-pub(super) const ID: &str = "id";
+const ID: &str = "id";

@@ -18,19 +18,18 @@ pub(in crate::sea_orm) fn raise_versions(
     table: &TableName,
     versions: &[(&str, Version)],
 ) -> InsertStatement {
-    insert_versions(table, versions, false).on_conflict(unless_newer(table)).to_owned()
-}
-
-/// Raises what is there and lives, unless it is at least as new.
-pub(super) fn unless_newer(table: &TableName) -> OnConflict {
-    OnConflict::column(Versions::Id)
-        .update_columns([Versions::Version, Versions::Tie])
-        .action_and_where(stored(table, Versions::Deleted).eq(false))
-        .action_and_where(is_older_than(
-            table,
-            rejected(Versions::Version),
-            rejected(Versions::Tie),
-        ))
+    insert_versions(table, versions, false)
+        .on_conflict(
+            OnConflict::column(Versions::Id)
+                .update_columns([Versions::Version, Versions::Tie])
+                .action_and_where(stored(table, Versions::Deleted).eq(false))
+                .action_and_where(is_older_than(
+                    table,
+                    rejected(Versions::Version),
+                    rejected(Versions::Tie),
+                ))
+                .to_owned(),
+        )
         .to_owned()
 }
 
@@ -96,7 +95,7 @@ pub(in crate::sea_orm) fn start_versions(table: &TableName, ids: &[&str]) -> Ins
 /// Makes the version of a thing that has no row older than every state. The transaction has locked
 /// it: otherwise the row could be on its way.
 pub(in crate::sea_orm) fn forget_version_without_row(kind: &Kind, id: &str) -> UpdateStatement {
-    let Kind { rows, versions } = kind;
+    let Kind { rows, versions, .. } = kind;
     Query::update()
         .table(versions.reference())
         .value(Versions::Version, Version::UNTOLD.updated_at)
@@ -135,7 +134,7 @@ pub(in crate::sea_orm) fn select_versions(table: &TableName, ids: &[&str]) -> Se
 /// Whether a thing is marked as deleted, and the id that its row has, if it has one. No row: nobody
 /// has named it yet.
 pub(in crate::sea_orm) fn select_status(kind: &Kind, id: &str) -> SelectStatement {
-    let Kind { rows, versions } = kind;
+    let Kind { rows, versions, .. } = kind;
     let row = SubQueryStatement::SelectStatement(select_rows(rows, &[id]));
     Query::select()
         .column(Versions::Deleted)
