@@ -1,23 +1,33 @@
 //! The router: which route is behind what, and what every answer has in common.
 
+#[cfg(test)]
+mod tests;
+
 use std::any::Any;
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{delete, get, put};
+use axum::routing::get;
+use axum::{Extension, Router};
 use bytes::Bytes;
 use tower_clerk::session::{AuthError, ClerkAuthLayer, Refusal, Responder, Verifier};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
+use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use crate::config::AuthPhase;
 use crate::error::answer;
-use crate::routes::{accounts, health, me, page, posts};
+use crate::phases;
+use crate::requests::{self, X_REQUEST_ID};
+use crate::routes::{accounts, docs, health, me, page, posts, suggestions};
 use crate::state::AppState;
 use crate::webhook::{self, Webhook};
 
@@ -25,37 +35,67 @@ use crate::webhook::{self, Webhook};
 pub(crate) fn app(
     state: AppState,
     verifier: Verifier,
+    phase: AuthPhase,
     webhook: Option<Webhook>,
     cors_origins: Vec<HeaderValue>,
 ) -> Router {
-    signed_in(verifier)
-        .merge(webhook::route(webhook))
+    let routes = signed_in(verifier, phase)
+        .merge(Router::from(routes_of_all()).layer(Extension(webhook)))
         .route("/", get(page::index))
         .route("/app.js", get(page::app_js))
         .route("/api.js", get(page::api_js))
         .route("/style.css", get(page::style))
         .route("/app-config.json", get(page::config))
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
+        .route("/openapi.json", get(docs::document))
+        .route("/docs", get(docs::page))
+        .route("/docs/docs.js", get(docs::script))
+        .route("/docs/docs.css", get(docs::style))
         .fallback(async || answer(StatusCode::NOT_FOUND, "Not found"))
-        .with_state(state)
-        // From here on, the later a layer stands, the further outside it is.
+        .with_state(state);
+    around(routes, cors_origins)
+}
+
+/// What is around all routes. The later a layer stands, the further outside it is.
+fn around(routes: Router, cors_origins: Vec<HeaderValue>) -> Router {
+    routes
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(in_common))
         .layer(cors(cors_origins))
+        .layer(middleware::from_fn(requests::identified))
 }
 
 /// The routes of signed-in users. An unknown path is not behind the layer: it is a plain 404.
-fn signed_in(verifier: Verifier) -> Router<AppState> {
-    Router::new()
-        .route("/api/me", get(me::show))
-        .route("/api/x-accounts", get(accounts::list).post(accounts::create))
-        .route("/api/x-accounts/{id}", delete(accounts::remove))
-        .route("/api/scheduled-posts", get(posts::list).post(posts::create))
-        .route("/api/scheduled-posts/{id}", put(posts::change).delete(posts::remove))
+fn signed_in(verifier: Verifier, phase: AuthPhase) -> Router<AppState> {
+    let routes = Router::from(routes_of_users())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .route_layer(ClerkAuthLayer::new(verifier).respond_with(AlwaysJson))
+        // The one above counts what comes; this one refuses what is announced, before it comes.
+        .layer(RequestBodyLimitLayer::new(BODY_LIMIT));
+    let guard = ClerkAuthLayer::new(verifier).respond_with(AlwaysJson);
+    if phase.trusts_user_id() {
+        let identified = middleware::from_fn(phases::identified);
+        return routes.route_layer(identified).route_layer(guard.report_only());
+    }
+    routes.route_layer(guard)
+}
+
+/// Behind a session token. Paths and methods stand with the handlers, in what describes them.
+pub(crate) fn routes_of_users() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(me::show))
+        .routes(routes!(accounts::list, accounts::create))
+        .routes(routes!(accounts::remove))
+        .routes(routes!(posts::list, posts::create))
+        .routes(routes!(posts::change, posts::remove))
+        .routes(routes!(suggestions::generate))
+}
+
+/// Open to all, and described. The pages for people are neither of the API nor in its description.
+pub(crate) fn routes_of_all() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(webhook::receive))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
 }
 
 /// This server speaks no gRPC, whatever a request says of itself.
@@ -64,13 +104,22 @@ struct AlwaysJson;
 
 impl Responder for AlwaysJson {
     fn respond(&self, error: &AuthError, _request: &Parts) -> axum::http::Response<Bytes> {
-        let refusal = Refusal::of(error);
-        let body = serde_json::json!({ "detail": refusal.detail() }).to_string();
-        let mut response = refusal.response(Bytes::from(body));
-        let json = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(header::CONTENT_TYPE, json);
-        response
+        refused(error)
     }
+}
+
+/// What the layer would say, from inside of one that only reports.
+pub(crate) fn refusal(error: &AuthError) -> Response {
+    refused(error).map(Body::from)
+}
+
+fn refused(error: &AuthError) -> axum::http::Response<Bytes> {
+    let refusal = Refusal::of(error);
+    let body = serde_json::json!({ "detail": refusal.detail() }).to_string();
+    let mut response = refusal.response(Bytes::from(body));
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
 }
 
 fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
@@ -79,7 +128,7 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
         .allow_credentials(true)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
-        .expose_headers([header::RETRY_AFTER, header::WWW_AUTHENTICATE])
+        .expose_headers([header::RETRY_AFTER, header::WWW_AUTHENTICATE, X_REQUEST_ID])
         .max_age(Duration::from_secs(600))
 }
 
@@ -100,6 +149,9 @@ async fn in_common(request: Request, next: Next) -> Response {
     }
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
+    // Pages have a policy of their own; whatever else is shown as one can do nothing.
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(NOTHING);
     if personal {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     } else {
@@ -128,7 +180,8 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
     answer(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error")
 }
 
+const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 /// A post is 280 characters; escaped as JSON they take at most a few kilobytes.
-const BODY_LIMIT: usize = 64 * 1024;
+pub(crate) const BODY_LIMIT: usize = 64 * 1024;
 /// For a whole request. The database gives up earlier, so what lasts longer is a slow client.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,5 +1,6 @@
 //! The scheduled-posts server. Names the modules and hands over to the command line.
 
+mod ai;
 mod app;
 mod cli;
 mod config;
@@ -8,11 +9,14 @@ mod entities;
 mod error;
 mod extract;
 mod migrations;
-mod patience;
+mod openapi;
+mod phases;
+mod requests;
 mod routes;
 mod server;
 mod state;
 mod store;
+mod telemetry;
 mod time;
 mod upkeep;
 mod webhook;

@@ -3,14 +3,27 @@
 
 mod answers;
 mod backfill;
+mod canaries;
 mod config;
 mod deliveries;
 mod dev_clerk;
+mod doctor;
+mod env_example;
+mod generate_ai;
+mod http2;
+mod input;
 mod keys;
 mod killed;
+mod metrics;
+mod openapi;
 mod ownership;
+mod phases;
 mod posts;
+mod reach;
 mod shutdown;
+mod smuggling;
+mod sockets;
 mod storm;
 mod support;
+mod tls;
 mod users;

@@ -1,12 +1,16 @@
 //! What the tests share: a world to run the binary in, its processes, and clients of both servers.
 
+pub(crate) mod ai;
 mod clerk;
 mod database;
 mod http;
 mod listing;
+pub(crate) mod numbers;
 mod process;
 mod random;
+pub(crate) mod raw;
 mod receive;
+mod tls;
 mod webhooks;
 mod world;
 
@@ -16,7 +20,9 @@ pub(crate) use http::{Answer, Api, answer};
 pub(crate) use listing::Listing;
 pub(crate) use process::Process;
 pub(crate) use random::Random;
+pub(crate) use raw::{Frames, Raw};
 pub(crate) use receive::Try;
+pub(crate) use tls::{MadeCertificate, TlsClient};
 pub(crate) use webhooks::{State, Webhook, recorded, states};
 pub(crate) use world::{World, free_port};
 
@@ -62,4 +68,4 @@ pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>
     answer.await.unwrap_or_else(|_| panic!("waited {DEADLINE:?} in vain: {what}"))
 }
 
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
