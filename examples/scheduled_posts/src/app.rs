@@ -30,11 +30,7 @@ pub(crate) fn app(
 ) -> Router {
     signed_in(verifier)
         .merge(webhook::route(webhook))
-        .route("/", get(page::index))
-        .route("/app.js", get(page::app_js))
-        .route("/api.js", get(page::api_js))
-        .route("/style.css", get(page::style))
-        .route("/app-config.json", get(page::config))
+        .merge(page::routes())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .fallback(async || answer(StatusCode::NOT_FOUND, "Not found"))

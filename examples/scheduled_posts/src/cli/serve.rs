@@ -44,7 +44,7 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
     let state = AppState {
         store: Store::new(db.clone()),
         users: users.clone(),
-        page: Arc::new(page_config(&clerk)),
+        page: Arc::new(PageConfig::of(&clerk)),
         stopping: stopping.clone(),
     };
     upkeep::start(users.clone());
@@ -89,16 +89,6 @@ async fn stand_in(
     let clerk = ClerkConfig::from_vars(variable)
         .map_err(|errors| Failure::Start(format!("the dev Clerk's settings: {errors}")))?;
     Ok((clerk, dev_clerk))
-}
-
-/// A Backend API on this machine can only be a stand-in, in this process or beside it.
-fn page_config(clerk: &ClerkConfig) -> PageConfig {
-    let local =
-        clerk.issuer().strip_prefix("http://").filter(|_| clerk.issuer() == clerk.api_url());
-    PageConfig {
-        dev_clerk: local.map(|host| format!("http://{host}")),
-        publishable_key: clerk.publishable_key().map(|key| key.as_str().to_owned()),
-    }
 }
 
 /// Between `/readyz` saying no and the listener closing.

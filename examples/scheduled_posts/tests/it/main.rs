@@ -3,6 +3,7 @@
 
 mod answers;
 mod backfill;
+mod browser;
 mod config;
 mod deliveries;
 mod dev_clerk;
