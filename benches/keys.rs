@@ -1,20 +1,22 @@
 //! What a flood of unknown key ids costs: fetches, and the time of good requests beside a quiet
-//! run's in the same process. Then the same flood while a key rotates.
+//! run's in the same process. Then the same flood while a key rotates, what lookups cost while the
+//! keys are being refreshed, and ten thousand requests that wait for one fetch.
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "its result goes there, or it stops")]
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tower_clerk::clock::{Clock, SystemClock};
 use tower_clerk::session::Verifier;
-use tower_clerk::session::keys::RemoteKeys;
+use tower_clerk::session::keys::{Fetch, FetchFuture, Fetched, KeySource, Lookup, RemoteKeys};
 use tower_clerk::test_util::{Issuer, ManualClock};
 
 const ISS: &str = "https://clerk.example.com";
@@ -55,6 +57,8 @@ async fn main() {
     println!("{:>24} {:>10.2} {:>10.2} {:>22.2}", "ratio", f[0] / q[0], f[1] / q[1], f[2] / q[2]);
 
     rotation(&issuer, &server, &verifier, &clock, &unknown).await;
+    refreshes(&issuer, &server).await;
+    waiters(&issuer).await;
 }
 
 /// The new key is published in the middle of a cool-down; one second a step, a hundred made-up
@@ -89,6 +93,133 @@ async fn rotation(
         f64::from(seconds) / 30.0,
         server.fetches() - before
     );
+}
+
+/// Lookups on this thread, while another has time pass so that the keys are fetched again and again.
+async fn refreshes(issuer: &Issuer, server: &Server) {
+    const BATCH: u32 = 1000;
+    let jumps = Arc::new(Jumps::default());
+    let keys = RemoteKeys::from_url(&server.url).expect("a URL").aging_by(jumps.clone());
+    keys.warm_up().await.expect("keys");
+    let jwk = issuer.jwk();
+    let kid = jwk["kid"].as_str();
+    let Lookup::Known(key) = keys.lookup(kid) else { panic!("it was fetched") };
+    let clock = SystemClock::new();
+    let batches = async |many: usize| {
+        let (mut lookups, mut hits) = (Times::default(), Times::default());
+        for _ in 0..many {
+            let start = clock.monotonic();
+            (0..BATCH).for_each(|_| drop(black_box(keys.lookup(black_box(kid)))));
+            lookups.all.push(start.elapsed().as_secs_f64() * 1e9 / f64::from(BATCH));
+            let start = clock.monotonic();
+            (0..BATCH).for_each(|_| assert!(keys.still_gives(black_box(kid), &key)));
+            hits.all.push(start.elapsed().as_secs_f64() * 1e9 / f64::from(BATCH));
+            tokio::task::yield_now().await;
+        }
+        [lookups, hits]
+    };
+    let mut quiet = batches(5000).await;
+    let (before, stop) = (server.fetches(), Arc::new(AtomicBool::new(false)));
+    let time = std::thread::spawn({
+        let (jumps, stop) = (jumps.clone(), stop.clone());
+        move || {
+            while !stop.load(Ordering::Relaxed) {
+                jumps.0.fetch_add(1, Ordering::Relaxed);
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    });
+    let mut refreshed = batches(5000).await;
+    stop.store(true, Ordering::Relaxed);
+    time.join().expect("no panic");
+    println!("\nlookups of a known key, {} refreshes meanwhile", server.fetches() - before);
+    println!("{:>24} {:>10} {:>10} {:>10} {:>10}", "", "quiet p50", "p50", "quiet p99", "p99");
+    let both = quiet.iter_mut().zip(&mut refreshed);
+    for (name, (quiet, refreshed)) in ["lookup", "the same for a hit"].iter().zip(both) {
+        let [a, b] = [quantile(&mut quiet.all, 0.5), quantile(&mut refreshed.all, 0.5)];
+        let [c, d] = [quantile(&mut quiet.all, 0.99), quantile(&mut refreshed.all, 0.99)];
+        println!("{name:>24} {a:>8.0}ns {b:>8.0}ns {c:>8.0}ns {d:>8.0}ns   p50 {:.2}", b / a);
+    }
+}
+
+/// Ten thousand requests come before there are keys, and the fetch ends when all of them wait.
+async fn waiters(issuer: &Issuer) {
+    let good = issuer.token("user_1").claim("exp", 4_000_000_000_u64).mint();
+    let clock = SystemClock::new();
+    let (mut alone, mut together, mut fetches) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..5 {
+        let held = Arc::new(Held::new(issuer.jwks().to_string()));
+        let keys = RemoteKeys::new(Wait(Arc::clone(&held)));
+        let verifier = Verifier::builder(ISS, keys).without_cache().build().expect("a verifier");
+        let waiting: Vec<_> = (0..FLOOD)
+            .map(|_| {
+                let (verifier, good) = (verifier.clone(), good.clone());
+                tokio::spawn(async move { verifier.verify(&good).await.is_ok() })
+            })
+            .collect();
+        // Each has had its turn, and waits.
+        while tokio::runtime::Handle::current().metrics().global_queue_depth() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let start = clock.monotonic();
+        held.open.add_permits(1);
+        for one in waiting {
+            assert!(one.await.expect("no panic"));
+        }
+        together.push(start.elapsed().as_secs_f64() * 1e3);
+        fetches.push(held.fetches.load(Ordering::SeqCst));
+        let start = clock.monotonic();
+        for _ in 0..FLOOD {
+            verifier.verify(black_box(&good)).await.expect("a session");
+        }
+        alone.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    println!("\n{FLOOD} requests that wait for one fetch, five times; fetches {fetches:?}");
+    let [alone, together] = [quantile(&mut alone, 0.5), quantile(&mut together, 0.5)];
+    println!("from its end until all are answered, on all threads {together:>8.1} ms");
+    println!("as many verified one after another on one thread    {alone:>8.1} ms");
+    println!("ratio {:.2}", together / alone);
+}
+
+/// The system's clock, ahead by as many times six minutes: longer than keys go without a refresh.
+#[derive(Debug, Default)]
+struct Jumps(AtomicU32);
+
+impl Clock for Jumps {
+    fn now(&self) -> SystemTime {
+        SystemClock::new().now()
+    }
+
+    fn monotonic(&self) -> Instant {
+        let ahead = Duration::from_secs(360) * self.0.load(Ordering::Relaxed);
+        SystemClock::new().monotonic() + ahead
+    }
+}
+
+/// A document whose fetch ends when it may.
+struct Held {
+    document: String,
+    open: Semaphore,
+    fetches: AtomicUsize,
+}
+
+impl Held {
+    fn new(document: String) -> Self {
+        Self { document, open: Semaphore::new(0), fetches: AtomicUsize::new(0) }
+    }
+}
+
+struct Wait(Arc<Held>);
+
+impl Fetch for Wait {
+    fn fetch(&self) -> FetchFuture<'_> {
+        let Self(held) = self;
+        Box::pin(async {
+            held.fetches.fetch_add(1, Ordering::SeqCst);
+            let _open = held.open.acquire().await.expect("open");
+            Ok(Fetched::new(held.document.clone()))
+        })
+    }
 }
 
 /// Microseconds.

@@ -17,17 +17,21 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use http::header::AUTHORIZATION;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, Uri};
+use http_body_util::BodyExt;
 use moka::sync::Cache;
-use tower::{Layer, Service};
+use tower::{Layer, Service, ServiceExt};
 use tower_clerk::clock::{Clock, SystemClock};
-use tower_clerk::session::keys::{Fetch, FetchFuture, Fetched, RemoteKeys};
-use tower_clerk::session::{ClerkAuth, ClerkAuthLayer, StaticKeys, Verifier};
+use tower_clerk::session::keys::RemoteKeys;
+use tower_clerk::session::{ClerkAuth, ClerkAuthLayer, Session, StaticKeys, Verifier};
 use tower_clerk::test_util::Issuer;
 
 use support::Ratios;
@@ -107,6 +111,49 @@ fn layer(c: &mut Criterion) {
     for refused in ["garbage", "unknown kid"] {
         ratios.beside(refused, "raw RSA");
     }
+}
+
+/// The same through an axum router, whose handler answers with the user's id: body and all, without
+/// a socket.
+fn router(c: &mut Criterion) {
+    let issuer = Issuer::new(ISS, "ins_1");
+    let keys = StaticKeys::from_jwks(&issuer.jwks().to_string()).expect("a usable set");
+    let builder = || Verifier::builder(ISS, keys.clone()).authorized_parties([PARTY]);
+    let cold = builder().without_cache().build().expect("a verifier");
+    let remembering = builder().build().expect("a verifier");
+    let bare = Router::new().route("/me", get(async || "user_2g7np7Hrk0SN6kj5EDM00000000"));
+    let me = async |session: Session| session.user_id().to_owned();
+    let layered =
+        |verifier| Router::new().route("/me", get(me)).layer(ClerkAuthLayer::new(verifier));
+    let header = bearer(&token(&issuer, 0));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+
+    let mut group = c.benchmark_group("router");
+    for (name, router) in [("bare", bare), ("cold", layered(cold)), ("hit", layered(remembering))] {
+        group.bench_function(name, |b| {
+            b.iter_batched(
+                || {
+                    let mut request = Request::new(Body::empty());
+                    *request.uri_mut() = Uri::from_static("/me");
+                    request.headers_mut().insert(AUTHORIZATION, header.clone());
+                    request
+                },
+                |request| {
+                    runtime.block_on(async {
+                        let response = router.clone().oneshot(request).await.expect("an answer");
+                        assert!(response.status().is_success());
+                        response.into_body().collect().await.expect("a body").to_bytes()
+                    })
+                },
+                BatchSize::SmallInput,
+            );
+        });
+    }
+    group.finish();
+
+    let ratios = Ratios::of("router");
+    ratios.beside("hit", "bare");
+    ratios.beside("cold", "bare");
 }
 
 /// How much more several threads do than one, each with requests of its own.
@@ -305,13 +352,7 @@ fn raw_moka<'a>(
 
 /// A layer over remote keys that were fetched, and that this header's key is known not to be among.
 async fn after_a_fetch(issuer: &Issuer, unknown: &HeaderValue) -> ClerkAuth<Bare> {
-    struct Document(String);
-    impl Fetch for Document {
-        fn fetch(&self) -> FetchFuture<'_> {
-            Box::pin(std::future::ready(Ok(Fetched::new(self.0.clone()))))
-        }
-    }
-    let keys = RemoteKeys::new(Document(issuer.jwks().to_string()));
+    let keys = RemoteKeys::new(support::Document(issuer.jwks().to_string()));
     keys.warm_up().await.expect("keys");
     let verifier = Verifier::builder(ISS, keys).build().expect("a verifier");
     let mut service = ClerkAuthLayer::new(verifier).layer(Bare);
@@ -323,6 +364,6 @@ async fn after_a_fetch(issuer: &Issuer, unknown: &HeaderValue) -> ClerkAuth<Bare
 criterion_group! {
     name = benches;
     config = support::criterion();
-    targets = layer, threads
+    targets = layer, router, threads
 }
 criterion_main!(benches);

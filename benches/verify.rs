@@ -15,6 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use criterion::{Criterion, criterion_group, criterion_main};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use tower_clerk::session::keys::RemoteKeys;
 use tower_clerk::session::{StaticKeys, Verifier};
 use tower_clerk::test_util::Issuer;
 
@@ -55,7 +56,7 @@ fn verify(c: &mut Criterion) {
     });
     for (name, verifier, token, passes) in [
         ("cold", &verifier, token.clone(), true),
-        ("remembered", &remembering, token.clone(), true),
+        ("hit", &remembering, token.clone(), true),
         ("expired", &verifier, mint(1_600_000_000), false),
         ("bad signature", &verifier, format!("{}.{signature}", mint_other(&issuer)), false),
         ("garbage", &verifier, "x.y.z".repeat(180), false),
@@ -67,10 +68,20 @@ fn verify(c: &mut Criterion) {
             });
         });
     }
+    let unknown = Issuer::new(ISS, "ins_other").token("user_1").mint();
+    let multi = tokio::runtime::Runtime::new().expect("a runtime");
+    let remote = RemoteKeys::new(support::Document(issuer.jwks().to_string()));
+    let verifier = Verifier::builder(ISS, remote).build().expect("a verifier");
+    // The first one is looked for.
+    multi.block_on(verifier.verify(&unknown)).expect_err("nobody's key");
+    group.bench_function("unknown kid", |b| {
+        b.iter(|| runtime.block_on(verifier.verify(black_box(&unknown))).expect_err("unknown"));
+    });
     group.finish();
 
     let ratios = Ratios::of("verify");
-    for name in ["jsonwebtoken decode", "cold", "remembered", "expired", "bad signature", "garbage"]
+    for name in
+        ["jsonwebtoken decode", "cold", "hit", "expired", "bad signature", "garbage", "unknown kid"]
     {
         ratios.beside(name, RAW);
     }

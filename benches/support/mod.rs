@@ -1,14 +1,25 @@
 //! What the criterion benches share: where their results go, and ratios out of them. Each ratio is
-//! of two medians from one run: absolute times say nothing about another machine.
+//! of two medians from one run: absolute times say nothing about another machine. And a JWKS.
 
 use std::path::{Path, PathBuf};
 
 use criterion::Criterion;
 use serde_json::Value;
+use tower_clerk::session::keys::{Fetch, FetchFuture, Fetched};
 
 /// Results where [`Ratios`] finds them.
 pub(crate) fn criterion() -> Criterion {
     Criterion::default().output_directory(&folder())
+}
+
+/// A JWKS that is at hand: fetching it takes no time.
+#[allow(dead_code, reason = "not every bench needs it")]
+pub(crate) struct Document(pub(crate) String);
+
+impl Fetch for Document {
+    fn fetch(&self) -> FetchFuture<'_> {
+        Box::pin(std::future::ready(Ok(Fetched::new(self.0.clone()))))
+    }
 }
 
 /// Prints lines of a table: what was measured, and what it is of the baseline.

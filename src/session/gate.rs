@@ -10,10 +10,10 @@ use http::header::{
 };
 use http::{HeaderValue, Method, Request, Response};
 
-use super::claims::Session;
 use super::error::{AuthError, AuthErrorKind};
 use super::extract::bearer_token;
 use super::reject::{JsonResponder, Responder};
+use super::verified::Session;
 use super::verify::{Progress, Verifier};
 use crate::meter::count;
 use crate::trace::event;

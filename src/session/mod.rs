@@ -58,13 +58,14 @@ mod parse;
 mod reject;
 mod service;
 mod signature;
+mod verified;
 mod verify;
 mod window;
 
 pub use body::AuthBody;
 pub use claims::{
     Actor, Authorization, Claims, CustomClaimsError, Entitlement, FactorAges, FactorLevel,
-    Organization, Reverification, Session,
+    Organization, Reverification,
 };
 pub use error::{AuthError, AuthErrorKind};
 pub use future::ResponseFuture;
@@ -74,6 +75,7 @@ pub use reject::{
     EmptyResponder, GrpcResponder, JsonResponder, ProblemResponder, Refusal, Responder,
 };
 pub use service::ClerkAuth;
+pub use verified::Session;
 pub use verify::{AudiencePolicy, AuthorizedPartyPolicy, Verifier, VerifierBuilder};
 
 #[cfg(feature = "reqwest")]

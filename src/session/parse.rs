@@ -47,7 +47,6 @@ impl<'t> UnverifiedToken<'t> {
     }
 
     /// The whole token.
-    #[cfg(feature = "moka")]
     pub(super) fn text(&self) -> &str {
         &self.text
     }

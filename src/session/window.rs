@@ -16,13 +16,6 @@ impl Window {
     pub(super) fn contains(self, now: SystemTime) -> bool {
         (self.from..self.until).contains(&milliseconds(now))
     }
-
-    /// How long it still does.
-    #[cfg_attr(not(feature = "moka"), expect(dead_code, reason = "only a cache asks"))]
-    pub(super) fn remaining(self, now: SystemTime) -> Duration {
-        let left = self.until.saturating_sub(milliseconds(now));
-        Duration::from_millis(u64::try_from(left).unwrap_or(0))
-    }
 }
 
 /// Milliseconds since 1970, negative before.

@@ -23,19 +23,17 @@ impl SignedHeaders {
         let id = only(headers, &family.id)?;
         let timestamp = only(headers, &family.timestamp)?;
         let signature = only(headers, &family.signature)?;
-        if !is_delivery_id(id) {
+        if !is_delivery_id(id.text) {
             return Err(invalid("the delivery's id holds characters that no id has"));
         }
-        let seconds = decimal(timestamp)
+        let seconds = decimal(timestamp.text)
             .ok_or_else(|| invalid("the timestamp is not a plain decimal number of seconds"))?;
 
         let mut filtered = HeaderMap::with_capacity(3);
         for (name, value) in SVIX.names().zip([id, timestamp, signature]) {
-            let value = HeaderValue::from_str(value)
-                .map_err(|_| invalid("a signed header holds characters that no header has"))?;
-            filtered.insert(name, value);
+            filtered.insert(name, value.trimmed()?);
         }
-        Ok(Self { id: id.into(), timestamp: seconds, filtered })
+        Ok(Self { id: id.text.into(), timestamp: seconds, filtered })
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -71,16 +69,34 @@ impl Family {
 }
 
 /// The header's one value, trimmed; refused when it is missing, repeated, blank or not ASCII.
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a str, DeliveryError> {
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Only<'a>, DeliveryError> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().ok_or_else(|| invalid("a signed header is missing"))?;
     if values.next().is_some() {
         return Err(invalid("a signed header is repeated"));
     }
-    let value = value.to_str().map_err(|_| invalid("a signed header is not ASCII"))?;
-    match value.trim_ascii() {
+    let text = value.to_str().map_err(|_| invalid("a signed header is not ASCII"))?;
+    match text.trim_ascii() {
         "" => Err(invalid("a signed header is empty")),
-        value => Ok(value),
+        text => Ok(Only { value, text }),
+    }
+}
+
+/// A header's one value, and its text without the space around it.
+#[derive(Clone, Copy)]
+struct Only<'a> {
+    value: &'a HeaderValue,
+    text: &'a str,
+}
+
+impl Only<'_> {
+    /// The text as a value: mostly the value itself, which a clone shares.
+    fn trimmed(self) -> Result<HeaderValue, DeliveryError> {
+        if self.text.len() == self.value.len() {
+            return Ok(self.value.clone());
+        }
+        HeaderValue::from_str(self.text)
+            .map_err(|_| invalid("a signed header holds characters that no header has"))
     }
 }
 

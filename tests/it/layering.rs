@@ -36,8 +36,9 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("session/parse", &["session/error"]),
     ("session/signature", &["error"]),
     ("session/window", &[]),
-    ("session/cache", &["session/claims", "session/parse", "session/signature", "session/window"]),
     ("session/claims", &["session/error", "session/parse"]),
+    ("session/verified", &["session/claims", "session/signature", "session/window"]),
+    ("session/cache", &["session/claims", "session/verified"]),
     (
         "session/keys",
         &[
@@ -64,6 +65,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "session/keys",
             "session/parse",
             "session/signature",
+            "session/verified",
             "session/window",
             "trace",
         ],
@@ -74,10 +76,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         "session/gate",
         &[
             "meter",
-            "session/claims",
             "session/error",
             "session/extract",
             "session/reject",
+            "session/verified",
             "session/verify",
             "trace",
         ],

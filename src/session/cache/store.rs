@@ -1,24 +1,50 @@
 //! ⑤ The store beneath: what it weighs and when it lets go. The only file that names moka.
 
-use std::hash::BuildHasher as _;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::borrow::Borrow;
+use std::hash::{BuildHasher as _, Hash, Hasher};
+use std::time::Duration;
 
 use ahash::RandomState;
-use moka::Expiry;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
-use super::Entry;
+use super::super::verified::Session;
 
-pub(super) type Tokens = Cache<Box<[u8]>, Arc<Entry>, RandomState>;
+pub(super) type Tokens = Cache<ByToken, Session, RandomState>;
 
 pub(super) fn tokens(bytes: u64) -> Tokens {
-    Cache::<Box<[u8]>, Arc<Entry>>::builder()
+    Cache::<ByToken, Session>::builder()
         .max_capacity(bytes)
-        .weigher(weight)
-        .expire_after(UntilExpired)
+        .weigher(|_, session| weight(session))
+        .time_to_live(LONGEST)
+        // By use alone: how often a token was asked for says nothing about the one that follows it,
+        // and a policy that counts would keep popular dead ones and turn new ones away.
+        .eviction_policy(EvictionPolicy::lru())
         .build_with_hasher(seeded_at_random())
 }
+
+/// A session as what it is found by: the bytes of its token, which it has anyway.
+pub(super) struct ByToken(pub(super) Session);
+
+impl Borrow<[u8]> for ByToken {
+    fn borrow(&self) -> &[u8] {
+        self.0.claims().token()
+    }
+}
+
+impl Hash for ByToken {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Borrow::<[u8]>::borrow(self).hash(state);
+    }
+}
+
+impl PartialEq for ByToken {
+    fn eq(&self, other: &Self) -> bool {
+        Borrow::<[u8]>::borrow(self) == Borrow::<[u8]>::borrow(other)
+    }
+}
+
+impl Eq for ByToken {}
 
 /// Who chooses tokens cannot choose which of them collide, nor learn from the time that a lookup
 /// takes how much of a token is right: whole texts are compared only within a bucket.
@@ -31,33 +57,18 @@ fn seeded_at_random() -> RandomState {
     RandomState::with_seeds(seed(0), seed(1), seed(2), seed(3))
 }
 
-/// About what an entry takes: the token, what was decoded from it, and their surroundings.
-#[expect(clippy::borrowed_box, reason = "moka hands over what it stores")]
-fn weight(token: &Box<[u8]>, entry: &Arc<Entry>) -> u32 {
-    let bytes = token.len() + entry.session.claims().approximate_bytes() + SURROUNDINGS;
-    u32::try_from(bytes).unwrap_or(u32::MAX)
+/// About what an entry takes: the session with its token, and their surroundings.
+fn weight(session: &Session) -> u32 {
+    u32::try_from(session.approximate_bytes() + SURROUNDINGS).unwrap_or(u32::MAX)
 }
 
-/// Frees the memory of tokens whose time is over. Whether it is, no answer depends on: this
-/// clock stands still while a machine sleeps, and hits are judged by the wall clock.
-struct UntilExpired;
+/// Frees the memory of tokens whose time is over: Clerk's live for a minute, and one that lives
+/// longer is verified again now and then. No answer depends on it: moka's clock stands still while
+/// a machine sleeps, and hits are judged by the wall clock.
+const LONGEST: Duration = Duration::from_secs(75);
 
-impl Expiry<Box<[u8]>, Arc<Entry>> for UntilExpired {
-    fn expire_after_create(
-        &self,
-        _token: &Box<[u8]>,
-        entry: &Arc<Entry>,
-        _created_at: Instant,
-    ) -> Option<Duration> {
-        Some(entry.remembered_for)
-    }
-}
-
-/// Clerk's tokens live for a minute. One that lives longer is verified again now and then.
-pub(super) const LONGEST: Duration = Duration::from_secs(300);
-
-/// Entry, keys and the cache's own bookkeeping.
-const SURROUNDINGS: usize = 512;
+/// The cache's own bookkeeping, and what allocations take besides.
+const SURROUNDINGS: usize = 384;
 
 #[cfg(test)]
 mod tests {

@@ -80,13 +80,13 @@ impl Authorization {
     }
 
     pub(super) fn holds_for(&self, claims: &Claims) -> bool {
-        let organization = claims.organization.as_ref().filter(|org| !org.id().is_empty());
+        let organization = claims.organization().filter(|org| !org.id().is_empty());
         self.parts.iter().all(|part| match part {
             Part::Role(role) => organization.is_some_and(|org| has_role(org, role)),
             Part::Permission(name) => organization.is_some_and(|org| has_permission(org, name)),
             // These need no active organization: a user has features and plans too.
-            Part::Feature(query) => has_entitlement(&claims.features, query),
-            Part::Plan(query) => has_entitlement(&claims.plans, query),
+            Part::Feature(query) => has_entitlement(claims.features(), query),
+            Part::Plan(query) => has_entitlement(claims.plans(), query),
             Part::Reverified(asked) => claims.factor_ages.is_some_and(|ages| asked.met_by(ages)),
         })
     }

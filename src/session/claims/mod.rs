@@ -2,128 +2,101 @@
 
 mod authorize;
 mod org;
+mod texts;
 pub(super) mod wire;
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 
+use self::texts::{Name, Texts};
+use self::wire::NumericDate;
 use super::error::AuthErrorKind;
 
 pub use authorize::{Authorization, FactorLevel, Reverification};
 pub use org::Organization;
 
-/// A verified session: who sent the request.
-///
-/// The layer puts it into the request's extensions; with the feature `axum` it is an extractor.
-/// Cheap to clone, and immutable: nothing a handler does to it reaches the next request.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Session {
-    claims: Arc<Claims>,
-}
-
 /// The claims of a session token, of version 1 or 2 alike.
 ///
 /// Source: Clerk's page on session tokens, and for version 2 its JavaScript SDK.
-#[derive(PartialEq, Eq)]
 pub struct Claims {
-    sub: Box<str>,
-    iss: Box<str>,
-    sid: Option<Box<str>>,
-    azp: Option<Box<str>>,
-    exp: SystemTime,
-    iat: Option<SystemTime>,
+    /// The whole token, which a cache finds it by. What is asked for seldom is read from it again.
+    token: Box<[u8]>,
+    texts: Texts,
+    exp: NumericDate,
+    iat: Option<NumericDate>,
     factor_ages: Option<FactorAges>,
     pending: bool,
     impersonated: bool,
+    reported: Option<AuthErrorKind>,
+    extra: Option<Box<Extra>>,
+}
+
+/// What a plain session has nothing of.
+#[derive(Default)]
+struct Extra {
     actor: Option<Actor>,
     organization: Option<Organization>,
     features: Vec<Entitlement>,
     plans: Vec<Entitlement>,
-    payload: Box<[u8]>,
-    reported: Option<AuthErrorKind>,
-}
-
-impl Session {
-    pub(super) fn new(claims: Claims) -> Self {
-        Self { claims: Arc::new(claims) }
-    }
-
-    /// All claims.
-    #[must_use]
-    pub fn claims(&self) -> &Claims {
-        &self.claims
-    }
-
-    /// Whose session it is, `user_…`: `sub`. Under impersonation the impersonated user.
-    #[must_use]
-    pub fn user_id(&self) -> &str {
-        &self.claims.sub
-    }
-
-    /// The session's id, `sess_…`: `sid`.
-    #[must_use]
-    pub fn session_id(&self) -> Option<&str> {
-        self.claims.sid.as_deref()
-    }
-
-    /// The active organization.
-    #[must_use]
-    pub fn organization(&self) -> Option<&Organization> {
-        self.claims.organization.as_ref()
-    }
-
-    /// Whether somebody else acts for the user: there is an `act`, whether it can be read or not.
-    #[must_use]
-    pub fn is_impersonated(&self) -> bool {
-        self.claims.impersonated
-    }
-
-    /// Who really sits there, when the user is being impersonated and `act` says by whom.
-    #[must_use]
-    pub fn actor(&self) -> Option<&Actor> {
-        self.claims.actor.as_ref()
-    }
-
-    /// Whether the user is, has and has proved all that is required: Clerk's `has()`.
-    ///
-    /// ```
-    /// # use tower_clerk::session::{Authorization, Session};
-    /// fn may_publish(session: &Session) -> bool {
-    ///     session.has(&Authorization::permission("posts:publish"))
-    /// }
-    /// ```
-    #[must_use]
-    pub fn has(&self, required: &Authorization) -> bool {
-        required.holds_for(&self.claims)
-    }
 }
 
 impl Claims {
     /// Who issued the token, the instance's Frontend API: `iss`.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        &self.iss
+        self.texts.get(Name::Issuer).unwrap_or_default()
+    }
+
+    /// Whose session it is, `user_…`: `sub`.
+    #[must_use]
+    pub fn user_id(&self) -> &str {
+        self.texts.get(Name::Subject).unwrap_or_default()
+    }
+
+    /// The session's id, `sess_…`: `sid`.
+    #[must_use]
+    pub fn session_id(&self) -> Option<&str> {
+        self.texts.get(Name::SessionId)
     }
 
     /// The origin that the token was made for: `azp`.
     #[must_use]
     pub fn authorized_party(&self) -> Option<&str> {
-        self.azp.as_deref()
+        self.texts.get(Name::AuthorizedParty)
+    }
+
+    /// The active organization.
+    #[must_use]
+    pub fn organization(&self) -> Option<&Organization> {
+        self.extra.as_ref()?.organization.as_ref()
+    }
+
+    /// Who impersonates the user, where `act` can be read.
+    #[must_use]
+    pub fn actor(&self) -> Option<&Actor> {
+        self.extra.as_ref()?.actor.as_ref()
+    }
+
+    /// Whether somebody else acts for the user: there is an `act`, whether it can be read or not.
+    #[must_use]
+    pub fn is_impersonated(&self) -> bool {
+        self.impersonated
     }
 
     /// From when on the token is no longer valid, without skew: `exp`, in whole seconds.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
-        self.exp
+        self.exp.to_system_time()
     }
 
     /// When the token was issued: `iat`, in whole seconds.
     #[must_use]
     pub fn issued_at(&self) -> Option<SystemTime> {
-        self.iat
+        self.iat.map(NumericDate::to_system_time)
     }
 
     /// How long ago the user was verified: `fva`. `None` when the instance does not say.
@@ -141,21 +114,37 @@ impl Claims {
     /// The features of user and organization: `fea`.
     #[must_use]
     pub fn features(&self) -> &[Entitlement] {
-        &self.features
+        self.extra.as_ref().map_or(&[], |extra| &extra.features)
     }
 
     /// The plans of user and organization: `pla`.
     #[must_use]
     pub fn plans(&self) -> &[Entitlement] {
-        &self.plans
+        self.extra.as_ref().map_or(&[], |extra| &extra.plans)
     }
 
-    /// About how much memory the claims take, in bytes.
+    /// Whether the user is, has and has proved all that is required: Clerk's `has()`.
+    #[must_use]
+    pub fn has(&self, required: &Authorization) -> bool {
+        required.holds_for(self)
+    }
+
+    /// The token whose claims they are.
+    #[cfg(feature = "moka")]
+    pub(super) fn token(&self) -> &[u8] {
+        &self.token
+    }
+
+    /// The id of the key that signed it, as the token's header has it: `kid`.
+    pub(super) fn key_id(&self) -> Option<&str> {
+        self.texts.get(Name::KeyId)
+    }
+
+    /// About how much memory the claims take, in bytes, the token included.
     #[cfg(feature = "moka")]
     pub(super) fn approximate_bytes(&self) -> usize {
-        // The payload, and what was copied out of it: at most as much again.
-        let organization = self.organization.as_ref().map_or(0, Organization::approximate_bytes);
-        size_of::<Self>() + 2 * self.payload.len() + organization
+        let extra = self.extra.as_ref().map_or(0, |extra| extra.approximate_bytes());
+        size_of::<Self>() + self.token.len() + self.texts.bytes() + extra
     }
 
     /// The rule that the token breaks, when the rule's policy is to report instead of to refuse.
@@ -165,6 +154,7 @@ impl Claims {
     }
 
     /// The token's claims as a type of your own: custom claims and whatever is not offered here.
+    /// Read from the token at each call: keep what it gives.
     ///
     /// ```
     /// # use tower_clerk::session::Session;
@@ -182,21 +172,47 @@ impl Claims {
     ///
     /// The claims do not fit the type. The message does not repeat them.
     pub fn custom<T: DeserializeOwned>(&self) -> Result<T, CustomClaimsError> {
-        serde_json::from_slice(&self.payload).map_err(|_| CustomClaimsError(()))
+        let payload = URL_SAFE_NO_PAD.decode(self.payload()).map_err(|_| CustomClaimsError(()))?;
+        serde_json::from_slice(&payload).map_err(|_| CustomClaimsError(()))
+    }
+
+    /// The token's second part.
+    fn payload(&self) -> &[u8] {
+        self.token.split(|byte| *byte == b'.').nth(1).unwrap_or_default()
     }
 }
 
-/// Nobody's claims belong into a log.
-impl fmt::Debug for Session {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("user_id", &self.user_id()).finish_non_exhaustive()
+/// Two tokens of one payload have the same claims, whoever signed them.
+impl PartialEq for Claims {
+    fn eq(&self, other: &Self) -> bool {
+        self.payload() == other.payload() && self.reported == other.reported
+    }
+}
+
+impl Eq for Claims {}
+
+impl Extra {
+    fn is_empty(&self) -> bool {
+        let Self { actor, organization, features, plans } = self;
+        actor.is_none() && organization.is_none() && features.is_empty() && plans.is_empty()
+    }
+
+    #[cfg(feature = "moka")]
+    fn approximate_bytes(&self) -> usize {
+        let organization = self.organization.as_ref().map_or(0, Organization::approximate_bytes);
+        let slugs = self.features.iter().chain(&self.plans);
+        let slugs: usize = slugs.map(|one| one.slug.len() + size_of::<Entitlement>()).sum();
+        let actor = self.actor.as_ref().map_or(0, |actor| {
+            actor.user_id.len() + actor.session_id.as_ref().map_or(0, |id| id.len())
+        });
+        size_of::<Self>() + organization + slugs + actor
     }
 }
 
 /// Nobody's claims belong into a log.
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Claims").field("sub", &self.sub).finish_non_exhaustive()
+        f.debug_struct("Claims").field("sub", &self.user_id()).finish_non_exhaustive()
     }
 }
 

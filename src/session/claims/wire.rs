@@ -10,7 +10,8 @@ use serde_json::value::RawValue;
 use super::super::error::AuthErrorKind;
 use super::super::parse::{Text, json_object, present};
 use super::org::{Organization, OrganizationV1, OrganizationV2};
-use super::{Actor, Claims, Entitlement, FactorAges};
+use super::texts::{Name, Texts};
+use super::{Actor, Claims, Entitlement, Extra, FactorAges};
 
 /// A payload, borrowed from its bytes. Members that decide something are strict: a wrong type or
 /// a `null` fails the whole. The rest is lenient: what is not understood is not there.
@@ -62,33 +63,41 @@ impl<'a> Wire<'a> {
         json_object(payload)
     }
 
-    /// The claims for handlers; `None` when `sub`, `iss` or `exp` is missing.
+    /// The claims for handlers, of a token and the `kid` that its header names; `None` when `sub`,
+    /// `iss` or `exp` is missing.
     pub(in crate::session) fn into_claims(
         self,
-        payload: &[u8],
+        token: &[u8],
+        kid: Option<&str>,
         reported: Option<AuthErrorKind>,
     ) -> Option<Claims> {
+        let texts = Texts::new([
+            (Name::Issuer, Some(self.iss.text()?)),
+            (Name::Subject, Some(self.sub.text()?)),
+            (Name::SessionId, self.sid.text()),
+            (Name::AuthorizedParty, self.azp.text()),
+            (Name::KeyId, kid),
+        ]);
         let features = self.fea.text().map(entitlements).unwrap_or_default();
-        let organization = self.organization(&features);
-        Some(Claims {
-            iss: self.iss.text()?.into(),
-            sub: self.sub.text()?.into(),
-            exp: self.exp?.to_system_time(),
-            sid: self.sid.text().map(Into::into),
-            azp: self.azp.text().map(Into::into),
-            iat: self.iat.map(NumericDate::to_system_time),
-            factor_ages: lenient::<Vec<f64>>(self.fva).and_then(|minutes| factor_ages(&minutes)),
-            pending: self.is_pending(),
-            impersonated: self.act.is_some(),
+        let extra = Extra {
+            organization: self.organization(&features),
+            features,
+            plans: self.pla.text().map(entitlements).unwrap_or_default(),
             actor: lenient(self.act).map(|ActorJson { sub, sid }| Actor {
                 user_id: sub.into(),
                 session_id: sid.map(Into::into),
             }),
-            organization,
-            features,
-            plans: self.pla.text().map(entitlements).unwrap_or_default(),
-            payload: payload.into(),
+        };
+        Some(Claims {
+            token: token.into(),
+            texts: texts?,
+            exp: self.exp?,
+            iat: self.iat,
+            factor_ages: lenient::<Vec<f64>>(self.fva).and_then(|minutes| factor_ages(&minutes)),
+            pending: self.is_pending(),
+            impersonated: self.act.is_some(),
             reported,
+            extra: (!extra.is_empty()).then(|| Box::new(extra)),
         })
     }
 
@@ -207,7 +216,7 @@ impl NumericDate {
         self.0.saturating_mul(1000)
     }
 
-    fn to_system_time(self) -> SystemTime {
+    pub(super) fn to_system_time(self) -> SystemTime {
         let distance = Duration::from_secs(self.0.unsigned_abs());
         let time = if self.0 < 0 {
             UNIX_EPOCH.checked_sub(distance)

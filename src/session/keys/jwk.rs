@@ -97,6 +97,10 @@ impl KeySource for StaticKeys {
     fn lookup(&self, kid: Option<&str>) -> Lookup {
         kid.and_then(|kid| self.keys.get(kid)).cloned().ok_or(MissingKey::Unknown).into()
     }
+
+    fn still_gives(&self, kid: Option<&str>, key: &Arc<PublicKey>) -> bool {
+        kid.and_then(|kid| self.keys.get(kid)).is_some_and(|known| Arc::ptr_eq(known, key))
+    }
 }
 
 /// One usable entry.

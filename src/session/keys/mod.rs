@@ -29,6 +29,13 @@ pub trait KeySource: fmt::Debug + Send + Sync + 'static {
     /// as it does.
     fn lookup(&self, kid: Option<&str>) -> Lookup;
 
+    /// Whether [`lookup`](Self::lookup) would now give this very key: asked for each request whose
+    /// token is remembered. A source that can say so without handing out a reference should: on
+    /// many threads, counting references to one key is what a hit costs most.
+    fn still_gives(&self, kid: Option<&str>, key: &Arc<PublicKey>) -> bool {
+        matches!(self.lookup(kid), Lookup::Known(known) if Arc::ptr_eq(&known, key))
+    }
+
     /// Has keys at hand, fetching them if need be, for servers that would rather not start than
     /// start without. Sources that always have theirs need not say anything.
     fn warm_up(&self) -> WarmUp<'_> {

@@ -60,6 +60,10 @@ impl KeySource for PemKey {
     fn lookup(&self, _kid: Option<&str>) -> Lookup {
         Lookup::Known(Arc::clone(&self.key))
     }
+
+    fn still_gives(&self, _kid: Option<&str>, key: &Arc<PublicKey>) -> bool {
+        Arc::ptr_eq(&self.key, key)
+    }
 }
 
 const BAD_FRAME: &str = "is not PEM: its first and last line must match; copy it again, whole";

@@ -14,11 +14,11 @@ use std::task::{Context, Poll, ready};
 use self::policy::Policy;
 use self::rules::Passed;
 use super::cache::TokenCache;
-use super::claims::Session;
 use super::claims::wire::Wire;
 use super::error::{AuthError, AuthErrorKind};
 use super::keys::{KeySource, Lookup, MissingKey, PendingKey, PublicKey};
 use super::parse::UnverifiedToken;
+use super::verified::Session;
 use crate::ConfigError;
 use crate::clock::Clock;
 use crate::meter::count;
@@ -184,18 +184,18 @@ impl Inner {
         }
     }
 
+    /// Only while a fresh verification would say the same: its key is still the one that the source
+    /// gives for its `kid`, and by the wall clock its time has come and is not over.
     fn remembered(&self, token: &[u8]) -> Option<Session> {
-        let entry = self.cache.get(token)?;
-        let hit = match self.keys.lookup(entry.kid()) {
-            Lookup::Known(key) => entry.holds(&key, self.clock.now()),
-            Lookup::Missing(_) | Lookup::Pending(_) => false,
-        };
-        if !hit {
+        let session = self.cache.get(token)?;
+        if !self.keys.still_gives(session.claims().key_id(), session.key())
+            || !session.window().contains(self.clock.now())
+        {
             self.cache.forget(token);
             return None;
         }
         count!("clerk_token_cache_hits_total",);
-        Some(entry.session())
+        Some(session)
     }
 
     fn finish(
@@ -216,9 +216,10 @@ impl Inner {
             event!(warn, reason = _kind.as_str(), "a token passes that its policy only reports");
         }
         // 5. The claims, typed. Only what passed everything is remembered.
-        let claims = wire.into_claims(&token.payload, reported);
-        let session = Session::new(claims.ok_or(AuthErrorKind::InvalidClaims)?);
-        self.cache.put(token, &session, key, window, now);
+        let claims = wire.into_claims(token.text().as_bytes(), token.kid.as_deref(), reported);
+        let claims = claims.ok_or(AuthErrorKind::InvalidClaims)?;
+        let session = Session::new(claims, Arc::clone(key), window);
+        self.cache.put(&session);
         Ok(session)
     }
 }

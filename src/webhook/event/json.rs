@@ -21,18 +21,18 @@ use serde_json::value::RawValue;
 /// ```
 #[derive(Clone)]
 pub struct Json {
-    raw: Arc<RawValue>,
+    text: Arc<str>,
 }
 
 impl Json {
     pub(super) fn new(raw: &RawValue) -> Self {
-        Self { raw: raw.to_owned().into() }
+        Self { text: raw.get().into() }
     }
 
     /// The text: one JSON value.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.raw.get()
+        &self.text
     }
 
     /// Reads it as a type, [`serde_json::Value`] for example.

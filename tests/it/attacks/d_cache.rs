@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_clerk::clock::Clock;
 use tower_clerk::session::{
-    AudiencePolicy, AuthErrorKind, ClerkAuthLayer, KeySource, Session, Verifier,
+    AudiencePolicy, AuthErrorKind, Claims, ClerkAuthLayer, KeySource, Session, Verifier,
 };
 use tower_clerk::test_util::{Issuer, ManualClock, ScriptedKeys};
 
@@ -285,8 +285,9 @@ async fn d17_a_session_that_is_revoked_at_clerk_ends_with_its_token_and_the_docs
 
 #[tokio::test]
 async fn d19_what_a_handler_does_to_its_session_does_not_reach_the_next_request() {
-    fn is_frozen<T: Clone + Send + Sync + std::panic::RefUnwindSafe>() {}
+    fn is_frozen<T: Send + Sync + std::panic::RefUnwindSafe>() {}
     // No cell, no lock: with interior mutability it would not be `RefUnwindSafe`.
+    is_frozen::<Claims>();
     is_frozen::<Session>();
     let issuer = issuer();
     let keys = ScriptedKeys::of(&issuer);

@@ -3,22 +3,21 @@
 
 use serde_json::{Value, json};
 
-use super::super::Session;
 use super::super::wire::Wire;
 use super::*;
 
-fn session(members: Value) -> Session {
+fn claims(members: Value) -> Claims {
     let mut all = json!({ "iss": "https://clerk.example.com", "sub": "user_1", "exp": 1 });
     for (name, value) in members.as_object().unwrap() {
         all[name] = value.clone();
     }
     let payload = all.to_string();
     let wire = Wire::parse(payload.as_bytes()).unwrap();
-    Session::new(wire.into_claims(payload.as_bytes(), None).unwrap())
+    wire.into_claims(b"a.b.c", None, None).unwrap()
 }
 
-fn editor() -> Session {
-    session(json!({
+fn editor() -> Claims {
+    claims(json!({
         "org_id": "org_1", "org_role": "org:editor", "org_permissions": ["org:posts:publish"],
         "fea": "o:export,u:themes,uo:chat", "pla": "o:pro,u:free", "fva": [5, 5],
     }))
@@ -67,13 +66,13 @@ fn a39_every_part_must_hold_and_one_that_does_not_is_enough_to_deny() {
         assert_eq!(editor.has(&asked), expected, "{asked:?}");
     }
     for unknown in holds.iter().chain(&fails) {
-        assert!(!session(json!({})).has(unknown), "{unknown:?} of a token that says nothing");
+        assert!(!claims(json!({})).has(unknown), "{unknown:?} of a token that says nothing");
     }
 }
 
 #[test]
 fn a_role_is_the_active_organizations_whatever_prefixes_stand_before_it() {
-    let version_2 = session(json!({ "v": 2, "o": { "id": "org_1", "rol": "org:editor" } }));
+    let version_2 = claims(json!({ "v": 2, "o": { "id": "org_1", "rol": "org:editor" } }));
     for session in [editor(), version_2] {
         for role in ["editor", "org:editor", "org:org:editor"] {
             assert!(session.has(&Authorization::role(role)), "{role}");
@@ -91,9 +90,9 @@ fn a_role_is_the_active_organizations_whatever_prefixes_stand_before_it() {
         json!({ "v": 2, "org_id": "org_1", "org_role": "org:editor" }),
         json!({ "v": 2, "o": { "id": "", "rol": "editor" } }),
     ] {
-        assert!(!session(members.clone()).has(&Authorization::role("editor")), "{members}");
+        assert!(!claims(members.clone()).has(&Authorization::role("editor")), "{members}");
     }
-    let empty = session(json!({ "org_id": "org_1", "org_role": "org:" }));
+    let empty = claims(json!({ "org_id": "org_1", "org_role": "org:" }));
     for role in ["", "org:"] {
         assert!(!empty.has(&Authorization::role(role)), "an empty role is nobody's");
     }
@@ -103,7 +102,7 @@ fn a_role_is_the_active_organizations_whatever_prefixes_stand_before_it() {
 fn a_permission_is_asked_for_with_or_without_its_prefix_and_stored_with_it() {
     let has = |permissions: Value, asked: &str| {
         let members = json!({ "org_id": "org_1", "org_permissions": permissions });
-        session(members).has(&Authorization::permission(asked))
+        claims(members).has(&Authorization::permission(asked))
     };
     for asked in ["a:read", "org:a:read", "org:org:a:read"] {
         assert!(has(json!(["org:b:read", "org:a:read"]), asked), "{asked}");
@@ -149,12 +148,12 @@ fn features_and_plans_are_asked_for_by_scope_or_without() {
     }
     claim("o:export:anything", true, false);
     claim("export:", true, false);
-    let no_organization = session(json!({ "pla": "u:free", "fea": "o:org,u:x:y" }));
+    let no_organization = claims(json!({ "pla": "u:free", "fea": "o:org,u:x:y" }));
     assert!(no_organization.has(&Authorization::plan("user:free")));
     assert!(no_organization.has(&Authorization::feature("org:")), "the feature named `org`");
     assert!(!no_organization.has(&Authorization::feature("u:x:y")), "a colon in a slug");
     for poisoned in ["o:export,", "o:export,themes", "export"] {
-        let poisoned = session(json!({ "fea": poisoned, "pla": poisoned }));
+        let poisoned = claims(json!({ "fea": poisoned, "pla": poisoned }));
         assert!(!poisoned.has(&Authorization::feature("export")));
         assert!(!poisoned.has(&Authorization::plan("export")));
     }
@@ -165,7 +164,7 @@ fn factors_must_be_fresher_than_asked_for_and_known() {
     use FactorLevel::{First, Multi, Second};
     let met = |fva: Value, level, minutes: f64| {
         let asked = Reverification::new(level, Duration::from_secs_f64(minutes * 60.0));
-        session(json!({ "fva": fva })).has(&Authorization::reverified(asked))
+        claims(json!({ "fva": fva })).has(&Authorization::reverified(asked))
     };
     // The ages of both factors, and whether each level is met within ten minutes.
     for (fva, first, second, multi) in [

@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use self::refresh::Shared;
-use super::{KeySource, Lookup, MissingKey, WarmUp};
+use super::{KeySource, Lookup, MissingKey, PublicKey, WarmUp};
 use crate::clock::{Clock, SystemClock};
 
 /// The keys of a JWKS document that somebody else keeps up to date.
@@ -100,6 +100,10 @@ impl KeySource for RemoteKeys {
             Some(key) => Lookup::Known(key),
             None => self.shared.miss(kid),
         }
+    }
+
+    fn still_gives(&self, kid: Option<&str>, key: &Arc<PublicKey>) -> bool {
+        kid.is_some_and(|kid| self.shared.still_gives(kid, key))
     }
 
     fn warm_up(&self) -> WarmUp<'_> {

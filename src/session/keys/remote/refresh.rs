@@ -66,11 +66,19 @@ impl Shared {
     /// The hot path: no lock, no wait.
     pub(super) fn known(&self, kid: &str) -> Option<Arc<PublicKey>> {
         let now = self.clock.monotonic();
-        let key = self.at_hand(kid, now)?;
-        if self.since_epoch(now) >= self.overdue_at.load(Ordering::Relaxed) {
-            self.catch_up(now);
-        }
+        let key = self.at_hand(kid, now, Arc::clone)?;
+        self.catch_up_when_overdue(now);
         Some(key)
+    }
+
+    /// The hotter one: no reference is counted either.
+    pub(super) fn still_gives(&self, kid: &str, key: &Arc<PublicKey>) -> bool {
+        let now = self.clock.monotonic();
+        let gives = self.at_hand(kid, now, |known| Arc::ptr_eq(known, key)).unwrap_or(false);
+        if gives {
+            self.catch_up_when_overdue(now);
+        }
+        gives
     }
 
     /// A `kid` that is not at hand.
@@ -79,7 +87,7 @@ impl Shared {
         // seen either as under way or with what it brought.
         let state = self.lock();
         let now = self.clock.monotonic();
-        if let Some(key) = self.at_hand(kid, now) {
+        if let Some(key) = self.at_hand(kid, now, Arc::clone) {
             return Lookup::Known(key);
         }
         match self.join(state, kid, now) {
@@ -144,7 +152,7 @@ impl Shared {
     fn after_an_attempt(&self, kid: &str) -> Result<Arc<PublicKey>, MissingKey> {
         let mut state = self.lock();
         let now = self.clock.monotonic();
-        if let Some(key) = self.at_hand(kid, now) {
+        if let Some(key) = self.at_hand(kid, now, Arc::clone) {
             return Ok(key);
         }
         let missing = state.verdict(now);
@@ -157,14 +165,25 @@ impl Shared {
         Err(missing)
     }
 
-    fn at_hand(&self, kid: &str, now: Instant) -> Option<Arc<PublicKey>> {
+    fn at_hand<T>(
+        &self,
+        kid: &str,
+        now: Instant,
+        look: impl FnOnce(&Arc<PublicKey>) -> T,
+    ) -> Option<T> {
         let snapshot = self.keys.load();
         let snapshot = snapshot.as_ref().filter(|snapshot| snapshot.is_usable(now))?;
-        snapshot.keys.get(kid).cloned()
+        snapshot.keys.get(kid).map(look)
     }
 
     fn have_keys(&self, now: Instant) -> bool {
         self.keys.load().as_ref().is_some_and(|snapshot| snapshot.is_usable(now))
+    }
+
+    fn catch_up_when_overdue(&self, now: Instant) {
+        if self.since_epoch(now) >= self.overdue_at.load(Ordering::Relaxed) {
+            self.catch_up(now);
+        }
     }
 
     /// The schedule is behind: the task's timer was held up, or its runtime is no more.

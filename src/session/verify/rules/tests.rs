@@ -127,7 +127,6 @@ fn the_window_of_a_token_that_passed_says_exactly_when_it_does() {
     let json = claims.to_string();
     let wire = Wire::parse(json.as_bytes()).unwrap();
     let window = check(&wire, &policy(), now()).unwrap().window;
-    assert_eq!(window.remaining(now()), Duration::from_secs(65));
     for ms in (-16_000_i64..66_000).step_by(500).chain([-15_001, 64_999, 65_001]) {
         let at = match u64::try_from(ms) {
             Ok(ms) => now() + Duration::from_millis(ms),

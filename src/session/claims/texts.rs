@@ -1,0 +1,83 @@
+//! ⑥ The short texts that nearly every token has, in one piece of memory instead of five.
+
+/// Some of [`Name`]'s texts.
+pub(super) struct Texts {
+    all: Box<str>,
+    /// Where each begins and ends. One that is absent ends before it begins.
+    places: [(u16, u16); NAMES],
+}
+
+/// Which text.
+#[derive(Clone, Copy)]
+pub(super) enum Name {
+    Issuer,
+    Subject,
+    SessionId,
+    AuthorizedParty,
+    /// Of the header, not of the claims.
+    KeyId,
+}
+
+const NAMES: usize = 5;
+const ABSENT: (u16, u16) = (1, 0);
+
+impl Texts {
+    /// `None` for more than 64 KiB, which no token is long enough for.
+    pub(super) fn new(texts: [(Name, Option<&str>); NAMES]) -> Option<Self> {
+        let length = texts.iter().filter_map(|(_, text)| *text).map(str::len).sum();
+        let mut all = String::with_capacity(length);
+        let mut places = [ABSENT; NAMES];
+        for (name, text) in texts {
+            let Some(text) = text else { continue };
+            let begin = u16::try_from(all.len()).ok()?;
+            all.push_str(text);
+            *places.get_mut(name as usize)? = (begin, u16::try_from(all.len()).ok()?);
+        }
+        Some(Self { all: all.into(), places })
+    }
+
+    pub(super) fn get(&self, name: Name) -> Option<&str> {
+        let (begin, end) = *self.places.get(name as usize)?;
+        self.all.get(begin.into()..end.into())
+    }
+
+    #[cfg(feature = "moka")]
+    pub(super) fn bytes(&self) -> usize {
+        self.all.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(of: [Option<&str>; NAMES]) -> Option<Texts> {
+        let [iss, sub, sid, azp, kid] = of;
+        Texts::new([
+            (Name::Issuer, iss),
+            (Name::Subject, sub),
+            (Name::SessionId, sid),
+            (Name::AuthorizedParty, azp),
+            (Name::KeyId, kid),
+        ])
+    }
+
+    #[test]
+    fn each_text_comes_out_as_it_went_in_and_an_empty_one_is_not_an_absent_one() {
+        let texts =
+            texts([Some("https://a"), Some("üser"), None, Some(""), Some("ins_1")]).unwrap();
+        assert_eq!(texts.get(Name::Issuer), Some("https://a"));
+        assert_eq!(texts.get(Name::Subject), Some("üser"));
+        assert_eq!(texts.get(Name::SessionId), None);
+        assert_eq!(texts.get(Name::AuthorizedParty), Some(""));
+        assert_eq!(texts.get(Name::KeyId), Some("ins_1"));
+    }
+
+    #[test]
+    fn what_is_too_long_to_be_in_a_token_is_nothing() {
+        let (half, most) = ("x".repeat(40_000), "x".repeat(usize::from(u16::MAX)));
+        assert!(texts([Some(&half), Some(&half), None, None, None]).is_none());
+        let longest = texts([None, None, None, None, Some(&most)]).unwrap();
+        assert_eq!(longest.get(Name::KeyId), Some(&*most));
+    }
+}
