@@ -26,6 +26,8 @@ function follow(card, start, drop) {
   let ghost = null;
   /** @type {HTMLElement | null} */
   let target = null;
+  // By Escape, while the button is still down.
+  let givenUp = false;
 
   /** @param {PointerEvent} event */
   const move = (event) => {
@@ -39,14 +41,18 @@ function follow(card, start, drop) {
     target = under instanceof HTMLElement ? under : null;
     target?.classList.add("target");
   };
-  const end = () => {
-    listening.abort();
+  const layDown = () => {
     ghost?.remove();
     card.classList.remove("lifted");
     target?.classList.remove("target");
+    target = null;
+  };
+  const end = () => {
+    listening.abort();
+    layDown();
   };
 
-  document.addEventListener("pointermove", move, { signal });
+  document.addEventListener("pointermove", (event) => { if (!givenUp) move(event); }, { signal });
   document.addEventListener("pointercancel", end, { signal });
   document.addEventListener("pointerup", () => {
     const [dragged, day] = [ghost !== null, target?.dataset.day];
@@ -59,9 +65,10 @@ function follow(card, start, drop) {
     if (day && from instanceof HTMLElement && from.dataset.day !== day) drop(card.dataset.post ?? "", day);
   }, { signal });
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
+    if (event.key !== "Escape" || !ghost) return;
     event.preventDefault();
-    end();
+    givenUp = true;
+    layDown();
   }, { signal });
 }
 

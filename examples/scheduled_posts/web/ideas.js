@@ -53,7 +53,7 @@ function idea(text, take) {
 /** A server without a model is no fault. @param {unknown} error */
 function explain(error) {
   if (error instanceof ApiError && error.kind === "unavailable") return `No suggestions just now: ${error.message}`;
-  if (error instanceof ApiError && error.kind === "gone") return "This server makes no suggestions.";
+  if (error instanceof ApiError && (error.status === 404 || error.status === 405)) return "This server makes no suggestions.";
   return inOneLine(error);
 }
 

@@ -46,9 +46,10 @@ export class MoveDialog {
     const isCurrent = toDay(day) === current;
     const button = el(
       "button",
-      { type: "button", "aria-label": longDay(day), "aria-current": isCurrent ? "date" : null },
-      el("span", { class: "weekday" }, weekday(day)),
-      el("span", { class: "number" }, String(day.getDate())),
+      { type: "button", "aria-current": isCurrent ? "date" : null },
+      el("span", { class: "visually-hidden" }, longDay(day)),
+      el("span", { class: "weekday", "aria-hidden": true }, weekday(day)),
+      el("span", { class: "number", "aria-hidden": true }, String(day.getDate())),
     );
     button.addEventListener("click", () => this.#choose(day));
     return button;

@@ -34,6 +34,14 @@ async fn written_changed_moved_and_deleted(world: World) {
     assert_eq!(at(&post), "2027-03-24T08:00:00Z");
     assert_eq!(browser.text(&format!("{} .pill", page.card("First").await)).await, "draft");
 
+    // Who thinks better of it presses Escape: neither moved nor opened.
+    let card = page.card("First").await;
+    let from = format!("{card} .card-open");
+    browser.drag_and_give_up(&from, "[data-day=\"2027-03-26\"]").await;
+    assert_eq!(browser.eval("document.querySelectorAll('.dragged, dialog[open]').length").await, 0);
+    page.is_on(DAY, "First").await;
+    assert_eq!(at(&the_post(&api).await), "2027-03-24T08:00:00Z");
+
     drag(&page, "First", "2027-03-26").await;
     assert_eq!(at(&the_post(&api).await), "2027-03-26T08:00:00Z");
     // Still nine o'clock, on the day on which clocks go forward.
@@ -57,7 +65,7 @@ async fn written_changed_moved_and_deleted(world: World) {
     page.has_focus(&format!("{card} .card-open")).await;
     browser.press(&ENTER.to_string()).await;
     page.has_focus("#content").await;
-    browser.press(&format!("{TAB}04012027{TAB}0310PM{ENTER}")).await;
+    browser.press(&format!("{TAB}040120270310PM{ENTER}")).await;
     page.is_on("2027-04-01", "First").await;
     assert_eq!(at(&the_post(&api).await), "2027-04-01T13:10:00Z");
 

@@ -152,23 +152,24 @@ impl Browser {
     /// Takes something up with the mouse, and lets it go over something else.
     pub(crate) async fn drag(&self, from: &str, to: &str) {
         let (from, to) = (self.element(from).await, self.element(to).await);
-        let over = |element: &str, y: i32| {
-            json!({
-                "type": "pointerMove", "duration": 100, "x": 0, "y": y, "origin": { ELEMENT: element },
-            })
-        };
-        let actions = [
-            over(&from, 0),
-            json!({ "type": "pointerDown", "button": 0 }),
-            over(&from, 15),
-            over(&to, 0),
-            json!({ "type": "pointerUp", "button": 0 }),
-        ];
-        let mouse = json!({
-            "type": "pointer", "id": "mouse", "parameters": { "pointerType": "mouse" },
-            "actions": actions,
-        });
-        self.post("/actions", &json!({ "actions": [mouse] })).await;
+        let up = json!({ "type": "pointerUp", "button": 0 });
+        let actions = [lift(&from).as_slice(), &[over(&to, 0), up]].concat();
+        self.post("/actions", &json!({ "actions": [mouse(&actions)] })).await;
+    }
+
+    /// As [`Self::drag`], with Escape over the other thing and back before the mouse is let go.
+    pub(crate) async fn drag_and_give_up(&self, from: &str, to: &str) {
+        let (from, to) = (self.element(from).await, self.element(to).await);
+        let pause = || json!({ "type": "pause" });
+        let up = json!({ "type": "pointerUp", "button": 0 });
+        let rest = [over(&to, 0), pause(), pause(), over(&to, 5), over(&from, 0), up];
+        let actions = [lift(&from).as_slice(), &rest].concat();
+        let keys = json!([
+            pause(), pause(), pause(), pause(),
+            { "type": "keyDown", "value": ESCAPE }, { "type": "keyUp", "value": ESCAPE },
+        ]);
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": keys });
+        self.post("/actions", &json!({ "actions": [mouse(&actions), keyboard] })).await;
     }
 
     /// The size of the page, and whether it is a phone's.
@@ -183,12 +184,6 @@ impl Browser {
     pub(crate) async fn colours(&self, scheme: &str) {
         let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
         self.devtools("Emulation.setEmulatedMedia", &json!({ "features": [feature] })).await;
-    }
-
-    /// Runs a script in each page before the page's own.
-    pub(crate) async fn before_each_page(&self, script: &str) {
-        let source = json!({ "source": script });
-        self.devtools("Page.addScriptToEvaluateOnNewDocument", &source).await;
     }
 
     /// What the browser complained of, the page's errors among it.
@@ -216,19 +211,16 @@ impl Browser {
         self.call(method, &format!("/session/{}{path}", self.session), body).await
     }
 
-    #[track_caller]
-    fn call(&self, method: Method, path: &str, body: &Value) -> impl Future<Output = Value> {
-        let request =
-            self.client.request(method.clone(), format!("http://127.0.0.1:{}{path}", self.port));
-        let request = if body.is_null() { request } else { request.json(body) };
+    async fn call(&self, method: Method, path: &str, body: &Value) -> Value {
         let what = format!("{method} {path} {body}");
-        async move {
-            let answer = request.send().await.unwrap();
-            let ok = answer.status().is_success();
-            let mut answer: Value = answer.json().await.unwrap();
-            assert!(ok, "{what}: {} {}", answer["value"]["error"], answer["value"]["message"]);
-            answer["value"].take()
-        }
+        let url = format!("http://127.0.0.1:{}{path}", self.port);
+        let request = self.client.request(method, url);
+        let request = if body.is_null() { request } else { request.json(body) };
+        let answer = request.send().await.unwrap();
+        let ok = answer.status().is_success();
+        let mut answer: Value = answer.json().await.unwrap();
+        assert!(ok, "{what}: {} {}", answer["value"]["error"], answer["value"]["message"]);
+        answer["value"].take()
     }
 }
 
@@ -262,6 +254,24 @@ pub(crate) fn script(what: &str) -> Option<String> {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     eprintln!("NOT RUN: {test}: scripts/browser {what} finds nothing");
     None
+}
+
+fn mouse(actions: &[Value]) -> Value {
+    json!({
+        "type": "pointer", "id": "mouse", "parameters": { "pointerType": "mouse" },
+        "actions": actions,
+    })
+}
+
+/// Goes to an element, presses the button, and goes far enough for it to be a drag.
+fn lift(element: &str) -> [Value; 3] {
+    [over(element, 0), json!({ "type": "pointerDown", "button": 0 }), over(element, 15)]
+}
+
+fn over(element: &str, y: i32) -> Value {
+    json!({
+        "type": "pointerMove", "duration": 100, "x": 0, "y": y, "origin": { ELEMENT: element },
+    })
 }
 
 fn is_set(name: &str) -> bool {
