@@ -86,8 +86,7 @@ fn script(key: &PublishableKey) -> String {
 
 async fn index(State(state): State<AppState>) -> impl IntoResponse {
     let policy = (header::CONTENT_SECURITY_POLICY, state.page.policy());
-    // A Clerk instance judges requests by the origin that they come from.
-    let referrer = (header::REFERRER_POLICY, "strict-origin-when-cross-origin".to_owned());
+    let referrer = (header::REFERRER_POLICY, "no-referrer".to_owned());
     ([content_type("text/html; charset=utf-8"), policy, referrer], INDEX)
 }
 
