@@ -179,6 +179,21 @@ impl ClerkConfig {
         &self.issuer
     }
 
+    /// Where the keys are fetched from; none with a JWT key, which needs no network.
+    #[must_use]
+    pub fn jwks_url(&self) -> Option<&str> {
+        match &self.keys {
+            Keys::Pem(_) => None,
+            Keys::Url(url) => Some(url),
+        }
+    }
+
+    /// The origins that `azp` must be one of; none when the variable is unset.
+    #[must_use]
+    pub fn authorized_parties(&self) -> &[String] {
+        &self.authorized_parties
+    }
+
     /// The webhook signing secrets; none when the variable is unset.
     #[must_use]
     pub fn signing_secrets(&self) -> &[SigningSecret] {
@@ -283,6 +298,7 @@ mod tests {
         let config = read(&[PK]).unwrap();
         assert_eq!(config.issuer(), "https://clerk.example.com");
         assert_eq!(config.api_url(), "https://api.clerk.com");
+        assert_eq!(config.jwks_url(), Some("https://clerk.example.com/.well-known/jwks.json"));
         assert!(config.signing_secrets().is_empty() && !config.has_authorized_parties());
         let alias = read(&[("NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY", PK.1), ("CLERK_ISSUER", "")]);
         assert_eq!(alias.unwrap().issuer(), config.issuer());
@@ -329,7 +345,9 @@ mod tests {
         let parties = ("CLERK_AUTHORIZED_PARTIES", "https://a.example, app.example.com/");
         assert_eq!(read(&[PK, parties]).unwrap_err(), ["CLERK_AUTHORIZED_PARTIES"]);
         let parties = ("CLERK_AUTHORIZED_PARTIES", "https://a.example, http://localhost:3000");
-        assert!(read(&[PK, parties]).unwrap().has_authorized_parties());
+        let config = read(&[PK, parties]).unwrap();
+        assert!(config.has_authorized_parties());
+        assert_eq!(config.authorized_parties(), ["https://a.example", "http://localhost:3000"]);
     }
 
     #[test]

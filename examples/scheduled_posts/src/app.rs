@@ -1,9 +1,13 @@
 //! The router: which route is behind what, and what every answer has in common.
 
+#[cfg(test)]
+mod tests;
+
 use std::any::Any;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -14,9 +18,13 @@ use bytes::Bytes;
 use tower_clerk::session::{AuthError, ClerkAuthLayer, Refusal, Responder, Verifier};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
+use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use crate::config::AuthPhase;
 use crate::error::answer;
+use crate::phases;
+use crate::requests::{self, X_REQUEST_ID};
 use crate::routes::{accounts, health, me, page, posts};
 use crate::state::AppState;
 use crate::webhook::{self, Webhook};
@@ -25,33 +33,47 @@ use crate::webhook::{self, Webhook};
 pub(crate) fn app(
     state: AppState,
     verifier: Verifier,
+    phase: AuthPhase,
     webhook: Option<Webhook>,
     cors_origins: Vec<HeaderValue>,
 ) -> Router {
-    signed_in(verifier)
+    let routes = signed_in(verifier, phase)
         .merge(webhook::route(webhook))
         .merge(page::routes())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .fallback(async || answer(StatusCode::NOT_FOUND, "Not found"))
-        .with_state(state)
-        // From here on, the later a layer stands, the further outside it is.
+        .with_state(state);
+    around(routes, cors_origins)
+}
+
+/// What is around all routes. The later a layer stands, the further outside it is.
+fn around(routes: Router, cors_origins: Vec<HeaderValue>) -> Router {
+    routes
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(in_common))
         .layer(cors(cors_origins))
+        .layer(middleware::from_fn(requests::identified))
 }
 
 /// The routes of signed-in users. An unknown path is not behind the layer: it is a plain 404.
-fn signed_in(verifier: Verifier) -> Router<AppState> {
-    Router::new()
+fn signed_in(verifier: Verifier, phase: AuthPhase) -> Router<AppState> {
+    let routes = Router::new()
         .route("/api/me", get(me::show))
         .route("/api/x-accounts", get(accounts::list).post(accounts::create))
         .route("/api/x-accounts/{id}", delete(accounts::remove))
         .route("/api/scheduled-posts", get(posts::list).post(posts::create))
         .route("/api/scheduled-posts/{id}", put(posts::change).delete(posts::remove))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .route_layer(ClerkAuthLayer::new(verifier).respond_with(AlwaysJson))
+        // The one above counts what comes; this one refuses what is announced, before it comes.
+        .layer(RequestBodyLimitLayer::new(BODY_LIMIT));
+    let guard = ClerkAuthLayer::new(verifier).respond_with(AlwaysJson);
+    if phase.trusts_user_id() {
+        let identified = middleware::from_fn(phases::identified);
+        return routes.route_layer(identified).route_layer(guard.report_only());
+    }
+    routes.route_layer(guard)
 }
 
 /// This server speaks no gRPC, whatever a request says of itself.
@@ -60,13 +82,22 @@ struct AlwaysJson;
 
 impl Responder for AlwaysJson {
     fn respond(&self, error: &AuthError, _request: &Parts) -> axum::http::Response<Bytes> {
-        let refusal = Refusal::of(error);
-        let body = serde_json::json!({ "detail": refusal.detail() }).to_string();
-        let mut response = refusal.response(Bytes::from(body));
-        let json = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(header::CONTENT_TYPE, json);
-        response
+        refused(error)
     }
+}
+
+/// What the layer would say, from inside of one that only reports.
+pub(crate) fn refusal(error: &AuthError) -> Response {
+    refused(error).map(Body::from)
+}
+
+fn refused(error: &AuthError) -> axum::http::Response<Bytes> {
+    let refusal = Refusal::of(error);
+    let body = serde_json::json!({ "detail": refusal.detail() }).to_string();
+    let mut response = refusal.response(Bytes::from(body));
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
 }
 
 fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
@@ -75,7 +106,7 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
         .allow_credentials(true)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
-        .expose_headers([header::RETRY_AFTER, header::WWW_AUTHENTICATE])
+        .expose_headers([header::RETRY_AFTER, header::WWW_AUTHENTICATE, X_REQUEST_ID])
         .max_age(Duration::from_secs(600))
 }
 
@@ -96,6 +127,9 @@ async fn in_common(request: Request, next: Next) -> Response {
     }
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
+    // Pages have a policy of their own; whatever else is shown as one can do nothing.
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(NOTHING);
     if personal {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     } else {
@@ -124,7 +158,8 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
     answer(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error")
 }
 
+const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 /// A post is 280 characters; escaped as JSON they take at most a few kilobytes.
-const BODY_LIMIT: usize = 64 * 1024;
+pub(crate) const BODY_LIMIT: usize = 64 * 1024;
 /// For a whole request. The database gives up earlier, so what lasts longer is a slow client.
 const PATIENCE: Duration = Duration::from_secs(20);

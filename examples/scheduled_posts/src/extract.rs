@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, RequestPartsExt as _};
 use serde::de::value::MapAccessDeserializer;
@@ -18,18 +18,21 @@ use tower_clerk::session::Session;
 use uuid::Uuid;
 
 use crate::error::ApiError;
+use crate::phases::Claimed;
 use crate::state::AppState;
 
-/// The verified user of a request, known not to be deleted.
+/// The user of a request, known not to be deleted: verified, but in phases 1 and 2.
 pub(crate) struct CurrentUser {
-    pub(crate) session: Session,
+    id: String,
+    /// The verified session; in phases 1 and 2 there may be none.
+    pub(crate) session: Option<Session>,
     /// Whether there is a row to hang others from.
     known: bool,
 }
 
 impl CurrentUser {
     pub(crate) fn id(&self) -> &str {
-        self.session.user_id()
+        &self.id
     }
 
     /// Makes sure of a row for this user: the request may be here before Clerk's webhook.
@@ -63,11 +66,17 @@ impl FromRequestParts<AppState> for CurrentUser {
         parts: &mut Parts,
         state: &AppState,
     ) -> Result<Self, Self::Rejection> {
-        let session = Session::from_request_parts(parts, state).await;
-        let session = session.map_err(IntoResponse::into_response)?;
-        match state.users.user_status(session.user_id()).await {
+        let (id, session) = match parts.extensions.get::<Claimed>() {
+            Some(claimed) => (claimed.user_id.clone(), claimed.session.clone()),
+            None => {
+                let session = Session::from_request_parts(parts, state).await;
+                let session = session.map_err(IntoResponse::into_response)?;
+                (session.user_id().to_owned(), Some(session))
+            }
+        };
+        match state.users.user_status(&id).await {
             Ok(UserStatus::Deleted) => Err(ApiError::UserGone.into_response()),
-            Ok(status) => Ok(Self { session, known: status == UserStatus::Active }),
+            Ok(status) => Ok(Self { id, session, known: status == UserStatus::Active }),
             Err(error) => Err(ApiError::from(error).into_response()),
         }
     }
@@ -107,6 +116,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        if request.headers().contains_key(header::CONTENT_ENCODING) {
+            // A small compressed body may become a huge one.
+            let detail = "The body must not be compressed".to_owned();
+            return Err(ApiError::BadRequest(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+        }
         match Json::<Object<T>>::from_request(request, state).await {
             Ok(Json(Object(body))) => Ok(Self(body)),
             Err(rejection) => Err(refused(&rejection)),

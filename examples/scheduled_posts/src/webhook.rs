@@ -10,6 +10,7 @@ use tower_clerk::webhook::{Delivery, Event, Outcome, Sink, SinkError, WebhookSer
 
 use crate::error::answer;
 use crate::state::AppState;
+use crate::telemetry;
 
 /// What takes the deliveries in.
 pub(crate) type Webhook = WebhookService<LoggingSink>;
@@ -52,7 +53,9 @@ impl Sink for LoggingSink {
         let event = delivery.event();
         tracing::info!("Received Clerk webhook: {}", printable(event.kind()));
         let leaving = self.email_of_leaving(event).await;
-        let outcome = self.users.apply(delivery).await?;
+        let outcome = self.users.apply(delivery).await;
+        telemetry::webhook(&outcome);
+        let outcome = outcome?;
         match (outcome, event) {
             (Outcome::Applied, Event::UserCreated(user)) => {
                 tracing::info!("Created user: {} ({})", user.id, shown(user.email.as_deref()));

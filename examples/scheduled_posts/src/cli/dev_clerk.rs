@@ -13,7 +13,7 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
     let config = DevClerkConfig::read(env)?;
     logging::start(&config.common);
     let place = &config.dev_clerk;
-    let dev_clerk = DevClerk::start(place, config.server).await;
+    let dev_clerk = DevClerk::start(place, &config.server).await;
     let dev_clerk = dev_clerk.map_err(|error| dev_clerk_failure(place, &error))?;
     announce(&dev_clerk);
     let (stop, stopped) = watch::channel(false);

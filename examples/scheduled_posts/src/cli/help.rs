@@ -16,8 +16,12 @@ macro_rules! serve {
   HOST, PORT       where to listen                     [127.0.0.1, 8002]",
             common!(),
             "
+  TLS_CERT, TLS_KEY      PEM files: serve HTTPS; read again every minute and on SIGHUP
+  HTTP_REDIRECT_PORT     also listen here, and send plain HTTP to HTTPS
   CORS_ALLOWED_ORIGINS   origins separated by commas   [http://localhost:3000]
-  AUTH_PHASE       3: verified tokens only             [3]
+  AUTH_PHASE       1, 2: user_id is trusted; 3: verified tokens only [3]
+  ALLOW_UNVERIFIED_USERS yes lets phases 1 and 2 run with pk_live_ keys
+  METRICS_ADDR     where to serve /metrics, for example 127.0.0.1:9002
   CLERK_PUBLISHABLE_KEY  pk_test_… or pk_live_…; also NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY
   CLERK_ISSUER, CLERK_JWKS_URL   override what the publishable key gives
   CLERK_JWT_KEY    PEM public key instead of a JWKS URL
@@ -74,6 +78,15 @@ To ask the dev Clerk: start `scheduled-posts dev-clerk`, and evaluate the lines 
 Exit codes: 0 done, and with --dry-run no difference; 1 failed or stopped; 2 the configuration or
 the command line cannot be used; 3 --dry-run found differences."
 );
+pub(super) const ABOUT_DOCTOR: &str = "\
+Look whether everything fits together, and say what to do about what does not.
+
+Reads the same environment as `serve`, asks Clerk's two APIs and the database, and changes nothing.
+It never shows a secret, a token or an e-mail address. Works beside a running server.";
+pub(super) const DOCTOR: &str = "\
+Environment: that of serve, see `scheduled-posts serve --help`.
+
+Exit codes: 0 nothing failed, warnings are allowed; 1 something failed.";
 pub(super) const SERVE: &str = concat!("Environment:", serve!());
 pub(super) const DEV_CLERK: &str = concat!("Environment:", dev_clerk!());
 pub(super) const MIGRATE: &str = concat!("Environment:", common!());

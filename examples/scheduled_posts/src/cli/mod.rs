@@ -2,6 +2,7 @@
 
 mod backfill;
 mod dev_clerk;
+mod doctor;
 mod help;
 mod logging;
 mod migrate;
@@ -23,7 +24,7 @@ pub(crate) struct Cli {
     command: Option<Command>,
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the API and its page (the default)
     #[command(after_help = help::SERVE)]
@@ -34,6 +35,9 @@ enum Command {
     /// Bring all of Clerk's users into the database, or see how the two differ
     #[command(long_about = help::ABOUT_BACKFILL, after_help = help::BACKFILL)]
     Backfill(backfill::Args),
+    /// Look whether everything fits together, and say what to do about what does not
+    #[command(long_about = help::ABOUT_DOCTOR, after_help = help::DOCTOR)]
+    Doctor(doctor::Args),
     /// Create or update the tables and exit
     #[command(after_help = help::MIGRATE)]
     Migrate,
@@ -42,14 +46,14 @@ enum Command {
 /// Runs a subcommand. 2 is a configuration that cannot be used, 1 any other failure; what a
 /// subcommand itself has to say by its code is above those.
 pub(crate) async fn run(cli: Cli) -> ExitCode {
-    let done = match Env::read() {
-        Err(error) => Err(Failure::Config(error.into())),
-        Ok(env) => match cli.command.unwrap_or(Command::Serve) {
-            Command::Serve => serve::run(&env).await.map(success),
-            Command::DevClerk => dev_clerk::run(&env).await.map(success),
-            Command::Backfill(args) => backfill::run(&env, args).await,
-            Command::Migrate => migrate::run(&env).await.map(success),
-        },
+    let done = match (cli.command.unwrap_or(Command::Serve), Env::read()) {
+        // What cannot be read is what it is there for.
+        (Command::Doctor(args), env) => Ok(doctor::run(env, &args).await),
+        (_, Err(error)) => Err(Failure::Config(error.into())),
+        (Command::Serve, Ok(env)) => serve::run(&env).await.map(success),
+        (Command::DevClerk, Ok(env)) => dev_clerk::run(&env).await.map(success),
+        (Command::Backfill(args), Ok(env)) => backfill::run(&env, args).await,
+        (Command::Migrate, Ok(env)) => migrate::run(&env).await.map(success),
     };
     match done {
         Ok(code) => code,

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::{Router, middleware};
+use sea_orm::DatabaseConnection;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower_clerk::config::ClerkConfig;
@@ -12,27 +14,41 @@ use tower_clerk::sea_orm::SeaOrmSink;
 
 use crate::app::app;
 use crate::cli::{Failure, database_failure, dev_clerk_failure, listen_failure, logging};
-use crate::config::{Clerk, Common, DevClerkPlace, Env, ServeConfig};
+use crate::config::{AuthPhase, Clerk, Common, DevClerkPlace, Env, ServeConfig, TlsConfig};
 use crate::dev_clerk::DevClerk;
+use crate::phases;
 use crate::routes::page::PageConfig;
-use crate::server;
+use crate::server::tls::Tls;
+use crate::server::{self, Server};
 use crate::state::{AppState, Stopping};
 use crate::store::{self, Store};
+use crate::telemetry;
 use crate::upkeep;
 use crate::webhook;
 
 pub(super) async fn run(env: &Env) -> Result<(), Failure> {
-    let ServeConfig { common, listen, cors_origins, clerk } = ServeConfig::read(env)?;
+    let ServeConfig { common, listen, cors_origins, phase, metrics, clerk, tls } =
+        ServeConfig::read(env)?;
     logging::start(&common);
+    server::raise_open_files();
     let db = store::connect(&common.database_url).await;
     let db = db.map_err(|error| database_failure(&error))?;
     store::migrate(&db).await.map_err(|error| database_failure(&error))?;
     let listener = TcpListener::bind(listen).await;
     let listener = listener.map_err(|error| listen_failure("PORT", &listen.to_string(), &error))?;
+    let url = format!("{}://{listen}", if tls.is_some() { "https" } else { "http" });
+    let (tls, redirect) = match tls {
+        Some(tls) => start_tls(tls, listen.port()).await?,
+        None => (None, None),
+    };
+    let metrics = match metrics {
+        Some(address) => Some(start_metrics(address, db.clone()).await?),
+        None => None,
+    };
     let (clerk, dev_clerk) = match clerk {
         Clerk::Real(clerk) => (*clerk, None),
         Clerk::Dev(place) => {
-            let (clerk, dev_clerk) = stand_in(listen, &place).await?;
+            let (clerk, dev_clerk) = stand_in(&url, &place).await?;
             (clerk, Some(dev_clerk))
         }
     };
@@ -48,10 +64,20 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
         stopping: stopping.clone(),
     };
     upkeep::start(users.clone());
-    let hook = webhook::service(users, clerk.signing_secrets());
+    let secrets = if phase.has_webhooks() { clerk.signing_secrets() } else { &[] };
+    let hook = webhook::service(users, secrets);
     let hook = hook.map_err(|error| Failure::Start(error.to_string()))?;
-    announce(listen, &common, &clerk, dev_clerk.as_ref());
-    let router = app(state, verifier, hook, cors_origins);
+    announce(&url, redirect.as_ref(), &common, &clerk, dev_clerk.as_ref());
+    tell_of_webhooks(phase, &clerk);
+    let mut router = app(state, verifier, phase, hook, cors_origins);
+    phases::announce(phase);
+    if phase.trusts_user_id() {
+        router = router.layer(middleware::map_response(phases::warned));
+        phases::start_reminding(phase);
+    }
+    if metrics.is_some() {
+        router = router.layer(middleware::from_fn(telemetry::counted));
+    }
 
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {
@@ -65,21 +91,57 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
     });
     let stand_in = dev_clerk
         .map(|clerk| tokio::spawn(server::serve(clerk.listener, clerk.router, stopped.clone())));
-    server::serve(listener, router, stopped).await;
-    if let Some(stand_in) = stand_in {
-        stand_in.abort();
+    let metrics = metrics
+        .map(|(listener, router)| tokio::spawn(server::serve(listener, router, stopped.clone())));
+    let redirect =
+        redirect.map(|at| tokio::spawn(server::serve(at.listener, at.router, stopped.clone())));
+    Server::new(router).tls(tls).run(listener, stopped).await;
+    for beside in [stand_in, redirect, metrics].into_iter().flatten() {
+        beside.abort();
     }
-    // The answers are out; a database that hangs up rudely changes nothing.
-    let _ = db.close().await;
+    // The answers are out; a database that hangs up rudely, or late, changes nothing.
+    let _ = tokio::time::timeout(FAREWELL, db.close()).await;
     tracing::info!("stopped");
     Ok(())
 }
 
+/// A listener for plain HTTP that sends everybody to HTTPS.
+struct Redirect {
+    listener: TcpListener,
+    router: Router,
+    at: SocketAddr,
+}
+
+/// The certificate, which is looked after from here on; and the redirect to it.
+async fn start_tls(
+    tls: TlsConfig,
+    https_port: u16,
+) -> Result<(Option<Tls>, Option<Redirect>), Failure> {
+    let TlsConfig { files, certificate, redirect } = tls;
+    let tls = Tls::start(files, certificate);
+    let Some(at) = redirect else { return Ok((Some(tls), None)) };
+    let listener = TcpListener::bind(at).await;
+    let listener =
+        listener.map_err(|error| listen_failure("HTTP_REDIRECT_PORT", &at.to_string(), &error))?;
+    let router = server::redirect::router(https_port, tls.clone());
+    Ok((Some(tls), Some(Redirect { listener, router, at })))
+}
+
+/// Counts from here on, and what serves the numbers.
+async fn start_metrics(
+    address: SocketAddr,
+    db: DatabaseConnection,
+) -> Result<(TcpListener, Router), Failure> {
+    let listener = TcpListener::bind(address).await;
+    let listener =
+        listener.map_err(|error| listen_failure("METRICS_ADDR", &address.to_string(), &error))?;
+    let handle = telemetry::start().map_err(|error| Failure::Start(error.to_string()))?;
+    tracing::info!("/metrics is on http://{address}, for whoever reaches it");
+    Ok((listener, telemetry::router(handle, db)))
+}
+
 /// Starts the stand-in, and reads the configuration that it prints as if an operator had set it.
-async fn stand_in(
-    server: SocketAddr,
-    place: &DevClerkPlace,
-) -> Result<(ClerkConfig, DevClerk), Failure> {
+async fn stand_in(server: &str, place: &DevClerkPlace) -> Result<(ClerkConfig, DevClerk), Failure> {
     let dev_clerk = DevClerk::start(place, server).await;
     let dev_clerk = dev_clerk.map_err(|error| dev_clerk_failure(place, &error))?;
     let variable = |wanted: &str| {
@@ -93,16 +155,21 @@ async fn stand_in(
 
 /// Between `/readyz` saying no and the listener closing.
 const BEFORE_CLOSING: Duration = Duration::from_secs(1);
+/// For connections to the database to end.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 fn announce(
-    listen: SocketAddr,
+    url: &str,
+    redirect: Option<&Redirect>,
     common: &Common,
     clerk: &ClerkConfig,
     dev_clerk: Option<&DevClerk>,
 ) {
-    let url = format!("http://{listen}");
     let database = common.database_url.kind();
     let mut text = format!("Scheduled posts on {url} (data in {database})");
+    if let Some(redirect) = redirect {
+        let _ = write!(text, "\n  Plain HTTP on port {} is sent there.", redirect.at.port());
+    }
     match dev_clerk {
         None => {
             let _ = write!(text, "\n  Clerk: {}", clerk.issuer());
@@ -134,7 +201,15 @@ fn announce(
              are accepted; set it to your front end's origins"
         );
     }
-    if clerk.signing_secrets().is_empty() {
+}
+
+fn tell_of_webhooks(phase: AuthPhase, clerk: &ClerkConfig) {
+    if !phase.has_webhooks() {
+        tracing::warn!(
+            "AUTH_PHASE is 1: the webhook route answers 404, and users are not synced; set 2 once \
+             the endpoint is set up in Clerk's Dashboard"
+        );
+    } else if clerk.signing_secrets().is_empty() {
         tracing::warn!(
             "CLERK_WEBHOOK_SIGNING_SECRET is unset: the webhook route answers 404, and users are \
              not synced; set it to the whsec_… of the endpoint in Clerk's Dashboard"

@@ -7,6 +7,9 @@ use std::path::Path;
 #[derive(Clone, Default)]
 pub(crate) struct Env {
     variables: HashMap<String, String>,
+    /// What was asked for, in this one and its clones.
+    #[cfg(test)]
+    asked: std::sync::Arc<std::sync::Mutex<std::collections::BTreeSet<String>>>,
 }
 
 impl Env {
@@ -22,11 +25,32 @@ impl Env {
                 variables.insert(name.to_owned(), value.to_string_lossy().into_owned());
             }
         }
-        Ok(Self { variables })
+        Ok(variables.into())
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        #[cfg(test)]
+        self.asked.lock().unwrap().insert(name.to_owned());
         self.variables.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    #[cfg(test)]
+    pub(super) fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().iter().cloned().collect()
+    }
+
+    /// The same without these variables.
+    pub(crate) fn without(&self, names: &[&str]) -> Self {
+        let mut env = self.clone();
+        env.variables.retain(|name, _| !names.contains(&name.as_str()));
+        env
+    }
+
+    /// The same with these variables besides.
+    pub(crate) fn with(&self, variables: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let mut env = self.clone();
+        env.variables.extend(variables.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        env
     }
 
     /// The names of the variables that start with `prefix` and are set, in order.
@@ -45,7 +69,17 @@ impl Env {
 impl<const N: usize> From<[(&str, &str); N]> for Env {
     fn from(variables: [(&str, &str); N]) -> Self {
         let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-        Self { variables: variables.into_iter().map(own).collect() }
+        variables.into_iter().map(own).collect::<HashMap<_, _>>().into()
+    }
+}
+
+impl From<HashMap<String, String>> for Env {
+    fn from(variables: HashMap<String, String>) -> Self {
+        Self {
+            variables,
+            #[cfg(test)]
+            asked: std::sync::Arc::default(),
+        }
     }
 }
 

@@ -1,12 +1,17 @@
-//! The environment as settings: read once, all errors at once. Opens nothing.
+//! The environment as settings: read once, all errors at once. Opens nothing but the certificate's
+//! files.
 
 mod env;
+mod phase;
+mod tls;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use env::Env;
+pub(crate) use phase::AuthPhase;
+pub(crate) use tls::TlsConfig;
 pub(crate) use values::{DatabaseUrl, LogFormat};
 
 use std::fmt;
@@ -43,8 +48,8 @@ pub(crate) struct BackfillConfig {
 #[derive(Debug)]
 pub(crate) struct DevClerkConfig {
     pub(crate) common: Common,
-    /// Where the server is, for webhooks.
-    pub(crate) server: SocketAddr,
+    /// The server's URL, for webhooks.
+    pub(crate) server: String,
     pub(crate) dev_clerk: DevClerkPlace,
 }
 
@@ -54,7 +59,11 @@ pub(crate) struct ServeConfig {
     pub(crate) common: Common,
     pub(crate) listen: SocketAddr,
     pub(crate) cors_origins: Vec<HeaderValue>,
+    pub(crate) phase: AuthPhase,
+    /// Where `/metrics` is served.
+    pub(crate) metrics: Option<SocketAddr>,
     pub(crate) clerk: Clerk,
+    pub(crate) tls: Option<TlsConfig>,
 }
 
 /// Who signs the users in.
@@ -75,6 +84,13 @@ pub(crate) struct DevClerkPlace {
 /// Everything that is wrong with the environment.
 #[derive(Debug)]
 pub(crate) struct ConfigErrors(Vec<String>);
+
+impl ConfigErrors {
+    /// Each variable, and what is wrong with it.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|error| error.split_once(": ").unwrap_or(("", error)))
+    }
+}
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -118,7 +134,9 @@ impl DevClerkConfig {
         // A server on all addresses is also on this one.
         let ip =
             if listen.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { listen.ip() };
-        reader.finish(Self { common, server: SocketAddr::new(ip, listen.port()), dev_clerk })
+        let scheme = if env.get("TLS_CERT").is_some() { "https" } else { "http" };
+        let server = format!("{scheme}://{}", SocketAddr::new(ip, listen.port()));
+        reader.finish(Self { common, server, dev_clerk })
     }
 }
 
@@ -127,31 +145,24 @@ impl ServeConfig {
         let mut reader = Reader::new(env);
         let common = reader.common();
         let listen = reader.listen();
-        reader.value("AUTH_PHASE", (), values::auth_phase);
         for name in NOT_YET {
             reader.value(name, (), values::not_yet);
         }
         let default = vec![HeaderValue::from_static("http://localhost:3000")];
         let cors_origins = reader.value("CORS_ALLOWED_ORIGINS", default, values::origins);
+        let tls = reader.tls(listen);
+        let metrics = reader.metrics(listen);
         let clerk = reader.clerk(&common, listen);
+        let phase = reader.auth_phase(clerk.as_ref());
         let clerk = match clerk {
             Some(clerk) => clerk,
             None => return Err(ConfigErrors(reader.errors)),
         };
-        reader.finish(Self { common, listen, cors_origins, clerk })
+        reader.finish(Self { common, listen, cors_origins, phase, metrics, clerk, tls })
     }
 }
 
-const NOT_YET: [&str; 8] = [
-    "ADDRESS_RATE_LIMIT",
-    "HTTP_REDIRECT_PORT",
-    "METRICS_ADDR",
-    "RATE_LIMIT",
-    "REDIS_URL",
-    "TLS_CERT",
-    "TLS_KEY",
-    "TRUSTED_PROXIES",
-];
+const NOT_YET: [&str; 4] = ["ADDRESS_RATE_LIMIT", "RATE_LIMIT", "REDIS_URL", "TRUSTED_PROXIES"];
 
 const SECRET_KEY: &str = "CLERK_SECRET_KEY";
 const NO_SECRET_KEY: &str = "is not set, so there is nobody to ask for users; set the sk_… that \
@@ -198,6 +209,18 @@ impl<'a> Reader<'a> {
     fn listen(&mut self) -> SocketAddr {
         let ip = self.value("HOST", IpAddr::V4(Ipv4Addr::LOCALHOST), values::host);
         SocketAddr::new(ip, self.value("PORT", 8002, values::port))
+    }
+
+    fn metrics(&mut self, listen: SocketAddr) -> Option<SocketAddr> {
+        let metrics = self.value("METRICS_ADDR", None, |text| values::address(text).map(Some));
+        if metrics.is_some_and(|metrics| metrics.port() == listen.port()) {
+            self.errors.push(
+                "METRICS_ADDR: has the server's PORT; choose another, so that /metrics is not \
+                 where everybody can reach it"
+                    .into(),
+            );
+        }
+        metrics
     }
 
     fn dev_clerk(&mut self, common: &Common, listen: SocketAddr) -> DevClerkPlace {

@@ -61,11 +61,46 @@ fn everything_wrong_is_said_at_once_and_no_value_is_repeated() {
 }
 
 #[test]
-fn only_phase_3_exists() {
-    for phase in ["1", "2", "4", "03"] {
-        assert_eq!(wrong([("AUTH_PHASE", phase)]), ["AUTH_PHASE"]);
+fn the_phase_is_3_unless_another_is_named_and_no_odd_one_weakens_it() {
+    assert_eq!(serve([]).unwrap().phase, AuthPhase::Verified);
+    for (text, number) in [("1", 1), ("2", 2), ("3", 3)] {
+        assert_eq!(serve([("AUTH_PHASE", text)]).unwrap().phase.number(), number);
     }
-    assert!(serve([("AUTH_PHASE", "3")]).is_ok());
+    for phase in ["0", "4", "03", "two", "1 "] {
+        let found = serve([("AUTH_PHASE", phase)]);
+        // Space around a value is no part of it.
+        assert_eq!(found.is_ok(), phase == "1 ", "{phase}");
+    }
+}
+
+#[test]
+fn phases_that_verify_nobody_are_refused_with_production_keys_unless_they_are_meant() {
+    let live = ("CLERK_PUBLISHABLE_KEY", "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k");
+    let secret = ("CLERK_SECRET_KEY", "sk_live_abc");
+    for phase in ["1", "2"] {
+        assert_eq!(wrong([live, ("AUTH_PHASE", phase)]), ["AUTH_PHASE"]);
+        assert_eq!(wrong([PK, secret, ("AUTH_PHASE", phase)]), ["AUTH_PHASE"]);
+        assert!(serve([PK, ("AUTH_PHASE", phase)]).is_ok());
+        let meant = [live, ("AUTH_PHASE", phase), ("ALLOW_UNVERIFIED_USERS", "yes")];
+        assert_eq!(serve(meant).unwrap().phase.number().to_string(), phase);
+    }
+    assert!(serve([live, ("AUTH_PHASE", "3")]).is_ok());
+    for odd in ["no", "true", "1", "YES"] {
+        let given = [live, ("AUTH_PHASE", "1"), ("ALLOW_UNVERIFIED_USERS", odd)];
+        assert_eq!(wrong(given), ["ALLOW_UNVERIFIED_USERS", "AUTH_PHASE"]);
+    }
+}
+
+#[test]
+fn metrics_are_on_an_address_of_their_own() {
+    assert_eq!(serve([]).unwrap().metrics, None);
+    let on = |address| serve([("METRICS_ADDR", address)]).unwrap().metrics.unwrap().to_string();
+    assert_eq!(on("127.0.0.1:9002"), "127.0.0.1:9002");
+    assert_eq!(on("[::]:9002"), "[::]:9002");
+    for bad in ["9002", ":9002", "localhost:9002", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:8002"] {
+        assert_eq!(wrong([("METRICS_ADDR", bad)]), ["METRICS_ADDR"], "{bad}");
+    }
+    assert_eq!(wrong([("PORT", "9002"), ("METRICS_ADDR", "[::1]:9002")]), ["METRICS_ADDR"]);
 }
 
 #[test]
@@ -104,7 +139,9 @@ fn the_dev_clerks_file_is_beside_the_database() {
 #[test]
 fn webhooks_of_a_server_on_all_addresses_go_to_this_machine() {
     let env = Env::from([("HOST", "0.0.0.0"), ("PORT", "9000")]);
-    assert_eq!(DevClerkConfig::read(&env).unwrap().server.to_string(), "127.0.0.1:9000");
+    assert_eq!(DevClerkConfig::read(&env).unwrap().server, "http://127.0.0.1:9000");
+    let env = Env::from([("HOST", "::1"), ("PORT", "9000"), ("TLS_CERT", "cert.pem")]);
+    assert_eq!(DevClerkConfig::read(&env).unwrap().server, "https://[::1]:9000");
 }
 
 #[test]
@@ -151,10 +188,74 @@ fn a_database_url_that_no_driver_can_read_is_refused_without_being_shown() {
 }
 
 #[test]
+fn f35_https_needs_a_certificate_its_key_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let file = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let cert = file("cert.pem", made.cert.pem());
+    let key = file("key.pem", made.signing_key.serialize_pem());
+    let (cert, key) = (("TLS_CERT", cert.as_str()), ("TLS_KEY", key.as_str()));
+    let redirect = ("HTTP_REDIRECT_PORT", "8080");
+    let tls = serve([cert, key, redirect]).unwrap().tls.unwrap();
+    assert_eq!(tls.redirect.unwrap().to_string(), "127.0.0.1:8080");
+    assert!(serve([cert, key]).unwrap().tls.unwrap().redirect.is_none());
+    assert!(serve([]).unwrap().tls.is_none());
+    assert_eq!(wrong([cert]), ["TLS_KEY"]);
+    assert_eq!(wrong([key]), ["TLS_CERT"]);
+    assert_eq!(wrong([redirect]), ["HTTP_REDIRECT_PORT"]);
+    assert_eq!(wrong([cert, ("TLS_KEY", cert.1)]), ["TLS_KEY"]);
+    assert_eq!(wrong([cert, key, ("HTTP_REDIRECT_PORT", "8002")]), ["HTTP_REDIRECT_PORT"]);
+    let all = [("TLS_CERT", "/canary"), key, ("HTTP_REDIRECT_PORT", "canary"), ("PORT", "canary")];
+    assert_eq!(wrong(all), ["HTTP_REDIRECT_PORT", "PORT", "TLS_CERT"]);
+}
+
+/// What is printed with `{:?}`, by whoever and for whatever reason.
+#[test]
+fn f24_no_secret_is_in_the_debug_output_of_the_configuration() {
+    let variables = [
+        ("DATABASE_URL", "postgres://app:canary-password@db.example/app"),
+        ("CLERK_SECRET_KEY", "sk_test_canarysecretkey"),
+        ("CLERK_WEBHOOK_SIGNING_SECRET", "whsec_Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5"),
+        PK,
+    ];
+    let env = Env::from(variables);
+    let serve = ServeConfig::read(&env).unwrap();
+    let backfill = BackfillConfig::read(&env).unwrap();
+    let migrate = MigrateConfig::read(&env).unwrap();
+    let shown = format!("{serve:?} {serve:#?} {backfill:?} {backfill:#?} {migrate:?}");
+    for secret in ["canary", "Y2FuYXJ5"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[test]
 fn what_this_version_does_not_have_is_refused_instead_of_ignored() {
-    assert_eq!(wrong([("TLS_CERT", "x"), ("RATE_LIMIT", "5/second")]), ["RATE_LIMIT", "TLS_CERT"]);
     for name in NOT_YET {
         assert_eq!(wrong([(name, "x")]), [name]);
     }
     assert!(serve([("RATE_LIMIT", "off")]).is_ok());
+}
+
+/// What somebody reads who looks for a setting is what the program reads.
+#[test]
+fn the_example_file_lists_exactly_the_variables_that_are_read() {
+    let mut read = Vec::new();
+    for env in [Env::from([]), Env::from([PK])] {
+        let _ = ServeConfig::read(&env);
+        let _ = BackfillConfig::read(&env);
+        let _ = DevClerkConfig::read(&env);
+        let _ = MigrateConfig::read(&env);
+        read.extend(env.asked());
+    }
+    read.sort_unstable();
+    read.dedup();
+    let name = |line: &'static str| line.strip_prefix('#')?.split_once('=').map(|(name, _)| name);
+    let mut listed: Vec<&str> =
+        include_str!("../../.env.example").lines().filter_map(name).collect();
+    listed.sort_unstable();
+    assert_eq!(listed, read);
 }

@@ -1,11 +1,12 @@
 //! Single settings: what each may hold, and what to tell the operator when it does not.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr as _;
 
 use axum::http::{HeaderValue, Uri};
+use sea_orm::DbBackend;
 use sea_orm::sqlx::mysql::MySqlConnectOptions;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
@@ -69,11 +70,19 @@ impl DatabaseUrl {
         (!path.is_empty()).then(|| PathBuf::from(path))
     }
 
+    pub(crate) fn backend(&self) -> DbBackend {
+        match self.url.split_once(':') {
+            Some(("sqlite", _)) => DbBackend::Sqlite,
+            Some(("mysql", _)) => DbBackend::MySql,
+            _ => DbBackend::Postgres,
+        }
+    }
+
     /// What kind of database, for the start-up output.
     pub(crate) fn kind(&self) -> &'static str {
-        match self.url.split_once(':') {
-            Some(("sqlite", _)) => "SQLite",
-            Some(("mysql", _)) => "MySQL",
+        match self.backend() {
+            DbBackend::Sqlite => "SQLite",
+            DbBackend::MySql => "MySQL",
             _ => "PostgreSQL",
         }
     }
@@ -158,22 +167,17 @@ pub(crate) fn port(text: &str) -> Result<u16, &'static str> {
     port.ok_or("must be a port number, 1 to 65535")
 }
 
+pub(crate) fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    let address = text.parse().ok().filter(|address: &SocketAddr| address.port() != 0);
+    address.ok_or("must be an IP address and a port, such as 127.0.0.1:9002 or [::1]:9002")
+}
+
 /// A setting of the contract that this version does not have: better no start than one without
 /// what the operator counts on.
 pub(crate) fn not_yet(text: &str) -> Result<(), &'static str> {
     match text {
         "off" => Ok(()),
         _ => Err("is not supported yet; unset it, and leave it to a proxy in front of the server"),
-    }
-}
-
-/// Only phase 3 exists, and only it is ever the default: an unknown phase must not weaken it.
-pub(crate) fn auth_phase(text: &str) -> Result<(), &'static str> {
-    match text {
-        "3" => Ok(()),
-        "1" | "2" => Err("phases 1 and 2 (user_id trusted while clients migrate) are not \
-                          implemented; unset it or set 3, where only verified tokens count"),
-        _ => Err("must be 3, or unset"),
     }
 }
 

@@ -29,19 +29,21 @@ pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
     }
 }
 
-/// Whether this is `http://` and a loopback host, as an `Origin` header has it.
+/// Whether this is `http://` or `https://` and a loopback host, as an `Origin` header has it.
 pub(super) fn is_loopback_origin(origin: &str) -> bool {
-    origin.strip_prefix("http://").is_some_and(is_loopback)
+    let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    host.is_some_and(is_loopback)
 }
 
 /// A page on this machine that a signed-in user may be sent back to, without its fragment.
 pub(super) fn loopback_page(url: &str) -> Option<LoopbackPage> {
     let uri: Uri = url.parse().ok()?;
     let authority = uri.authority()?.as_str();
-    if uri.scheme_str() != Some("http") || !is_loopback(authority) {
+    let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"))?;
+    if !is_loopback(authority) {
         return None;
     }
-    let origin = format!("http://{authority}");
+    let origin = format!("{scheme}://{authority}");
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     Some(LoopbackPage { url: format!("{origin}{path}"), origin })
 }
@@ -86,6 +88,7 @@ mod tests {
             ("http://127.0.0.1:8002/", "http://127.0.0.1:8002/"),
             ("http://localhost:3000/a?b=c", "http://localhost:3000/a?b=c"),
             ("http://[::1]:8002", "http://[::1]:8002/"),
+            ("https://localhost:8443/", "https://localhost:8443/"),
         ] {
             assert_eq!(loopback_page(given).unwrap().url, url);
         }
@@ -93,7 +96,7 @@ mod tests {
             "",
             "/",
             "//127.0.0.1/",
-            "https://127.0.0.1/",
+            "ftp://127.0.0.1/",
             "http://127.0.0.1.evil.com/",
             "http://127.0.0.1@evil.com/",
             "http://evil.com@127.0.0.1/",

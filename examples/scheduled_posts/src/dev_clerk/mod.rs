@@ -19,7 +19,7 @@ mod user;
 mod webhooks;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 
 use axum::http::{HeaderValue, Method, header};
 use axum::response::{IntoResponse as _, Response};
@@ -47,21 +47,35 @@ pub(crate) struct DevClerk {
 }
 
 impl DevClerk {
-    /// Takes the port and reads the file. `server` is where webhooks go.
-    pub(crate) async fn start(place: &DevClerkPlace, server: SocketAddr) -> io::Result<Self> {
-        let host = format!("127.0.0.1:{}", place.port);
-        let url = format!("http://{host}");
+    /// Takes the port and reads the file. `server` is the URL of the server that webhooks go to.
+    pub(crate) async fn start(place: &DevClerkPlace, server: &str) -> io::Result<Self> {
+        let (host, url) = address(place);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, place.port)).await?;
         let (records, issuer) = Records::load_or_new(&place.file, &url)
             .map_err(|error| described(&place.file.display().to_string(), &error))?;
         let secret = SigningSecret::parse(&records.signing_secret).map_err(io::Error::other)?;
         let variables = variables(&host, &url, &records);
-        // Webhooks go to this machine: a proxy from the environment has no part in it.
-        let client = reqwest::Client::builder().no_proxy().build().map_err(io::Error::other)?;
-        let outbox = Outbox::new(client, format!("http://{server}/api/webhooks/clerk"), secret);
+        // Webhooks go to this machine: a proxy from the environment has no part in it, and whatever
+        // certificate the server has is for its own name, not for an address.
+        let client = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true);
+        let client = client.build().map_err(io::Error::other)?;
+        let outbox = Outbox::new(client, format!("{server}/api/webhooks/clerk"), secret);
         let instance = Instance::new(issuer, place.file.clone(), outbox, records);
         Ok(Self { listener, router: router(instance), variables, url })
     }
+}
+
+/// What points a server at the stand-in of this place, if there ever was one. Makes nothing.
+pub(crate) fn variables_of(place: &DevClerkPlace) -> Option<Vec<(&'static str, String)>> {
+    let (host, url) = address(place);
+    let records = Records::load(&place.file, &url)?;
+    Some(variables(&host, &url, &records))
+}
+
+fn address(place: &DevClerkPlace) -> (String, String) {
+    let host = format!("127.0.0.1:{}", place.port);
+    let url = format!("http://{host}");
+    (host, url)
 }
 
 fn router(instance: Instance) -> Router {

@@ -52,6 +52,11 @@ impl Records {
         }
     }
 
+    /// Reads the file; `None` when there is none that can be used.
+    pub(super) fn load(file: &Path, iss: &str) -> Option<Self> {
+        Self::parse(&fs::read(file).ok()?, iss).map(|(records, _)| records)
+    }
+
     fn parse(bytes: &[u8], iss: &str) -> Option<(Self, Issuer)> {
         let records: Self = serde_json::from_slice(bytes).ok()?;
         let key = STANDARD.decode(&records.private_key).ok()?;

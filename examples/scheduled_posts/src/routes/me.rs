@@ -1,4 +1,5 @@
-//! Who is asking, as the token says and as the webhooks told.
+//! Who is asking, as the token says and as the webhooks told. What only a verified token can say is
+//! null without one, in phases 1 and 2.
 
 use axum::Json;
 use axum::extract::State;
@@ -41,11 +42,11 @@ pub(crate) async fn show(
     user: CurrentUser,
 ) -> Result<Json<Me>, ApiError> {
     let row = state.users.find_user(user.id()).await?;
-    let session = &user.session;
+    let session = user.session.as_ref();
     Ok(Json(Me {
-        user_id: session.user_id().to_owned(),
-        session_id: session.session_id().map(str::to_owned),
-        org: session.organization().map(Org::from),
+        user_id: user.id().to_owned(),
+        session_id: session.and_then(|session| session.session_id()).map(str::to_owned),
+        org: session.and_then(|session| session.organization()).map(Org::from),
         user: row.map(|row| SyncedUser {
             id: row.id,
             email: row.email,

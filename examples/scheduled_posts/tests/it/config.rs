@@ -10,7 +10,7 @@ async fn all_errors_are_told_at_once_and_nothing_listens(world: World) {
         ("PORT", "canary-port"),
         ("DATABASE_URL", "mysql://user:canary-password@host"),
         ("CORS_ALLOWED_ORIGINS", "*"),
-        ("AUTH_PHASE", "1"),
+        ("AUTH_PHASE", "4"),
         ("CLERK_SECRET_KEY", "canary-secret"),
         ("CLERK_WEBHOOK_SIGNING_SECRET", "canary-whsec"),
     ];

@@ -7,10 +7,13 @@ mod front;
 mod frontend_api;
 mod http;
 mod listing;
+pub(crate) mod numbers;
 mod page;
 mod process;
 mod random;
+pub(crate) mod raw;
 mod receive;
+mod tls;
 mod webhooks;
 mod world;
 
@@ -23,7 +26,9 @@ pub(crate) use listing::Listing;
 pub(crate) use page::{DAY, Page};
 pub(crate) use process::Process;
 pub(crate) use random::Random;
+pub(crate) use raw::{Frames, Raw};
 pub(crate) use receive::Try;
+pub(crate) use tls::{MadeCertificate, TlsClient};
 pub(crate) use webhooks::{State, Webhook, recorded, states};
 pub(crate) use world::{World, free_port};
 
@@ -69,4 +74,4 @@ pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>
     answer.await.unwrap_or_else(|_| panic!("waited {DEADLINE:?} in vain: {what}"))
 }
 
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);

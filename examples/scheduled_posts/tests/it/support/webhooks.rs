@@ -40,6 +40,14 @@ impl Webhook {
         .into()
     }
 
+    /// Headers as lines, of this moment, by which a body is read and then found to be forged.
+    pub(crate) fn forged_headers() -> String {
+        let secret = SigningSecret::parse(SECRET).unwrap();
+        let signed = SignedDelivery::new(&secret, "msg_forged", SystemClock::new().now(), "{}");
+        let lines = signed.headers().iter();
+        lines.map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap())).collect()
+    }
+
     /// The delivery's id: the same each time.
     pub(crate) fn id(&self) -> String {
         match self.state {

@@ -54,8 +54,13 @@ impl World {
 
     /// A server with its own dev Clerk, ready.
     pub(crate) async fn serve(&self) -> Process {
-        let server = Process::start(self.folder(), "serve", &[], &self.env());
-        self.ready(server).await
+        self.serve_also(&[]).await
+    }
+
+    /// The same with more variables.
+    pub(crate) async fn serve_also(&self, variables: &[(String, String)]) -> Process {
+        let env = [self.env(), variables.to_vec()].concat();
+        self.ready(Process::start(self.folder(), "serve", &[], &env)).await
     }
 
     /// A server that was told where Clerk is, ready.

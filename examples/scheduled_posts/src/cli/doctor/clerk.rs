@@ -1,0 +1,196 @@
+//! Clerk's two APIs: whether they answer, whether both are of the same instance, and what time it is
+//! there.
+
+use axum::http::StatusCode;
+use serde_json::Value;
+use tower_clerk::session::StaticKeys;
+
+use crate::cli::doctor::check::Check;
+use crate::cli::doctor::facts::Facts;
+use crate::cli::doctor::http::{Answer, get};
+
+/// What the two APIs said; `None` where there was no reason to ask.
+#[derive(Default)]
+pub(super) struct Answers {
+    /// The keys that tokens are verified with.
+    jwks: Option<Result<Answer, String>>,
+    /// The keys of the instance that the secret key belongs to.
+    backend_jwks: Option<Result<Answer, String>>,
+    instance: Option<Result<Answer, String>>,
+    count: Option<Result<Answer, String>>,
+}
+
+impl Answers {
+    pub(super) async fn ask(facts: &Facts) -> Self {
+        let Some(clerk) = facts.clerk() else { return Self::default() };
+        let jwks = async {
+            match clerk.jwks_url() {
+                Some(url) => Some(get(url, None).await),
+                None => None,
+            }
+        };
+        let backend = async |path: &str| match clerk.secret_key() {
+            Some(key) => Some(get(&format!("{}{path}", clerk.api_url()), Some(key)).await),
+            None => None,
+        };
+        let (jwks, backend_jwks, instance, count) = tokio::join!(
+            jwks,
+            backend("/v1/jwks"),
+            backend("/v1/instance"),
+            backend("/v1/users/count")
+        );
+        Self { jwks, backend_jwks, instance, count }
+    }
+
+    /// How many users Clerk has, if that was to be learnt.
+    pub(super) fn users(&self) -> Option<u64> {
+        let answer = self.count.as_ref()?.as_ref().ok()?;
+        answer.body["total_count"].as_u64().filter(|_| answer.status == StatusCode::OK)
+    }
+
+    /// The ids of the keys that tokens are verified with, once they could be had.
+    pub(super) fn kids(&self) -> Option<Vec<&str>> {
+        self.jwks.as_ref()?.as_ref().ok().and_then(kids)
+    }
+}
+
+pub(super) fn checks(facts: &Facts, answers: &Answers) -> Vec<Check> {
+    if facts.stand_in && !matches!(&answers.jwks, Some(Ok(_))) {
+        return vec![Check::skipped(
+            "jwks",
+            "the dev Clerk does not run at the moment; it starts with the server",
+        )];
+    }
+    vec![jwks(facts, answers), secret_key(facts, answers), clock(answers)]
+}
+
+fn jwks(facts: &Facts, answers: &Answers) -> Check {
+    const NAME: &str = "jwks";
+    let todo = if facts.is_set("CLERK_JWKS_URL") {
+        "look at CLERK_JWKS_URL, at the network and at proxies; without keys every request is \
+         answered 503"
+    } else {
+        "look whether CLERK_PUBLISHABLE_KEY is whole and of an instance that still exists, at the \
+         network and at proxies; without keys every request is answered 503"
+    };
+    match &answers.jwks {
+        None if facts.clerk().is_some() => {
+            Check::ok(NAME, "CLERK_JWT_KEY is the key: nothing is fetched")
+        }
+        None => Check::skipped(NAME, "the settings of Clerk cannot be used"),
+        Some(Err(silence)) => Check::fail(NAME, format!("the JWKS URL {silence}"), todo),
+        Some(Ok(Answer { status, .. })) if *status != StatusCode::OK => {
+            Check::fail(NAME, format!("the JWKS URL answers {status}"), todo)
+        }
+        Some(Ok(answer)) => match StaticKeys::from_jwks(&answer.body.to_string()) {
+            Ok(_) => {
+                let count = kids(answer).map_or(0, |kids| kids.len());
+                let keys = if count == 1 { "key" } else { "keys" };
+                Check::ok(NAME, format!("the JWKS URL answers with {count} {keys}"))
+            }
+            Err(error) => Check::fail(NAME, format!("what the JWKS URL answers: {error}"), todo),
+        },
+    }
+}
+
+fn secret_key(facts: &Facts, answers: &Answers) -> Check {
+    const NAME: &str = "secret_key";
+    let Some(instance) = &answers.instance else {
+        let unset = "CLERK_SECRET_KEY is unset: neither backfill nor this check can ask Clerk";
+        return match facts.clerk() {
+            Some(_) => Check::skipped(NAME, unset),
+            None => Check::skipped(NAME, "the settings of Clerk cannot be used"),
+        };
+    };
+    let url =
+        "look at CLERK_API_URL (unset is https://api.clerk.com), at the network and at proxies";
+    let answer = match instance {
+        Ok(answer) => answer,
+        Err(silence) => return Check::fail(NAME, format!("the Backend API {silence}"), url),
+    };
+    match answer.status {
+        StatusCode::OK => {}
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            return Check::fail(
+                NAME,
+                format!("the Backend API refuses CLERK_SECRET_KEY ({})", answer.status),
+                "set the sk_… that Clerk's Dashboard shows under API keys; it may have been \
+                 replaced there",
+            );
+        }
+        status => return Check::fail(NAME, format!("the Backend API answers {status}"), url),
+    }
+    let backend = answers.backend_jwks.as_ref().and_then(|asked| asked.as_ref().ok());
+    let backend = backend.and_then(kids).unwrap_or_default();
+    match answers.kids() {
+        Some(own) if !own.is_empty() && !backend.is_empty() => {
+            if own.iter().any(|kid| backend.contains(kid)) {
+                Check::ok(NAME, format!("of {}, whose keys are fetched", name_of(answer)))
+            } else {
+                Check::fail(
+                    NAME,
+                    format!(
+                        "CLERK_SECRET_KEY is of {}, and the keys that tokens are verified with \
+                         are another instance's",
+                        name_of(answer)
+                    ),
+                    "set CLERK_PUBLISHABLE_KEY and CLERK_SECRET_KEY from the same page of \
+                     Clerk's Dashboard, and unset CLERK_JWKS_URL",
+                )
+            }
+        }
+        _ => Check::ok(
+            NAME,
+            format!("of {}; its keys could not be compared with the fetched ones", name_of(answer)),
+        ),
+    }
+}
+
+/// A token lasts a minute, and is judged with 5 s of patience in both directions.
+fn clock(answers: &Answers) -> Check {
+    const NAME: &str = "clock";
+    let asked = [&answers.jwks, &answers.instance];
+    let ahead = asked.into_iter().flatten().flatten().find_map(|answer| answer.ahead);
+    let Some(ahead) = ahead else {
+        return Check::skipped(NAME, "nobody who answered said what time it is");
+    };
+    // `Date` has no fractions of a second, and the answer took its time too.
+    let seconds = ahead.num_milliseconds().div_euclid(1000);
+    let todo = "switch time synchronisation on (timedatectl set-ntp true), in the host of a \
+                container or virtual machine";
+    let word = if seconds < 0 { "behind" } else { "ahead of" };
+    let what = format!("this machine's clock is {} s {word} Clerk's", seconds.unsigned_abs());
+    match seconds {
+        -2..=2 => Check::ok(NAME, "this machine's clock is Clerk's, give or take 2 s"),
+        -5..=5 => Check::warn(NAME, format!("{what}: 5 s are tolerated"), todo),
+        _ => Check::fail(
+            NAME,
+            format!(
+                "{what}: good tokens are refused, or expired ones pass; beyond 5 minutes so \
+                     are webhooks"
+            ),
+            todo,
+        ),
+    }
+}
+
+fn kids(answer: &Answer) -> Option<Vec<&str>> {
+    let keys = answer.body["keys"].as_array().filter(|_| answer.status == StatusCode::OK)?;
+    Some(keys.iter().filter_map(|key| key["kid"].as_str()).collect())
+}
+
+/// An instance by its id and kind, as far as they look like Clerk's.
+fn name_of(answer: &Answer) -> String {
+    let word = |value: &Value| {
+        let text = value.as_str()?;
+        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        (plain && (1..=64).contains(&text.len())).then(|| text.to_owned())
+    };
+    let id = word(&answer.body["id"]).filter(|id| id.starts_with("ins_"));
+    let kind = word(&answer.body["environment_type"]);
+    match (id, kind) {
+        (Some(id), Some(kind)) => format!("{id} ({kind})"),
+        (Some(id), None) => id,
+        (None, _) => "an instance without an id".to_owned(),
+    }
+}

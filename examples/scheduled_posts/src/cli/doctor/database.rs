@@ -1,0 +1,216 @@
+//! The database: whether it answers, whether its tables are those of this version, and whether the
+//! users are in it. Makes nothing, not even an SQLite file.
+
+use std::time::Duration;
+
+use sea_orm::sqlx::{self, Connection as _, MySqlConnection, PgConnection};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Statement};
+use sea_orm_migration::MigratorTrait;
+use tower_clerk::sea_orm::{Schema, is_transient};
+
+use crate::cli::doctor::check::Check;
+use crate::cli::doctor::clerk::Answers;
+use crate::cli::doctor::facts::Facts;
+use crate::cli::doctor::settings::unusable;
+use crate::config::DatabaseUrl;
+use crate::migrations::Migrator;
+use crate::store;
+
+/// What was found, each only if what it needs was there.
+#[derive(Default)]
+pub(super) struct Findings {
+    reached: Option<Result<(), Unreachable>>,
+    /// The crate's migrations and the application's.
+    migrations: Option<Result<Migrations, DbErr>>,
+    /// Whether the table of users can take what is written into it.
+    fits: Option<Result<(), DbErr>>,
+    users: Option<Result<i64, DbErr>>,
+}
+
+/// How the list of this version and what was applied differ.
+#[derive(Default)]
+struct Migrations {
+    missing: usize,
+    unknown: usize,
+}
+
+enum Unreachable {
+    NoFile,
+    Failed(DbErr),
+}
+
+impl Findings {
+    pub(super) async fn look(facts: &Facts) -> Self {
+        let Some(url) = &facts.database else { return Self::default() };
+        let db = match open(url).await {
+            Ok(db) => db,
+            Err(error) => return Self { reached: Some(Err(error)), ..Self::default() },
+        };
+        let migrations = applied(&db).await;
+        let whole = matches!(migrations, Ok(Migrations { missing: 0, .. }));
+        let migrations = Some(migrations);
+        let mut found = Self { reached: Some(Ok(())), migrations, ..Self::default() };
+        if whole {
+            found.fits = Some(Schema::new().check(&db).await);
+            found.users = Some(count(&db).await);
+        }
+        // It was only read from: a database that hangs up rudely changes nothing.
+        let _ = db.close().await;
+        found
+    }
+}
+
+pub(super) fn checks(facts: &Facts, answers: &Answers, found: &Findings) -> Vec<Check> {
+    vec![reached(facts, found), migrations(facts, found), users(facts, answers, found)]
+}
+
+fn reached(facts: &Facts, found: &Findings) -> Check {
+    const NAME: &str = "database";
+    if let Some(problem) = facts.problem_with(&["DATABASE_URL"]) {
+        return unusable(NAME, problem);
+    }
+    match (&facts.database, &found.reached) {
+        (Some(url), Some(Ok(()))) => {
+            Check::ok(NAME, format!("the {} database answers", url.kind()))
+        }
+        (Some(_), Some(Err(Unreachable::NoFile))) => {
+            Check::skipped(NAME, "there is no SQLite file yet; it is made when the server starts")
+        }
+        (Some(_), Some(Err(Unreachable::Failed(error)))) => Check::fail(
+            NAME,
+            format!("the database cannot be used: {error}"),
+            "look whether it runs and can be reached from here, and at user, password and \
+             database in DATABASE_URL",
+        ),
+        _ => Check::skipped(NAME, "other settings cannot be used"),
+    }
+}
+
+fn migrations(facts: &Facts, found: &Findings) -> Check {
+    const NAME: &str = "migrations";
+    match (&found.migrations, &found.fits) {
+        (Some(Ok(Migrations { missing, .. })), _) if *missing > 0 => Check::fail(
+            NAME,
+            format!("{missing} migrations are missing: the tables are not those of this version"),
+            "run `scheduled-posts migrate`; a server that starts does the same",
+        ),
+        (Some(Ok(_)), Some(Err(error))) => Check::fail(
+            NAME,
+            error.to_string(),
+            "change the table as it says, or give this server a database of its own",
+        ),
+        (Some(Ok(Migrations { unknown, .. })), _) if *unknown > 0 => Check::warn(
+            NAME,
+            format!("{unknown} migrations were applied that this version does not know"),
+            "a newer version was here: start that one, since this one may not start",
+        ),
+        (Some(Ok(_)), _) => Check::ok(NAME, "the tables are those of this version"),
+        (Some(Err(error)), _) => Check::fail(
+            NAME,
+            format!("what was migrated cannot be learnt: {error}"),
+            "look at the database; it went away while it was looked at",
+        ),
+        (None, _) if matches!(found.reached, Some(Err(Unreachable::NoFile))) && !facts.stand_in => {
+            Check::fail(
+                NAME,
+                "there is no database yet",
+                "run `scheduled-posts migrate`; a server that starts does the same",
+            )
+        }
+        (None, _) => Check::skipped(NAME, "there is no database to look into"),
+    }
+}
+
+fn users(facts: &Facts, answers: &Answers, found: &Findings) -> Check {
+    const NAME: &str = "users";
+    let here = match &found.users {
+        None => return Check::skipped(NAME, "there are no tables to look into"),
+        Some(Err(error)) => {
+            return Check::fail(
+                NAME,
+                format!("the users cannot be counted: {error}"),
+                "look at the rights of the database's user",
+            );
+        }
+        Some(Ok(count)) => u64::try_from(*count).unwrap_or_default(),
+    };
+    let Some(there) = answers.users() else {
+        let what = format!("{here} here; Clerk could not be asked how many it has");
+        return Check::skipped(NAME, what);
+    };
+    let backfill = if facts.stand_in {
+        "look at the dev Clerk's page /dev for what became of the webhooks; the server prints a \
+         line for a backfill when it starts"
+    } else {
+        "run `scheduled-posts backfill`, and look in Clerk's Dashboard, under Webhooks, whether \
+         deliveries arrive"
+    };
+    if here == 0 && there > 0 {
+        let what = format!("the table users is empty, and Clerk has {there}");
+        return Check::fail(NAME, what, backfill);
+    }
+    if here < there {
+        let what = format!("{here} of Clerk's {there} users are here");
+        return Check::warn(NAME, what, backfill);
+    }
+    Check::ok(NAME, format!("{here} here, {there} at Clerk"))
+}
+
+async fn open(url: &DatabaseUrl) -> Result<DatabaseConnection, Unreachable> {
+    if url.file().is_some_and(|file| !file.exists()) {
+        return Err(Unreachable::NoFile);
+    }
+    // A pool goes on trying, and tells in the end that it waited; one connection tells why.
+    let once = tokio::time::timeout(PATIENCE, try_once(url)).await;
+    once.unwrap_or_else(|_| Err(DbErr::Custom(SILENT.into()))).map_err(Unreachable::Failed)?;
+    let db = store::connect(url).await.map_err(Unreachable::Failed)?;
+    db.ping().await.map_err(Unreachable::Failed)?;
+    Ok(db)
+}
+
+async fn try_once(url: &DatabaseUrl) -> Result<(), DbErr> {
+    let failed = |error: sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(error.into()));
+    let (url, kind) = (url.expose(), url.backend());
+    match kind {
+        DbBackend::MySql => MySqlConnection::connect(url).await.map(drop).map_err(failed),
+        DbBackend::Postgres => PgConnection::connect(url).await.map(drop).map_err(failed),
+        _ => Ok(()),
+    }
+}
+
+async fn applied(db: &DatabaseConnection) -> Result<Migrations, DbErr> {
+    let mut found = Migrations::default();
+    compare::<tower_clerk::sea_orm::Migrator>(db, &mut found).await?;
+    compare::<Migrator>(db, &mut found).await?;
+    Ok(found)
+}
+
+/// sea-orm's own look makes the table that it reads, or knows MySQL only by a driver of its own.
+async fn compare<M: MigratorTrait>(
+    db: &DatabaseConnection,
+    found: &mut Migrations,
+) -> Result<(), DbErr> {
+    let sql = format!("SELECT version FROM {}", M::migration_table_name());
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await;
+    let applied: Vec<String> = match rows {
+        Ok(rows) => rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?,
+        Err(error) if is_transient(&error) => return Err(error),
+        // There is no such table.
+        Err(_) => Vec::new(),
+    };
+    let known = M::migrations();
+    let is_known = |version: &String| known.iter().any(|migration| migration.name() == version);
+    let is_applied = |name: &str| applied.iter().any(|version| version == name);
+    found.unknown += applied.iter().filter(|version| !is_known(version)).count();
+    found.missing += known.iter().filter(|migration| !is_applied(migration.name())).count();
+    Ok(())
+}
+
+async fn count(db: &DatabaseConnection) -> Result<i64, DbErr> {
+    let sql = Statement::from_string(db.get_database_backend(), "SELECT COUNT(*) FROM users");
+    let row = db.query_one_raw(sql).await?;
+    row.map_or(Ok(0), |row| row.try_get_by_index(0))
+}
+
+const PATIENCE: Duration = Duration::from_secs(5);
+const SILENT: &str = "no answer within 5 s";

@@ -1,0 +1,189 @@
+//! Whether test and production are kept apart, and what production must not do. Asks nobody.
+
+use axum::http::{HeaderValue, Uri};
+use tower_clerk::PublishableKey;
+use tower_clerk::config::ClerkConfig;
+
+use crate::cli::doctor::check::Check;
+use crate::cli::doctor::facts::Facts;
+use crate::config::ServeConfig;
+
+/// Keys beside each other, and how the server is reached.
+pub(super) fn checks(facts: &Facts) -> Vec<Check> {
+    let Some(config) = &facts.config else { return Vec::new() };
+    let mut checks = Vec::new();
+    if let Some(clerk) = facts.clerk() {
+        checks.push(instance_kind(clerk));
+        checks.extend(clerk.publishable_key().map(|key| publishable_key(facts, clerk, key)));
+    }
+    checks.push(parties(facts));
+    checks.extend(transport(facts, config));
+    checks
+}
+
+/// Test and live keys are of different instances: nothing of the one works with the other.
+fn instance_kind(clerk: &ClerkConfig) -> Check {
+    let publishable = clerk.publishable_key().map(PublishableKey::is_live);
+    let secret = clerk.secret_key().map(|key| key.is_live());
+    let kind = |live| if live { "production" } else { "development" };
+    match (publishable, secret) {
+        (Some(a), Some(b)) if a != b => Check::fail(
+            "instance_kind",
+            format!(
+                "CLERK_PUBLISHABLE_KEY is of a {} instance and CLERK_SECRET_KEY of a {} one",
+                kind(a),
+                kind(b)
+            ),
+            "set both from the same page of Clerk's Dashboard, API keys: pk_test_ with sk_test_, \
+             or pk_live_ with sk_live_",
+        ),
+        (Some(live), _) | (None, Some(live)) => {
+            Check::ok("instance_kind", format!("{} keys", kind(live)))
+        }
+        (None, None) => Check::skipped("instance_kind", "neither of the keys that tell is set"),
+    }
+}
+
+/// Whether issuer and JWKS URL, where they are set, are those of the publishable key.
+fn publishable_key(facts: &Facts, clerk: &ClerkConfig, key: &PublishableKey) -> Check {
+    let own = key.frontend_api();
+    let (issuer_host, issuer_path) = host_and_path(clerk.issuer());
+    if issuer_host != own {
+        let what = format!(
+            "CLERK_ISSUER is of {issuer_host}, CLERK_PUBLISHABLE_KEY of {own}: session tokens of \
+             that instance are refused"
+        );
+        return if issuer_path.is_empty() {
+            Check::fail(
+                "publishable_key",
+                what,
+                "unset CLERK_ISSUER, which the publishable key gives, or set the key of the \
+                 issuer's instance",
+            )
+        } else {
+            Check::warn(
+                "publishable_key",
+                format!("{what}, unless Clerk is reached by a proxy at that path"),
+                "look at the `iss` of a session token, or give one to `doctor --token -`",
+            )
+        };
+    }
+    match clerk.jwks_url().map(host_and_path) {
+        Some((host, _)) if host != own && facts.is_set("CLERK_JWKS_URL") => Check::warn(
+            "publishable_key",
+            format!(
+                "CLERK_JWKS_URL is on {host}, CLERK_PUBLISHABLE_KEY of {own}: whoever answers \
+                 there decides whose tokens pass"
+            ),
+            "unset CLERK_JWKS_URL, which the publishable key gives, unless you mean it so",
+        ),
+        _ => Check::ok("publishable_key", format!("of {own}, as the issuer")),
+    }
+}
+
+fn parties(facts: &Facts) -> Check {
+    const NAME: &str = "authorized_parties";
+    let Some(clerk) = facts.clerk() else {
+        return Check::skipped(NAME, "the dev Clerk's tokens are for any page on this machine");
+    };
+    let parties = clerk.authorized_parties();
+    if parties.is_empty() {
+        let what = "CLERK_AUTHORIZED_PARTIES is unset: tokens that were made for any site of this \
+                    Clerk instance are accepted";
+        return match facts.stand_in {
+            true => Check::ok(NAME, "unset, as is usual with the dev Clerk"),
+            false => Check::warn(
+                NAME,
+                what,
+                "set it to the origins of your front end, as a browser says them",
+            ),
+        };
+    }
+    match parties.iter().find(|party| facts.is_live() && is_plain_remote(party)) {
+        Some(party) => Check::fail(
+            NAME,
+            format!("CLERK_AUTHORIZED_PARTIES has {party}, and the keys are a production one's"),
+            "serve that page by https and set its https:// origin; anybody on the way can change \
+             a page that comes by http",
+        ),
+        None => Check::ok(NAME, format!("{} allowed", parties.len())),
+    }
+}
+
+/// What travels in the clear.
+fn transport(facts: &Facts, config: &ServeConfig) -> Vec<Check> {
+    const NAME: &str = "transport";
+    if !facts.is_live() {
+        return vec![Check::ok(NAME, "no production keys: http will do")];
+    }
+    let mut checks = Vec::new();
+    for origin in config.cors_origins.iter().filter_map(plain_remote) {
+        checks.push(Check::fail(
+            NAME,
+            format!("CORS_ALLOWED_ORIGINS has {origin}, and the keys are a production one's"),
+            "serve that page by https and set its https:// origin; anybody on the way can read \
+             the tokens of a page that comes by http",
+        ));
+    }
+    let issuer = facts.clerk().map(ClerkConfig::issuer).unwrap_or_default();
+    if issuer.starts_with("http:") {
+        checks.push(Check::fail(
+            NAME,
+            "CLERK_ISSUER is http:, which no production instance is",
+            "unset CLERK_ISSUER and CLERK_JWKS_URL: the publishable key gives both",
+        ));
+    }
+    let protected = facts.is_set("TLS_CERT") || facts.is_set("TRUSTED_PROXIES");
+    if !config.listen.ip().is_loopback() && !protected {
+        checks.push(Check::warn(
+            NAME,
+            "HOST can be reached from other machines, and the server speaks plain http",
+            "set TLS_CERT and TLS_KEY; or let a proxy end TLS, and set TRUSTED_PROXIES to its \
+             addresses",
+        ));
+    }
+    if checks.is_empty() {
+        let what = "nothing that this server says or takes travels by plain http";
+        checks.push(Check::ok(NAME, what));
+    }
+    checks
+}
+
+fn plain_remote(origin: &HeaderValue) -> Option<&str> {
+    origin.to_str().ok().filter(|origin| is_plain_remote(origin))
+}
+
+/// `http:` to another machine.
+fn is_plain_remote(origin: &str) -> bool {
+    let host = origin.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
+    let host = host.unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let local = host == "localhost"
+        || host.ends_with(".localhost")
+        || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    origin.starts_with("http:") && !local
+}
+
+fn host_and_path(url: &str) -> (&str, &str) {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let end = rest.find('/').unwrap_or(rest.len());
+    let (host, path) = rest.split_at(end);
+    (host, path.trim_end_matches('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_http_to_other_machines_is_plain() {
+        for origin in
+            ["http://app.example.com", "http://10.0.0.1:3000", "http://localhost.evil.com"]
+        {
+            assert!(is_plain_remote(origin), "{origin}");
+        }
+        for origin in ["https://app.example.com", "http://localhost:3000", "http://[::1]:3000"] {
+            assert!(!is_plain_remote(origin), "{origin}");
+        }
+    }
+}

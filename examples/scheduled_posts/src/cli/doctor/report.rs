@@ -1,0 +1,92 @@
+//! What is printed: lines for people, or one object for programs.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, stdout};
+
+use serde_json::json;
+
+use crate::cli::doctor::check::{Check, Outcome};
+
+/// All checks, in the order in which they are told.
+pub(super) struct Report {
+    checks: Vec<Check>,
+}
+
+impl Report {
+    pub(super) fn new(checks: Vec<Check>) -> Self {
+        Self { checks }
+    }
+
+    /// Whether nothing failed.
+    pub(super) fn is_ok(&self) -> bool {
+        self.count(Outcome::Fail) == 0
+    }
+
+    #[expect(clippy::print_stdout, reason = "the answer that this command was asked for")]
+    pub(super) fn print(&self, as_json: bool) {
+        if as_json {
+            println!("{}", json!({ "ok": self.is_ok(), "checks": self.checks }));
+            return;
+        }
+        let colours = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        print!("{}", self.text(colours));
+    }
+
+    fn count(&self, outcome: Outcome) -> usize {
+        self.checks.iter().filter(|check| check.outcome == outcome).count()
+    }
+
+    fn text(&self, colours: bool) -> String {
+        let mut text = String::new();
+        for Check { name, outcome, what, todo } in &self.checks {
+            let (mark, colour) = match outcome {
+                Outcome::Ok => ("✓ ok  ", "\x1b[32m"),
+                Outcome::Warn => ("! warn", "\x1b[33m"),
+                Outcome::Fail => ("✗ FAIL", "\x1b[31m"),
+                Outcome::Skipped => ("- skip", "\x1b[2m"),
+            };
+            let (on, off) = if colours { (colour, "\x1b[0m") } else { ("", "") };
+            let name = name.replace('_', " ");
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{on}{mark}{off}  {name:WIDTH$}  {}", indented(what));
+            if let Some(todo) = todo {
+                let _ = writeln!(text, "{:8}{:WIDTH$}  → {}", "", "", indented(todo));
+            }
+        }
+        let (failed, warned) = (self.count(Outcome::Fail), self.count(Outcome::Warn));
+        let _ = match (failed, warned) {
+            (0, 0) => writeln!(text, "\nEverything fits together."),
+            (0, _) => writeln!(text, "\nNothing failed; {warned} to look at."),
+            _ => writeln!(text, "\n{failed} failed, {warned} more to look at."),
+        };
+        text
+    }
+}
+
+/// Further lines of a text stand below its first one.
+fn indented(text: &str) -> String {
+    text.trim().replace('\n', &format!("\n{:1$}", "", 8 + WIDTH + 2))
+}
+
+/// The longest name.
+const WIDTH: usize = 18;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_get_words_in_columns_and_no_colours_unless_they_are_at_a_terminal() {
+        let report = Report::new(vec![
+            Check::ok("jwks", "2 keys"),
+            Check::fail("cors_origins", "first\nsecond", "mend it"),
+        ]);
+        let text = "✓ ok    jwks                2 keys\n\
+                    ✗ FAIL  cors origins        first\n                            second\n\
+                    \u{20}                           → mend it\n\n\
+                    1 failed, 0 more to look at.\n";
+        assert_eq!(report.text(false), text);
+        assert!(report.text(true).contains("\x1b[31m✗ FAIL\x1b[0m"));
+        assert!(!report.is_ok());
+    }
+}

@@ -1,0 +1,57 @@
+//! TLS settings: both files or none, and a redirect only beside them.
+
+use std::net::SocketAddr;
+
+use crate::config::{Reader, values};
+use crate::server::tls::{Certificate, CertificateFiles};
+
+/// HTTPS instead of HTTP.
+#[derive(Debug)]
+pub(crate) struct TlsConfig {
+    pub(crate) files: CertificateFiles,
+    pub(crate) certificate: Certificate,
+    /// Where plain HTTP is sent to HTTPS.
+    pub(crate) redirect: Option<SocketAddr>,
+}
+
+impl Reader<'_> {
+    /// Reads the two files too, so that what is wrong with them is said with all the rest.
+    pub(super) fn tls(&mut self, listen: SocketAddr) -> Option<TlsConfig> {
+        let redirect = self.value(REDIRECT, None, |text| values::port(text).map(Some));
+        if redirect == Some(listen.port()) {
+            self.errors.push(format!("{REDIRECT}: is the server's PORT; choose another"));
+        }
+        let (cert, key) = match (self.env.get("TLS_CERT"), self.env.get("TLS_KEY")) {
+            (Some(cert), Some(key)) => (cert, key),
+            (None, None) => {
+                if redirect.is_some() {
+                    self.errors.push(format!(
+                        "{REDIRECT}: redirects to HTTPS, which is not served without TLS_CERT and \
+                         TLS_KEY; set them, or unset it"
+                    ));
+                }
+                return None;
+            }
+            (Some(_), None) => return self.one_without("TLS_KEY", "TLS_CERT"),
+            (None, Some(_)) => return self.one_without("TLS_CERT", "TLS_KEY"),
+        };
+        let files = CertificateFiles::new(cert, key);
+        match files.load() {
+            Ok(certificate) => {
+                let redirect = redirect.map(|port| SocketAddr::new(listen.ip(), port));
+                Some(TlsConfig { files, certificate, redirect })
+            }
+            Err(error) => {
+                self.errors.push(error.to_string());
+                None
+            }
+        }
+    }
+
+    fn one_without(&mut self, missing: &str, given: &str) -> Option<TlsConfig> {
+        self.errors.push(format!("{missing}: is unset, and {given} is set; HTTPS needs both"));
+        None
+    }
+}
+
+const REDIRECT: &str = "HTTP_REDIRECT_PORT";

@@ -1,0 +1,95 @@
+//! Migration phases 1 and 2: whose request it is says its `user_id`. A token that is sent is judged
+//! all the same, and its verdict only counted and logged. None of this is mounted in phase 3.
+
+mod claim;
+mod remind;
+
+pub(crate) use remind::start as start_reminding;
+
+use axum::extract::Request;
+use axum::http::{HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use tower_clerk::session::{AuthError, AuthErrorKind, Session};
+
+use crate::app::refusal;
+use crate::config::AuthPhase;
+use crate::telemetry;
+
+/// Whose request it is, as far as phases 1 and 2 can tell. In a request's extensions; nothing that a
+/// client sends gets there but by [`identified`].
+#[derive(Clone)]
+pub(crate) struct Claimed {
+    pub(crate) user_id: String,
+    /// The verified session, if it is this user's.
+    pub(crate) session: Option<Session>,
+}
+
+/// Finds out whose request it is. Stands inside of the layer that only reports, and outside of the
+/// handlers. A request without a `user_id` is its verified token's; without both it is refused.
+pub(crate) async fn identified(request: Request, next: Next) -> Response {
+    let (claim, mut request) = match claim::read(request).await {
+        Ok(read) => read,
+        Err(error) => {
+            telemetry::phase_3_would("unidentified", "bad_user_id");
+            return error.into_response();
+        }
+    };
+    let verdict = verdict(&request);
+    let claimed = match (claim, verdict) {
+        (None, Ok(session)) => {
+            telemetry::phase_3_would("same", "ok");
+            Claimed { user_id: session.user_id().to_owned(), session: Some(session) }
+        }
+        (None, Err(error)) => {
+            telemetry::phase_3_would("unidentified", error.kind().as_str());
+            return refusal(&error);
+        }
+        (Some(user_id), Ok(session)) if session.user_id() == user_id => {
+            telemetry::phase_3_would("same", "ok");
+            Claimed { user_id, session: Some(session) }
+        }
+        (Some(user_id), Ok(_)) => {
+            telemetry::phase_3_would("someone_else", "other_user");
+            tracing::info!("a request is answered for another user than the one of its token");
+            Claimed { user_id, session: None }
+        }
+        (Some(user_id), Err(error)) => {
+            // The layer has logged it, with the reason.
+            telemetry::phase_3_would("refused", error.kind().as_str());
+            Claimed { user_id, session: None }
+        }
+    };
+    request.extensions_mut().insert(claimed);
+    next.run(request).await
+}
+
+/// Says in every answer that nobody was verified (RFC 7234 5.5).
+pub(crate) async fn warned(mut response: Response) -> Response {
+    let warning = HeaderValue::from_static(r#"299 - "unverified user_id""#);
+    response.headers_mut().insert(header::WARNING, warning);
+    response
+}
+
+/// Shows the phase in `/metrics`, and the verdicts before the first of each comes.
+pub(crate) fn announce(phase: AuthPhase) {
+    telemetry::auth_phase(phase.number());
+    if phase.trusts_user_id() {
+        let missing = AuthErrorKind::MissingCredentials.as_str();
+        telemetry::phase_3_verdicts(&[
+            ("same", "ok"),
+            ("refused", missing),
+            ("someone_else", "other_user"),
+        ]);
+    }
+}
+
+/// What the layer found.
+fn verdict(request: &Request) -> Result<Session, AuthError> {
+    let extensions = request.extensions();
+    match (extensions.get::<Session>(), extensions.get::<AuthError>()) {
+        (Some(session), _) => Ok(session.clone()),
+        (None, Some(error)) => Err(error.clone()),
+        (None, None) => Err(AuthErrorKind::MissingCredentials.into()),
+    }
+}

@@ -1,0 +1,68 @@
+//! Every request's id, and its line in the log. Outermost: no answer leaves without it.
+
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
+use tokio::time::Instant;
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+use crate::error::answer;
+
+/// Gives a request its id: the client's own if that can stand in a log, else a new one. All lines
+/// that the request writes into the log have it, and so has the answer.
+pub(crate) async fn identified(mut request: Request, next: Next) -> Response {
+    let id = given_id(&request).unwrap_or_else(new_id);
+    let shown = id.to_str().unwrap_or_default();
+    let span = tracing::info_span!("request", id = shown);
+    request.headers_mut().insert(X_REQUEST_ID, id.clone());
+    let mut response = logged(request, next).instrument(span).await;
+    response.headers_mut().insert(X_REQUEST_ID, id);
+    response
+}
+
+/// At `debug`, as most are of no interest to anybody; what failed is told whatever it was.
+async fn logged(request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let method = request.method().clone();
+    // Without the query, which may tell of people; quoted, since a path may hold anything.
+    let path = request.uri().path().to_owned();
+    let response = if path_length(&request) > LONGEST_URI {
+        answer(StatusCode::URI_TOO_LONG, "The URI is too long")
+    } else {
+        next.run(request).await
+    };
+    let status = response.status();
+    let (code, ms) = (status.as_u16(), began.elapsed().as_millis());
+    if status == StatusCode::INTERNAL_SERVER_ERROR {
+        tracing::error!(%method, ?path, status = code, ms, "a request failed");
+    } else if status.is_server_error() {
+        tracing::warn!(%method, ?path, status = code, ms, "a request could not be served");
+    } else {
+        tracing::debug!(%method, ?path, status = code, ms, "answered");
+    }
+    response
+}
+
+fn path_length(request: &Request) -> usize {
+    request.uri().path_and_query().map_or(0, |path| path.as_str().len())
+}
+
+fn given_id(request: &Request) -> Option<HeaderValue> {
+    let mut ids = request.headers().get_all(X_REQUEST_ID).iter();
+    let id = ids.next().filter(|_| ids.next().is_none())?;
+    let harmless = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let is_id = (1..=64).contains(&id.len()) && id.as_bytes().iter().all(harmless);
+    is_id.then(|| id.clone())
+}
+
+fn new_id() -> HeaderValue {
+    let id = Uuid::new_v4().to_string();
+    // A UUID is nothing but letters, digits and hyphens.
+    HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("none"))
+}
+
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What this server's own clients ask is far shorter.
+const LONGEST_URI: usize = 8 * 1024;

@@ -1,0 +1,23 @@
+//! `/metrics`, on a listener of its own: whoever reaches it may read it.
+
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::routing::get;
+use metrics_exporter_prometheus::PrometheusHandle;
+use sea_orm::DatabaseConnection;
+
+use super::pool;
+use crate::error::answer;
+
+/// The numbers as Prometheus reads them, and nothing else.
+pub(crate) fn router(handle: PrometheusHandle, db: DatabaseConnection) -> Router {
+    let metrics = async move || {
+        pool::measure(&db);
+        ([(header::CONTENT_TYPE, TEXT)], handle.render())
+    };
+    Router::new()
+        .route("/metrics", get(metrics))
+        .fallback(async || answer(StatusCode::NOT_FOUND, "Not found"))
+}
+
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -1,0 +1,114 @@
+//! Numbers for `/metrics`: what is counted, and under which names. Labels are words of ours, never
+//! anything that a client chose.
+
+mod http;
+mod listener;
+mod pool;
+
+pub(crate) use http::counted;
+pub(crate) use listener::router;
+
+use std::time::Duration;
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tower_clerk::webhook::{Outcome, SinkError};
+
+/// Begins to count. Without it nothing is, and each count costs next to nothing.
+///
+/// # Errors
+///
+/// Somebody else in this process counts already.
+pub(crate) fn start() -> Result<PrometheusHandle, BuildError> {
+    let builder = PrometheusBuilder::new();
+    let builder = builder.set_buckets_for_metric(Matcher::Full(DURATION.into()), &BUCKETS)?;
+    let handle = builder.install_recorder()?;
+    describe();
+    // Those whose absence and whose zero an alert must not take for different things.
+    for limit in ["address", "user"] {
+        counter!(RATE_LIMITED, "limit" => limit).increment(0);
+    }
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        // Observations are kept one by one until somebody adds them up: a scrape, or this.
+        let mut ticks = tokio::time::interval(UPKEEP);
+        loop {
+            ticks.tick().await;
+            upkeep.run_upkeep();
+        }
+    });
+    Ok(handle)
+}
+
+/// A request was answered 429 by the limit of this name, `address` or `user`.
+#[expect(dead_code, reason = "for the limits")]
+pub(crate) fn rate_limited(limit: &'static str) {
+    counter!(RATE_LIMITED, "limit" => limit).increment(1);
+}
+
+/// What became of a delivery whose signature was good.
+pub(crate) fn webhook(outcome: &Result<Outcome, SinkError>) {
+    let outcome = match outcome {
+        Ok(Outcome::Applied) => "applied",
+        Ok(Outcome::Duplicate) => "duplicate",
+        Ok(Outcome::Ignored) => "ignored",
+        Ok(Outcome::Stale) => "stale",
+        Ok(_) => "other",
+        Err(_) => "failed",
+    };
+    counter!(WEBHOOKS, "outcome" => outcome).increment(1);
+}
+
+/// In which phase the server runs.
+pub(crate) fn auth_phase(phase: u8) {
+    gauge!(PHASE).set(f64::from(phase));
+}
+
+/// A request of phase 1 or 2, and what phase 3 would have made of it.
+pub(crate) fn phase_3_would(verdict: &'static str, reason: &'static str) {
+    counter!(PHASE_3, "verdict" => verdict, "reason" => reason).increment(1);
+}
+
+/// The verdicts are there from the start, so that a zero can be seen.
+pub(crate) fn phase_3_verdicts(verdicts: &[(&'static str, &'static str)]) {
+    for &(verdict, reason) in verdicts {
+        counter!(PHASE_3, "verdict" => verdict, "reason" => reason).increment(0);
+    }
+}
+
+fn describe() {
+    describe_counter!(REQUESTS, "Requests by route, method and status; gone: the client left");
+    describe_histogram!(
+        DURATION,
+        Unit::Seconds,
+        "From the head of a request to that of its answer"
+    );
+    describe_gauge!(IN_FLIGHT, "Requests that are being answered");
+    describe_counter!(RATE_LIMITED, "Requests that were answered 429, by limit");
+    describe_counter!(WEBHOOKS, "Deliveries with a good signature, by what became of them");
+    describe_gauge!(PHASE, "AUTH_PHASE");
+    describe_counter!(
+        PHASE_3,
+        "Requests of phases 1 and 2 by what phase 3 would make of them: same, refused, \
+         someone_else, unidentified"
+    );
+    describe_gauge!(pool::CONNECTIONS, "Connections to the database: used, idle, most");
+    describe_counter!(
+        "clerk_auth_requests_total",
+        "Requests by what became of their session token"
+    );
+    describe_counter!("clerk_token_cache_hits_total", "Tokens that were verified a moment ago");
+    describe_counter!("clerk_keys_fetches_total", "Attempts to fetch the session keys");
+    describe_gauge!("clerk_keys_age_seconds", "Age of the session keys at the last attempt's end");
+}
+
+const REQUESTS: &str = "http_requests_total";
+const DURATION: &str = "http_request_duration_seconds";
+const IN_FLIGHT: &str = "http_requests_in_flight";
+const RATE_LIMITED: &str = "http_rate_limited_total";
+const WEBHOOKS: &str = "webhook_deliveries_total";
+const PHASE: &str = "auth_phase";
+const PHASE_3: &str = "auth_phase_3_verdicts_total";
+/// Seconds.
+const BUCKETS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 20.0];
+const UPKEEP: Duration = Duration::from_secs(5);

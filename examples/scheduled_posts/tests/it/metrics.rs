@@ -1,0 +1,136 @@
+//! `/metrics`: what it counts, and what must not get into it.
+
+use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+use crate::support::numbers::Numbers;
+use crate::support::{Process, World, answer, free_port, on_every_backend, until};
+
+async fn requests_are_counted_by_route_and_never_by_what_a_client_chose(world: World) {
+    let port = free_port();
+    let _server = world.serve_with(&[Numbers::variable(port)]).await;
+    let numbers = Numbers::new(port);
+    let (user, api) = world.clerk().user(&world.api(), "canary@example.com").await;
+    let account = api.account("@canary").await;
+    let post = api.scheduled(&account, "canary", "2030-01-01T00:00:00Z").await;
+    let path = format!("/api/scheduled-posts/{post}");
+    assert_eq!(api.delete(&path).await.status, 204);
+    for _ in 0..2 {
+        assert_eq!(api.delete(&path).await.status, 404);
+    }
+    assert_eq!(api.get("/canary/path?canary=1").await.status, 404);
+    let odd = answer(api.request("CANARY", "/api/me")).await;
+    assert_eq!(odd.status, 405, "{odd:?}");
+
+    let requests = async |labels: &[(&str, &str)]| numbers.sum("http_requests_total", labels).await;
+    let one = [("route", "/api/scheduled-posts/{id}"), ("method", "DELETE")];
+    assert_eq!(requests(&[one[0], one[1], ("status", "204")]).await, 1.0);
+    assert_eq!(requests(&[one[0], one[1], ("status", "404")]).await, 2.0);
+    assert_eq!(requests(&[("route", "unmatched"), ("status", "404")]).await, 1.0);
+    assert_eq!(requests(&[("route", "/api/me"), ("method", "other")]).await, 1.0);
+    assert_eq!(numbers.sum("http_request_duration_seconds_count", &one).await, 3.0);
+    let bucket = [one[0], one[1], ("le", "+Inf")];
+    assert_eq!(numbers.sum("http_request_duration_seconds_bucket", &bucket).await, 3.0);
+    assert_eq!(numbers.sum("http_requests_in_flight", &[]).await, 0.0);
+    assert_eq!(
+        numbers.sum("clerk_auth_requests_total", &[("outcome", "bad_signature")]).await,
+        0.0
+    );
+    assert!(numbers.sum("clerk_auth_requests_total", &[("outcome", "ok")]).await >= 5.0);
+
+    let text = numbers.text().await;
+    for personal in ["canary", "CANARY", &user, &account, &post] {
+        assert!(!text.contains(personal), "{personal} in {text}");
+    }
+    for line in text.lines().filter(|line| line.contains(' ') && !line.starts_with('#')) {
+        let (_, value) = line.rsplit_once(' ').unwrap();
+        assert!(value.parse::<f64>().is_ok(), "{line}");
+    }
+}
+
+async fn a_request_is_in_flight_until_it_ends_however_it_ends(world: World) {
+    let port = free_port();
+    let _server = world.serve_with(&[Numbers::variable(port)]).await;
+    let numbers = Numbers::new(port);
+    let clerk = world.clerk();
+    let token = clerk.token(&clerk.sign_up("ada@example.com").await).await;
+    let head = format!(
+        "POST /api/x-accounts HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{{"
+    );
+    let mut client = TcpStream::connect(("127.0.0.1", world.port)).await.unwrap();
+    client.write_all(head.as_bytes()).await.unwrap();
+    let in_flight = async || numbers.sum("http_requests_in_flight", &[]).await;
+    until("it is in flight", async || (in_flight().await == 1.0).then_some(())).await;
+    drop(client);
+    until("it ended", async || (in_flight().await == 0.0).then_some(())).await;
+    let one = [("route", "/api/x-accounts"), ("method", "POST")];
+    assert_eq!(numbers.sum("http_requests_total", &one).await, 1.0);
+}
+
+async fn what_became_of_deliveries_is_counted(world: World) {
+    let port = free_port();
+    let _server = world.serve_with(&[Numbers::variable(port)]).await;
+    let numbers = Numbers::new(port);
+    let clerk = world.clerk();
+    let deliveries =
+        async |outcome| numbers.sum("webhook_deliveries_total", &[("outcome", outcome)]).await;
+    let id = clerk.sign_up("ada@example.com").await;
+    let first = clerk.delivered().await[0]["id"].clone();
+    assert_eq!((deliveries("applied").await, deliveries("duplicate").await), (1.0, 0.0));
+    clerk.replay(&first, &json!({})).await;
+    clerk.delivered().await;
+    assert_eq!((deliveries("applied").await, deliveries("duplicate").await), (1.0, 1.0));
+    clerk.rename(&id, "Ada").await;
+    clerk.delivered().await;
+    assert_eq!(deliveries("applied").await, 2.0);
+    clerk.replay(&first, &json!({ "new_id": true })).await;
+    clerk.delivered().await;
+    assert_eq!((deliveries("applied").await, deliveries("stale").await), (2.0, 1.0));
+}
+
+async fn connections_to_the_database_are_counted(world: World) {
+    let port = free_port();
+    let _server = world.serve_with(&[Numbers::variable(port)]).await;
+    let numbers = Numbers::new(port);
+    let connections = async |state| numbers.sum("database_connections", &[("state", state)]).await;
+    assert_eq!(connections("most").await, 10.0);
+    assert!(connections("used").await + connections("idle").await >= 1.0);
+}
+
+async fn they_are_on_their_own_listener_alone(world: World) {
+    let port = free_port();
+    let mut server = world.serve_with(&[Numbers::variable(port)]).await;
+    let numbers = Numbers::new(port);
+    numbers.text().await;
+    world.api().get("/metrics").await.is_error(404, "Not found");
+    for path in ["/", "/healthz", "/api/me", "/metrics/x"] {
+        numbers.api().get(path).await.is_error(404, "Not found");
+    }
+    // It does not keep the server from stopping.
+    server.terminate();
+    assert_eq!(server.exit_code().await, 0);
+    until("nobody listens", async || {
+        numbers.api().try_get("/metrics").await.is_none().then_some(())
+    })
+    .await;
+}
+
+async fn a_port_that_is_taken_is_told_by_the_variables_name(world: World) {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let env = [world.env(), vec![Numbers::variable(port)]].concat();
+    let mut server = Process::start(world.folder(), "taken", &["serve"], &env);
+    assert_eq!(server.exit_code().await, 1);
+    assert!(server.err().contains("METRICS_ADDR"), "{}", server.err());
+}
+
+on_every_backend!(
+    a_request_is_in_flight_until_it_ends_however_it_ends,
+    a_port_that_is_taken_is_told_by_the_variables_name,
+    connections_to_the_database_are_counted,
+    requests_are_counted_by_route_and_never_by_what_a_client_chose,
+    they_are_on_their_own_listener_alone,
+    what_became_of_deliveries_is_counted,
+);
