@@ -1,5 +1,6 @@
 //! The scheduled-posts server. Names the modules and hands over to the command line.
 
+mod ai;
 mod app;
 mod cli;
 mod config;
@@ -8,6 +9,7 @@ mod entities;
 mod error;
 mod extract;
 mod migrations;
+mod openapi;
 mod phases;
 mod requests;
 mod routes;

@@ -1,6 +1,7 @@
 //! The environment as settings: read once, all errors at once. Opens nothing but the certificate's
 //! files.
 
+mod ai;
 mod env;
 mod phase;
 mod tls;
@@ -9,6 +10,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use ai::{AiConfig, is_loopback};
 pub(crate) use env::Env;
 pub(crate) use phase::AuthPhase;
 pub(crate) use tls::TlsConfig;
@@ -63,6 +65,7 @@ pub(crate) struct ServeConfig {
     /// Where `/metrics` is served.
     pub(crate) metrics: Option<SocketAddr>,
     pub(crate) clerk: Clerk,
+    pub(crate) ai: Option<AiConfig>,
     pub(crate) tls: Option<TlsConfig>,
 }
 
@@ -150,6 +153,7 @@ impl ServeConfig {
         }
         let default = vec![HeaderValue::from_static("http://localhost:3000")];
         let cors_origins = reader.value("CORS_ALLOWED_ORIGINS", default, values::origins);
+        let ai = reader.ai();
         let tls = reader.tls(listen);
         let metrics = reader.metrics(listen);
         let clerk = reader.clerk(&common, listen);
@@ -158,7 +162,7 @@ impl ServeConfig {
             Some(clerk) => clerk,
             None => return Err(ConfigErrors(reader.errors)),
         };
-        reader.finish(Self { common, listen, cors_origins, phase, metrics, clerk, tls })
+        reader.finish(Self { common, listen, cors_origins, phase, metrics, clerk, ai, tls })
     }
 }
 

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::{Backend, DAY, Fault, Front, Page, World};
+use crate::support::ai::{AiService, Treatment};
+use crate::support::{Backend, DAY, Fault, Front, Page, Process, World};
 
 #[tokio::test]
 async fn too_many_requests_are_told_as_that_with_the_time_to_wait() {
@@ -122,31 +123,41 @@ async fn suggestions_are_offered_and_a_server_without_them_says_so_kindly() {
 }
 
 async fn suggestions(world: World) {
-    let _server = world.serve().await;
-    let front = Front::before(world.port).await;
-    let Some(page) = Page::open_at(front.url.clone()).await else { return };
+    let mut server = world.serve().await;
+    let Some(page) = Page::open(&world).await else { return };
     let browser = &page.browser;
     page.sign_up("ideas@example.com").await;
     page.add_account("@ideas").await;
-    browser.click("#new-post").await;
-    browser.click(".ideas summary").await;
-    browser.fill("#prompt", "spring").await;
-    front.answer(Some(Fault::error(503, None, "No model is configured")));
-    browser.click("#suggest").await;
-    browser.wait("/No model/.test(document.getElementById('ideas-told').textContent)").await;
+    ask_for_suggestions(&page).await;
+    browser.wait("/OPENAI/.test(document.getElementById('ideas-told').textContent)").await;
     let told = browser.text("#ideas-told").await;
-    assert_eq!(told, "No suggestions just now: No model is configured");
+    assert!(
+        told.starts_with("No suggestions just now: AI suggestions are not configured"),
+        "{told}"
+    );
+    // That is no trouble of the page's.
     assert_eq!(browser.eval("document.getElementById('notice').hidden").await, true);
 
-    let ideas = json!({ "suggestions": ["<i>Spring</i> is here", "Buds!"] });
-    front.answer(Some(Fault { status: 200, retry_after: None, body: ideas }));
-    browser.click("#suggest").await;
+    server.kill();
+    let ideas = json!(["<i>Spring</i> is here", "Buds!"]).to_string();
+    let service = AiService::start(Treatment::says(&ideas)).await;
+    let env = [world.env(), service.variables()].concat();
+    let mut server = Process::start(world.folder(), "with-ai", &[], &env);
+    server.ready(&world.api()).await;
+    page.look("week", DAY).await;
+    ask_for_suggestions(&page).await;
     browser.wait("document.querySelectorAll('.idea').length === 2").await;
     assert_eq!(browser.text("#ideas li:first-child").await, "<i>Spring</i> is here");
     browser.click("#ideas li:last-child button").await;
     page.has_focus("#content").await;
     assert_eq!(browser.eval("document.getElementById('content').value").await, "Buds!");
-    front.answer(None);
     browser.click("#save").await;
     page.says("Post scheduled.").await;
+}
+
+async fn ask_for_suggestions(page: &Page) {
+    page.browser.click("#new-post").await;
+    page.browser.click(".ideas summary").await;
+    page.browser.fill("#prompt", "spring").await;
+    page.browser.click("#suggest").await;
 }

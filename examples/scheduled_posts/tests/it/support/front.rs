@@ -24,12 +24,12 @@ struct Shared {
     asked: Mutex<Vec<String>>,
 }
 
-/// An answer in the server's place.
+/// An error in the server's place.
 #[derive(Clone)]
 pub(crate) struct Fault {
-    pub(crate) status: u16,
-    pub(crate) retry_after: Option<&'static str>,
-    pub(crate) body: serde_json::Value,
+    status: u16,
+    retry_after: Option<&'static str>,
+    detail: String,
 }
 
 impl Front {
@@ -95,7 +95,7 @@ async fn answer(
 impl Fault {
     /// An error as the server would tell it.
     pub(crate) fn error(status: u16, retry_after: Option<&'static str>, detail: &str) -> Self {
-        Self { status, retry_after, body: serde_json::json!({ "detail": detail }) }
+        Self { status, retry_after, detail: detail.to_owned() }
     }
 
     fn response(&self) -> Response {
@@ -105,6 +105,7 @@ impl Fault {
         if let Some(seconds) = self.retry_after {
             response = response.header(header::RETRY_AFTER, seconds);
         }
-        response.body(Body::from(self.body.to_string())).unwrap()
+        let body = serde_json::json!({ "detail": self.detail });
+        response.body(Body::from(body.to_string())).unwrap()
     }
 }
