@@ -46,11 +46,7 @@ pub(crate) fn app(
 ) -> Router {
     let routes = signed_in(verifier, phase, limits)
         .merge(Router::from(routes_of_all()).layer(Extension(webhook)))
-        .route("/", get(page::index))
-        .route("/app.js", get(page::app_js))
-        .route("/api.js", get(page::api_js))
-        .route("/style.css", get(page::style))
-        .route("/app-config.json", get(page::config))
+        .merge(page::routes())
         .route("/openapi.json", get(docs::document))
         .route("/docs", get(docs::page))
         .route("/docs/docs.js", get(docs::script))

@@ -66,7 +66,7 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
         store: Store::new(db.clone()),
         users: users.clone(),
         ai,
-        page: Arc::new(page_config(&clerk)),
+        page: Arc::new(PageConfig::of(&clerk)),
         stopping: stopping.clone(),
     };
     upkeep::start(users.clone());
@@ -159,16 +159,6 @@ async fn stand_in(server: &str, place: &DevClerkPlace) -> Result<(ClerkConfig, D
     let clerk = ClerkConfig::from_vars(variable)
         .map_err(|errors| Failure::Start(format!("the dev Clerk's settings: {errors}")))?;
     Ok((clerk, dev_clerk))
-}
-
-/// A Backend API on this machine can only be a stand-in, in this process or beside it.
-fn page_config(clerk: &ClerkConfig) -> PageConfig {
-    let local =
-        clerk.issuer().strip_prefix("http://").filter(|_| clerk.issuer() == clerk.api_url());
-    PageConfig {
-        dev_clerk: local.map(|host| format!("http://{host}")),
-        publishable_key: clerk.publishable_key().map(|key| key.as_str().to_owned()),
-    }
 }
 
 const NO_TLS: &str = "OPENAI_BASE_URL: no TLS client can be made: are root certificates installed?";

@@ -9,6 +9,7 @@ mod error;
 mod guard;
 mod instance;
 mod list;
+mod own_deliveries;
 mod page;
 mod random;
 mod records;
@@ -88,12 +89,12 @@ fn router(instance: Instance) -> Router {
         AllowOrigin::predicate(|origin, _| origin.to_str().is_ok_and(guard::is_loopback_origin));
     let cors = CorsLayer::new()
         .allow_origin(pages)
-        .allow_methods([Method::POST])
+        .allow_methods([Method::GET, Method::POST])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE]);
     Router::new()
         .route("/.well-known/jwks.json", get(jwks))
         .merge(backend)
-        .merge(sessions::frontend_routes().layer(cors))
+        .merge(sessions::frontend_routes().merge(own_deliveries::routes()).layer(cors))
         .merge(dev_page::routes())
         .merge(page::routes())
         .merge(sign_in::routes())

@@ -56,7 +56,7 @@ async fn create_token(
 }
 
 #[derive(Deserialize)]
-struct Client {
+pub(super) struct Client {
     #[serde(rename = "__clerk_db_jwt")]
     token: Option<String>,
 }
@@ -82,7 +82,7 @@ async fn client_sign_out(
 }
 
 /// The session that both the path and the client token name.
-fn own_session(
+pub(super) fn own_session(
     instance: &Instance,
     id: &str,
     client: Client,

@@ -3,6 +3,7 @@
 
 mod answers;
 mod backfill;
+mod browser;
 mod canaries;
 mod config;
 mod cors;

@@ -168,22 +168,14 @@ async fn f34_without_its_database_the_server_lives_and_says_so() {
 async fn database_away(world: World) {
     let server = world.serve().await;
     let (_, api) = world.clerk().user(&world.api(), "away@example.com").await;
-    let (base, name) = world.database_url.rsplit_once('/').unwrap();
-    let admin = sea_orm::Database::connect(format!("{base}/postgres")).await.unwrap();
-    let allow = async |allow: bool| {
-        let alter = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {allow}");
-        admin.execute_unprepared(&alter).await.unwrap();
-    };
-    allow(false).await;
-    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ";
-    admin.execute_unprepared(&format!("{end}'{name}'")).await.unwrap();
+    world.let_in(false).await;
 
     api.get("/readyz").await.is_error(503, "Database unavailable");
     let me = api.get("/api/me").await;
     me.is_error(503, "Database unavailable");
     assert!(me.header("retry-after").is_some());
     assert_eq!(api.get("/healthz").await.status, 200);
-    allow(true).await;
+    world.let_in(true).await;
     until("the server recovers", async || (api.get("/readyz").await.status == 200).then_some(()))
         .await;
     assert_eq!(api.get("/api/me").await.status, 200, "{}", server.err());

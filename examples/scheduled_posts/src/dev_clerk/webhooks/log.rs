@@ -112,7 +112,8 @@ impl Entry {
         let arrived = |attempt: &Attempt| matches!(attempt.outcome, Outcome::Accepted(_));
         match self.pending {
             0 if self.attempts.iter().any(arrived) => "delivered",
-            0 => "given_up",
+            // One that was not tried yet waits for its turn.
+            0 if self.tries > 0 => "given_up",
             _ => "pending",
         }
     }

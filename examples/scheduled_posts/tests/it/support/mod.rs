@@ -1,11 +1,15 @@
 //! What the tests share: a world to run the binary in, its processes, and clients of both servers.
 
 pub(crate) mod ai;
+pub(crate) mod browser;
 mod clerk;
 mod database;
+mod front;
+mod frontend_api;
 mod http;
 mod listing;
 pub(crate) mod numbers;
+mod page;
 mod process;
 mod random;
 pub(crate) mod raw;
@@ -18,8 +22,11 @@ mod world;
 
 pub(crate) use clerk::Clerk;
 pub(crate) use database::Backend;
+pub(crate) use front::{Fault, Front};
+pub(crate) use frontend_api::FrontendApi;
 pub(crate) use http::{Answer, Api, answer};
 pub(crate) use listing::Listing;
+pub(crate) use page::{DAY, Page};
 pub(crate) use process::Process;
 pub(crate) use random::Random;
 pub(crate) use raw::{Frames, Raw};

@@ -134,6 +134,18 @@ impl World {
         db.query_one_raw(query).await.unwrap().unwrap().try_get_by_index(0).unwrap()
     }
 
+    /// Keeps everybody from the PostgreSQL database, or lets them in again.
+    pub(crate) async fn let_in(&self, allowed: bool) {
+        let (base, name) = self.database_url.rsplit_once('/').unwrap();
+        let admin = sea_orm::Database::connect(format!("{base}/postgres")).await.unwrap();
+        let alter = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}");
+        admin.execute_unprepared(&alter).await.unwrap();
+        if !allowed {
+            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ";
+            admin.execute_unprepared(&format!("{end}'{name}'")).await.unwrap();
+        }
+    }
+
     async fn ready(&self, mut server: Process) -> Process {
         server.ready(&self.api()).await;
         server
