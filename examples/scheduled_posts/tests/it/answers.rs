@@ -39,6 +39,8 @@ async fn f8_f9_every_rejection_is_json(world: World) {
     let (_, api) = world.clerk().user(&world.api(), "json@example.com").await;
     let post = |body: &'static [u8], content_type: &'static str| {
         let request = api.request("POST", "/api/x-accounts").header("content-type", content_type);
+        // Whose body is not read to its end, its connection ends.
+        let request = request.header("connection", "close");
         answer(request.body(body))
     };
     const JSON: &str = "application/json";

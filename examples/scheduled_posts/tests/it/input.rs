@@ -29,7 +29,9 @@ async fn f8_no_body_is_taken_for_what_it_is_not(world: World) {
         ("POST", "/api/scheduled-posts/generate-ai", "prompt"),
     ] {
         let send = async |body: &[u8], kind: Option<&str>| {
-            let request = api.request(method, path).body(body.to_vec());
+            // Whose body is not read to its end, its connection ends.
+            let request = api.request(method, path).header("connection", "close");
+            let request = request.body(body.to_vec());
             answer(match kind {
                 Some(kind) => request.header("content-type", kind),
                 None => request,
