@@ -71,8 +71,9 @@ fn signed_in(verifier: Verifier, phase: AuthPhase, limits: &Arc<Limits>) -> Rout
     let limits = || Arc::clone(limits);
     let routes = Router::from(routes_of_users())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        // The one above counts what comes; this one refuses what is announced, before it comes.
-        .layer(RequestBodyLimitLayer::new(BODY_LIMIT));
+        // The one above reads a body up to its limit, so that the connection can go on. What is
+        // announced to be far larger is refused before it comes, and the connection ends.
+        .layer(RequestBodyLimitLayer::new(FAR_TOO_LARGE));
     let guard = ClerkAuthLayer::new(verifier).respond_with(AlwaysJson);
     let by_user = middleware::from_fn_with_state(limits(), limits::by_user);
     let guarded = if phase.trusts_user_id() {
@@ -188,5 +189,6 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
 const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 /// A post is 280 characters; escaped as JSON they take at most a few kilobytes.
 pub(crate) const BODY_LIMIT: usize = 64 * 1024;
+const FAR_TOO_LARGE: usize = 1024 * 1024;
 /// For a whole request. The database gives up earlier, so what lasts longer is a slow client.
 const PATIENCE: Duration = Duration::from_secs(20);
