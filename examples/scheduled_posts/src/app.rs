@@ -9,27 +9,29 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{delete, get, put};
+use axum::routing::get;
+use axum::{Extension, Router};
 use bytes::Bytes;
 use tower_clerk::session::{AuthError, ClerkAuthLayer, Refusal, Responder, Verifier};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::config::AuthPhase;
 use crate::error::answer;
 use crate::limits::{self, Limits};
 use crate::phases;
 use crate::requests::{self, X_REQUEST_ID};
-use crate::routes::{accounts, health, me, page, posts};
+use crate::routes::{accounts, docs, health, me, page, posts, suggestions};
 use crate::state::AppState;
 use crate::webhook::{self, Webhook};
 
@@ -43,14 +45,16 @@ pub(crate) fn app(
     cors_origins: Vec<HeaderValue>,
 ) -> Router {
     let routes = signed_in(verifier, phase, limits)
-        .merge(webhook::route(webhook))
+        .merge(Router::from(routes_of_all()).layer(Extension(webhook)))
         .route("/", get(page::index))
         .route("/app.js", get(page::app_js))
         .route("/api.js", get(page::api_js))
         .route("/style.css", get(page::style))
         .route("/app-config.json", get(page::config))
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
+        .route("/openapi.json", get(docs::document))
+        .route("/docs", get(docs::page))
+        .route("/docs/docs.js", get(docs::script))
+        .route("/docs/docs.css", get(docs::style))
         .fallback(async || answer(StatusCode::NOT_FOUND, "Not found"))
         .with_state(state);
     around(routes, cors_origins)
@@ -69,12 +73,7 @@ fn around(routes: Router, cors_origins: Vec<HeaderValue>) -> Router {
 /// The routes of signed-in users. An unknown path is not behind the layer: it is a plain 404.
 fn signed_in(verifier: Verifier, phase: AuthPhase, limits: &Arc<Limits>) -> Router<AppState> {
     let limits = || Arc::clone(limits);
-    let routes = Router::new()
-        .route("/api/me", get(me::show))
-        .route("/api/x-accounts", get(accounts::list).post(accounts::create))
-        .route("/api/x-accounts/{id}", delete(accounts::remove))
-        .route("/api/scheduled-posts", get(posts::list).post(posts::create))
-        .route("/api/scheduled-posts/{id}", put(posts::change).delete(posts::remove))
+    let routes = Router::from(routes_of_users())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         // The one above counts what comes; this one refuses what is announced, before it comes.
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT));
@@ -87,6 +86,25 @@ fn signed_in(verifier: Verifier, phase: AuthPhase, limits: &Arc<Limits>) -> Rout
         routes.route_layer(by_user).route_layer(guard)
     };
     guarded.route_layer(middleware::from_fn_with_state(limits(), limits::by_address))
+}
+
+/// Behind a session token. Paths and methods stand with the handlers, in what describes them.
+pub(crate) fn routes_of_users() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(me::show))
+        .routes(routes!(accounts::list, accounts::create))
+        .routes(routes!(accounts::remove))
+        .routes(routes!(posts::list, posts::create))
+        .routes(routes!(posts::change, posts::remove))
+        .routes(routes!(suggestions::generate))
+}
+
+/// Open to all, and described. The pages for people are neither of the API nor in its description.
+pub(crate) fn routes_of_all() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(webhook::receive))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
 }
 
 /// This server speaks no gRPC, whatever a request says of itself.

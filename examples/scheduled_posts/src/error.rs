@@ -4,12 +4,19 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sea_orm::DbErr;
-use serde_json::json;
+use serde::Serialize;
 use tower_clerk::sea_orm::is_transient;
+use utoipa::ToSchema;
+
+use crate::ai::AiError;
 
 /// A refusal or a failure. The client sees `detail` and nothing more.
 #[derive(Debug)]
 pub(crate) enum ApiError {
+    /// The service that suggests posts did not do its part.
+    Ai(AiError),
+    /// No such service was configured.
+    AiUnconfigured,
     /// What the client sent has a form that this route does not take.
     BadRequest(StatusCode, String),
     /// The database is away or busy.
@@ -30,6 +37,12 @@ impl ApiError {
     }
 }
 
+impl From<AiError> for ApiError {
+    fn from(error: AiError) -> Self {
+        Self::Ai(error)
+    }
+}
+
 impl From<DbErr> for ApiError {
     fn from(error: DbErr) -> Self {
         if is_transient(&error) {
@@ -44,6 +57,8 @@ impl From<DbErr> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         match self {
+            Self::Ai(error) => ai_fault(error),
+            Self::AiUnconfigured => answer(StatusCode::SERVICE_UNAVAILABLE, AI_UNCONFIGURED),
             Self::BadRequest(status, detail) => answer(status, &detail),
             Self::DatabaseUnavailable => {
                 let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, "Database unavailable");
@@ -58,7 +73,37 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// An error as every client of this server knows it.
-pub(crate) fn answer(status: StatusCode, detail: &str) -> Response {
-    (status, Json(json!({ "detail": detail }))).into_response()
+/// The service's faults are not ours: 502, and 504 when it takes too long. Its limits are for this
+/// server as a whole, so that no client is told 429.
+fn ai_fault(error: AiError) -> Response {
+    let status = match error {
+        AiError::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+        AiError::Busy(_)
+        | AiError::Failed
+        | AiError::KeyRefused
+        | AiError::NoSuggestions
+        | AiError::Refused
+        | AiError::TooLong
+        | AiError::Unreachable
+        | AiError::Unreadable => StatusCode::BAD_GATEWAY,
+    };
+    let mut response = answer(status, &error.to_string());
+    if let AiError::Busy(seconds) = error {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.unwrap_or(30).into());
+    }
+    response
 }
+
+/// An error as every client of this server knows it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Error<'a> {
+    /// What went wrong, for a person.
+    detail: &'a str,
+}
+
+pub(crate) fn answer(status: StatusCode, detail: &str) -> Response {
+    (status, Json(Error { detail })).into_response()
+}
+
+const AI_UNCONFIGURED: &str = "AI suggestions are not configured; the server needs OPENAI_BASE_URL, \
+                               OPENAI_API_KEY and OPENAI_MODEL";

@@ -1,5 +1,6 @@
 //! The scheduled-posts server. Names the modules and hands over to the command line.
 
+mod ai;
 mod app;
 mod cli;
 mod config;
@@ -9,6 +10,7 @@ mod error;
 mod extract;
 mod limits;
 mod migrations;
+mod openapi;
 mod phases;
 mod requests;
 mod routes;

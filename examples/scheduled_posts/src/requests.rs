@@ -12,11 +12,10 @@ use crate::error::answer;
 
 /// Gives a request its id: the client's own if that can stand in a log, else a new one. All lines
 /// that the request writes into the log have it, and so has the answer.
-pub(crate) async fn identified(mut request: Request, next: Next) -> Response {
+pub(crate) async fn identified(request: Request, next: Next) -> Response {
     let id = given_id(&request).unwrap_or_else(new_id);
     let shown = id.to_str().unwrap_or_default();
     let span = tracing::info_span!("request", id = shown);
-    request.headers_mut().insert(X_REQUEST_ID, id.clone());
     let mut response = logged(request, next).instrument(span).await;
     response.headers_mut().insert(X_REQUEST_ID, id);
     response

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tower_clerk::sea_orm::SeaOrmSink;
 
+use crate::ai::Ai;
 use crate::routes::page::PageConfig;
 use crate::store::Store;
 
@@ -14,6 +15,8 @@ pub(crate) struct AppState {
     pub(crate) store: Store,
     /// The crate's table of Clerk's users.
     pub(crate) users: SeaOrmSink,
+    /// None when no service was configured.
+    pub(crate) ai: Option<Ai>,
     pub(crate) page: Arc<PageConfig>,
     pub(crate) stopping: Stopping,
 }

@@ -1,15 +1,18 @@
 //! Clerk's webhooks: the crate's service, with a sink that says in the log what it did.
 
-use axum::Router;
+use axum::Extension;
+use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::routing::any;
+use axum::response::{IntoResponse as _, Response};
+use tower::ServiceExt as _;
 use tower_clerk::ConfigError;
 use tower_clerk::sea_orm::SeaOrmSink;
 use tower_clerk::secret::SigningSecret;
 use tower_clerk::webhook::{Delivery, Event, Outcome, Sink, SinkError, WebhookService};
+use utoipa::ToSchema;
 
-use crate::error::answer;
-use crate::state::AppState;
+use crate::error::{Error, answer};
+use crate::openapi::EveryAnswer;
 use crate::telemetry;
 
 /// What takes the deliveries in.
@@ -30,15 +33,58 @@ pub(crate) fn service(
     WebhookService::builder(secrets.to_vec(), LoggingSink { users }).build().map(Some)
 }
 
-/// The route: outside authentication, because Clerk signs instead.
-pub(crate) fn route(webhook: Option<Webhook>) -> Router<AppState> {
+/// What Clerk tells of its users
+///
+/// `user.created`, `user.updated` and `user.deleted` are applied, other events are acknowledged and
+/// ignored. The body is the event as it was signed; the answer comes after it was committed. The
+/// headers may also be called `webhook-id`, `webhook-timestamp` and `webhook-signature`.
+#[utoipa::path(
+    post, path = "/api/webhooks/clerk", operation_id = "webhook", tag = "Webhooks", security(),
+    params(
+        ("svix-id" = String, Header, description = "The delivery's id, the same at every try."),
+        ("svix-timestamp" = i64, Header, description = "Seconds since 1970; 5 minutes off at most."),
+        (
+            "svix-signature" = String, Header,
+            description = "`v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`; several are \
+                           separated by spaces."
+        ),
+    ),
+    request_body = ClerkEvent,
+    responses(
+        (status = 204, description = "Taken in, or taken in before."),
+        (status = 400, description = "The signature is not good, or nothing can be read.", body = Error),
+        (status = 404, description = "No signing secret is configured.", body = Error),
+        (status = 413, description = "The body is too large.", body = Error),
+        (
+            status = 503, description = "Not committed; send it again.", body = Error,
+            headers(("Retry-After" = u16, description = "Seconds."))
+        ),
+        EveryAnswer
+    )
+)]
+pub(crate) async fn receive(
+    Extension(webhook): Extension<Option<Webhook>>,
+    request: Request,
+) -> Response {
+    // Outside authentication, because Clerk signs instead.
     match webhook {
-        Some(webhook) => Router::new().route_service(PATH, webhook),
-        None => {
-            let off = async || answer(StatusCode::NOT_FOUND, "Webhooks are not configured");
-            Router::new().route(PATH, any(off))
-        }
+        Some(webhook) => match webhook.oneshot(request).await {
+            Ok(answer) => answer.into_response(),
+            Err(never) => match never {},
+        },
+        None => answer(StatusCode::NOT_FOUND, "Webhooks are not configured"),
     }
+}
+
+/// An event of Clerk's.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "says what comes; the crate reads it")]
+pub(crate) struct ClerkEvent {
+    /// `user.created` and so on.
+    r#type: String,
+    /// The user, for example, as Clerk's Backend API shows it. Nobody looks at that of an event that
+    /// is ignored.
+    data: Option<serde_json::Value>,
 }
 
 /// The crate's sink, and a line in the log for what came and what became of it. The crate itself
@@ -93,5 +139,3 @@ fn printable(text: &str) -> String {
 
 /// As long as an e-mail address can be.
 const LONGEST_IN_LOG: usize = 254;
-
-const PATH: &str = "/api/webhooks/clerk";

@@ -33,6 +33,7 @@ macro_rules! serve {
   CLERK_AUTHORIZED_PARTIES       origins that azp must be one of
   CLERK_WEBHOOK_SIGNING_SECRET   whsec_…; several separated by spaces; also CLERK_WEBHOOK_SECRET
   CLERK_SECRET_KEY, CLERK_API_URL   the Backend API
+  OPENAI_BASE_URL, OPENAI_API_KEY, OPENAI_MODEL   the chat service behind generate-ai
   DEV_CLERK_PORT   where the dev Clerk listens         [8003]
 With no CLERK_ variable at all and HOST on loopback, a dev Clerk stands in for Clerk."
         )

@@ -6,6 +6,7 @@ mod doctor;
 mod help;
 mod logging;
 mod migrate;
+mod openapi;
 mod serve;
 
 use std::fmt;
@@ -41,6 +42,8 @@ enum Command {
     /// Create or update the tables and exit
     #[command(after_help = help::MIGRATE)]
     Migrate,
+    /// Print the API's description, OpenAPI 3.1 as JSON
+    Openapi,
 }
 
 /// Runs a subcommand. 2 is a configuration that cannot be used, 1 any other failure; what a
@@ -54,6 +57,10 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         (Command::DevClerk, Ok(env)) => dev_clerk::run(&env).await.map(success),
         (Command::Backfill(args), Ok(env)) => backfill::run(&env, args).await,
         (Command::Migrate, Ok(env)) => migrate::run(&env).await.map(success),
+        (Command::Openapi, Ok(_)) => {
+            openapi::run();
+            Ok(ExitCode::SUCCESS)
+        }
     };
     match done {
         Ok(code) => code,

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tower_clerk::config::ClerkConfig;
 use tower_clerk::sea_orm::SeaOrmSink;
 
+use crate::ai::Ai;
 use crate::app::app;
 use crate::cli::{Failure, database_failure, dev_clerk_failure, listen_failure, logging};
 use crate::config::{AuthPhase, Clerk, Common, DevClerkPlace, Env, ServeConfig, TlsConfig};
@@ -28,7 +29,7 @@ use crate::upkeep;
 use crate::webhook;
 
 pub(super) async fn run(env: &Env) -> Result<(), Failure> {
-    let ServeConfig { common, listen, cors_origins, limits, phase, metrics, clerk, tls } =
+    let ServeConfig { common, listen, cors_origins, limits, phase, metrics, clerk, ai, tls } =
         ServeConfig::read(env)?;
     logging::start(&common);
     server::raise_open_files();
@@ -55,12 +56,16 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
     };
     let verifier = clerk.verifier().map_err(|error| Failure::Start(error.to_string()))?;
 
+    let ai = ai.as_ref().map(Ai::new).transpose();
+    let ai = ai.map_err(|_| Failure::Start(NO_TLS.to_owned()))?;
+
     let stopping = Stopping::default();
     let users = SeaOrmSink::new(db.clone());
     let users = users.map_err(|error| Failure::Start(error.to_string()))?;
     let state = AppState {
         store: Store::new(db.clone()),
         users: users.clone(),
+        ai,
         page: Arc::new(page_config(&clerk)),
         stopping: stopping.clone(),
     };
@@ -166,6 +171,7 @@ fn page_config(clerk: &ClerkConfig) -> PageConfig {
     }
 }
 
+const NO_TLS: &str = "OPENAI_BASE_URL: no TLS client can be made: are root certificates installed?";
 /// Between `/readyz` saying no and the listener closing.
 const BEFORE_CLOSING: Duration = Duration::from_secs(1);
 /// For connections to the database to end.

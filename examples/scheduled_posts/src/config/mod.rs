@@ -1,6 +1,7 @@
 //! The environment as settings: read once, all errors at once. Opens nothing but the certificate's
 //! files.
 
+mod ai;
 mod env;
 mod limits;
 mod origins;
@@ -11,6 +12,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use ai::{AiConfig, is_loopback};
 pub(crate) use env::Env;
 pub(crate) use limits::{LimitsConfig, Per, Rate, RedisUrl, TrustedProxies};
 pub(crate) use phase::AuthPhase;
@@ -67,6 +69,7 @@ pub(crate) struct ServeConfig {
     /// Where `/metrics` is served.
     pub(crate) metrics: Option<SocketAddr>,
     pub(crate) clerk: Clerk,
+    pub(crate) ai: Option<AiConfig>,
     pub(crate) tls: Option<TlsConfig>,
 }
 
@@ -151,6 +154,7 @@ impl ServeConfig {
         let listen = reader.listen();
         let default = vec![HeaderValue::from_static("http://localhost:3000")];
         let cors_origins = reader.value("CORS_ALLOWED_ORIGINS", default, origins::origins);
+        let ai = reader.ai();
         let tls = reader.tls(listen);
         let metrics = reader.metrics(listen);
         let clerk = reader.clerk(&common, listen);
@@ -160,7 +164,7 @@ impl ServeConfig {
             Some(clerk) => clerk,
             None => return Err(ConfigErrors(reader.errors)),
         };
-        reader.finish(Self { common, listen, cors_origins, limits, phase, metrics, clerk, tls })
+        reader.finish(Self { common, listen, cors_origins, limits, phase, metrics, clerk, ai, tls })
     }
 }
 

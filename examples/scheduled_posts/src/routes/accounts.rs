@@ -4,20 +4,24 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::entities::x_account;
 use crate::error::ApiError;
 use crate::extract::{ApiJson, CurrentUser, IdPath};
+use crate::openapi::{JsonBody, Missing, SignedIn};
 use crate::state::AppState;
 use crate::store::WriteError;
 use crate::time;
 
 /// An X account as clients see it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Account {
     id: Uuid,
+    #[schema(min_length = 1, max_length = 50)]
     handle: String,
+    #[schema(format = DateTime)]
     created_at: String,
 }
 
@@ -28,11 +32,18 @@ impl From<x_account::Model> for Account {
 }
 
 /// All of a user's X accounts.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct AccountList {
+    #[schema(max_items = 1000)]
     accounts: Vec<Account>,
 }
 
+/// The caller's X accounts, the oldest first
+#[utoipa::path(
+    get, path = "/api/x-accounts", operation_id = "listAccounts", tag = "X accounts",
+    security(("session" = [])),
+    responses((status = 200, description = "All of them.", body = AccountList), SignedIn)
+)]
 pub(crate) async fn list(
     State(state): State<AppState>,
     user: CurrentUser,
@@ -43,11 +54,34 @@ pub(crate) async fn list(
 }
 
 /// The body of a POST.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct NewAccount {
+    /// Without spaces and control characters.
+    #[schema(
+        min_length = 1,
+        max_length = 50,
+        pattern = "^[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+$",
+        example = "@example"
+    )]
     handle: String,
 }
 
+/// Connect an X account
+#[utoipa::path(
+    post, path = "/api/x-accounts", operation_id = "createAccount", tag = "X accounts",
+    security(("session" = [])), request_body = NewAccount,
+    responses(
+        (
+            status = 201, description = "The account.", body = Account,
+            links(
+                ("remove" = (
+                    operation_id = "deleteAccount", parameters(("id" = "$response.body#/id"))
+                ))
+            )
+        ),
+        JsonBody, SignedIn
+    )
+)]
 pub(crate) async fn create(
     State(state): State<AppState>,
     user: CurrentUser,
@@ -63,6 +97,12 @@ pub(crate) async fn create(
     }
 }
 
+/// Disconnect an X account, and drop its posts
+#[utoipa::path(
+    delete, path = "/api/x-accounts/{id}", operation_id = "deleteAccount", tag = "X accounts",
+    security(("session" = [])), params(("id" = Uuid, Path)),
+    responses((status = 204, description = "Gone."), Missing, SignedIn)
+)]
 pub(crate) async fn remove(
     State(state): State<AppState>,
     user: CurrentUser,

@@ -4,15 +4,37 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::error::answer;
+use crate::error::{Error, answer};
+use crate::openapi::EveryAnswer;
 use crate::state::AppState;
 
-pub(crate) async fn healthz() -> Json<Value> {
-    Json(json!({ "status": "ok" }))
+/// How the server is, in a word.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Health {
+    status: &'static str,
 }
 
+/// Whether the process lives
+#[utoipa::path(
+    get, path = "/healthz", operation_id = "healthz", tag = "Health", security(),
+    responses((status = 200, description = "It does.", body = Health), EveryAnswer)
+)]
+pub(crate) async fn healthz() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// Whether it should get requests
+#[utoipa::path(
+    get, path = "/readyz", operation_id = "readyz", tag = "Health", security(),
+    responses(
+        (status = 200, description = "It should.", body = Health),
+        (status = 503, description = "The database is away, or the process is ending.", body = Error),
+        EveryAnswer
+    )
+)]
 pub(crate) async fn readyz(State(state): State<AppState>) -> Response {
     if state.stopping.has_begun() {
         return answer(StatusCode::SERVICE_UNAVAILABLE, "Shutting down");
@@ -20,5 +42,5 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> Response {
     if !state.store.answers().await {
         return answer(StatusCode::SERVICE_UNAVAILABLE, "Database unavailable");
     }
-    Json(json!({ "status": "ready" })).into_response()
+    Json(Health { status: "ready" }).into_response()
 }

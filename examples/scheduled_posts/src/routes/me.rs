@@ -5,38 +5,52 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use tower_clerk::session::Organization;
+use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::extract::CurrentUser;
+use crate::openapi::SignedIn;
 use crate::state::AppState;
 use crate::time;
 
 /// The caller.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Me {
     user_id: String,
+    #[schema(required)]
     session_id: Option<String>,
     /// The active organization.
+    #[schema(required)]
     org: Option<Org>,
     /// The synced row; none as long as neither a webhook nor a first write has come.
+    #[schema(required)]
     user: Option<SyncedUser>,
 }
 
-#[derive(Serialize)]
-struct Org {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Org {
     id: String,
+    #[schema(required)]
     slug: Option<String>,
+    #[schema(required)]
     role: Option<String>,
     permissions: Vec<String>,
 }
 
-#[derive(Serialize)]
-struct SyncedUser {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SyncedUser {
     id: String,
+    #[schema(required)]
     email: Option<String>,
+    #[schema(format = DateTime)]
     created_at: String,
 }
 
+/// Who is asking
+#[utoipa::path(
+    get, path = "/api/me", operation_id = "me", tag = "Caller", security(("session" = [])),
+    responses((status = 200, description = "The caller.", body = Me), SignedIn)
+)]
 pub(crate) async fn show(
     State(state): State<AppState>,
     user: CurrentUser,

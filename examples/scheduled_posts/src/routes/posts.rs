@@ -5,24 +5,31 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::entities::scheduled_post;
-use crate::error::ApiError;
+use crate::error::{ApiError, Error};
 use crate::extract::{ApiJson, ApiQuery, CurrentUser, IdPath};
+use crate::openapi::{JsonBody, Missing, SignedIn, bound, cursor, instant, status, status_change};
 use crate::state::AppState;
 use crate::store::{Change, Cursor, NewPost, Page, WriteError};
 use crate::time;
 
 /// A post as clients see it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Post {
     id: Uuid,
     x_account_id: Uuid,
+    #[schema(min_length = 1, max_length = 280)]
     content: String,
+    #[schema(format = DateTime)]
     scheduled_at: String,
+    #[schema(schema_with = status)]
     status: String,
+    #[schema(format = DateTime)]
     created_at: String,
+    #[schema(format = DateTime)]
     updated_at: String,
 }
 
@@ -41,21 +48,40 @@ impl From<scheduled_post::Model> for Post {
 }
 
 /// A page of posts.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct PostList {
+    #[schema(max_items = 500)]
     posts: Vec<Post>,
+    /// Where the next page begins; null on the last one.
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 
 /// Query of the list. All text, so that every refusal names its parameter.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
+    #[param(schema_with = bound)]
     start_date: Option<String>,
+    #[param(schema_with = bound)]
     end_date: Option<String>,
+    /// How many at most. Here too, an empty parameter counts as left out.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 500, default = 100, nullable = false)]
     limit: Option<String>,
+    #[param(schema_with = cursor)]
     cursor: Option<String>,
 }
 
+/// The caller's posts by time, then by id
+#[utoipa::path(
+    get, path = "/api/scheduled-posts", operation_id = "listPosts", tag = "Posts",
+    security(("session" = [])), params(ListQuery),
+    responses(
+        (status = 200, description = "A page of them.", body = PostList),
+        (status = 422, description = "A parameter is not as it may be.", body = Error),
+        SignedIn
+    )
+)]
 pub(crate) async fn list(
     State(state): State<AppState>,
     user: CurrentUser,
@@ -68,13 +94,38 @@ pub(crate) async fn list(
 }
 
 /// The body of a POST.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewPost)]
 pub(crate) struct NewPostBody {
+    /// One of the caller's accounts.
     x_account_id: Uuid,
+    /// Any characters but NUL.
+    #[schema(min_length = 1, max_length = 280, pattern = "^[^\\u0000]*$")]
     content: String,
+    #[schema(schema_with = instant)]
     scheduled_at: String,
 }
 
+/// Schedule a post
+#[utoipa::path(
+    post, path = "/api/scheduled-posts", operation_id = "createPost", tag = "Posts",
+    security(("session" = [])), request_body = NewPostBody,
+    responses(
+        (
+            status = 201, description = "The post.", body = Post,
+            links(
+                ("change" = (
+                    operation_id = "changePost", parameters(("post_id" = "$response.body#/id"))
+                )),
+                ("remove" = (
+                    operation_id = "deletePost", parameters(("post_id" = "$response.body#/id"))
+                ))
+            )
+        ),
+        (status = 404, description = "The caller has no such X account.", body = Error),
+        JsonBody, SignedIn
+    )
+)]
 pub(crate) async fn create(
     State(state): State<AppState>,
     user: CurrentUser,
@@ -91,13 +142,26 @@ pub(crate) async fn create(
 }
 
 /// The body of a PUT: what it leaves out stays as it is.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = PostChange)]
 pub(crate) struct ChangeBody {
+    #[schema(min_length = 1, max_length = 280, pattern = "^[^\\u0000]*$")]
     content: Option<String>,
+    #[schema(format = DateTime, pattern = "^(19[7-9]|[2-9][0-9]{2})[0-9]-")]
     scheduled_at: Option<String>,
+    #[schema(schema_with = status_change)]
     status: Option<String>,
 }
 
+/// Change what the body names
+#[utoipa::path(
+    put, path = "/api/scheduled-posts/{post_id}", operation_id = "changePost", tag = "Posts",
+    security(("session" = [])), params(("post_id" = Uuid, Path)), request_body = ChangeBody,
+    responses(
+        (status = 200, description = "The post as it is now.", body = Post),
+        Missing, JsonBody, SignedIn
+    )
+)]
 pub(crate) async fn change(
     State(state): State<AppState>,
     user: CurrentUser,
@@ -110,6 +174,12 @@ pub(crate) async fn change(
     post.map(|post| Json(post.into())).ok_or(NOT_FOUND)
 }
 
+/// Drop a post
+#[utoipa::path(
+    delete, path = "/api/scheduled-posts/{post_id}", operation_id = "deletePost", tag = "Posts",
+    security(("session" = [])), params(("post_id" = Uuid, Path)),
+    responses((status = 204, description = "Gone."), Missing, SignedIn)
+)]
 pub(crate) async fn remove(
     State(state): State<AppState>,
     user: CurrentUser,
@@ -183,12 +253,11 @@ fn read_scheduled_at(text: &str) -> Result<DateTime<Utc>, ApiError> {
 
 /// What a client may ask for; whatever else a post can be, only the server makes it.
 fn read_status(text: &str) -> Result<&'static str, ApiError> {
-    match text {
-        "draft" => Ok("draft"),
-        "scheduled" => Ok("scheduled"),
-        "cancelled" => Ok("cancelled"),
-        _ => Err(ApiError::invalid("status must be draft, scheduled or cancelled")),
-    }
+    let known = STATUSES.into_iter().find(|status| *status == text);
+    known.ok_or_else(|| ApiError::invalid("status must be draft, scheduled or cancelled"))
 }
+
+/// What a post can be as far as clients can make it.
+pub(crate) const STATUSES: [&str; 3] = ["draft", "scheduled", "cancelled"];
 
 const NOT_FOUND: ApiError = ApiError::NotFound("Post not found");

@@ -14,6 +14,7 @@ use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tower::ServiceExt as _;
 
 use crate::server::activity::Activity;
@@ -37,11 +38,8 @@ pub(super) async fn attend(
     let _ = stream.set_nodelay(true);
     let Ok(local) = stream.local_addr() else { return };
     let ends = Ends { peer, local, secure: server.tls.is_some() };
-    let write = server.limits.write;
-    let Some(tls) = &server.tls else {
-        return speak(Patience::new(stream, write), ends, server, stop).await;
-    };
-    let handshake = tokio::time::timeout(server.limits.handshake, tls.accept(stream, write));
+    let Some(tls) = &server.tls else { return speak(stream, ends, server, stop).await };
+    let handshake = tokio::time::timeout(server.limits.handshake, tls.accept(stream));
     let accepted = tokio::select! {
         accepted = handshake => accepted,
         // Nothing was asked yet, so there is nothing to finish.
@@ -70,7 +68,7 @@ where
     let limits = server.limits;
     let activity = Activity::default();
     let service = service_fn(|request: Request<Incoming>| {
-        let handling = activity.begin();
+        let handling = activity.begin(request.version());
         let answer = answer(request, ends, server);
         async move {
             let answer = answer.await;
@@ -79,10 +77,11 @@ where
         }
     });
     let builder = builder(limits);
+    let stream = Patience::new(stream, limits.write, activity.clone());
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    // hyper's own limit on a head begins only when it knows which HTTP the client speaks.
-    let (mut begun, mut wait) = (0, limits.head);
-    let (mut closing, mut stopping) = (false, false);
+    let mut looks = tokio::time::interval(limits.head / LOOKS_PER_HEAD);
+    let (mut begun, mut quiet_since) = (0, Instant::now());
+    let (mut asked_to_end, mut stopping) = (None, false);
     loop {
         tokio::select! {
             ended = connection.as_mut() => return report(ended),
@@ -91,17 +90,26 @@ where
                 connection.as_mut().graceful_shutdown();
                 stopping = true;
             }
-            () = tokio::time::sleep(wait) => {
+            now = looks.tick() => {
                 if !activity.is_quiet_since(begun) {
-                    wait = limits.idle;
-                } else if begun == 0 || closing {
-                    return;
-                } else {
-                    // An HTTP/2 client that only answers pings, or takes none of an answer.
-                    connection.as_mut().graceful_shutdown();
-                    (closing, wait) = (true, limits.farewell);
+                    (begun, quiet_since) = (activity.begun(), now);
+                    continue;
                 }
-                begun = activity.begun();
+                let quiet = now.duration_since(quiet_since);
+                let without_request = begun == 0 && quiet >= limits.head;
+                if without_request || activity.head_lasts(limits.head) {
+                    return;
+                }
+                match asked_to_end {
+                    Some(asked) if now.duration_since(asked) >= limits.farewell => return,
+                    // Besides an idle client: one of HTTP/2 that only answers pings, or one that
+                    // takes none of an answer.
+                    None if quiet >= limits.idle => {
+                        connection.as_mut().graceful_shutdown();
+                        asked_to_end = Some(now);
+                    }
+                    Some(_) | None => {}
+                }
             }
         }
     }
@@ -137,7 +145,8 @@ fn builder(limits: Limits) -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
+        // hyper counts the time between two requests in; a shorter limit on the head alone is ours.
+        .header_read_timeout(limits.idle)
         .max_buf_size(limits::HEAD_BYTES as usize);
     builder
         .http2()
@@ -154,5 +163,7 @@ fn builder(limits: Limits) -> auto::Builder<TokioExecutor> {
     builder
 }
 
+/// How often a connection is looked at: a head lasts no longer than a quarter more than it may.
+const LOOKS_PER_HEAD: u32 = 4;
 /// Browsers stay away from plain HTTP for so long. Of subdomains this server knows nothing.
 const A_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");

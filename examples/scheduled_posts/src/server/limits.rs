@@ -11,9 +11,10 @@ pub(crate) struct Limits {
     pub(crate) connections_per_address: usize,
     /// For the TLS handshake.
     pub(crate) handshake: Duration,
-    /// For the head of a request, and over HTTP/1 between two of them.
+    /// For the head of a request, and until the first one.
     pub(crate) head: Duration,
-    /// A connection without a request for so long is asked to end.
+    /// A connection without a request for so long is asked to end. Longer than proxies usually keep
+    /// theirs, so that none sends a request into a connection that is just being closed.
     pub(crate) idle: Duration,
     /// For a connection that was asked to end.
     pub(crate) farewell: Duration,
@@ -32,7 +33,7 @@ impl Default for Limits {
             connections_per_address: 256,
             handshake: Duration::from_secs(10),
             head: Duration::from_secs(15),
-            idle: Duration::from_secs(60),
+            idle: Duration::from_secs(75),
             farewell: Duration::from_secs(15),
             write: Duration::from_secs(15),
             grace: Duration::from_secs(8),

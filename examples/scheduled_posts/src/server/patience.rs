@@ -1,4 +1,4 @@
-//! A stream that gives up on a peer which takes nothing. Knows no HTTP.
+//! A stream that gives up on a peer which takes nothing, and tells when it is heard. Knows no HTTP.
 
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;
@@ -8,18 +8,21 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::server::activity::Activity;
+
 /// A stream whose writes fail when the peer has taken nothing for so long. Otherwise a client that
 /// asks and never reads would hold its connection, and what is queued for it, for ever.
-pub(crate) struct Patience<S> {
+pub(super) struct Patience<S> {
     stream: S,
     limit: Duration,
+    activity: Activity,
     /// Set when a write could not go on.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Patience<S> {
-    pub(crate) fn new(stream: S, limit: Duration) -> Self {
-        Self { stream, limit, waiting: None }
+    pub(super) fn new(stream: S, limit: Duration, activity: Activity) -> Self {
+        Self { stream, limit, activity, waiting: None }
     }
 
     /// Lets what a write has come to pass, unless it has been waiting for too long.
@@ -42,7 +45,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patience<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        if buffer.filled().len() > before {
+            self.activity.heard();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -75,7 +83,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let shutdown = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.judge(cx, shutdown)
     }
 }
 
@@ -88,7 +97,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_takes_nothing_is_given_up_and_a_slow_one_is_not() {
         let (near, mut far) = duplex(8);
-        let mut near = Patience::new(near, Duration::from_secs(15));
+        let mut near = Patience::new(near, Duration::from_secs(15), Activity::default());
         let slow = tokio::spawn(async move {
             let mut taken = Vec::new();
             for _ in 0..4 {

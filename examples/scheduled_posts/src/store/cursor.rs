@@ -21,12 +21,14 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
+    /// Any text of the right length and letters is one: a place in whoever's list it is.
     pub(crate) fn decode(text: &str) -> Option<Self> {
         let bytes: [u8; LENGTH] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
         let (time, id) = bytes.split_first_chunk::<TIME>()?;
+        // What nobody was handed, and no database could compare, is behind everything.
+        let millis = u64::from_be_bytes(*time).min(LAST_MILLI);
         Some(Self {
-            scheduled_at: DateTime::from_timestamp_millis(i64::from_be_bytes(*time))
-                .filter(|time| (0..MAX_MILLIS).contains(&time.timestamp_millis()))?,
+            scheduled_at: DateTime::from_timestamp_millis(i64::try_from(millis).ok()?)?,
             id: Uuid::from_slice(id).ok()?,
         })
     }
@@ -34,8 +36,8 @@ impl Cursor {
 
 const TIME: usize = 8;
 const LENGTH: usize = TIME + 16;
-/// The beginning of the year 10000.
-const MAX_MILLIS: i64 = 253_402_300_800_000;
+/// The end of the year 9999.
+const LAST_MILLI: u64 = 253_402_300_799_999;
 
 #[cfg(test)]
 mod tests {
@@ -51,8 +53,12 @@ mod tests {
         let text = cursor.encode();
         assert_eq!(Cursor::decode(&text), Some(cursor));
         let long = format!("{text}AA");
-        for bad in ["", "0", "null", &text[1..], &long, &"_".repeat(32), "' OR 1=1 --"] {
+        for bad in ["", "0", "null", &text[1..], &long, &"+".repeat(32), "' OR 1=1 --"] {
             assert_eq!(Cursor::decode(bad), None, "{bad}");
+        }
+        let last = time::parse("9999-12-31T23:59:59.999Z");
+        for beyond in ["_".repeat(32), "0".repeat(32)] {
+            assert_eq!(Cursor::decode(&beyond).map(|cursor| cursor.scheduled_at), last);
         }
     }
 }

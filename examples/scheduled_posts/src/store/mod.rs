@@ -13,7 +13,8 @@ pub(crate) use posts::{Change, NewPost, Page};
 
 use std::time::Duration;
 
-use sea_orm::{DatabaseConnection, DbErr, SqlErr};
+use chrono::{DateTime, Utc};
+use sea_orm::{DatabaseConnection, DbBackend, DbErr, SqlErr, Value};
 
 /// X accounts and scheduled posts. Every statement names the owner.
 #[derive(Clone, Debug)]
@@ -24,6 +25,15 @@ pub(crate) struct Store {
 impl Store {
     pub(crate) fn new(db: DatabaseConnection) -> Self {
         Self { db }
+    }
+
+    /// An instant as a statement's value. MariaDB takes what its driver calls a time stamp for a
+    /// `TIMESTAMP`, which ends in 2038: what is later would be NULL.
+    fn instant(&self, time: DateTime<Utc>) -> Value {
+        match self.db.get_database_backend() {
+            DbBackend::MySql => time.naive_utc().into(),
+            _ => time.into(),
+        }
     }
 
     /// Whether the database answers, soon.

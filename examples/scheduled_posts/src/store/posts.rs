@@ -1,12 +1,12 @@
 //! Scheduled posts in the database.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, Condition, DbErr, EntityTrait as _};
+use sea_orm::sea_query::{Expr, Query};
+use sea_orm::{ColumnTrait as _, Condition, ConnectionTrait as _, DbErr, EntityTrait as _, Value};
 use sea_orm::{QueryFilter as _, QueryOrder as _, QuerySelect as _};
 use uuid::Uuid;
 
-use crate::entities::scheduled_post::{ActiveModel, Column, Entity, Model};
+use crate::entities::scheduled_post::{Column, Entity, Model};
 use crate::store::{Cursor, Store, WriteError};
 use crate::time;
 
@@ -44,16 +44,17 @@ impl Store {
     ) -> Result<(Vec<Model>, Option<Cursor>), DbErr> {
         let mut query = Entity::find().filter(Column::UserId.eq(user_id));
         if let Some(start) = page.start {
-            query = query.filter(Column::ScheduledAt.gte(start));
+            query = query.filter(Column::ScheduledAt.gte(self.instant(start)));
         }
         if let Some(end) = page.end {
-            query = query.filter(Column::ScheduledAt.lte(end));
+            query = query.filter(Column::ScheduledAt.lte(self.instant(end)));
         }
         if let Some(Cursor { scheduled_at, id }) = page.after {
             // The first condition alone would do for neither; together they walk the index.
-            query = query.filter(Column::ScheduledAt.gte(scheduled_at)).filter(
-                Condition::any().add(Column::ScheduledAt.gt(scheduled_at)).add(Column::Id.gt(id)),
-            );
+            let at = self.instant(scheduled_at);
+            query = query
+                .filter(Column::ScheduledAt.gte(at.clone()))
+                .filter(Condition::any().add(Column::ScheduledAt.gt(at)).add(Column::Id.gt(id)));
         }
         let mut posts = query
             .order_by_asc(Column::ScheduledAt)
@@ -82,17 +83,22 @@ impl Store {
             created_at: now,
             updated_at: now,
         };
-        let row = ActiveModel {
-            id: Set(post.id),
-            user_id: Set(post.user_id.clone()),
-            x_account_id: Set(post.x_account_id),
-            content: Set(post.content.clone()),
-            scheduled_at: Set(post.scheduled_at),
-            status: Set(post.status.clone()),
-            created_at: Set(post.created_at),
-            updated_at: Set(post.updated_at),
-        };
-        Entity::insert(row).exec_without_returning(&self.db).await?;
+        // Not by the entity, whose instants are the same type on every database.
+        let row: [(Column, Value); 8] = [
+            (Column::Id, post.id.into()),
+            (Column::UserId, post.user_id.clone().into()),
+            (Column::XAccountId, post.x_account_id.into()),
+            (Column::Content, post.content.clone().into()),
+            (Column::ScheduledAt, self.instant(post.scheduled_at)),
+            (Column::Status, post.status.clone().into()),
+            (Column::CreatedAt, self.instant(post.created_at)),
+            (Column::UpdatedAt, self.instant(post.updated_at)),
+        ];
+        let (columns, values): (Vec<_>, Vec<_>) = row.into_iter().unzip();
+        let mut insert = Query::insert().into_table(Entity).columns(columns).take();
+        let insert = insert.values(values.into_iter().map(Expr::value));
+        let insert = insert.map_err(|error| DbErr::Custom(error.to_string()))?;
+        self.db.execute(insert).await?;
         Ok(post)
     }
 
@@ -109,13 +115,13 @@ impl Store {
             columns.push((Column::Content, Expr::value(content)));
         }
         if let Some(scheduled_at) = change.scheduled_at {
-            columns.push((Column::ScheduledAt, Expr::value(scheduled_at)));
+            columns.push((Column::ScheduledAt, Expr::value(self.instant(scheduled_at))));
         }
         if let Some(status) = change.status {
             columns.push((Column::Status, Expr::value(status)));
         }
         if !columns.is_empty() {
-            columns.push((Column::UpdatedAt, Expr::value(time::now())));
+            columns.push((Column::UpdatedAt, Expr::value(self.instant(time::now()))));
             let mut update = Entity::update_many().filter(own.clone());
             for (column, value) in columns {
                 update = update.col_expr(column, value);

@@ -34,7 +34,7 @@ async fn refusals_are_exact(world: World) {
     .await;
 }
 
-async fn every_rejection_is_json(world: World) {
+async fn f8_f9_every_rejection_is_json(world: World) {
     let _server = world.serve().await;
     let (_, api) = world.clerk().user(&world.api(), "json@example.com").await;
     let post = |body: &'static [u8], content_type: &'static str| {
@@ -82,4 +82,4 @@ async fn every_rejection_is_json(world: World) {
     assert!(unsigned.json()["detail"].is_string());
 }
 
-on_every_backend!(refusals_are_exact, every_rejection_is_json,);
+on_every_backend!(refusals_are_exact, f8_f9_every_rejection_is_json);

@@ -4,11 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tower_clerk::clock::{Clock as _, SystemClock};
 use tower_clerk::secret::SigningSecret;
 use tower_clerk::test_util::{Issuer, SignedDelivery, user_created, user_deleted};
 
-use crate::support::{Answer, Api, Backend, Frames, Raw, World, answer};
+use crate::support::{Answer, Api, Backend, Frames, Raw, Try, World, answer, free_port};
 
 const BYTES: &[u8] = b"canary-of-a-signing-secret-32-by";
 const KEY: &str = "sk_test_canaryOfASecretKey";
@@ -122,6 +123,27 @@ async fn canaries(world: World) {
         db.execute_unprepared(&statement).await.unwrap();
     }
 
+    // A Clerk that answers something else than keys, and something else than users.
+    let clerk = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", clerk.local_addr().unwrap());
+    let answering = tokio::task::spawn_local(async move {
+        loop {
+            Try::receive_any(&clerk, "200 OK", "canary-of-clerk {").await;
+        }
+    });
+    let variables =
+        [("RUST_LOG", "trace"), ("CLERK_ISSUER", issuer.iss()), ("CLERK_JWKS_URL", &url)]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let port = free_port();
+    let (mut second, api) = world.instance("second", port, &variables);
+    second.ready(&api).await;
+    walk.api = api;
+    walk.ask("GET", "/api/me", Some(&good), None).await;
+    walk.answers.last().unwrap().is_error(503, "Authentication keys unavailable");
+    answering.abort();
+    second.terminate();
+    assert_eq!(second.exit_code().await, 0);
+
     for status in [200, 201, 204, 400, 401, 404, 422, 503] {
         assert!(walk.answers.iter().any(|answer| answer.status == status), "no {status}");
     }
@@ -141,8 +163,9 @@ async fn canaries(world: World) {
         signature(&odd),
         "canary.no.token".to_owned(),
         "v1,".to_owned(),
+        "canary-of-clerk".to_owned(),
     ];
-    let log = format!("{}{}", server.out(), server.err());
+    let log = [server.out(), server.err(), second.out(), second.err()].concat();
     assert!(log.contains("TRACE"), "the log is not at its most talkative");
     for canary in &canaries {
         let told = log.lines().find(|line| line.contains(canary));

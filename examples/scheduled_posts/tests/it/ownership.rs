@@ -1,13 +1,13 @@
 //! Whose rows they are comes from the token, and nobody learns what others have.
 
-use sea_orm::{ConnectionTrait as _, DbBackend};
 use std::collections::HashSet;
 
-use serde_json::json;
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend};
+use serde_json::{Value, json};
 
 use crate::support::{World, answer, on_every_backend, until};
 
-async fn another_users_id_is_an_id_that_does_not_exist(world: World) {
+async fn f2_another_users_id_is_an_id_that_does_not_exist(world: World) {
     let _server = world.serve().await;
     let clerk = world.clerk();
     let (_, mine) = clerk.user(&world.api(), "mine@example.com").await;
@@ -40,8 +40,19 @@ async fn another_users_id_is_an_id_that_does_not_exist(world: World) {
             mine.post("/api/scheduled-posts", &body).await.is_error(404, "X account not found");
         }
     }
-    let posts = other.get("/api/scheduled-posts").await.json();
-    assert_eq!(posts["posts"][0]["content"], "hidden");
+    for n in 0..100 {
+        let at = format!("2030-02-01T00:00:{:02}Z", n % 60);
+        let id = other.scheduled(&account, "hidden", &at).await;
+        let path = format!("/api/scheduled-posts/{id}");
+        for found in [mine.put(&path, &change).await, mine.delete(&path).await] {
+            assert_eq!((found.status, &*found.text), (404, r#"{"detail":"Post not found"}"#));
+        }
+        assert_eq!(mine.get(&path).await.status, 405);
+    }
+    assert_eq!(mine.get("/api/scheduled-posts?limit=500").await.json()["posts"], json!([]));
+    let posts = other.get("/api/scheduled-posts?limit=500").await.json();
+    assert_eq!(posts["posts"].as_array().unwrap().len(), 101);
+    assert!(posts["posts"].as_array().unwrap().iter().all(|post| post["content"] == "hidden"));
     assert_eq!(posts["posts"][0]["status"], "scheduled");
 }
 
@@ -50,30 +61,109 @@ async fn f1_a_user_id_that_a_client_sends_changes_nothing(world: World) {
     let clerk = world.clerk();
     let (own, mine) = clerk.user(&world.api(), "mine@example.com").await;
     let (victim, other) = clerk.user(&world.api(), "victim@example.com").await;
-    let account = mine.account("@mine").await;
+    let (account, others) = (mine.account("@mine").await, other.account("@victim").await);
+    let theirs = other.scheduled(&others, "theirs", "2030-01-01T00:00:00Z").await;
 
-    let body = json!({
-        "user_id": victim, "x_account_id": account, "content": "mine",
-        "scheduled_at": "2030-01-01T00:00:00Z",
+    // Every verb with the victim's id in query, headers and body at once.
+    let send = async |method: &str, path: &str, mut body: Value| {
+        for name in ["user_id", "userId", "sub", "owner_id"] {
+            body[name] = json!(victim);
+        }
+        let request = mine.request(method, &format!("{path}?user_id={victim}&user_id={victim}"));
+        let request = ["user_id", "user-id", "x-user-id", "x-forwarded-user", "x-clerk-user-id"]
+            .iter()
+            .fold(request, |request, name| request.header(*name, &victim))
+            .header("cookie", format!("user_id={victim}"));
+        answer(request.json(&body)).await
+    };
+    let new = json!({
+        "x_account_id": account, "content": "mine", "scheduled_at": "2030-01-01T00:00:00Z",
     });
-    let path = format!("/api/scheduled-posts?user_id={victim}&user_id={victim}");
-    let created = answer(mine.request("POST", &path).header("user_id", &victim).json(&body)).await;
+    let created = send("POST", "/api/scheduled-posts", new.clone()).await;
     assert_eq!(created.status, 201, "{created:?}");
-    let id = created.json()["id"].as_str().unwrap().to_owned();
-    let change = json!({ "user_id": victim, "x_account_id": "x", "content": "still mine" });
-    assert_eq!(mine.put(&format!("/api/scheduled-posts/{id}"), &change).await.status, 200);
-
-    let listed = mine.get(&path).await.json();
+    let path = format!("/api/scheduled-posts/{}", created.json()["id"].as_str().unwrap());
+    let changed = send("PUT", &path, json!({ "content": "still mine" })).await;
+    assert_eq!((changed.status, &changed.json()["content"]), (200, &json!("still mine")));
+    let connected = send("POST", "/api/x-accounts", json!({ "handle": "@mine2" })).await;
+    assert_eq!(connected.status, 201, "{connected:?}");
+    let me = send("GET", "/api/me", json!({})).await.json();
+    assert_eq!((&me["user_id"], &me["user"]["id"]), (&json!(own), &json!(own)));
+    let listed = send("GET", "/api/scheduled-posts", json!({})).await.json();
+    assert_eq!(listed["posts"].as_array().unwrap().len(), 1, "{listed}");
     assert_eq!(listed["posts"][0]["content"], "still mine");
-    assert_eq!(other.get("/api/scheduled-posts").await.json()["posts"], json!([]));
-    let handle = json!({ "handle": "@mine2", "user_id": victim });
-    assert_eq!(mine.post(&format!("/api/x-accounts?user_id={victim}"), &handle).await.status, 201);
-    assert_eq!(other.get("/api/x-accounts").await.json()["accounts"], json!([]));
+    let accounts = send("GET", "/api/x-accounts", json!({})).await.json();
+    assert_eq!(accounts["accounts"].as_array().unwrap().len(), 2, "{accounts}");
+    let form = mine.request("POST", "/api/scheduled-posts").body(format!("user_id={victim}"));
+    let form = form.header("content-type", "application/x-www-form-urlencoded");
+    assert_eq!(answer(form).await.status, 415);
 
-    let me = mine.request("GET", &format!("/api/me?user_id={victim}")).header("user_id", &victim);
-    assert_eq!(answer(me).await.json()["user_id"], *own);
-    let path = format!("/api/scheduled-posts/{id}?user_id={victim}");
-    assert_eq!(mine.delete(&path).await.status, 204);
+    // What is the victim's stays out of reach, whoever one says to be.
+    let taken =
+        send("PUT", &format!("/api/scheduled-posts/{theirs}"), json!({ "content": "x" })).await;
+    taken.is_error(404, "Post not found");
+    let gone = send("DELETE", &format!("/api/scheduled-posts/{theirs}"), json!({})).await;
+    gone.is_error(404, "Post not found");
+    let gone = send("DELETE", &format!("/api/x-accounts/{others}"), json!({})).await;
+    gone.is_error(404, "X account not found");
+    let mut on_theirs = new;
+    on_theirs["x_account_id"] = json!(others);
+    send("POST", "/api/scheduled-posts", on_theirs).await.is_error(404, "X account not found");
+    for path in [format!("/api/users/{victim}/scheduled-posts"), format!("/api/me/{victim}")] {
+        send("GET", &path, json!({})).await.is_error(404, "Not found");
+    }
+    assert_eq!(send("DELETE", &path, json!({})).await.status, 204);
+
+    let posts = other.get("/api/scheduled-posts").await.json();
+    assert_eq!(posts["posts"].as_array().unwrap().len(), 1, "{posts}");
+    assert_eq!(
+        (&posts["posts"][0]["id"], &posts["posts"][0]["content"]),
+        (&json!(theirs), &json!("theirs"))
+    );
+    let accounts = other.get("/api/x-accounts").await.json();
+    assert_eq!(accounts["accounts"].as_array().unwrap().len(), 1, "{accounts}");
+}
+
+/// The owner is part of the statement itself: nothing happens between a look and a deed.
+async fn f3_a_post_that_changes_hands_meanwhile_is_left_alone(world: World) {
+    let _server = world.serve().await;
+    let clerk = world.clerk();
+    let (_, mine) = clerk.user(&world.api(), "mine@example.com").await;
+    let (other_id, other) = clerk.user(&world.api(), "other@example.com").await;
+    let (account, others) = (mine.account("@mine").await, other.account("@other").await);
+    let db = world.database().await;
+    for round in 0..10 {
+        let post = mine.scheduled(&account, "mine", "2030-01-01T00:00:00Z").await;
+        let path = format!("/api/scheduled-posts/{post}");
+        let moved = format!(
+            "UPDATE scheduled_posts SET user_id = '{other_id}', x_account_id = {}, content = 'other' \
+             WHERE id = {}",
+            literal(&db, &others),
+            literal(&db, &post)
+        );
+        let change = json!({ "content": format!("mine {round}") });
+        // Most of the changes and all of the deletions come while or after it changes hands.
+        let (before, during, moved, after, gone) = tokio::join!(
+            mine.put(&path, &change),
+            mine.put(&path, &change),
+            db.execute_unprepared(&moved),
+            mine.put(&path, &change),
+            mine.put(&path, &change),
+        );
+        moved.unwrap();
+        for answer in [before, during, after, gone] {
+            assert!([200, 404].contains(&answer.status), "{answer:?}");
+        }
+        mine.put(&path, &change).await.is_error(404, "Post not found");
+        mine.delete(&path).await.is_error(404, "Post not found");
+        let kept = other.put(&path, &json!({})).await.json();
+        assert_eq!(kept["content"], "other");
+        // One of several deletions is the one that did it.
+        let deletions = tokio::join!(other.delete(&path), other.delete(&path), other.delete(&path));
+        let (a, b, c) = deletions;
+        let mut statuses = [a.status, b.status, c.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [204, 404, 404]);
+    }
 }
 
 async fn the_database_itself_refuses_a_post_on_anothers_account(world: World) {
@@ -86,14 +176,18 @@ async fn the_database_itself_refuses_a_post_on_anothers_account(world: World) {
     let post = api.scheduled(&own, "to be moved", "2030-01-01T00:00:00Z").await;
 
     let db = world.database().await;
-    let id = |text: &str| match db.get_database_backend() {
-        DbBackend::Postgres => format!("'{text}'"),
-        _ => format!("x'{}'", text.replace('-', "")),
-    };
-    let (others, post) = (id(&others), id(&post));
+    let (others, post) = (literal(&db, &others), literal(&db, &post));
     let update = format!("UPDATE scheduled_posts SET x_account_id = {others} WHERE id = {post}");
     let refused = db.execute_unprepared(&update).await.unwrap_err();
     assert!(refused.to_string().to_lowercase().contains("foreign key"), "{refused}");
+}
+
+/// An id as it stands in a statement.
+fn literal(db: &DatabaseConnection, id: &str) -> String {
+    match db.get_database_backend() {
+        DbBackend::Postgres => format!("'{id}'"),
+        _ => format!("x'{}'", id.replace('-', "")),
+    }
 }
 
 /// Clerk's ids are compared byte for byte; some collations would take these two for one.
@@ -154,7 +248,8 @@ async fn e40_ids_that_differ_in_case_alone_are_two_users(world: World) {
 
 on_every_backend!(
     e40_ids_that_differ_in_case_alone_are_two_users,
-    another_users_id_is_an_id_that_does_not_exist,
+    f2_another_users_id_is_an_id_that_does_not_exist,
     f1_a_user_id_that_a_client_sends_changes_nothing,
+    f3_a_post_that_changes_hands_meanwhile_is_left_alone,
     the_database_itself_refuses_a_post_on_anothers_account,
 );

@@ -62,7 +62,7 @@ async fn a_changed_user_is_synced(world: World) {
     until("the change is logged", async || server.err().contains(&line).then_some(())).await;
 }
 
-async fn a_request_may_come_before_the_webhook(world: World) {
+async fn f14_a_request_may_come_before_the_webhook(world: World) {
     // Nobody listens where this dev Clerk sends its webhooks until the server starts, and then the
     // secret that the server checks them with is another one.
     let (_clerk, mut variables) = world.dev_clerk().await;
@@ -85,7 +85,7 @@ async fn a_request_may_come_before_the_webhook(world: World) {
     assert_eq!(me["user"]["id"], *user);
 }
 
-async fn a_deleted_user_is_gone_with_everything(world: World) {
+async fn f13_a_deleted_user_is_gone_with_everything(world: World) {
     let server = world.serve().await;
     let clerk = world.clerk();
     let (id, api) = clerk.user(&world.api(), "gone@example.com").await;
@@ -131,7 +131,7 @@ async fn a_deleted_user_is_gone_with_everything(world: World) {
 }
 
 /// Whatever order the statements take, nothing of the user is left and nobody sees a 500.
-async fn writes_that_race_a_deletion_lose_cleanly(world: World) {
+async fn f13_writes_that_race_a_deletion_lose_cleanly(world: World) {
     let _server = world.serve().await;
     let clerk = world.clerk();
     for round in 0..5 {
@@ -214,7 +214,7 @@ on_every_backend!(
     a_lock_held_elsewhere_is_answered_in_time,
     a_new_user_is_synced_and_schedules_a_post,
     a_changed_user_is_synced,
-    a_request_may_come_before_the_webhook,
-    a_deleted_user_is_gone_with_everything,
-    writes_that_race_a_deletion_lose_cleanly,
+    f14_a_request_may_come_before_the_webhook,
+    f13_a_deleted_user_is_gone_with_everything,
+    f13_writes_that_race_a_deletion_lose_cleanly,
 );

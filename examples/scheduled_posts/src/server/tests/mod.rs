@@ -61,11 +61,11 @@ impl Running {
 /// As short as a busy machine lets them be.
 pub(super) fn short() -> Limits {
     Limits {
-        head: Duration::from_millis(400),
-        idle: Duration::from_millis(400),
-        farewell: Duration::from_millis(400),
-        write: Duration::from_millis(400),
-        grace: Duration::from_millis(400),
+        head: Duration::from_secs(1),
+        idle: Duration::from_secs(1),
+        farewell: Duration::from_secs(1),
+        write: Duration::from_secs(1),
+        grace: Duration::from_secs(1),
         ..Limits::default()
     }
 }

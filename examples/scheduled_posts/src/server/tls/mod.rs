@@ -8,15 +8,12 @@ pub(crate) use certificate::{Certificate, CertificateFiles};
 use std::fmt;
 use std::io::{Error, ErrorKind, Result};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-
-use crate::server::patience::Patience;
 
 /// A certificate that may be replaced while connections go on. Clones share it.
 #[derive(Clone)]
@@ -38,11 +35,7 @@ impl Tls {
     }
 
     /// The handshake. Who speaks plain HTTP is told so.
-    pub(super) async fn accept(
-        &self,
-        stream: TcpStream,
-        write: Duration,
-    ) -> Result<TlsStream<Patience<TcpStream>>> {
+    pub(super) async fn accept(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>> {
         let mut first = [0];
         match stream.peek(&mut first).await? {
             0 => return Err(ErrorKind::UnexpectedEof.into()),
@@ -53,7 +46,7 @@ impl Tls {
             _ => {}
         }
         let acceptor = TlsAcceptor::from(self.certificate().server_config());
-        acceptor.accept(Patience::new(stream, write)).await
+        acceptor.accept(stream).await
     }
 }
 

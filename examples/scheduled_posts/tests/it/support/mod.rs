@@ -1,5 +1,6 @@
 //! What the tests share: a world to run the binary in, its processes, and clients of both servers.
 
+pub(crate) mod ai;
 mod clerk;
 mod database;
 mod http;

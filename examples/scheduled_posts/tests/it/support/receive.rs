@@ -30,6 +30,22 @@ impl Try {
         Self { head, body }
     }
 
+    /// Takes in whatever comes next, and answers it with this body.
+    pub(crate) async fn receive_any(server: &TcpListener, status: &str, body: &str) {
+        let (mut stream, _) = server.accept().await.unwrap();
+        let mut received = Vec::new();
+        while !received.ends_with(b"\r\n\r\n") {
+            if stream.read_buf(&mut received).await.unwrap_or(0) == 0 {
+                return;
+            }
+        }
+        let length = body.len();
+        let answer = format!(
+            "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        );
+        let _ = stream.write_all(answer.as_bytes()).await;
+    }
+
     pub(crate) fn header(&self, name: &str) -> String {
         header(&self.head, name)
     }

@@ -1,0 +1,72 @@
+//! The API's description, OpenAPI 3.1: what the routes say of themselves, and what all have in common.
+
+mod responses;
+mod schemas;
+
+pub(crate) use responses::{EveryAnswer, JsonBody, Missing, SignedIn};
+pub(crate) use schemas::{bound, cursor, instant, status, status_change};
+
+use std::sync::LazyLock;
+
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
+use utoipa::{PartialSchema as _, ToSchema as _};
+
+use crate::app;
+use crate::error::Error;
+
+/// The document as JSON: what `/openapi.json` serves and `openapi` prints.
+pub(crate) fn document() -> &'static str {
+    static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+        // Maps and texts only: there is nothing in it that JSON could not say.
+        build().to_pretty_json().unwrap_or_default()
+    });
+    &DOCUMENT
+}
+
+/// The routes' own description comes from the very routers that the server is made of.
+fn build() -> OpenApi {
+    let routes = app::routes_of_users().merge(app::routes_of_all()).into_openapi();
+    let mut components = routes.components.unwrap_or_default();
+    components.schemas.insert(Error::name().into_owned(), Error::schema());
+    components.security_schemes.insert(BEARER.to_owned(), bearer().into());
+    let info = InfoBuilder::new()
+        .title("Scheduled posts")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(ABOUT))
+        .license(Some(LicenseBuilder::new().name("MIT").identifier(Some("MIT")).build()));
+    let tags =
+        TAGS.map(|(name, about)| TagBuilder::new().name(name).description(Some(about)).build());
+    OpenApiBuilder::new()
+        .info(info)
+        .paths(routes.paths)
+        .components(Some(components))
+        .tags(Some(tags))
+        .build()
+}
+
+fn bearer() -> SecurityScheme {
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("A session token of Clerk's, as `getToken()` of its SDKs gives it."));
+    SecurityScheme::Http(scheme.build())
+}
+
+/// As the routes name it.
+const BEARER: &str = "session";
+
+const ABOUT: &str = "Posts that are to be published later, each user's own. Whose request it is comes from the \
+verified token alone: a `user_id` in query, body or header changes nothing. Members and parameters \
+that are not listed are ignored.\n\nEvery error is `application/json` with a member `detail`; so are \
+404 for a path that is not listed, 405 (with `Allow`) for a method that is not, and 413, 414 and 431 \
+for a request that is too large.";
+
+const TAGS: [(&str, &str); 5] = [
+    ("Posts", "Scheduled posts of the caller."),
+    ("X accounts", "What posts are published on."),
+    ("Caller", "Who is asking."),
+    ("Webhooks", "For Clerk, which signs what it sends."),
+    ("Health", "For load balancers and the like."),
+];

@@ -1,0 +1,51 @@
+//! Schemas that no type of Rust's says by itself. What they promise is checked where input is read.
+
+use serde_json::Value;
+use utoipa::openapi::schema::{
+    AnyOfBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type,
+};
+
+use crate::routes::posts::STATUSES;
+
+/// An instant as a client may give it: RFC 3339 with an offset, from 1970 to 9999.
+pub(crate) fn instant() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+        .pattern(Some(YEARS))
+        .description(Some("RFC 3339; what is finer than a millisecond is cut off."))
+}
+
+/// A bound of a list: an instant, a plain date, or nothing.
+pub(crate) fn bound() -> Schema {
+    let date = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)))
+        .pattern(Some(YEARS));
+    let nothing = ObjectBuilder::new().schema_type(Type::String).max_length(Some(0));
+    let about =
+        "RFC 3339, or a plain date: its first or its last instant, UTC. The bound is included.";
+    AnyOfBuilder::new().description(Some(about)).item(date).item(instant()).item(nothing).into()
+}
+
+/// Where a page goes on. Its content is nobody's business.
+pub(crate) fn cursor() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some("^([A-Za-z0-9_-]{32})?$"))
+        .description(Some("`next_cursor` of the page before."))
+}
+
+pub(crate) fn status() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(STATUSES))
+}
+
+/// The same in a change, which may leave it as it is.
+pub(crate) fn status_change() -> ObjectBuilder {
+    let values = STATUSES.map(Value::from).into_iter().chain([Value::Null]);
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .enum_values(Some(values))
+}
+
+const YEARS: &str = "^(19[7-9]|[2-9][0-9]{2})[0-9]-";
