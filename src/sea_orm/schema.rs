@@ -194,7 +194,7 @@ impl Schema {
 
     pub(super) fn tables(&self) -> Tables {
         let table = |name: &str| TableName::new(self.schema.as_deref(), name.to_owned());
-        let kind = |rows: &str, versions| Kind { rows: table(rows), versions: table(versions) };
+        let kind = |rows: &str, versions| Kind::new(table(rows), table(versions));
         Tables {
             users: kind(&self.users, USER_VERSIONS),
             organizations: self.organizations.as_ref().map(|names| OrganizationTables {

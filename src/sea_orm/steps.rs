@@ -5,25 +5,61 @@ use ::sea_orm::prelude::DateTimeUtc;
 use ::sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr, StatementBuilder};
 
 use super::row::Row;
+use super::statements::Recording;
 use super::tables::{Kind, TableName};
 use super::version::Version;
 use super::{failure, statements};
+use crate::webhook::Outcome;
 
 /// Records a delivery. False: it is recorded already, by a transaction that has been committed.
 pub(super) async fn record_delivery(
     tx: &DatabaseTransaction,
-    table: &TableName,
-    id: &str,
-    now: DateTimeUtc,
+    recording: &Recording<'_>,
 ) -> Result<bool, DbErr> {
     if !is_mysql(tx) {
-        return affects(tx, &statements::record_delivery(table, id, now)).await;
+        return affects(tx, &statements::record_delivery(recording)).await;
     }
-    match tx.execute(&statements::insert_delivery(table, id, now)).await {
+    match tx.execute(&statements::insert_delivery(recording)).await {
         Ok(_) => Ok(true),
         Err(error) if failure::is_duplicate(&error) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Records a delivery and takes in the state that it carries.
+pub(super) async fn take_in(
+    tx: &DatabaseTransaction,
+    recording: &Recording<'_>,
+    kind: &Kind,
+    row: &Row,
+    version: Version,
+) -> Result<Outcome, DbErr> {
+    if tx.get_database_backend() == DbBackend::Postgres {
+        let at_once = statements::take_in(recording, kind, row, version);
+        return Ok(match tx.execute_raw(at_once).await?.rows_affected() {
+            0 => Outcome::Duplicate,
+            1 => Outcome::Stale,
+            _ => Outcome::Applied,
+        });
+    }
+    if !record_delivery(tx, recording).await? {
+        return Ok(Outcome::Duplicate);
+    }
+    write(tx, kind, row, version).await
+}
+
+/// The version first: its row's lock keeps other writers of the same thing out until the commit.
+pub(super) async fn write(
+    tx: &DatabaseTransaction,
+    kind: &Kind,
+    row: &Row,
+    version: Version,
+) -> Result<Outcome, DbErr> {
+    if !raise_version(tx, kind, &row.id, version).await? {
+        return Ok(Outcome::Stale);
+    }
+    write_row(tx, kind, row).await?;
+    Ok(Outcome::Applied)
 }
 
 /// Forgets deliveries that came before a time, no more than [`FORGOTTEN_AT_ONCE`]; how many.
@@ -41,7 +77,7 @@ pub(super) async fn forget_deliveries(
 
 /// Raises a version and locks it until the end of the transaction. False: a state at least as new
 /// is known, or the thing is gone.
-pub(super) async fn raise_version(
+async fn raise_version(
     tx: &DatabaseTransaction,
     kind: &Kind,
     id: &str,
@@ -94,11 +130,7 @@ pub(super) async fn start_anew(
 ///
 /// Not with MySQL's conflict clause: it does not say which key it is about, and would write over
 /// somebody else's row where an application made another column unique.
-pub(super) async fn write_row(
-    tx: &DatabaseTransaction,
-    kind: &Kind,
-    row: &Row,
-) -> Result<(), DbErr> {
+async fn write_row(tx: &DatabaseTransaction, kind: &Kind, row: &Row) -> Result<(), DbErr> {
     let rows = std::slice::from_ref(row);
     if !is_mysql(tx) {
         tx.execute(&statements::write_rows(&kind.rows, rows)).await?;

@@ -1,6 +1,7 @@
 //! The names of tables and columns, resolved: what [`Schema`](super::Schema) chose, and the sink's own.
 
-#[cfg(feature = "sea-orm-migration")]
+use std::sync::OnceLock;
+
 use ::sea_orm::DbBackend;
 use ::sea_orm::DeriveIden;
 use ::sea_orm::sea_query::{DynIden, IntoIden, IntoTableRef, TableRef};
@@ -26,7 +27,6 @@ impl TableName {
     }
 
     /// As it stands in a statement that somebody writes by hand.
-    #[cfg(feature = "sea-orm-migration")]
     pub(super) fn quoted(&self, backend: DbBackend) -> String {
         let name = quoted(backend, &self.name);
         match &self.schema {
@@ -37,7 +37,6 @@ impl TableName {
 }
 
 /// A name as it stands in a statement that somebody writes by hand.
-#[cfg(feature = "sea-orm-migration")]
 pub(super) fn quoted(backend: DbBackend, name: &DynIden) -> String {
     let name = name.to_string();
     match backend {
@@ -52,6 +51,14 @@ pub(super) fn quoted(backend: DbBackend, name: &DynIden) -> String {
 pub(super) struct Kind {
     pub(super) rows: TableName,
     pub(super) versions: TableName,
+    /// The statement that takes a state in on PostgreSQL, once it was needed.
+    pub(super) at_once: OnceLock<String>,
+}
+
+impl Kind {
+    pub(super) fn new(rows: TableName, versions: TableName) -> Self {
+        Self { rows, versions, at_once: OnceLock::new() }
+    }
 }
 
 /// All tables of a sink.

@@ -6,6 +6,7 @@ use super::entity::organization_membership;
 use super::row::Row;
 use super::schema::Deletion;
 use super::sink::SeaOrmSink;
+use super::statements::Recording;
 use super::tables::{Kind, OrganizationTables};
 use super::version::Version;
 use super::{statements, steps};
@@ -27,43 +28,45 @@ impl SeaOrmSink {
         delivery: &Delivery,
     ) -> Result<Outcome, DbErr> {
         let tables = self.tables();
-        if !steps::record_delivery(tx, &tables.deliveries, delivery.id(), self.now()).await? {
-            return Ok(Outcome::Duplicate);
-        }
-        let Some(change) = Change::of(delivery.event(), tables.organizations.as_ref()) else {
-            self.run_hooks(tx, delivery, Outcome::Ignored).await?;
-            return Ok(Outcome::Ignored);
-        };
+        let (table, id) = (&tables.deliveries, delivery.id());
+        let recording = Recording { table, id, received_at: self.now() };
+        let change = Change::of(delivery.event(), tables.organizations.as_ref());
         let outcome = match &change {
-            Change::User(user, state) => {
+            Some(Change::User(user, state)) => {
+                let version = state.version(user.updated_at, &user.data);
                 let row = Row::of_user(user, self.schema().columns());
-                write(tx, &tables.users, &row, state.version(user.updated_at, &user.data)).await?
+                steps::take_in(tx, &recording, &tables.users, &row, version).await?
             }
-            Change::Organization(kinds, organization, state) => {
+            Some(Change::Organization(kinds, organization, state)) => {
                 let version = state.version(organization.updated_at, &organization.data);
                 let row = Row::of_organization(organization);
-                write(tx, &kinds.organizations, &row, version).await?
+                steps::take_in(tx, &recording, &kinds.organizations, &row, version).await?
             }
-            Change::Membership(kinds, membership, state) => {
+            _ if !steps::record_delivery(tx, &recording).await? => Outcome::Duplicate,
+            Some(Change::Membership(kinds, membership, state)) => {
                 self.write_membership(tx, kinds, membership, *state).await?
             }
-            Change::UserGone(id) => bury(tx, &tables.users, id).await?,
-            Change::OrganizationGone(kinds, id) => bury(tx, &kinds.organizations, id).await?,
-            Change::MembershipGone(kinds, id) => bury(tx, &kinds.memberships, id).await?,
+            Some(Change::UserGone(id)) => bury(tx, &tables.users, id).await?,
+            Some(Change::OrganizationGone(kinds, id)) => bury(tx, &kinds.organizations, id).await?,
+            Some(Change::MembershipGone(kinds, id)) => bury(tx, &kinds.memberships, id).await?,
+            None => Outcome::Ignored,
         };
+        if outcome == Outcome::Duplicate {
+            return Ok(outcome);
+        }
         self.run_hooks(tx, delivery, outcome).await?;
         match change {
-            Change::UserGone(id) => self.remove_user_within(tx, id).await?,
-            Change::OrganizationGone(kinds, id) => {
+            Some(Change::UserGone(id)) => self.remove_user_within(tx, id).await?,
+            Some(Change::OrganizationGone(kinds, id)) => {
                 let column = organization_membership::Column::OrganizationId;
                 let memberships = &kinds.memberships.rows;
                 tx.execute(&statements::delete_where(memberships, column, id)).await?;
                 tx.execute(&statements::delete_row(&kinds.organizations.rows, id)).await?;
             }
-            Change::MembershipGone(kinds, id) => {
+            Some(Change::MembershipGone(kinds, id)) => {
                 tx.execute(&statements::delete_row(&kinds.memberships.rows, id)).await?;
             }
-            Change::User(..) | Change::Organization(..) | Change::Membership(..) => {}
+            Some(Change::User(..) | Change::Organization(..) | Change::Membership(..)) | None => {}
         }
         Ok(outcome)
     }
@@ -105,7 +108,7 @@ impl SeaOrmSink {
             return Ok(Outcome::Stale);
         }
         let version = state.version(membership.updated_at, &membership.data);
-        write(tx, &kinds.memberships, &Row::of_membership(membership), version).await
+        steps::write(tx, &kinds.memberships, &Row::of_membership(membership), version).await
     }
 }
 
@@ -157,20 +160,6 @@ impl State {
             Self::Updated => Version::updated(updated_at, data),
         }
     }
-}
-
-/// The version first: its row's lock keeps other writers of the same thing out until the commit.
-async fn write(
-    tx: &DatabaseTransaction,
-    kind: &Kind,
-    row: &Row,
-    version: Version,
-) -> Result<Outcome, DbErr> {
-    if !steps::raise_version(tx, kind, &row.id, version).await? {
-        return Ok(Outcome::Stale);
-    }
-    steps::write_row(tx, kind, row).await?;
-    Ok(Outcome::Applied)
 }
 
 async fn bury(tx: &DatabaseTransaction, kind: &Kind, id: &str) -> Result<Outcome, DbErr> {

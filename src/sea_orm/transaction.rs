@@ -102,10 +102,10 @@ fn immediate() -> TransactionOptions {
 const FOR_A_CONNECTION: Duration = Duration::from_millis(5500);
 
 /// Until the end of the transaction, and only where nobody set a limit.
-const POSTGRES_LIMITS: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; \
-    SELECT set_config('lock_timeout', '5s', true) WHERE current_setting('lock_timeout') = '0'; \
-    SELECT set_config('statement_timeout', '8s', true) \
-    WHERE current_setting('statement_timeout') = '0'";
+const POSTGRES_LIMITS: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SELECT \
+    CASE current_setting('lock_timeout') WHEN '0' THEN set_config('lock_timeout', '5s', true) END, \
+    CASE current_setting('statement_timeout') WHEN '0' THEN \
+    set_config('statement_timeout', '8s', true) END";
 
 /// A session has this one alone, and it stays set: 50 s if nobody said otherwise. MySQL has no
 /// limit for statements that write; what does not wait for a lock does not take long here.

@@ -1,9 +1,12 @@
 //! The router: which route is behind what, and what every answer has in common.
 
 #[cfg(test)]
+mod cors_tests;
+#[cfg(test)]
 mod tests;
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -25,6 +28,7 @@ use utoipa_axum::routes;
 
 use crate::config::AuthPhase;
 use crate::error::answer;
+use crate::limits::{self, Limits};
 use crate::phases;
 use crate::requests::{self, X_REQUEST_ID};
 use crate::routes::{accounts, docs, health, me, page, posts, suggestions};
@@ -37,9 +41,10 @@ pub(crate) fn app(
     verifier: Verifier,
     phase: AuthPhase,
     webhook: Option<Webhook>,
+    limits: &Arc<Limits>,
     cors_origins: Vec<HeaderValue>,
 ) -> Router {
-    let routes = signed_in(verifier, phase)
+    let routes = signed_in(verifier, phase, limits)
         .merge(Router::from(routes_of_all()).layer(Extension(webhook)))
         .merge(page::routes())
         .route("/openapi.json", get(docs::document))
@@ -62,17 +67,21 @@ fn around(routes: Router, cors_origins: Vec<HeaderValue>) -> Router {
 }
 
 /// The routes of signed-in users. An unknown path is not behind the layer: it is a plain 404.
-fn signed_in(verifier: Verifier, phase: AuthPhase) -> Router<AppState> {
+fn signed_in(verifier: Verifier, phase: AuthPhase, limits: &Arc<Limits>) -> Router<AppState> {
+    let limits = || Arc::clone(limits);
     let routes = Router::from(routes_of_users())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         // The one above counts what comes; this one refuses what is announced, before it comes.
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT));
     let guard = ClerkAuthLayer::new(verifier).respond_with(AlwaysJson);
-    if phase.trusts_user_id() {
-        let identified = middleware::from_fn(phases::identified);
-        return routes.route_layer(identified).route_layer(guard.report_only());
-    }
-    routes.route_layer(guard)
+    let by_user = middleware::from_fn_with_state(limits(), limits::by_user);
+    let guarded = if phase.trusts_user_id() {
+        let identified = routes.route_layer(middleware::from_fn(phases::identified));
+        identified.route_layer(by_user).route_layer(guard.report_only())
+    } else {
+        routes.route_layer(by_user).route_layer(guard)
+    };
+    guarded.route_layer(middleware::from_fn_with_state(limits(), limits::by_address))
 }
 
 /// Behind a session token. Paths and methods stand with the handlers, in what describes them.

@@ -8,6 +8,7 @@ mod dev_clerk;
 mod entities;
 mod error;
 mod extract;
+mod limits;
 mod migrations;
 mod openapi;
 mod phases;

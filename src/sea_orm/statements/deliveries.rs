@@ -7,27 +7,27 @@ use ::sea_orm::sea_query::{
 
 use crate::sea_orm::tables::{Deliveries, TableName};
 
+/// A delivery to be recorded.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::sea_orm) struct Recording<'a> {
+    pub(in crate::sea_orm) table: &'a TableName,
+    pub(in crate::sea_orm) id: &'a str,
+    pub(in crate::sea_orm) received_at: DateTimeUtc,
+}
+
 /// Records a delivery. No row: it is recorded already.
-pub(in crate::sea_orm) fn record_delivery(
-    table: &TableName,
-    id: &str,
-    received_at: DateTimeUtc,
-) -> InsertStatement {
-    insert_delivery(table, id, received_at)
+pub(in crate::sea_orm) fn record_delivery(recording: &Recording<'_>) -> InsertStatement {
+    insert_delivery(recording)
         .on_conflict(OnConflict::column(Deliveries::Id).do_nothing().to_owned())
         .to_owned()
 }
 
 /// Records a delivery, or violates the primary key.
-pub(in crate::sea_orm) fn insert_delivery(
-    table: &TableName,
-    id: &str,
-    received_at: DateTimeUtc,
-) -> InsertStatement {
+pub(in crate::sea_orm) fn insert_delivery(recording: &Recording<'_>) -> InsertStatement {
     Query::insert()
-        .into_table(table.reference())
+        .into_table(recording.table.reference())
         .columns([Deliveries::Id, Deliveries::ReceivedAt])
-        .values_panic([id.into(), received_at.into()])
+        .values_panic([recording.id.into(), recording.received_at.into()])
         .to_owned()
 }
 

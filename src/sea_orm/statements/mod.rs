@@ -6,16 +6,18 @@
 //! ignored insert looks like one that was made. It gets the decision as a plain statement of its
 //! own: an update whose matched rows tell, or an insert whose duplicate is an error.
 
+mod at_once;
 mod backfills;
 mod deliveries;
 mod rows;
 mod versions;
 
+pub(super) use at_once::take_in;
 pub(super) use backfills::start_run;
 #[cfg(feature = "backfill")]
 pub(super) use backfills::{record_run, select_runs};
 pub(super) use deliveries::{
-    forget_deliveries, forget_some_deliveries, insert_delivery, record_delivery,
+    Recording, forget_deliveries, forget_some_deliveries, insert_delivery, record_delivery,
 };
 #[cfg(feature = "backfill")]
 pub(super) use rows::select_rows;

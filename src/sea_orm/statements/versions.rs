@@ -95,7 +95,7 @@ pub(in crate::sea_orm) fn start_versions(table: &TableName, ids: &[&str]) -> Ins
 /// Makes the version of a thing that has no row older than every state. The transaction has locked
 /// it: otherwise the row could be on its way.
 pub(in crate::sea_orm) fn forget_version_without_row(kind: &Kind, id: &str) -> UpdateStatement {
-    let Kind { rows, versions } = kind;
+    let Kind { rows, versions, .. } = kind;
     Query::update()
         .table(versions.reference())
         .value(Versions::Version, Version::UNTOLD.updated_at)
@@ -134,7 +134,7 @@ pub(in crate::sea_orm) fn select_versions(table: &TableName, ids: &[&str]) -> Se
 /// Whether a thing is marked as deleted, and the id that its row has, if it has one. No row: nobody
 /// has named it yet.
 pub(in crate::sea_orm) fn select_status(kind: &Kind, id: &str) -> SelectStatement {
-    let Kind { rows, versions } = kind;
+    let Kind { rows, versions, .. } = kind;
     let row = SubQueryStatement::SelectStatement(select_rows(rows, &[id]));
     Query::select()
         .column(Versions::Deleted)

@@ -19,6 +19,11 @@ macro_rules! serve {
   TLS_CERT, TLS_KEY      PEM files: serve HTTPS; read again every minute and on SIGHUP
   HTTP_REDIRECT_PORT     also listen here, and send plain HTTP to HTTPS
   CORS_ALLOWED_ORIGINS   origins separated by commas   [http://localhost:3000]
+  RATE_LIMIT       of each user: 10/second, 600/minute, 100/hour or off
+                                                       [100/hour; off with the dev Clerk]
+  ADDRESS_RATE_LIMIT     of each address, before its token is looked at       [600/minute]
+  TRUSTED_PROXIES  addresses and networks whose X-Forwarded-For is believed   [none]
+  REDIS_URL        redis://… or rediss://… where several instances count requests together
   AUTH_PHASE       1, 2: user_id is trusted; 3: verified tokens only [3]
   ALLOW_UNVERIFIED_USERS yes lets phases 1 and 2 run with pk_live_ keys
   METRICS_ADDR     where to serve /metrics, for example 127.0.0.1:9002

@@ -17,6 +17,7 @@ use crate::app::app;
 use crate::cli::{Failure, database_failure, dev_clerk_failure, listen_failure, logging};
 use crate::config::{AuthPhase, Clerk, Common, DevClerkPlace, Env, ServeConfig, TlsConfig};
 use crate::dev_clerk::DevClerk;
+use crate::limits::Limits;
 use crate::phases;
 use crate::routes::page::PageConfig;
 use crate::server::tls::Tls;
@@ -28,7 +29,7 @@ use crate::upkeep;
 use crate::webhook;
 
 pub(super) async fn run(env: &Env) -> Result<(), Failure> {
-    let ServeConfig { common, listen, cors_origins, phase, metrics, clerk, ai, tls } =
+    let ServeConfig { common, listen, cors_origins, limits, phase, metrics, clerk, ai, tls } =
         ServeConfig::read(env)?;
     logging::start(&common);
     server::raise_open_files();
@@ -74,7 +75,9 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
     let hook = hook.map_err(|error| Failure::Start(error.to_string()))?;
     announce(&url, redirect.as_ref(), &common, &clerk, dev_clerk.as_ref());
     tell_of_webhooks(phase, &clerk);
-    let mut router = app(state, verifier, phase, hook, cors_origins);
+    let proxies = limits.proxies.clone();
+    let limits = Limits::start(limits).await;
+    let mut router = app(state, verifier, phase, hook, &limits, cors_origins);
     phases::announce(phase);
     if phase.trusts_user_id() {
         router = router.layer(middleware::map_response(phases::warned));
@@ -100,7 +103,7 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
         .map(|(listener, router)| tokio::spawn(server::serve(listener, router, stopped.clone())));
     let redirect =
         redirect.map(|at| tokio::spawn(server::serve(at.listener, at.router, stopped.clone())));
-    Server::new(router).tls(tls).run(listener, stopped).await;
+    Server::new(router).tls(tls).trusting(proxies).run(listener, stopped).await;
     for beside in [stand_in, redirect, metrics].into_iter().flatten() {
         beside.abort();
     }

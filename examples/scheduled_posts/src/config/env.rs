@@ -40,9 +40,9 @@ impl Env {
     }
 
     /// The same without these variables.
-    pub(crate) fn without(&self, names: &[&str]) -> Self {
+    pub(crate) fn without(&self, names: &[String]) -> Self {
         let mut env = self.clone();
-        env.variables.retain(|name, _| !names.contains(&name.as_str()));
+        env.variables.retain(|name, _| !names.contains(name));
         env
     }
 

@@ -3,6 +3,8 @@
 
 mod ai;
 mod env;
+mod limits;
+mod origins;
 mod phase;
 mod tls;
 mod values;
@@ -12,6 +14,7 @@ mod tests;
 
 pub(crate) use ai::{AiConfig, is_loopback};
 pub(crate) use env::Env;
+pub(crate) use limits::{LimitsConfig, Per, Rate, RedisUrl, TrustedProxies};
 pub(crate) use phase::AuthPhase;
 pub(crate) use tls::TlsConfig;
 pub(crate) use values::{DatabaseUrl, LogFormat};
@@ -61,6 +64,7 @@ pub(crate) struct ServeConfig {
     pub(crate) common: Common,
     pub(crate) listen: SocketAddr,
     pub(crate) cors_origins: Vec<HeaderValue>,
+    pub(crate) limits: LimitsConfig,
     pub(crate) phase: AuthPhase,
     /// Where `/metrics` is served.
     pub(crate) metrics: Option<SocketAddr>,
@@ -148,25 +152,21 @@ impl ServeConfig {
         let mut reader = Reader::new(env);
         let common = reader.common();
         let listen = reader.listen();
-        for name in NOT_YET {
-            reader.value(name, (), values::not_yet);
-        }
         let default = vec![HeaderValue::from_static("http://localhost:3000")];
-        let cors_origins = reader.value("CORS_ALLOWED_ORIGINS", default, values::origins);
+        let cors_origins = reader.value("CORS_ALLOWED_ORIGINS", default, origins::origins);
         let ai = reader.ai();
         let tls = reader.tls(listen);
         let metrics = reader.metrics(listen);
         let clerk = reader.clerk(&common, listen);
+        let limits = reader.limits(matches!(clerk, Some(Clerk::Dev(_))));
         let phase = reader.auth_phase(clerk.as_ref());
         let clerk = match clerk {
             Some(clerk) => clerk,
             None => return Err(ConfigErrors(reader.errors)),
         };
-        reader.finish(Self { common, listen, cors_origins, phase, metrics, clerk, ai, tls })
+        reader.finish(Self { common, listen, cors_origins, limits, phase, metrics, clerk, ai, tls })
     }
 }
-
-const NOT_YET: [&str; 4] = ["ADDRESS_RATE_LIMIT", "RATE_LIMIT", "REDIS_URL", "TRUSTED_PROXIES"];
 
 const SECRET_KEY: &str = "CLERK_SECRET_KEY";
 const NO_SECRET_KEY: &str = "is not set, so there is nobody to ask for users; set the sk_… that \

@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr as _;
 
-use axum::http::{HeaderValue, Uri};
 use sea_orm::DbBackend;
 use sea_orm::sqlx::mysql::MySqlConnectOptions;
 use sea_orm::sqlx::postgres::PgConnectOptions;
@@ -170,40 +169,6 @@ pub(crate) fn port(text: &str) -> Result<u16, &'static str> {
 pub(crate) fn address(text: &str) -> Result<SocketAddr, &'static str> {
     let address = text.parse().ok().filter(|address: &SocketAddr| address.port() != 0);
     address.ok_or("must be an IP address and a port, such as 127.0.0.1:9002 or [::1]:9002")
-}
-
-/// A setting of the contract that this version does not have: better no start than one without
-/// what the operator counts on.
-pub(crate) fn not_yet(text: &str) -> Result<(), &'static str> {
-    match text {
-        "off" => Ok(()),
-        _ => Err("is not supported yet; unset it, and leave it to a proxy in front of the server"),
-    }
-}
-
-/// Origins as browsers send them, compared byte for byte.
-pub(crate) fn origins(text: &str) -> Result<Vec<HeaderValue>, &'static str> {
-    text.split(',').map(str::trim).filter(|origin| !origin.is_empty()).map(origin).collect()
-}
-
-fn origin(text: &str) -> Result<HeaderValue, &'static str> {
-    const HELP: &str = "each origin is scheme, host and port as a browser sends them, in lower \
-                        case and without a path or a final slash: https://app.example.com; \
-                        several are separated by commas";
-    if text.contains('*') {
-        return Err("a `*` is not taken, because credentials are allowed: list each origin");
-    }
-    let uri: Uri = text.parse().map_err(|_| HELP)?;
-    let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
-    let rebuilt = format!("{}://{authority}", uri.scheme_str().unwrap_or_default());
-    let web = matches!(uri.scheme_str(), Some("http" | "https"));
-    if !web || authority.is_empty() || authority.contains('@') || rebuilt != text {
-        return Err(HELP);
-    }
-    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return Err(HELP);
-    }
-    HeaderValue::from_str(text).map_err(|_| HELP)
 }
 
 /// How log lines look.

@@ -26,6 +26,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::JoinSet;
 
+use crate::config::TrustedProxies;
 use crate::server::limits::Limits;
 use crate::server::places::{Place, Places};
 use crate::server::tls::Tls;
@@ -54,6 +55,12 @@ impl Server {
     /// HTTPS instead, where there is a certificate.
     pub(crate) fn tls(self, tls: Option<Tls>) -> Self {
         Self { tls, ..self }
+    }
+
+    /// Peers that speak for many, besides this machine.
+    pub(crate) fn trusting(self, proxies: TrustedProxies) -> Self {
+        let trusted = Arc::new(move |peer: IpAddr| peer.is_loopback() || proxies.contain(peer));
+        Self { trusted, ..self }
     }
 
     /// Serves until `stop` turns true; then closes the listener and waits for what is in flight,

@@ -41,7 +41,6 @@ pub(crate) fn start() -> Result<PrometheusHandle, BuildError> {
 }
 
 /// A request was answered 429 by the limit of this name, `address` or `user`.
-#[expect(dead_code, reason = "for the limits")]
 pub(crate) fn rate_limited(limit: &'static str) {
     counter!(RATE_LIMITED, "limit" => limit).increment(1);
 }

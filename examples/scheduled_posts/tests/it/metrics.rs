@@ -24,7 +24,7 @@ async fn requests_are_counted_by_route_and_never_by_what_a_client_chose(world: W
     assert_eq!(odd.status, 405, "{odd:?}");
 
     let requests = async |labels: &[(&str, &str)]| numbers.sum("http_requests_total", labels).await;
-    let one = [("route", "/api/scheduled-posts/{id}"), ("method", "DELETE")];
+    let one = [("route", "/api/scheduled-posts/{post_id}"), ("method", "DELETE")];
     assert_eq!(requests(&[one[0], one[1], ("status", "204")]).await, 1.0);
     assert_eq!(requests(&[one[0], one[1], ("status", "404")]).await, 2.0);
     assert_eq!(requests(&[("route", "unmatched"), ("status", "404")]).await, 1.0);

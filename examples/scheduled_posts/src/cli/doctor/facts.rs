@@ -29,9 +29,7 @@ impl Facts {
         let errors = ServeConfig::read(given).err();
         let problems: Vec<Problem> =
             errors.iter().flat_map(ConfigErrors::iter).map(Problem::new).collect();
-        let broken: Vec<&str> = problems.iter().map(|problem| &*problem.variable).collect();
-        let mut env = given.without(&broken);
-        let mut config = ServeConfig::read(&env).ok();
+        let (mut env, mut config) = usable(given);
         let mut stand_in = false;
         if let Some(ServeConfig { clerk: Clerk::Dev(place), .. }) = &config {
             stand_in = given.names("CLERK_").is_empty()
@@ -47,7 +45,9 @@ impl Facts {
             }
         }
         let database = MigrateConfig::read(&env).ok().map(|config| config.common.database_url);
-        let database = database.filter(|_| !broken.contains(&"DATABASE_URL"));
+        // What is read without it is the default, and nobody's database.
+        let is_broken = problems.iter().any(|problem| problem.variable == "DATABASE_URL");
+        let database = database.filter(|_| !is_broken);
         Self { env, problems, stand_in, config, database }
     }
 
@@ -77,8 +77,40 @@ impl Facts {
     }
 }
 
+/// What is left when all that cannot be used is set aside, with what hangs on it. Nothing of Clerk's
+/// is made up for that: settings without a source of keys stay unusable.
+fn usable(given: &Env) -> (Env, Option<ServeConfig>) {
+    let mut env = given.clone();
+    for _ in 0..ROUNDS {
+        let errors = match ServeConfig::read(&env) {
+            Ok(config) => return (env, Some(config)),
+            Err(errors) => errors,
+        };
+        let aside: Vec<String> =
+            errors.iter().flat_map(|(variable, _)| to_set_aside(&env, variable)).collect();
+        env = env.without(&aside);
+    }
+    (env, None)
+}
+
+/// A variable that is wrong; or, where it is one that is missing, those that want it.
+fn to_set_aside(env: &Env, variable: &str) -> Vec<String> {
+    if env.get(variable).is_some() {
+        return vec![variable.to_owned()];
+    }
+    match variable.split_once('_') {
+        Some((family @ ("OPENAI" | "TLS"), _)) => {
+            env.names(&format!("{family}_")).into_iter().map(str::to_owned).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 impl Problem {
     fn new((variable, text): (&str, &str)) -> Self {
         Self { variable: variable.to_owned(), text: text.to_owned() }
     }
 }
+
+/// One for each setting that another hangs on, and some more.
+const ROUNDS: usize = 5;

@@ -221,6 +221,19 @@ async fn settings_that_cannot_be_used_are_findings_beside_the_others(world: Worl
     }
     assert_eq!(told.outcome("jwks"), "ok", "{}", told.json);
 
+    // Without its half that cannot be used, the other half is not told as a second fault.
+    let tls = set(&set(&variables, "TLS_CERT", "/nowhere/cert.pem"), "TLS_KEY", "/nowhere/key.pem");
+    let told = doctor(&world, "tls", &[], &tls).await;
+    told.fails("settings", "TLS_");
+    let checks = told.json["checks"].as_array().unwrap().iter();
+    let faults = checks.filter(|check| check["name"] == "settings").count();
+    assert_eq!((faults, told.outcome("jwks")), (1, "ok"), "{:#}", told.json);
+    for (given, missing) in [("TLS_CERT", "TLS_KEY"), ("OPENAI_API_KEY", "OPENAI_BASE_URL")] {
+        let alone = doctor(&world, given, &[], &set(&variables, given, "canary")).await;
+        alone.fails("settings", missing);
+        assert_eq!(alone.outcome("jwks"), "ok", "{:#}", alone.json);
+    }
+
     let told =
         doctor(&world, "no-key", &[], &set(&variables, "CLERK_PUBLISHABLE_KEY", "canary")).await;
     told.fails("settings", "CLERK_PUBLISHABLE_KEY");

@@ -41,10 +41,7 @@ impl TestDatabase {
             }
         };
         let Ok(server) = std::env::var(variable) else {
-            let required = ["CI", "TEST_REQUIRE_SERVERS"].into_iter().any(is_set);
-            assert!(!required, "{variable} is unset, and CI or TEST_REQUIRE_SERVERS is set");
-            let test = std::thread::current().name().unwrap_or("a test").to_owned();
-            eprintln!("NOT RUN: {test}: {variable} is unset");
+            not_run(&format!("{variable} is unset"));
             return None;
         };
         let admin = Database::connect(&server).await.expect(variable);
@@ -61,6 +58,14 @@ impl TestDatabase {
             admin.execute_unprepared(&drop).await.unwrap();
         }
     }
+}
+
+/// Says that a test lacks a server; fails where it must not.
+pub(super) fn not_run(why: &str) {
+    let required = ["CI", "TEST_REQUIRE_SERVERS"].into_iter().any(is_set);
+    assert!(!required, "{why}, and CI or TEST_REQUIRE_SERVERS is set");
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    eprintln!("NOT RUN: {test}: {why}");
 }
 
 fn is_set(name: &str) -> bool {

@@ -41,12 +41,15 @@ impl World {
         self.folder.path()
     }
 
-    /// What both processes are told.
+    /// What both processes are told. Limits are for the tests that are about them: the others come
+    /// from one address as often as they like.
     pub(crate) fn env(&self) -> Vec<(String, String)> {
         [
             ("DATABASE_URL", self.database_url.clone()),
             ("PORT", self.port.to_string()),
             ("DEV_CLERK_PORT", self.clerk_port.to_string()),
+            ("ADDRESS_RATE_LIMIT", "off".to_owned()),
+            ("RATE_LIMIT", "off".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into()

@@ -1,0 +1,101 @@
+//! The limits as middleware, and the answer of those who are over one.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use tower_clerk::session::Session;
+
+use super::Limits;
+use crate::error::answer;
+use crate::telemetry;
+
+/// Outside of verification, so that a flood of bad tokens is limited too.
+pub(crate) async fn by_address(
+    State(limits): State<Arc<Limits>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if let Some(limit) = &limits.address {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+        let peer = peer.map(|ConnectInfo(peer)| peer.ip());
+        let key = limits.address_key(peer, request.headers());
+        if let Err(wait) = limit.take(&key).await {
+            return too_many(limit.kind, wait);
+        }
+    }
+    next.run(request).await
+}
+
+/// Inside of verification. A request that passed it without a session has only its address's limit:
+/// any name that it gives itself would be somebody else's, or a new one each time.
+pub(crate) async fn by_user(
+    State(limits): State<Arc<Limits>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if let (Some(limit), Some(session)) = (&limits.user, request.extensions().get::<Session>()) {
+        let key = session.user_id().to_owned();
+        if let Err(wait) = limit.take(&key).await {
+            return too_many(limit.kind, wait);
+        }
+    }
+    next.run(request).await
+}
+
+fn too_many(kind: &'static str, wait: Duration) -> Response {
+    telemetry::rate_limited(kind);
+    let mut response = answer(StatusCode::TOO_MANY_REQUESTS, "Too many requests");
+    let seconds = HeaderValue::from(retry_after(wait));
+    response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    response
+}
+
+/// Whole seconds after which one request passes.
+fn retry_after(wait: Duration) -> u64 {
+    let begun = u64::from(wait.subsec_nanos() > 0);
+    wait.as_secs().saturating_add(begun).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use axum::body::Body;
+    use axum::middleware::from_fn_with_state;
+    use axum::{Router, routing::get};
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::config::{LimitsConfig, Per, Rate, TrustedProxies};
+
+    #[test]
+    fn f20_retry_after_is_in_whole_seconds_and_never_zero() {
+        for (millis, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2), (36_000, 36)] {
+            assert_eq!(retry_after(Duration::from_millis(millis)), seconds);
+        }
+    }
+
+    #[tokio::test]
+    async fn f21_requests_without_a_known_peer_share_a_limit_and_are_no_fault() {
+        let limits = Limits::start(LimitsConfig {
+            address: Some(Rate::new(NonZeroU32::new(2).unwrap(), Per::Hour)),
+            user: None,
+            proxies: TrustedProxies::default(),
+            redis: None,
+        });
+        let limits = from_fn_with_state(limits.await, by_address);
+        let app = Router::new().route("/", get(async || "ok")).layer(limits);
+        let mut statuses = Vec::new();
+        for n in 0..4 {
+            let request = Request::builder().header("x-forwarded-for", format!("203.0.113.{n}"));
+            let request = request.body(Body::empty()).unwrap();
+            statuses.push(app.clone().oneshot(request).await.unwrap().status().as_u16());
+        }
+        assert_eq!(statuses, [200, 200, 429, 429]);
+    }
+}

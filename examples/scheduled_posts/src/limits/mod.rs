@@ -1,0 +1,119 @@
+//! How many requests somebody may make: by address before the token is looked at, by verified user
+//! after it.
+
+mod address;
+mod counter;
+mod layer;
+mod shared;
+mod table;
+
+pub(crate) use layer::{by_address, by_user};
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use axum::http::HeaderMap;
+
+use crate::config::{LimitsConfig, Rate, TrustedProxies};
+use counter::Counter;
+use shared::Shared;
+
+/// Both limits, shared by all requests.
+pub(crate) struct Limits {
+    address: Option<Limit>,
+    user: Option<Limit>,
+    proxies: TrustedProxies,
+    /// Whether it was said already that somebody looks like a proxy and is none of ours.
+    told_of_proxy: AtomicBool,
+}
+
+/// A limit on one kind of key.
+struct Limit {
+    kind: &'static str,
+    rate: Rate,
+    own: Counter,
+    shared: Option<Arc<Shared>>,
+}
+
+impl Limits {
+    /// Connects to Redis if there is one, and starts to forget idle keys from time to time.
+    pub(crate) async fn start(config: LimitsConfig) -> Arc<Self> {
+        let shared = match config.redis.filter(|_| config.address.or(config.user).is_some()) {
+            Some(url) => Some(Shared::start(&url).await),
+            None => None,
+        };
+        let limit =
+            |kind, rate| Limit { kind, rate, own: Counter::new(rate), shared: shared.clone() };
+        let limits = Arc::new(Self {
+            address: config.address.map(|rate| limit("address", rate)),
+            user: config.user.map(|rate| limit("user", rate)),
+            proxies: config.proxies,
+            told_of_proxy: AtomicBool::new(false),
+        });
+        limits.announce();
+        tokio::spawn(forget_idle(Arc::downgrade(&limits)));
+        limits
+    }
+
+    fn announce(&self) {
+        let rate = |limit: &Option<Limit>| match limit {
+            Some(limit) => limit.rate.to_string(),
+            None => "no limit".to_owned(),
+        };
+        tracing::info!(
+            "requests to /api: {} per address, {} per user",
+            rate(&self.address),
+            rate(&self.user)
+        );
+    }
+
+    /// Whose limit a request counts on before anybody is verified. Without a peer, which no
+    /// connection of ours lacks, all share one.
+    fn address_key(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> String {
+        let Some(peer) = peer else { return "unknown".to_owned() };
+        let forwarded = headers.contains_key(address::FORWARDED_FOR);
+        if forwarded
+            && !self.proxies.contain(peer)
+            && !self.told_of_proxy.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                "a request has X-Forwarded-For and comes from an address outside \
+                 TRUSTED_PROXIES, so it counts as its sender's own. If that is your proxy, all its \
+                 clients share one ADDRESS_RATE_LIMIT: set TRUSTED_PROXIES to the proxy's address. \
+                 This is said once"
+            );
+        }
+        address::key(address::client(peer, headers, &self.proxies))
+    }
+}
+
+impl Limit {
+    /// Counts a request that may pass; or says how long to wait until one may.
+    ///
+    /// Redis has the last word as long as it answers. What it lets pass is counted here too, so
+    /// that nobody begins anew when it goes away.
+    async fn take(&self, key: &String) -> Result<(), Duration> {
+        let together = match &self.shared {
+            Some(shared) => shared.take(self.kind, key, self.rate).await,
+            None => None,
+        };
+        match together {
+            Some(Err(wait)) => Err(wait),
+            Some(Ok(())) => self.own.take(key).or(Ok(())),
+            None => self.own.take(key),
+        }
+    }
+}
+
+/// Goes on until the limits are dropped.
+async fn forget_idle(limits: Weak<Limits>) {
+    loop {
+        tokio::time::sleep(FORGET_EVERY).await;
+        let Some(limits) = limits.upgrade() else { return };
+        limits.address.iter().chain(&limits.user).for_each(|limit| limit.own.forget_idle());
+    }
+}
+
+const FORGET_EVERY: Duration = Duration::from_secs(10);

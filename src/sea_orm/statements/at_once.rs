@@ -1,0 +1,64 @@
+//! PostgreSQL's way to take a state in by one message: what `deliveries`, `versions` and `rows` say
+//! one after another, as parts of one statement. Its text is made once for each kind of thing.
+
+use std::iter;
+
+use ::sea_orm::{DbBackend, Statement};
+
+use super::Recording;
+use crate::sea_orm::row::Row;
+use crate::sea_orm::tables::{Kind, TableName, quoted};
+use crate::sea_orm::version::Version;
+
+/// Records a delivery, raises a version and writes the row, each only if the part before it did
+/// something. Gives a row for the delivery and one for the version: none if the delivery is
+/// recorded already, one if the state is stale, two if the row is written.
+///
+/// The parts see nothing of each other but the rows that they hand on. What another transaction
+/// committed while a part waited for it is seen, as in a statement of its own: a conflict clause is
+/// about the newest row, whatever was there when the statement began.
+pub(in crate::sea_orm) fn take_in(
+    recording: &Recording<'_>,
+    kind: &Kind,
+    row: &Row,
+    version: Version,
+) -> Statement {
+    let text = kind.at_once.get_or_init(|| text(recording.table, kind, row));
+    let own = [
+        recording.id.into(),
+        recording.received_at.into(),
+        row.id.as_str().into(),
+        version.updated_at.into(),
+        version.tie.into(),
+    ];
+    let columns = row.columns.iter().map(|(_, value)| value.clone());
+    Statement::from_sql_and_values(BACKEND, text, own.into_iter().chain(columns))
+}
+
+/// The values: the delivery's id and time, the row's id, version and tie, the row's other columns.
+fn text(deliveries: &TableName, kind: &Kind, row: &Row) -> String {
+    let [deliveries, versions, rows] =
+        [deliveries, &kind.versions, &kind.rows].map(|table| table.quoted(BACKEND));
+    let columns: Vec<_> = row.columns.iter().map(|(name, _)| quoted(BACKEND, name)).collect();
+    let names: String = columns.iter().map(|name| format!(", {name}")).collect();
+    let values: String = iter::zip(6.., &columns).map(|(n, _)| format!(", ${n}")).collect();
+    let set: Vec<_> = columns.iter().map(|name| format!("{name} = excluded.{name}")).collect();
+    let set = set.join(", ");
+    format!(
+        "WITH recorded AS (\
+            INSERT INTO {deliveries} (id, received_at) VALUES ($1, $2) \
+            ON CONFLICT (id) DO NOTHING RETURNING 1\
+        ), raised AS (\
+            INSERT INTO {versions} AS known (id, version, tie, deleted) \
+            SELECT $3, $4, $5, FALSE FROM recorded \
+            ON CONFLICT (id) DO UPDATE SET version = excluded.version, tie = excluded.tie \
+            WHERE NOT known.deleted \
+            AND (known.version, known.tie) < (excluded.version, excluded.tie) RETURNING 1\
+        ), written AS (\
+            INSERT INTO {rows} (id{names}) SELECT $3{values} FROM raised \
+            ON CONFLICT (id) DO UPDATE SET {set}\
+        ) SELECT 1 FROM recorded UNION ALL SELECT 1 FROM raised"
+    )
+}
+
+const BACKEND: DbBackend = DbBackend::Postgres;
