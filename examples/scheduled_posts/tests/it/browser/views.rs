@@ -152,6 +152,8 @@ async fn phone(world: World) {
     fits(&page, "moving").await;
     browser.click("#move-days button:nth-child(5)").await;
     page.is_on("2027-03-26", &"Worddonaudampfschiff".repeat(14)).await;
+    // The server's answer draws the card anew.
+    page.says("Moved to").await;
     browser.click(".card-open").await;
     fits(&page, "editing").await;
 }
