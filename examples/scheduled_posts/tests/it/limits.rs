@@ -143,8 +143,16 @@ async fn f20_health_webhooks_and_the_page_are_outside_of_both_limits() {
         let api = world.api();
         assert_eq!(api.get("/api/me").await.status, 401);
         is_over(&api.get("/api/me").await, 3600);
-        let paths =
-            ["/", "/app.js", "/api.js", "/style.css", "/app-config.json", "/healthz", "/readyz"];
+        let paths = [
+            "/",
+            "/web/app.js",
+            "/web/style.css",
+            "/app-config.json",
+            "/docs",
+            "/openapi.json",
+            "/healthz",
+            "/readyz",
+        ];
         for path in paths.repeat(3) {
             assert_eq!(api.get(path).await.status, 200, "{path}");
         }
