@@ -1,5 +1,5 @@
-//! What one delivery costs in the database, beside the same statements written by hand in one
-//! transaction. SQLite, and PostgreSQL where `TEST_POSTGRES_URL` names a server.
+//! What one delivery costs in the database, beside the same work as three plain statements by hand in
+//! one transaction. SQLite, and PostgreSQL where `TEST_POSTGRES_URL` names a server.
 //!
 //! The two take turns, delivery by delivery: whatever else the machine does meets both.
 #![allow(
@@ -117,7 +117,7 @@ fn median(times: &mut [Duration]) -> f64 {
     times.get(times.len() / 2).expect("a time").as_secs_f64() * 1e9
 }
 
-/// What the sink says to the database about a user's new state, said by hand.
+/// What the sink does in the database about a user's new state, in plain statements.
 struct ByHand {
     db: DatabaseConnection,
     record: String,

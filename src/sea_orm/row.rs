@@ -72,6 +72,26 @@ impl Row {
         )
     }
 
+    /// Whether each value stands in a statement as it is. For an enum, and a list of them, sea-query
+    /// writes a cast; what is not known here may be one of these.
+    pub(super) fn is_plain(&self) -> bool {
+        self.columns.iter().all(|(_, value)| {
+            matches!(
+                value,
+                Value::Bool(_)
+                    | Value::TinyInt(_)
+                    | Value::SmallInt(_)
+                    | Value::Int(_)
+                    | Value::BigInt(_)
+                    | Value::Float(_)
+                    | Value::Double(_)
+                    | Value::String(_)
+                    | Value::Bytes(_)
+                    | Value::ChronoDateTimeUtc(_)
+            )
+        })
+    }
+
     fn new<C: IntoIden, const N: usize>(id: &str, columns: [(C, Value); N]) -> Self {
         let columns = columns.into_iter().map(|(column, value)| (column.into_iden(), value));
         Self { id: id.to_owned(), columns: columns.collect() }

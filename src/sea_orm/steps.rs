@@ -34,7 +34,7 @@ pub(super) async fn take_in(
     row: &Row,
     version: Version,
 ) -> Result<Outcome, DbErr> {
-    if tx.get_database_backend() == DbBackend::Postgres {
+    if tx.get_database_backend() == DbBackend::Postgres && row.is_plain() {
         let at_once = statements::take_in(recording, kind, row, version);
         return Ok(match tx.execute_raw(at_once).await?.rows_affected() {
             0 => Outcome::Duplicate,

@@ -1,4 +1,5 @@
-//! The names of tables and columns, resolved: what [`Schema`](super::Schema) chose, and the sink's own.
+//! The names of tables and columns, resolved: what [`Schema`](super::Schema) chose, and the sink's
+//! own.
 
 use std::sync::OnceLock;
 
@@ -51,7 +52,8 @@ pub(super) fn quoted(backend: DbBackend, name: &DynIden) -> String {
 pub(super) struct Kind {
     pub(super) rows: TableName,
     pub(super) versions: TableName,
-    /// The statement that takes a state in on PostgreSQL, once it was needed.
+    /// The statement that takes a state in on PostgreSQL, once it was needed: for the table of
+    /// deliveries that stands beside this kind, and for whole rows, whose columns are always the same.
     pub(super) at_once: OnceLock<String>,
 }
 

@@ -10,7 +10,8 @@ use super::window::Window;
 /// A verified session: who sent the request.
 ///
 /// The layer puts it into the request's extensions; with the feature `axum` it is an extractor.
-/// Cheap to clone, and immutable: nothing a handler does to it reaches the next request.
+/// Cheap to clone, and immutable: nothing a handler does to it reaches the next request. It keeps the
+/// token's text, which nothing shows or gives out, as long as it lives.
 #[derive(Clone)]
 pub struct Session {
     verified: Arc<Verified>,

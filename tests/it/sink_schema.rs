@@ -19,6 +19,7 @@ on_each_database!(
     two_schemas_in_one_database_share_nothing,
     a_marked_user_keeps_the_row_and_stays_deleted,
     a_users_row_fills_an_applications_own_columns,
+    an_own_column_may_be_of_an_enum,
     a_choice_that_wants_a_column_says_so_and_adds_none,
     several_instances_may_make_organizations_at_once,
     organizations_may_be_switched_off_and_on_again,
@@ -133,6 +134,35 @@ async fn a_users_row_fills_an_applications_own_columns(db: DatabaseConnection) {
     assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "en-GB");
     assert!(row.try_get_by_index::<bool>(1).unwrap());
     assert_eq!(row.try_get_by_index::<String>(2).unwrap(), "mine");
+}
+
+async fn an_own_column_may_be_of_an_enum(db: DatabaseConnection) {
+    use sea_orm::Value;
+    use sea_orm::sea_query::{Enum, OptionEnum};
+
+    let schema = Schema::new().user_column("mood", |user| {
+        let mood = if user.banned == Some(true) { "grim" } else { "gay" };
+        let (type_name, value) = ("mood".into(), mood.into());
+        Value::Enum(OptionEnum::Some(Box::new(Enum { type_name, value })))
+    });
+    schema.migrate(&db).await.unwrap();
+    let (made, kind) = match db.get_database_backend() {
+        DbBackend::Postgres => (Some("CREATE TYPE mood AS ENUM ('gay', 'grim')"), "mood"),
+        DbBackend::MySql => (None, "ENUM ('gay', 'grim')"),
+        _ => (None, "TEXT"),
+    };
+    if let Some(made) = made {
+        db.execute_unprepared(made).await.unwrap();
+    }
+    db.execute_unprepared(&format!("ALTER TABLE users ADD COLUMN mood {kind}")).await.unwrap();
+    let server = Server::start_with(db.clone(), schema).await;
+    let mut body = user_created("user_1", None, T);
+    server.post_new(&body).await;
+    body["type"] = json!("user.updated");
+    body["data"]["banned"] = json!(true);
+    body["data"]["updated_at"] = json!(T + 1);
+    server.post_new(&body).await;
+    assert_eq!(count(&db, "users WHERE mood = 'grim'").await, 1);
 }
 
 async fn a_choice_that_wants_a_column_says_so_and_adds_none(db: DatabaseConnection) {

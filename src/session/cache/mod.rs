@@ -33,8 +33,11 @@ impl TokenCache {
         }
     }
 
+    /// Of several who verify one token at the same moment the first is kept: the store would keep
+    /// the first as the key beside the last as the value, and weigh one of them.
     pub(super) fn put(&self, session: &Session) {
-        if let Some(tokens) = &self.tokens {
+        let tokens = self.tokens.as_ref();
+        if let Some(tokens) = tokens.filter(|all| !all.contains_key(session.claims().token())) {
             tokens.insert(store::ByToken(session.clone()), session.clone());
         }
     }

@@ -62,8 +62,8 @@ fn weight(session: &Session) -> u32 {
     u32::try_from(session.approximate_bytes() + SURROUNDINGS).unwrap_or(u32::MAX)
 }
 
-/// Frees the memory of tokens whose time is over: Clerk's live for a minute, and one that lives
-/// longer is verified again now and then. No answer depends on it: moka's clock stands still while
+/// Frees the memory of tokens some time after they are over: Clerk's live for a minute, and one that
+/// lives longer is verified again now and then. No answer depends on it: moka's clock stands still while
 /// a machine sleeps, and hits are judged by the wall clock.
 const LONGEST: Duration = Duration::from_secs(75);
 

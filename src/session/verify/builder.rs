@@ -81,7 +81,7 @@ impl VerifierBuilder {
     }
 
     /// How many bytes the cache of verified tokens may take, about: 32 MiB by default, some
-    /// fifteen thousand tokens.
+    /// twenty-five thousand tokens.
     #[cfg(feature = "moka")]
     pub fn cache_bytes(mut self, bytes: u64) -> Self {
         self.cache_bytes = bytes;
