@@ -159,7 +159,7 @@ impl ServeConfig {
         let metrics = reader.metrics(listen);
         let clerk = reader.clerk(&common, listen);
         let limits = reader.limits(matches!(clerk, Some(Clerk::Dev(_))));
-        let phase = reader.auth_phase(clerk.as_ref());
+        let phase = reader.auth_phase();
         let clerk = match clerk {
             Some(clerk) => clerk,
             None => return Err(ConfigErrors(reader.errors)),

@@ -88,6 +88,8 @@ fn phases_that_verify_nobody_are_refused_with_production_keys_unless_they_are_me
         let meant = [live, ("AUTH_PHASE", phase), ("ALLOW_UNVERIFIED_USERS", "yes")];
         assert_eq!(serve(meant).unwrap().phase.number().to_string(), phase);
     }
+    let broken = [live, ("AUTH_PHASE", "1"), ("CLERK_WEBHOOK_SIGNING_SECRET", "whsec_x")];
+    assert_eq!(wrong(broken), ["AUTH_PHASE", "CLERK_WEBHOOK_SIGNING_SECRET"]);
     assert!(serve([live, ("AUTH_PHASE", "3")]).is_ok());
     for odd in ["no", "true", "1", "YES"] {
         let given = [live, ("AUTH_PHASE", "1"), ("ALLOW_UNVERIFIED_USERS", odd)];
