@@ -61,6 +61,7 @@ fn around(routes: Router, cors_origins: Vec<HeaderValue>) -> Router {
     routes
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(requests::of_bounded_length))
         .layer(middleware::from_fn(in_common))
         .layer(cors(cors_origins))
         .layer(middleware::from_fn(requests::identified))

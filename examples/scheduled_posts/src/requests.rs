@@ -1,4 +1,5 @@
-//! Every request's id, and its line in the log. Outermost: no answer leaves without it.
+//! Every request's id, and its line in the log: outermost, so that no answer leaves without it. And
+//! how long its URI may be.
 
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -27,11 +28,7 @@ async fn logged(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     // Without the query, which may tell of people; quoted, since a path may hold anything.
     let path = request.uri().path().to_owned();
-    let response = if path_length(&request) > LONGEST_URI {
-        answer(StatusCode::URI_TOO_LONG, "The URI is too long")
-    } else {
-        next.run(request).await
-    };
+    let response = next.run(request).await;
     let status = response.status();
     let (code, ms) = (status.as_u16(), began.elapsed().as_millis());
     if status == StatusCode::INTERNAL_SERVER_ERROR {
@@ -44,8 +41,13 @@ async fn logged(request: Request, next: Next) -> Response {
     response
 }
 
-fn path_length(request: &Request) -> usize {
-    request.uri().path_and_query().map_or(0, |path| path.as_str().len())
+/// Refuses a URI that is longer than any that means something here.
+pub(crate) async fn of_bounded_length(request: Request, next: Next) -> Response {
+    let length = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    if length > LONGEST_URI {
+        return answer(StatusCode::URI_TOO_LONG, "The URI is too long");
+    }
+    next.run(request).await
 }
 
 fn given_id(request: &Request) -> Option<HeaderValue> {

@@ -139,11 +139,12 @@ fn network(text: &str) -> Result<IpNet, &'static str> {
                         10.0.0.0/8, 192.0.2.7, 2001:db8::/32";
     let address = text.parse::<IpAddr>().map(IpNet::from);
     let network = address.or_else(|_| text.parse::<IpNet>()).map_err(|_| HELP)?;
+    let network = without_mapping(network);
     if network.prefix_len() == 0 {
         return Err("a network of length 0 is everybody, who could then claim any address; name \
                     the networks that your proxies are in");
     }
-    Ok(without_mapping(network))
+    Ok(network)
 }
 
 /// `::ffff:192.0.2.0/120` is `192.0.2.0/24`.
@@ -209,7 +210,7 @@ mod tests {
         {
             assert!(TrustedProxies::parse(bad).is_err(), "{bad}");
         }
-        for everybody in ["0.0.0.0/0", "10.0.0.0/8, ::/0"] {
+        for everybody in ["0.0.0.0/0", "10.0.0.0/8, ::/0", "::ffff:0:0/96"] {
             assert!(
                 TrustedProxies::parse(everybody).unwrap_err().contains("everybody"),
                 "{everybody}"

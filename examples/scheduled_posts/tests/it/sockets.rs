@@ -123,12 +123,17 @@ async fn f30_what_is_too_large_is_refused_and_takes_no_memory() {
             ("414", get(&format!("/{}", "a".repeat(10_000)), end)),
             ("414", get(&format!("/api/me?{}", "a".repeat(10_000)), end)),
             ("404", get(&format!("/{}", "a".repeat(8_000)), end)),
+            ("414", get(&format!("/{}", "a".repeat(10_000)), &format!("{OWN_PAGE}{end}"))),
             ("200", get("/healthz", &format!("X-A: {}\r\n{end}", "a".repeat(40_000)))),
         ] {
-            let answer = Raw::ask(world.port, request).await;
+            let answer = Raw::ask(world.port, request.clone()).await;
             assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {answer}");
             let json = answer.contains("content-type: application/json");
             assert!(json || status == "431", "{status}: {answer}");
+            // What comes before any route is readable by the own page too.
+            let readable = answer.contains("access-control-allow-origin: http://localhost:3000");
+            assert!(readable || status != "414" || !request.contains(OWN_PAGE), "{answer}");
+            assert!(status == "431" || answer.contains("nosniff"), "{answer}");
         }
         let grown = server.memory_kib() - before;
         assert!(grown < 32 * 1024, "{grown} KiB more than before");
@@ -244,3 +249,5 @@ fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
 }
+
+const OWN_PAGE: &str = "Origin: http://localhost:3000\r\n";

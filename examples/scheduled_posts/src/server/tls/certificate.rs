@@ -103,7 +103,7 @@ impl Certificate {
         self.pem == *pem
     }
 
-    /// Whether clients take it for this host. One that names nobody is nobody's in particular.
+    /// Whether clients take it for this host. They take one that names nobody for nobody.
     pub(crate) fn names(&self, host: &str) -> bool {
         let host = host.trim_start_matches('[').trim_end_matches([']', '.']);
         let (Ok(name), Ok(leaf)) =
@@ -111,11 +111,7 @@ impl Certificate {
         else {
             return false;
         };
-        match leaf.verify_is_valid_for_subject_name(&name) {
-            Ok(()) => true,
-            Err(webpki::Error::CertNotValidForName(names)) => names.presented.is_empty(),
-            Err(_) => false,
-        }
+        leaf.verify_is_valid_for_subject_name(&name).is_ok()
     }
 
     /// When it ends, if that is before then.
