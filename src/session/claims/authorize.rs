@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Claims, Entitlement, FactorAges, Organization};
 
-/// What a user must be, have or have proved, for [`Session::has`](super::Session::has).
+/// What a user must be, have or have proved, for [`Session::has`](super::super::Session::has).
 ///
 /// Each part of it must hold. What a token does not say, or says in a way that is not understood,
 /// does not hold; neither does an empty text.
