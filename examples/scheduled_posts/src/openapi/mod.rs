@@ -58,10 +58,11 @@ fn bearer() -> SecurityScheme {
 const BEARER: &str = "session";
 
 const ABOUT: &str = "Posts that are to be published later, each user's own. Whose request it is comes from the \
-verified token alone: a `user_id` in query, body or header changes nothing. Members and parameters \
-that are not listed are ignored.\n\nEvery error is `application/json` with a member `detail`; so are \
-404 for a path that is not listed, 405 (with `Allow`) for a method that is not, and 413, 414 and 431 \
-for a request that is too large.";
+verified token alone: a `user_id` in query, body or header changes nothing, unless answers carry the \
+`Warning` of a server that is still on its way there. Members and parameters that are not listed are \
+ignored.\n\nEvery error of this API is `application/json` with a member `detail`; so are 404 for a path \
+that is not listed, 405 (with `Allow`) for a method that is not, and 413 and 414 for a request that is \
+too large. Headers that are too large are 431, without a body.";
 
 const TAGS: [(&str, &str); 5] = [
     ("Posts", "Scheduled posts of the caller."),
