@@ -127,6 +127,46 @@ pub enum DeliveryErrorKind {
     TimestampOutOfTolerance,
 }
 
+impl DeliveryErrorKind {
+    /// Returns a stable word for this kind, as a label of metrics: `invalid_signature` and the like.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BodyTimeout => "body_timeout",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BodyUnreadable => "body_unreadable",
+            Self::DeadlinePassed => "deadline_passed",
+            Self::InvalidEvent => "invalid_event",
+            Self::InvalidHeaders => "invalid_headers",
+            Self::InvalidSignature => "invalid_signature",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::OtherInstance => "other_instance",
+            Self::SinkRefused => "sink_refused",
+            Self::SinkUnavailable => "sink_unavailable",
+            Self::TimestampOutOfTolerance => "timestamp_out_of_tolerance",
+        }
+    }
+
+    /// Returns whether only a holder of a signing secret can cause it.
+    pub(crate) fn needs_secret(self) -> bool {
+        match self {
+            Self::InvalidEvent
+            | Self::OtherInstance
+            | Self::SinkRefused
+            | Self::SinkUnavailable => true,
+            // A slow body alone can use up the deadline.
+            Self::DeadlinePassed
+            | Self::BodyTimeout
+            | Self::BodyTooLarge
+            | Self::BodyUnreadable
+            | Self::InvalidHeaders
+            | Self::InvalidSignature
+            | Self::MethodNotAllowed
+            | Self::TimestampOutOfTolerance => false,
+        }
+    }
+}
+
 /// Why a sink did not take an event.
 ///
 /// The texts of this error and of its sources are logged: leave personal data out of them.

@@ -42,6 +42,7 @@ mod error;
 pub mod event;
 mod future;
 mod headers;
+mod refusals;
 mod respond;
 mod service;
 mod sink;

@@ -17,6 +17,7 @@ use super::body::{self, BodyLimits};
 use super::error::{DeliveryError, DeliveryErrorKind};
 use super::future::ResponseFuture;
 use super::headers::SignedHeaders;
+use super::refusals::Refusals;
 use super::respond;
 use super::sink::Sink;
 use super::verify::{Delivery, Verifier};
@@ -52,6 +53,7 @@ struct Inner<S> {
     verifier: Verifier,
     body_limits: BodyLimits,
     deadline: Duration,
+    refusals: Refusals,
     sink: S,
 }
 
@@ -113,13 +115,19 @@ where
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         let inner = Arc::clone(&self.inner);
         ResponseFuture::new(async move {
-            match tokio::time::timeout(inner.deadline, inner.receive(request)).await {
-                Ok(Ok(())) => respond::accepted(),
-                Ok(Err(error)) => refuse(error),
-                Err(_) => refuse(DeliveryError::new(
+            let received = tokio::time::timeout(inner.deadline, inner.receive(request)).await;
+            let received = received.unwrap_or_else(|_| {
+                Err(DeliveryError::new(
                     DeliveryErrorKind::DeadlinePassed,
                     "the delivery took longer than its sender waits",
-                )),
+                ))
+            });
+            match received {
+                Ok(()) => respond::accepted(),
+                Err(error) => {
+                    inner.refusals.record(&error);
+                    respond::refused(error)
+                }
             }
         })
     }
@@ -161,17 +169,6 @@ impl<S: Sink> Inner<S> {
         let _ = outcome;
         Ok(())
     }
-}
-
-fn refuse(error: DeliveryError) -> Response<Full<Bytes>> {
-    trace::event!(
-        warn,
-        delivery = error.delivery_id(),
-        kind = ?error.kind(),
-        "webhook delivery refused: {}",
-        error.report()
-    );
-    respond::refused(error)
 }
 
 /// Settings of a [`WebhookService`].
@@ -245,12 +242,14 @@ impl<S> WebhookServiceBuilder<S> {
         if self.deadline.is_zero() {
             return Err(zero("webhook deadline"));
         }
+        let refusals = Refusals::new(Arc::clone(&self.clock));
         let verifier = Verifier::new(&self.secrets, self.instance_id, self.tolerance, self.clock)?;
         Ok(WebhookService {
             inner: Arc::new(Inner {
                 verifier,
                 body_limits: self.body_limits,
                 deadline: self.deadline,
+                refusals,
                 sink: self.sink,
             }),
         })

@@ -100,6 +100,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ),
     ("webhook/sink", &["webhook/error", "webhook/verify"]),
     ("webhook/respond", &["webhook/error"]),
+    ("webhook/refusals", &["clock", "meter", "trace", "webhook/error"]),
     (
         "webhook/service",
         &[
@@ -111,6 +112,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "webhook/error",
             "webhook/future",
             "webhook/headers",
+            "webhook/refusals",
             "webhook/respond",
             "webhook/sink",
             "webhook/verify",

@@ -1,12 +1,21 @@
 //! What the webhook flow says in the log: enough to find a delivery, nothing about a person.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::support::delivery::{NOW, Recorder, SECRET, at, builder, secret, send, signed};
-use crate::support::log::Log;
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
 use serde_json::json;
+use tower_clerk::secret::SigningSecret;
 use tower_clerk::test_util::{SignedDelivery, user_created};
 use tower_clerk::webhook::{Delivery, Outcome, Sink, SinkError};
+
+use crate::observed::Observed;
+use crate::support::delivery::{
+    NOW, OTHER_SECRET, Recorder, SECRET, at, builder, clock, secret, send, signed,
+};
+use crate::support::log::Log;
 
 struct Away;
 
@@ -47,5 +56,53 @@ async fn the_log_names_the_delivery_and_the_cause_and_nothing_of_the_user() {
     }
     for secret in ["ann@", "user_1", SECRET.trim_start_matches("whsec_"), "v1,", "idn_", "418295"] {
         assert!(!text.contains(secret), "{secret} in {text}");
+    }
+}
+
+/// An anonymous client decides how often this happens, but not how much is written.
+#[tokio::test]
+async fn fault_c14_refusals_that_need_no_secret_are_counted_each_and_logged_in_samples() {
+    let observed = Observed::start();
+    let clock = clock();
+    let service = builder(Arc::new(Recorder::default())).clock(clock.clone()).build().unwrap();
+    let lines = |word: &str| {
+        let told = "webhook delivery refused";
+        observed.text().lines().filter(|line| line.contains(told) && line.contains(word)).count()
+    };
+    let unsigned = || Request::post("/").body(Full::<Bytes>::default()).unwrap();
+    for _ in 0..1000 {
+        assert_eq!(send(&service, unsigned()).await.status(), 400);
+    }
+    assert_eq!(lines("InvalidHeaders"), 1);
+
+    // Another kind is not hidden by the flood.
+    let forged = SignedDelivery::new(
+        &SigningSecret::parse(OTHER_SECRET).unwrap(),
+        "msg_forged",
+        at(NOW),
+        user_created("user_1", None, 1).to_string(),
+    );
+    assert_eq!(send(&service, forged.into_request()).await.status(), 400);
+    assert_eq!(lines("msg_forged"), 1);
+
+    clock.advance(Duration::from_secs(10));
+    assert_eq!(send(&service, unsigned()).await.status(), 400);
+    assert_eq!(lines("InvalidHeaders"), 2);
+    assert!(observed.text().contains("left_out=999"), "{}", observed.text());
+
+    let counts = observed.metrics();
+    assert_eq!(counts["clerk_webhook_refused_total{reason=invalid_headers}"], 1001.0);
+    assert_eq!(counts["clerk_webhook_refused_total{reason=invalid_signature}"], 1.0);
+}
+
+/// Each of these is a delivery of Clerk's that was not applied.
+#[tokio::test]
+async fn fault_c14_refusals_of_signed_deliveries_are_all_logged() {
+    let observed = Observed::start();
+    let away = builder(Away).build().unwrap();
+    let body = user_created("user_1", Some("ann@example.com"), 1);
+    for id in ["msg_1", "msg_2", "msg_3"] {
+        assert_eq!(send(&away, signed(id, &body).into_request()).await.status(), 503);
+        assert!(observed.text().contains(id), "{id} in {}", observed.text());
     }
 }
