@@ -1,5 +1,7 @@
 //! What goes wrong in a handler, and the one table of what each client is told.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -9,6 +11,7 @@ use tower_clerk::sea_orm::is_transient;
 use utoipa::ToSchema;
 
 use crate::ai::AiError;
+use crate::server::Seldom;
 
 /// A refusal or a failure. The client sees `detail` and nothing more.
 #[derive(Debug)]
@@ -46,7 +49,13 @@ impl From<AiError> for ApiError {
 impl From<DbErr> for ApiError {
     fn from(error: DbErr) -> Self {
         if is_transient(&error) {
-            tracing::error!(%error, "the database is away or busy; is DATABASE_URL's server up?");
+            if let Some(left_out) = AWAY.left_out() {
+                tracing::error!(
+                    %error,
+                    left_out,
+                    "the database is away or busy; is DATABASE_URL's server up?"
+                );
+            }
             return Self::DatabaseUnavailable;
         }
         tracing::error!(%error, "a statement failed");
@@ -105,5 +114,7 @@ pub(crate) fn answer(status: StatusCode, detail: &str) -> Response {
     (status, Json(Error { detail })).into_response()
 }
 
+/// While it is away every request finds out.
+static AWAY: Seldom = Seldom::new(Duration::from_secs(1));
 const AI_UNCONFIGURED: &str = "AI suggestions are not configured; the server needs OPENAI_BASE_URL, \
                                OPENAI_API_KEY and OPENAI_MODEL";

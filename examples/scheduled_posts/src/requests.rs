@@ -1,6 +1,8 @@
 //! Every request's id, and its line in the log: outermost, so that no answer leaves without it. And
 //! how long its URI may be.
 
+use std::time::Duration;
+
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
@@ -10,6 +12,7 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::error::answer;
+use crate::server::Seldom;
 
 /// Gives a request its id: the client's own if that can stand in a log, else a new one. All lines
 /// that the request writes into the log have it, and so has the answer.
@@ -34,7 +37,10 @@ async fn logged(request: Request, next: Next) -> Response {
     if status == StatusCode::INTERNAL_SERVER_ERROR {
         tracing::error!(%method, ?path, status = code, ms, "a request failed");
     } else if status.is_server_error() {
-        tracing::warn!(%method, ?path, status = code, ms, "a request could not be served");
+        // Anybody may ask for as many as they like of some of these, `/readyz` for example.
+        if let Some(left_out) = UNSERVED.left_out() {
+            tracing::warn!(%method, ?path, status = code, ms, left_out, "a request could not be served");
+        }
     } else {
         tracing::debug!(%method, ?path, status = code, ms, "answered");
     }
@@ -64,6 +70,8 @@ fn new_id() -> HeaderValue {
     HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("none"))
 }
 
+/// While the database or Clerk is away every request says so.
+static UNSERVED: Seldom = Seldom::new(Duration::from_secs(1));
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What this server's own clients ask is far shorter.
 const LONGEST_URI: usize = 8 * 1024;

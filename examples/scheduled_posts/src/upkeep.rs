@@ -4,23 +4,27 @@ use std::time::Duration;
 
 use tower_clerk::sea_orm::SeaOrmSink;
 
+use crate::server::keep_running;
+
 /// Begins at once and goes on for as long as the runtime lives. Any number of servers on one
 /// database may do so.
 pub(crate) fn start(users: SeaOrmSink) {
-    tokio::spawn(async move {
-        let mut days = tokio::time::interval(DAY);
-        loop {
-            days.tick().await;
-            match users.forget_deliveries(KEPT).await {
-                Ok(0) => {}
-                Ok(count) => tracing::info!("forgot {count} webhooks from more than a month ago"),
-                Err(error) => tracing::warn!(
-                    %error,
-                    "cannot forget old webhooks; the table clerk_deliveries grows until it works"
-                ),
-            }
+    keep_running("forgetting old webhooks", move || forget_daily(users.clone()));
+}
+
+async fn forget_daily(users: SeaOrmSink) {
+    let mut days = tokio::time::interval(DAY);
+    loop {
+        days.tick().await;
+        match users.forget_deliveries(KEPT).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!("forgot {count} webhooks from more than a month ago"),
+            Err(error) => tracing::warn!(
+                %error,
+                "cannot forget old webhooks; the table clerk_deliveries grows until it works"
+            ),
         }
-    });
+    }
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);

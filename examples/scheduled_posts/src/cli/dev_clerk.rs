@@ -4,21 +4,23 @@ use std::fmt::Write as _;
 
 use tokio::sync::watch;
 
-use crate::cli::{Failure, dev_clerk_failure, logging};
+use crate::cli::logging::Log;
+use crate::cli::{Failure, answer, dev_clerk_failure};
 use crate::config::{DevClerkConfig, Env};
 use crate::dev_clerk::DevClerk;
 use crate::server;
 
-pub(super) async fn run(env: &Env) -> Result<(), Failure> {
+pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     let config = DevClerkConfig::read(env)?;
-    logging::start(&config.common);
+    log.start(&config.common);
     let place = &config.dev_clerk;
     let dev_clerk = DevClerk::start(place, &config.server).await;
     let dev_clerk = dev_clerk.map_err(|error| dev_clerk_failure(place, &error))?;
     announce(&dev_clerk);
     let (stop, stopped) = watch::channel(false);
+    let lines = log.lines().clone();
     tokio::spawn(async move {
-        server::stop_signal().await;
+        server::stop_signal(&lines).await;
         // Nobody listens when serving has ended already.
         let _ = stop.send(true);
     });
@@ -27,15 +29,13 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
 }
 
 /// Only what a shell can evaluate, so that `eval "$(… )"` works on a copy of it.
-#[expect(clippy::print_stdout, reason = "the variables are what this command is for")]
 fn announce(dev_clerk: &DevClerk) {
     let mut text = String::new();
     for (name, value) in &dev_clerk.variables {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "export {name}={value}");
     }
-    print!("{text}");
-    let _ = std::io::Write::flush(&mut std::io::stdout());
+    answer::announce(&text);
     tracing::info!(
         "the dev Clerk listens on {url}; the lines above point a server at it, and {url}/dev shows \
          the webhooks",

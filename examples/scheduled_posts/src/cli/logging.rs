@@ -1,47 +1,103 @@
-//! Log lines: to standard error, filtered and formatted as configured.
+//! Log lines and last words: on standard error, and never in the way of anything else.
 
-use std::io::{IsTerminal as _, Result, Stderr, Write, stderr};
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::{IsTerminal as _, Result, Write, stderr};
+use std::panic::{self, PanicHookInfo};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
 
 use indicatif::ProgressBar;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::{Common, LogFormat};
+use crate::server::Lines;
 
-/// Starts logging. The filter was checked when the configuration was read.
-pub(super) fn start(common: &Common) {
-    start_with(common, stderr);
+/// What a subcommand has to say beside its answer.
+pub(super) struct Log {
+    lines: Lines,
+    bar: Arc<OnceLock<ProgressBar>>,
 }
 
-/// Starts logging beside a bar, which steps aside for each line.
-pub(super) fn start_beside(common: &Common, bar: &ProgressBar) {
-    let bar = bar.clone();
-    start_with(common, move || Beside { bar: bar.clone(), stderr: stderr() });
-}
+impl Log {
+    /// Returns the way to standard error.
+    ///
+    /// # Errors
+    ///
+    /// The system gives this process no more threads.
+    pub(super) fn new() -> Result<Self> {
+        let bar = Arc::<OnceLock<ProgressBar>>::default();
+        let lines = Lines::start(StandardError { bar: Arc::clone(&bar) })?;
+        Ok(Self { lines, bar })
+    }
 
-fn start_with(common: &Common, writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
-    let filter = EnvFilter::new(&common.log_filter);
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(writer)
-        .with_ansi(stderr().is_terminal());
-    match common.log_format {
-        LogFormat::Json => builder.json().init(),
-        LogFormat::Pretty => builder.init(),
+    /// Starts logging, panics included. The filter was checked when the configuration was read.
+    pub(super) fn start(&self, common: &Common) {
+        let builder = tracing_subscriber::fmt()
+            .with_env_filter(EnvFilter::new(&common.log_filter))
+            .with_writer(self.lines.clone())
+            // It would say so on standard error, and panic where that is not possible.
+            .log_internal_errors(false)
+            .with_ansi(stderr().is_terminal());
+        match common.log_format {
+            LogFormat::Json => builder.json().init(),
+            LogFormat::Pretty => builder.init(),
+        }
+        panic::set_hook(Box::new(log_panic));
+    }
+
+    /// From here on this bar steps aside for each line.
+    pub(super) fn stand_beside(&self, bar: &ProgressBar) {
+        // There is one bar in a process.
+        let _ = self.bar.set(bar.clone());
+    }
+
+    /// Writes a line for whoever started the command.
+    pub(super) fn say(&self, text: &str) {
+        self.lines.push(format!("{text}\n"));
+    }
+
+    /// Waits until everything is written, if somebody reads it.
+    pub(super) fn flush(&self) {
+        self.lines.flush(LAST_WORDS);
+    }
+
+    pub(super) fn lines(&self) -> &Lines {
+        &self.lines
     }
 }
 
-struct Beside {
-    bar: ProgressBar,
-    stderr: Stderr,
+/// The standard library's own hook would wait for a reader of standard error that stalls.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let thread = thread::current();
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(
+        thread = thread.name().unwrap_or("unnamed"),
+        place,
+        message = panic.payload_as_str().unwrap_or("a payload that is no text"),
+    );
+    // With RUST_BACKTRACE set.
+    let backtrace = Backtrace::capture();
+    if backtrace.status() == BacktraceStatus::Captured {
+        tracing::error!("the panic's backtrace:\n{backtrace}");
+    }
 }
 
-impl Write for Beside {
+struct StandardError {
+    bar: Arc<OnceLock<ProgressBar>>,
+}
+
+impl Write for StandardError {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
-        self.bar.suspend(|| self.stderr.write(bytes))
+        match self.bar.get() {
+            Some(bar) => bar.suspend(|| stderr().write(bytes)),
+            None => stderr().write(bytes),
+        }
     }
 
     fn flush(&mut self) -> Result<()> {
-        self.stderr.flush()
+        stderr().flush()
     }
 }
+
+const LAST_WORDS: Duration = Duration::from_secs(1);

@@ -1,12 +1,13 @@
 //! `migrate`: the tables, and nothing else.
 
-use crate::cli::{Failure, database_failure, logging};
+use crate::cli::logging::Log;
+use crate::cli::{Failure, database_failure};
 use crate::config::{Env, MigrateConfig};
 use crate::store;
 
-pub(super) async fn run(env: &Env) -> Result<(), Failure> {
+pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     let config = MigrateConfig::read(env)?;
-    logging::start(&config.common);
+    log.start(&config.common);
     let db = store::connect(&config.common.database_url).await;
     let db = db.map_err(|error| database_failure(&error))?;
     store::migrate(&db).await.map_err(|error| database_failure(&error))?;

@@ -1,5 +1,6 @@
 //! The command line: which subcommand, and what a failure looks like to a shell.
 
+mod answer;
 mod backfill;
 mod dev_clerk;
 mod doctor;
@@ -9,12 +10,12 @@ mod migrate;
 mod openapi;
 mod serve;
 
-use std::fmt;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::cli::logging::Log;
 use crate::config::{ConfigErrors, DevClerkPlace, Env};
 
 /// A scheduled-posts API whose users sign in with Clerk
@@ -49,29 +50,34 @@ enum Command {
 /// Runs a subcommand. 2 is a configuration that cannot be used, 1 any other failure; what a
 /// subcommand itself has to say by its code is above those.
 pub(crate) async fn run(cli: Cli) -> ExitCode {
+    let Ok(log) = Log::new() else {
+        // Without threads there is no way to say so that could not fail as well.
+        return ExitCode::FAILURE;
+    };
     let done = match (cli.command.unwrap_or(Command::Serve), Env::read()) {
         // What cannot be read is what it is there for.
-        (Command::Doctor(args), env) => Ok(doctor::run(env, &args).await),
+        (Command::Doctor(args), env) => doctor::run(env, &args).await,
         (_, Err(error)) => Err(Failure::Config(error.into())),
-        (Command::Serve, Ok(env)) => serve::run(&env).await.map(success),
-        (Command::DevClerk, Ok(env)) => dev_clerk::run(&env).await.map(success),
-        (Command::Backfill(args), Ok(env)) => backfill::run(&env, args).await,
-        (Command::Migrate, Ok(env)) => migrate::run(&env).await.map(success),
-        (Command::Openapi, Ok(_)) => {
-            openapi::run();
-            Ok(ExitCode::SUCCESS)
-        }
+        (Command::Serve, Ok(env)) => serve::run(&env, &log).await.map(success),
+        (Command::DevClerk, Ok(env)) => dev_clerk::run(&env, &log).await.map(success),
+        (Command::Backfill(args), Ok(env)) => backfill::run(&env, args, &log).await,
+        (Command::Migrate, Ok(env)) => migrate::run(&env, &log).await.map(success),
+        (Command::Openapi, Ok(_)) => openapi::run().map(success),
     };
-    match done {
+    let code = match done {
         Ok(code) => code,
-        Err(failure) => {
-            eprintln!("{failure}");
-            match failure {
-                Failure::Config(_) => ExitCode::from(2),
-                Failure::Start(_) => ExitCode::FAILURE,
-            }
+        Err(Failure::Config(errors)) => {
+            log.say(&errors.to_string());
+            ExitCode::from(2)
         }
-    }
+        Err(Failure::Start(problem)) => {
+            log.say(&problem);
+            ExitCode::FAILURE
+        }
+        Err(Failure::Unread) => ExitCode::FAILURE,
+    };
+    log.flush();
+    code
 }
 
 fn success((): ()) -> ExitCode {
@@ -83,15 +89,8 @@ enum Failure {
     Config(ConfigErrors),
     /// Something outside did not play along; says what, and what to do.
     Start(String),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Config(errors) => errors.fmt(f),
-            Self::Start(problem) => write!(f, "{problem}"),
-        }
-    }
+    /// Nobody reads the answer any more.
+    Unread,
 }
 
 impl From<ConfigErrors> for Failure {

@@ -1,8 +1,8 @@
 //! `openapi`: the API's description on standard output. No setting has a say in it.
 
+use crate::cli::{Failure, answer};
 use crate::openapi;
 
-#[expect(clippy::print_stdout, reason = "what the subcommand is for")]
-pub(super) fn run() {
-    println!("{}", openapi::document());
+pub(super) fn run() -> Result<(), Failure> {
+    answer::print(&format!("{}\n", openapi::document()))
 }

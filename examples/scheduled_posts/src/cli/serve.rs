@@ -14,24 +14,25 @@ use tower_clerk::sea_orm::SeaOrmSink;
 
 use crate::ai::Ai;
 use crate::app::app;
-use crate::cli::{Failure, database_failure, dev_clerk_failure, listen_failure, logging};
+use crate::cli::logging::Log;
+use crate::cli::{Failure, answer, database_failure, dev_clerk_failure, listen_failure};
 use crate::config::{AuthPhase, Clerk, Common, DevClerkPlace, Env, ServeConfig, TlsConfig};
 use crate::dev_clerk::DevClerk;
 use crate::limits::Limits;
 use crate::phases;
 use crate::routes::page::PageConfig;
 use crate::server::tls::Tls;
-use crate::server::{self, Server};
+use crate::server::{self, Lines, Server};
 use crate::state::{AppState, Stopping};
 use crate::store::{self, Store};
 use crate::telemetry;
 use crate::upkeep;
 use crate::webhook;
 
-pub(super) async fn run(env: &Env) -> Result<(), Failure> {
+pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     let ServeConfig { common, listen, cors_origins, limits, phase, metrics, clerk, ai, tls } =
         ServeConfig::read(env)?;
-    logging::start(&common);
+    log.start(&common);
     server::raise_open_files();
     let db = store::connect(&common.database_url).await;
     let db = db.map_err(|error| database_failure(&error))?;
@@ -44,7 +45,7 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
         None => (None, None),
     };
     let metrics = match metrics {
-        Some(address) => Some(start_metrics(address, db.clone()).await?),
+        Some(address) => Some(start_metrics(address, db.clone(), log.lines().clone()).await?),
         None => None,
     };
     let (clerk, dev_clerk) = match clerk {
@@ -88,8 +89,9 @@ pub(super) async fn run(env: &Env) -> Result<(), Failure> {
     }
 
     let (stop, stopped) = watch::channel(false);
+    let lines = log.lines().clone();
     tokio::spawn(async move {
-        server::stop_signal().await;
+        server::stop_signal(&lines).await;
         tracing::info!("told to stop: finishing what is in flight");
         stopping.begin();
         // Load balancers that ask in this time send nothing more.
@@ -139,13 +141,14 @@ async fn start_tls(
 async fn start_metrics(
     address: SocketAddr,
     db: DatabaseConnection,
+    log: Lines,
 ) -> Result<(TcpListener, Router), Failure> {
     let listener = TcpListener::bind(address).await;
     let listener =
         listener.map_err(|error| listen_failure("METRICS_ADDR", &address.to_string(), &error))?;
     let handle = telemetry::start().map_err(|error| Failure::Start(error.to_string()))?;
     tracing::info!("/metrics is on http://{address}, for whoever reaches it");
-    Ok((listener, telemetry::router(handle, db)))
+    Ok((listener, telemetry::router(handle, db, log)))
 }
 
 /// Starts the stand-in, and reads the configuration that it prints as if an operator had set it.
@@ -203,7 +206,7 @@ fn announce(
             );
         }
     }
-    tell(&text);
+    answer::announce(&format!("{text}\n"));
     if dev_clerk.is_none() && !clerk.has_authorized_parties() {
         tracing::warn!(
             "CLERK_AUTHORIZED_PARTIES is unset: tokens made for any site of this Clerk instance \
@@ -224,9 +227,4 @@ fn tell_of_webhooks(phase: AuthPhase, clerk: &ClerkConfig) {
              not synced; set it to the whsec_… of the endpoint in Clerk's Dashboard"
         );
     }
-}
-
-#[expect(clippy::print_stdout, reason = "what the person who starts the server reads first")]
-fn tell(text: &str) {
-    println!("{text}");
 }

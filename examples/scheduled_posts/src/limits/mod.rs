@@ -17,6 +17,7 @@ use std::time::Duration;
 use axum::http::HeaderMap;
 
 use crate::config::{LimitsConfig, Rate, TrustedProxies};
+use crate::server::keep_running;
 use counter::Counter;
 use shared::Shared;
 
@@ -53,7 +54,8 @@ impl Limits {
             told_of_proxy: AtomicBool::new(false),
         });
         limits.announce();
-        tokio::spawn(forget_idle(Arc::downgrade(&limits)));
+        let weak = Arc::downgrade(&limits);
+        keep_running("forgetting idle counts", move || forget_idle(weak.clone()));
         limits
     }
 

@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::counter::quota;
 use crate::config::{Per, Rate, RedisUrl};
+use crate::server::keep_running;
 
 /// A Redis that several instances count in. While it is away nobody waits for it.
 pub(super) struct Shared {
@@ -44,7 +45,8 @@ impl Shared {
         if let Err(problem) = shared.connect().await {
             warn(&problem);
         }
-        tokio::spawn(keep_connected(Arc::downgrade(&shared), shared.line.subscribe()));
+        let (weak, line) = (Arc::downgrade(&shared), shared.line.subscribe());
+        keep_running("connecting to Redis", move || keep_connected(weak.clone(), line.clone()));
         shared
     }
 

@@ -3,17 +3,20 @@
 use std::time::Duration;
 
 use crate::config::AuthPhase;
+use crate::server::keep_running;
 
 /// Begins at once and goes on for as long as the runtime lives.
 pub(crate) fn start(phase: AuthPhase) {
-    let number = phase.number();
-    tokio::spawn(remind(HOUR, move || {
-        tracing::warn!(
-            "AUTH_PHASE is {number}: anybody who names a user_id is taken for that user, verified \
-             or not. auth_phase_3_verdicts_total in /metrics (METRICS_ADDR) shows whom phase 3 \
-             would refuse; set AUTH_PHASE to 3 when it shows nobody any more"
-        );
-    }));
+    keep_running("the reminder of AUTH_PHASE", move || remind(HOUR, move || warn(phase)));
+}
+
+fn warn(phase: AuthPhase) {
+    tracing::warn!(
+        "AUTH_PHASE is {}: anybody who names a user_id is taken for that user, verified or not. \
+         auth_phase_3_verdicts_total in /metrics (METRICS_ADDR) shows whom phase 3 would refuse; \
+         set AUTH_PHASE to 3 when it shows nobody any more",
+        phase.number()
+    );
 }
 
 async fn remind(pause: Duration, mut tell: impl FnMut()) {

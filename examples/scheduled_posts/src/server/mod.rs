@@ -1,20 +1,26 @@
 //! Connections: who may have one, how long each may take, TLS, and an orderly end. Knows no routes.
 
 mod activity;
+mod background;
 mod connection;
 mod files;
 mod host;
 mod limits;
+mod lines;
 mod patience;
 mod places;
 pub(crate) mod redirect;
+mod seldom;
 mod signals;
 pub(crate) mod tls;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use background::keep_running;
 pub(crate) use files::raise_open_files;
+pub(crate) use lines::Lines;
+pub(crate) use seldom::Seldom;
 pub(crate) use signals::stop_signal;
 
 use std::fmt;

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
 
+use crate::server::Seldom;
 use crate::server::limits::Limits;
 
 /// Counts a listener's connections.
@@ -15,6 +15,7 @@ pub(super) struct Places {
     room: Arc<Semaphore>,
     counts: Arc<Counts>,
     most: usize,
+    told: Seldom,
 }
 
 /// A connection's place; given back when it is dropped.
@@ -23,13 +24,13 @@ pub(super) struct Place(Option<(IpAddr, Arc<Counts>)>);
 #[derive(Default)]
 struct Counts {
     open: Mutex<HashMap<IpAddr, usize>>,
-    told: Mutex<Option<Instant>>,
 }
 
 impl Places {
     pub(super) fn new(limits: Limits) -> Self {
         let room = Arc::new(Semaphore::new(limits.connections));
-        Self { room, counts: Arc::default(), most: limits.connections_per_address }
+        let told = Seldom::new(TELL_AGAIN);
+        Self { room, counts: Arc::default(), most: limits.connections_per_address, told }
     }
 
     /// Waits until one more connection may be open.
@@ -50,11 +51,22 @@ impl Places {
         let count = open.entry(address).or_default();
         if *count >= self.most {
             drop(open);
-            self.counts.tell(address, self.most);
+            self.tell(address);
             return None;
         }
         *count += 1;
         Some(Place(Some((address, Arc::clone(&self.counts)))))
+    }
+
+    fn tell(&self, address: IpAddr) {
+        if let Some(left_out) = self.told.left_out() {
+            tracing::warn!(
+                left_out,
+                "refused a connection of {address}, which has {} already; if that is your proxy, \
+                 name it in TRUSTED_PROXIES",
+                self.most
+            );
+        }
     }
 }
 
@@ -74,20 +86,6 @@ impl Drop for Place {
 impl Counts {
     fn open(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Once a minute, however often it happens.
-    fn tell(&self, address: IpAddr, most: usize) {
-        let now = Instant::now();
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_some_and(|told| now.duration_since(told) < TELL_AGAIN) {
-            return;
-        }
-        *told = Some(now);
-        tracing::warn!(
-            "refused a connection of {address}, which has {most} already; if that is your proxy, \
-             name it in TRUSTED_PROXIES"
-        );
     }
 }
 

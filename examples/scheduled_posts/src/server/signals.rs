@@ -1,13 +1,20 @@
 //! What the operator says to the process by signals.
 
+use std::time::Duration;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Resolves on the first SIGTERM or SIGINT. The second ends the process at once.
-pub(crate) async fn stop_signal() {
+use crate::server::Lines;
+
+/// Resolves on the first SIGTERM or SIGINT. The second ends the process at once, and waits for no
+/// more than the last lines of `log`.
+pub(crate) async fn stop_signal(log: &Lines) {
     first_signal().await;
-    tokio::spawn(async {
+    let log = log.clone();
+    tokio::spawn(async move {
         first_signal().await;
         tracing::warn!("second signal: exiting at once");
+        log.flush(LAST_WORDS);
         std::process::exit(1);
     });
 }
@@ -47,3 +54,5 @@ async fn first_signal() {
         _ = int.recv() => {}
     }
 }
+
+const LAST_WORDS: Duration = Duration::from_millis(200);

@@ -3,16 +3,19 @@
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::routing::get;
+use metrics::counter;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sea_orm::DatabaseConnection;
 
-use super::pool;
+use super::{LOST_LINES, pool};
 use crate::error::answer;
+use crate::server::Lines;
 
 /// The numbers as Prometheus reads them, and nothing else.
-pub(crate) fn router(handle: PrometheusHandle, db: DatabaseConnection) -> Router {
+pub(crate) fn router(handle: PrometheusHandle, db: DatabaseConnection, log: Lines) -> Router {
     let metrics = async move || {
         pool::measure(&db);
+        counter!(LOST_LINES).absolute(log.lost());
         ([(header::CONTENT_TYPE, TEXT)], handle.render())
     };
     Router::new()

@@ -14,6 +14,8 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tower_clerk::webhook::{Outcome, SinkError};
 
+use crate::server::keep_running;
+
 /// Begins to count. Without it nothing is, and each count costs next to nothing.
 ///
 /// # Errors
@@ -29,15 +31,17 @@ pub(crate) fn start() -> Result<PrometheusHandle, BuildError> {
         counter!(RATE_LIMITED, "limit" => limit).increment(0);
     }
     let upkeep = handle.clone();
-    tokio::spawn(async move {
-        // Observations are kept one by one until somebody adds them up: a scrape, or this.
-        let mut ticks = tokio::time::interval(UPKEEP);
-        loop {
-            ticks.tick().await;
-            upkeep.run_upkeep();
-        }
-    });
+    keep_running("adding up the numbers of /metrics", move || add_up(upkeep.clone()));
     Ok(handle)
+}
+
+/// Observations are kept one by one until somebody adds them up: a scrape, or this.
+async fn add_up(handle: PrometheusHandle) {
+    let mut ticks = tokio::time::interval(UPKEEP);
+    loop {
+        ticks.tick().await;
+        handle.run_upkeep();
+    }
 }
 
 /// A request was answered 429 by the limit of this name, `address` or `user`.
@@ -85,6 +89,11 @@ fn describe() {
     describe_gauge!(IN_FLIGHT, "Requests that are being answered");
     describe_counter!(RATE_LIMITED, "Requests that were answered 429, by limit");
     describe_counter!(WEBHOOKS, "Deliveries with a good signature, by what became of them");
+    describe_counter!(
+        "clerk_webhook_refused_total",
+        "Deliveries that were refused, by reason: a wrong signature, an old timestamp, a sink that fails"
+    );
+    describe_counter!(LOST_LINES, "Log lines that could not be written");
     describe_gauge!(PHASE, "AUTH_PHASE");
     describe_counter!(
         PHASE_3,
@@ -105,6 +114,7 @@ const REQUESTS: &str = "http_requests_total";
 const DURATION: &str = "http_request_duration_seconds";
 const IN_FLIGHT: &str = "http_requests_in_flight";
 const RATE_LIMITED: &str = "http_rate_limited_total";
+const LOST_LINES: &str = "log_lines_lost_total";
 const WEBHOOKS: &str = "webhook_deliveries_total";
 const PHASE: &str = "auth_phase";
 const PHASE_3: &str = "auth_phase_3_verdicts_total";

@@ -14,7 +14,8 @@ use tower_clerk::backfill::{BackendApi, Backfill, Target as _};
 use tower_clerk::sea_orm::SeaOrmSink;
 
 use crate::cli::backfill::progress::Teller;
-use crate::cli::{Failure, database_failure, logging};
+use crate::cli::logging::Log;
+use crate::cli::{Failure, answer, database_failure};
 use crate::config::{BackfillConfig, DatabaseUrl, Env};
 use crate::{server, store};
 
@@ -32,17 +33,19 @@ pub(super) struct Args {
     at_most: Option<u32>,
 }
 
-pub(super) async fn run(env: &Env, args: Args) -> Result<ExitCode, Failure> {
+pub(super) async fn run(env: &Env, args: Args, log: &Log) -> Result<ExitCode, Failure> {
     let BackfillConfig { common, api } = BackfillConfig::read(env)?;
     let task = Task::of(args);
     let teller = Arc::new(Teller::new(task.name(), common.log_format));
-    logging::start_beside(&common, teller.bar());
+    log.stand_beside(teller.bar());
+    log.start(&common);
     let work = task.work(&common.database_url, api, &teller);
     tokio::select! {
         outcome = work => outcome,
-        () = server::stop_signal() => {
+        () = server::stop_signal(log.lines()) => {
             teller.end();
-            eprintln!("{}", task.stopped());
+            log.say(task.stopped());
+            log.flush();
             // At once: a runtime that ends waits for a name that is just being looked up. The
             // database undoes what was not committed.
             std::process::exit(1)
@@ -125,7 +128,7 @@ impl Task {
         // What was written was committed; a database that hangs up rudely changes nothing.
         let _ = db.close().await;
         let (summary, code) = outcome.map_err(|error| Failure::Start(explain::explain(&error)))?;
-        print(&summary);
+        answer::print(&format!("{summary}\n"))?;
         Ok(code)
     }
 }
@@ -156,11 +159,6 @@ fn nothing_yet(what: &str) -> Failure {
          `scheduled-posts backfill` makes the tables and fills them; `scheduled-posts migrate` only \
          makes them."
     ))
-}
-
-#[expect(clippy::print_stdout, reason = "the answer that this command was asked for")]
-fn print(summary: &str) {
-    println!("{summary}");
 }
 
 /// The exit code of a dry run that found some.

@@ -22,6 +22,7 @@ use crate::cli::doctor::clerk::Answers;
 use crate::cli::doctor::database::Findings;
 use crate::cli::doctor::facts::Facts;
 use crate::cli::doctor::report::Report;
+use crate::cli::{Failure, answer};
 use crate::config::Env;
 
 /// What to look at, and how to say it.
@@ -53,15 +54,15 @@ impl fmt::Debug for GivenToken {
     }
 }
 
-/// 0 when nothing failed, otherwise 1.
-pub(super) async fn run(env: Result<Env, String>, args: &Args) -> ExitCode {
+/// Prints the report. The code is 0 when nothing failed, otherwise 1.
+pub(super) async fn run(env: Result<Env, String>, args: &Args) -> Result<ExitCode, Failure> {
     let checks = match &env {
         Ok(env) => examine(&Facts::read(env), args.token.as_ref()).await,
         Err(error) => vec![settings::unreadable(error)],
     };
     let report = Report::new(checks);
-    report.print(args.json);
-    if report.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    answer::print(&report.shown(args.json))?;
+    Ok(if report.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn examine(facts: &Facts, token: Option<&GivenToken>) -> Vec<Check> {

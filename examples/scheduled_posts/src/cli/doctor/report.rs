@@ -22,14 +22,12 @@ impl Report {
         self.count(Outcome::Fail) == 0
     }
 
-    #[expect(clippy::print_stdout, reason = "the answer that this command was asked for")]
-    pub(super) fn print(&self, as_json: bool) {
+    /// Returns the text for standard output.
+    pub(super) fn shown(&self, as_json: bool) -> String {
         if as_json {
-            println!("{}", json!({ "ok": self.is_ok(), "checks": self.checks }));
-            return;
+            return format!("{}\n", json!({ "ok": self.is_ok(), "checks": self.checks }));
         }
-        let colours = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        print!("{}", self.text(colours));
+        self.text(stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none())
     }
 
     fn count(&self, outcome: Outcome) -> usize {

@@ -15,6 +15,8 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::server::keep_running;
+
 /// A certificate that may be replaced while connections go on. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Tls {
@@ -26,7 +28,10 @@ impl Tls {
     /// lives: every minute, and on SIGHUP.
     pub(crate) fn start(files: CertificateFiles, certificate: Certificate) -> Self {
         let (replace, current) = watch::channel(Arc::new(certificate));
-        tokio::spawn(reload::watch(files, replace));
+        let replace = Arc::new(replace);
+        keep_running("the watch over TLS_CERT and TLS_KEY", move || {
+            reload::watch(files.clone(), Arc::clone(&replace))
+        });
         Self { current }
     }
 

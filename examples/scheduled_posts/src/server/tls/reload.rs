@@ -11,7 +11,7 @@ use crate::server::signals::Hangups;
 use crate::server::tls::certificate::{Certificate, CertificateError, CertificateFiles, Pem};
 
 /// Looks at the files every minute and on SIGHUP, for as long as anybody uses the certificate.
-pub(super) async fn watch(files: CertificateFiles, current: watch::Sender<Arc<Certificate>>) {
+pub(super) async fn watch(files: CertificateFiles, current: Arc<watch::Sender<Arc<Certificate>>>) {
     let mut hangups = Hangups::new();
     let mut minutes = interval(LOOK_AGAIN);
     minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -19,18 +19,36 @@ impl Process {
         args: &[&str],
         env: &[(String, String)],
     ) -> Self {
-        let (out, err) = (folder.join(format!("{name}.out")), folder.join(format!("{name}.err")));
+        let [out, err] = Self::files(folder, name);
+        let (into_out, into_err) = (File::create(&out).unwrap(), File::create(&err).unwrap());
+        Self::start_into(folder, name, args, env, into_out.into(), into_err.into())
+    }
+
+    /// The same with standard output and standard error of the test's own.
+    pub(crate) fn start_into(
+        folder: &Path,
+        name: &str,
+        args: &[&str],
+        env: &[(String, String)],
+        out: Stdio,
+        err: Stdio,
+    ) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_scheduled-posts"))
             .args(args)
             .current_dir(folder)
             .env_clear()
             .envs(env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
-            .stdout(File::create(&out).unwrap())
-            .stderr(File::create(&err).unwrap())
+            .stdout(out)
+            .stderr(err)
             .spawn()
             .unwrap();
+        let [out, err] = Self::files(folder, name);
         Self { child, out, err }
+    }
+
+    fn files(folder: &Path, name: &str) -> [PathBuf; 2] {
+        ["out", "err"].map(|end| folder.join(format!("{name}.{end}")))
     }
 
     pub(crate) fn out(&self) -> String {
@@ -91,7 +109,8 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("--- {}\n{}\n{}", self.err.display(), self.out(), self.err());
+            let text = |file: &Path| fs::read_to_string(file).unwrap_or_default();
+            eprintln!("--- {}\n{}\n{}", self.err.display(), text(&self.out), text(&self.err));
         }
     }
 }
