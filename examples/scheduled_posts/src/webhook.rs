@@ -39,7 +39,7 @@ pub(crate) fn service(
 /// ignored. The body is the event as it was signed; the answer comes after it was committed. The
 /// headers may also be called `webhook-id`, `webhook-timestamp` and `webhook-signature`.
 #[utoipa::path(
-    post, path = "/api/webhooks/clerk", operation_id = "webhook", tag = "Webhooks", security(),
+    post, path = PATH, operation_id = "webhook", tag = "Webhooks", security(),
     params(
         ("svix-id" = String, Header, description = "The delivery's id, the same at every try."),
         ("svix-timestamp" = i64, Header, description = "Seconds since 1970; 5 minutes off at most."),
@@ -137,5 +137,7 @@ fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(LONGEST_IN_LOG).collect()
 }
 
+/// Where the server takes deliveries.
+pub(crate) const PATH: &str = "/api/webhooks/clerk";
 /// As long as an e-mail address can be.
 const LONGEST_IN_LOG: usize = 254;

@@ -9,18 +9,19 @@ use crate::cli::{Failure, answer, dev_clerk_failure};
 use crate::config::{DevClerkConfig, Env};
 use crate::dev_clerk::DevClerk;
 use crate::server;
+use crate::signals;
 
 pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     let config = DevClerkConfig::read(env)?;
     log.start(&config.common);
     let place = &config.dev_clerk;
-    let dev_clerk = DevClerk::start(place, &config.server).await;
+    let dev_clerk = DevClerk::start(place, &config.webhooks).await;
     let dev_clerk = dev_clerk.map_err(|error| dev_clerk_failure(place, &error))?;
     announce(&dev_clerk);
     let (stop, stopped) = watch::channel(false);
     let lines = log.lines().clone();
     tokio::spawn(async move {
-        server::stop_signal(&lines).await;
+        signals::stop_signal(&lines).await;
         // Nobody listens when serving has ended already.
         let _ = stop.send(true);
     });

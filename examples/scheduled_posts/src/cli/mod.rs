@@ -16,7 +16,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::cli::logging::Log;
-use crate::config::{ConfigErrors, DevClerkPlace, Env};
+use crate::config::{ConfigErrors, Env};
+use crate::dev_clerk::Place;
 
 /// A scheduled-posts API whose users sign in with Clerk
 #[derive(Debug, Parser)]
@@ -116,7 +117,7 @@ fn listen_failure(variable: &str, address: &str, error: &std::io::Error) -> Fail
 }
 
 /// A stand-in that does not start: its port, or the file that it keeps its users in.
-fn dev_clerk_failure(place: &DevClerkPlace, error: &std::io::Error) -> Failure {
+fn dev_clerk_failure(place: &Place, error: &std::io::Error) -> Failure {
     match error.kind() {
         ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable => {
             listen_failure("DEV_CLERK_PORT", &format!("127.0.0.1:{}", place.port), error)

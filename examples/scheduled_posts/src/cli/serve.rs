@@ -16,13 +16,16 @@ use crate::ai::Ai;
 use crate::app::app;
 use crate::cli::logging::Log;
 use crate::cli::{Failure, answer, database_failure, dev_clerk_failure, listen_failure};
-use crate::config::{AuthPhase, Clerk, Common, DevClerkPlace, Env, ServeConfig, TlsConfig};
-use crate::dev_clerk::DevClerk;
+use crate::config::{AuthPhase, Clerk, Common, Env, ServeConfig, TlsConfig};
+use crate::dev_clerk::{DevClerk, Place};
 use crate::limits::Limits;
+use crate::open_files;
 use crate::phases;
+use crate::redirect;
 use crate::routes::page::PageConfig;
 use crate::server::tls::Tls;
 use crate::server::{self, Lines, Server};
+use crate::signals;
 use crate::state::{AppState, Stopping};
 use crate::store::{self, Store};
 use crate::telemetry;
@@ -33,7 +36,7 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     let ServeConfig { common, listen, cors_origins, limits, phase, metrics, clerk, ai, tls } =
         ServeConfig::read(env)?;
     log.start(&common);
-    server::raise_open_files();
+    open_files::raise();
     let db = store::connect(&common.database_url).await;
     let db = db.map_err(|error| database_failure(&error))?;
     store::migrate(&db).await.map_err(|error| database_failure(&error))?;
@@ -91,7 +94,7 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     let (stop, stopped) = watch::channel(false);
     let lines = log.lines().clone();
     tokio::spawn(async move {
-        server::stop_signal(&lines).await;
+        signals::stop_signal(&lines).await;
         tracing::info!("told to stop: finishing what is in flight");
         stopping.begin();
         // Load balancers that ask in this time send nothing more.
@@ -105,7 +108,11 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
         .map(|(listener, router)| tokio::spawn(server::serve(listener, router, stopped.clone())));
     let redirect =
         redirect.map(|at| tokio::spawn(server::serve(at.listener, at.router, stopped.clone())));
-    Server::new(router).tls(tls).trusting(proxies).run(listener, stopped).await;
+    Server::new(router)
+        .tls(tls)
+        .trusting(move |peer| proxies.contain(peer))
+        .run(listener, stopped)
+        .await;
     for beside in [stand_in, redirect, metrics].into_iter().flatten() {
         beside.abort();
     }
@@ -133,7 +140,7 @@ async fn start_tls(
     let listener = TcpListener::bind(at).await;
     let listener =
         listener.map_err(|error| listen_failure("HTTP_REDIRECT_PORT", &at.to_string(), &error))?;
-    let router = server::redirect::router(https_port, tls.clone());
+    let router = redirect::router(https_port, tls.clone());
     Ok((Some(tls), Some(Redirect { listener, router, at })))
 }
 
@@ -152,8 +159,8 @@ async fn start_metrics(
 }
 
 /// Starts the stand-in, and reads the configuration that it prints as if an operator had set it.
-async fn stand_in(server: &str, place: &DevClerkPlace) -> Result<(ClerkConfig, DevClerk), Failure> {
-    let dev_clerk = DevClerk::start(place, server).await;
+async fn stand_in(server: &str, place: &Place) -> Result<(ClerkConfig, DevClerk), Failure> {
+    let dev_clerk = DevClerk::start(place, &format!("{server}{}", webhook::PATH)).await;
     let dev_clerk = dev_clerk.map_err(|error| dev_clerk_failure(place, &error))?;
     let variable = |wanted: &str| {
         let mut variables = dev_clerk.variables.iter();

@@ -21,12 +21,14 @@ pub(crate) use values::{DatabaseUrl, LogFormat};
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 
 use axum::http::HeaderValue;
 use tower_clerk::backfill::BackendApi;
 use tower_clerk::config::ClerkConfig;
 use tower_clerk::secret::SecretKey;
+
+use crate::dev_clerk::Place;
+use crate::webhook::PATH;
 
 /// What every subcommand needs.
 #[derive(Debug)]
@@ -53,9 +55,9 @@ pub(crate) struct BackfillConfig {
 #[derive(Debug)]
 pub(crate) struct DevClerkConfig {
     pub(crate) common: Common,
-    /// The server's URL, for webhooks.
-    pub(crate) server: String,
-    pub(crate) dev_clerk: DevClerkPlace,
+    /// Where the server takes webhooks.
+    pub(crate) webhooks: String,
+    pub(crate) dev_clerk: Place,
 }
 
 /// Settings of `serve`.
@@ -77,15 +79,8 @@ pub(crate) struct ServeConfig {
 #[derive(Debug)]
 pub(crate) enum Clerk {
     /// Nothing was configured and nobody outside can reach us: the stand-in.
-    Dev(DevClerkPlace),
+    Dev(Place),
     Real(Box<ClerkConfig>),
-}
-
-/// Where the stand-in listens and keeps its users.
-#[derive(Clone, Debug)]
-pub(crate) struct DevClerkPlace {
-    pub(crate) port: u16,
-    pub(crate) file: PathBuf,
 }
 
 /// Everything that is wrong with the environment.
@@ -142,8 +137,8 @@ impl DevClerkConfig {
         let ip =
             if listen.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { listen.ip() };
         let scheme = if env.get("TLS_CERT").is_some() { "https" } else { "http" };
-        let server = format!("{scheme}://{}", SocketAddr::new(ip, listen.port()));
-        reader.finish(Self { common, server, dev_clerk })
+        let webhooks = format!("{scheme}://{}{PATH}", SocketAddr::new(ip, listen.port()));
+        reader.finish(Self { common, webhooks, dev_clerk })
     }
 }
 
@@ -227,13 +222,13 @@ impl<'a> Reader<'a> {
         metrics
     }
 
-    fn dev_clerk(&mut self, common: &Common, listen: SocketAddr) -> DevClerkPlace {
+    fn dev_clerk(&mut self, common: &Common, listen: SocketAddr) -> Place {
         let port = self.value("DEV_CLERK_PORT", 8003, values::port);
         if port == listen.port() {
             self.errors.push("DEV_CLERK_PORT: is the server's PORT; choose another".into());
         }
         let database = common.database_url.file().unwrap_or_else(|| "scheduled-posts.db".into());
-        DevClerkPlace { port, file: database.with_extension("dev-clerk.json") }
+        Place { port, file: database.with_extension("dev-clerk.json") }
     }
 
     fn clerk(&mut self, common: &Common, listen: SocketAddr) -> Option<Clerk> {

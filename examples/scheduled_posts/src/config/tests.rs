@@ -140,9 +140,15 @@ fn the_dev_clerks_file_is_beside_the_database() {
 #[test]
 fn webhooks_of_a_server_on_all_addresses_go_to_this_machine() {
     let env = Env::from([("HOST", "0.0.0.0"), ("PORT", "9000")]);
-    assert_eq!(DevClerkConfig::read(&env).unwrap().server, "http://127.0.0.1:9000");
+    assert_eq!(
+        DevClerkConfig::read(&env).unwrap().webhooks,
+        "http://127.0.0.1:9000/api/webhooks/clerk"
+    );
     let env = Env::from([("HOST", "::1"), ("PORT", "9000"), ("TLS_CERT", "cert.pem")]);
-    assert_eq!(DevClerkConfig::read(&env).unwrap().server, "https://[::1]:9000");
+    assert_eq!(
+        DevClerkConfig::read(&env).unwrap().webhooks,
+        "https://[::1]:9000/api/webhooks/clerk"
+    );
 }
 
 #[test]

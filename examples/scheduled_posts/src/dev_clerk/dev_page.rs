@@ -13,9 +13,9 @@ use crate::dev_clerk::dev_api::no_delivery;
 use crate::dev_clerk::error::ClerkError;
 use crate::dev_clerk::instance::Instance;
 use crate::dev_clerk::page::{self, escaped};
+use crate::dev_clerk::time;
 use crate::dev_clerk::user::{Profile, User};
 use crate::dev_clerk::webhooks::{Entry, Faults, GivenFaults, Order, ReplayId};
-use crate::time;
 
 pub(super) fn routes() -> Router<Instance> {
     Router::new()

@@ -9,9 +9,9 @@ use tower_clerk::test_util::Issuer;
 
 use crate::dev_clerk::error::ClerkError;
 use crate::dev_clerk::records::{Records, SignIn};
+use crate::dev_clerk::time;
 use crate::dev_clerk::user::{Profile, User};
 use crate::dev_clerk::webhooks::Outbox;
-use crate::time;
 
 /// Handle to the one instance; clones share it.
 #[derive(Clone)]

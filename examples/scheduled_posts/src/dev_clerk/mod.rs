@@ -15,11 +15,13 @@ mod random;
 mod records;
 mod sessions;
 mod sign_in;
+mod time;
 mod user;
 mod webhooks;
 
 use std::io;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 
 use axum::http::{HeaderValue, Method, header};
 use axum::response::{IntoResponse as _, Response};
@@ -31,11 +33,17 @@ use tokio::net::TcpListener;
 use tower_clerk::secret::SigningSecret;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::config::DevClerkPlace;
 use crate::dev_clerk::error::ClerkError;
 use crate::dev_clerk::instance::Instance;
 use crate::dev_clerk::records::Records;
 use crate::dev_clerk::webhooks::Outbox;
+
+/// Where a stand-in listens, on 127.0.0.1, and the file that it keeps its users and its key in.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) port: u16,
+    pub(crate) file: PathBuf,
+}
 
 /// The stand-in, bound to its port and ready to be served.
 pub(crate) struct DevClerk {
@@ -47,8 +55,8 @@ pub(crate) struct DevClerk {
 }
 
 impl DevClerk {
-    /// Takes the port and reads the file. `server` is the URL of the server that webhooks go to.
-    pub(crate) async fn start(place: &DevClerkPlace, server: &str) -> io::Result<Self> {
+    /// Takes the port and reads the file. Webhooks are posted to the URL `webhooks`.
+    pub(crate) async fn start(place: &Place, webhooks: &str) -> io::Result<Self> {
         let (host, url) = address(place);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, place.port)).await?;
         let (records, issuer) = Records::load_or_new(&place.file, &url)
@@ -59,20 +67,20 @@ impl DevClerk {
         // certificate the server has is for its own name, not for an address.
         let client = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true);
         let client = client.build().map_err(io::Error::other)?;
-        let outbox = Outbox::new(client, format!("{server}/api/webhooks/clerk"), secret);
+        let outbox = Outbox::new(client, webhooks.to_owned(), secret);
         let instance = Instance::new(issuer, place.file.clone(), outbox, records);
         Ok(Self { listener, router: router(instance), variables, url })
     }
 }
 
 /// What points a server at the stand-in of this place, if there ever was one. Makes nothing.
-pub(crate) fn variables_of(place: &DevClerkPlace) -> Option<Vec<(&'static str, String)>> {
+pub(crate) fn variables_of(place: &Place) -> Option<Vec<(&'static str, String)>> {
     let (host, url) = address(place);
     let records = Records::load(&place.file, &url)?;
     Some(variables(&host, &url, &records))
 }
 
-fn address(place: &DevClerkPlace) -> (String, String) {
+fn address(place: &Place) -> (String, String) {
     let host = format!("127.0.0.1:{}", place.port);
     let url = format!("http://{host}");
     (host, url)

@@ -25,7 +25,7 @@ use crate::server::{Server, told};
 
 /// The address of this machine that a request came to.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct LocalAddress(pub(super) SocketAddr);
+pub(crate) struct LocalAddress(pub(crate) SocketAddr);
 
 /// Serves one connection.
 pub(super) async fn attend(

@@ -6,14 +6,14 @@ use axum::http::{Request, header};
 
 /// A host without its port, safe to put into a URL.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Host<'a> {
+pub(crate) enum Host<'a> {
     Address(IpAddr),
     Name(&'a str),
 }
 
 impl<'a> Host<'a> {
     /// From the one place that counts: an absolute URI (as HTTP/2 has it), else the one `Host`.
-    pub(super) fn of<B>(request: &'a Request<B>) -> Option<Self> {
+    pub(crate) fn of<B>(request: &'a Request<B>) -> Option<Self> {
         if let Some(authority) = request.uri().authority() {
             return Self::parse(authority.as_str());
         }

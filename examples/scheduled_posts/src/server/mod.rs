@@ -3,25 +3,23 @@
 mod activity;
 mod background;
 mod connection;
-mod files;
 mod host;
 mod limits;
 mod lines;
 mod patience;
 mod places;
-pub(crate) mod redirect;
 mod seldom;
-mod signals;
 pub(crate) mod tls;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use background::keep_running;
-pub(crate) use files::raise_open_files;
+pub(crate) use connection::LocalAddress;
+pub(crate) use host::Host;
+pub(crate) use limits::Limits;
 pub(crate) use lines::Lines;
 pub(crate) use seldom::Seldom;
-pub(crate) use signals::stop_signal;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -32,8 +30,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::JoinSet;
 
-use crate::config::TrustedProxies;
-use crate::server::limits::Limits;
 use crate::server::places::{Place, Places};
 use crate::server::tls::Tls;
 
@@ -63,9 +59,13 @@ impl Server {
         Self { tls, ..self }
     }
 
-    /// Peers that speak for many, besides this machine.
-    pub(crate) fn trusting(self, proxies: TrustedProxies) -> Self {
-        let trusted = Arc::new(move |peer: IpAddr| peer.is_loopback() || proxies.contain(peer));
+    /// Takes peers for which `is_proxy` is true, besides this machine, as speaking for many: their
+    /// connections are not counted.
+    pub(crate) fn trusting(
+        self,
+        is_proxy: impl Fn(IpAddr) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let trusted = Arc::new(move |peer: IpAddr| peer.is_loopback() || is_proxy(peer));
         Self { trusted, ..self }
     }
 

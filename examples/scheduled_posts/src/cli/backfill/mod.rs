@@ -17,7 +17,7 @@ use crate::cli::backfill::progress::Teller;
 use crate::cli::logging::Log;
 use crate::cli::{Failure, answer, database_failure};
 use crate::config::{BackfillConfig, DatabaseUrl, Env};
-use crate::{server, store};
+use crate::{signals, store};
 
 /// What to do. Without any of it: a run.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -42,7 +42,7 @@ pub(super) async fn run(env: &Env, args: Args, log: &Log) -> Result<ExitCode, Fa
     let work = task.work(&common.database_url, api, &teller);
     tokio::select! {
         outcome = work => outcome,
-        () = server::stop_signal(log.lines()) => {
+        () = signals::stop_signal(log.lines()) => {
             teller.end();
             log.say(task.stopped());
             log.flush();

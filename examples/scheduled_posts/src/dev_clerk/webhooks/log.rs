@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use chrono::{DateTime, Utc};
 
+use crate::dev_clerk::time;
 use crate::dev_clerk::webhooks::Delivery;
-use crate::time;
 
 /// The last deliveries.
 #[derive(Default)]

@@ -7,9 +7,9 @@ use tower_clerk::clock::{Clock as _, SystemClock};
 use tower_clerk::secret::SigningSecret;
 use tower_clerk::test_util::SignedDelivery;
 
+use crate::dev_clerk::time;
 use crate::dev_clerk::webhooks::log::Log;
 use crate::dev_clerk::webhooks::{Attempt, Delivery, Faults, Outcome};
-use crate::time;
 
 /// Posts to one endpoint, and writes down what came of it.
 pub(super) struct Sender {

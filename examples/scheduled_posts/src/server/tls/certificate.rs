@@ -6,15 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{self, InconsistentKeys, ServerConfig};
 use tower_clerk::clock::{Clock as _, SystemClock};
 use webpki::{EndEntityCert, KeyUsage};
-
-use crate::time;
 
 /// Where a certificate and its key are: `TLS_CERT` and `TLS_KEY`.
 #[derive(Clone, Debug)]
@@ -196,7 +194,11 @@ fn validity(leaf: &CertificateDer<'_>, at: SystemTime) -> Result<(), webpki::Err
 fn shown(time: UnixTime) -> String {
     let seconds = i64::try_from(time.as_secs()).ok();
     let time = seconds.and_then(|seconds| DateTime::<Utc>::from_timestamp(seconds, 0));
-    time.map_or_else(|| "a day beyond all calendars".to_owned(), time::show)
+    time.map_or_else(|| "a day beyond all calendars".to_owned(), show)
+}
+
+fn show(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! TLS: the handshake, with whichever certificate is in use at that moment.
 
 mod certificate;
+mod hangups;
 mod reload;
 
 pub(crate) use certificate::{Certificate, CertificateFiles};
@@ -35,7 +36,7 @@ impl Tls {
         Self { current }
     }
 
-    pub(super) fn certificate(&self) -> Arc<Certificate> {
+    pub(crate) fn certificate(&self) -> Arc<Certificate> {
         Arc::clone(&self.current.borrow())
     }
 

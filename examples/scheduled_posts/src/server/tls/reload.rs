@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tower_clerk::clock::{Clock as _, SystemClock};
 
-use crate::server::signals::Hangups;
 use crate::server::tls::certificate::{Certificate, CertificateError, CertificateFiles, Pem};
+use crate::server::tls::hangups::Hangups;
 
 /// Looks at the files every minute and on SIGHUP, for as long as anybody uses the certificate.
 pub(super) async fn watch(files: CertificateFiles, current: Arc<watch::Sender<Arc<Certificate>>>) {

@@ -2,11 +2,11 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::server::limits::Limits;
+use crate::server::Limits;
 
 /// Raises the limit as far as the system lets this process, and says so when it is too low for as
 /// many connections as are allowed otherwise.
-pub(crate) fn raise_open_files() {
+pub(crate) fn raise() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     // None means that there is no limit.
     let Some(now) = current else { return };

@@ -1,8 +1,8 @@
-//! What the operator says to the process by signals.
+//! The signals that ask the process to stop.
 
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::server::Lines;
 
@@ -17,29 +17,6 @@ pub(crate) async fn stop_signal(log: &Lines) {
         log.flush(LAST_WORDS);
         std::process::exit(1);
     });
-}
-
-/// SIGHUP, each time.
-pub(super) struct Hangups(Option<Signal>);
-
-impl Hangups {
-    /// From here on a SIGHUP does not end the process.
-    pub(super) fn new() -> Self {
-        let signal = signal(SignalKind::hangup());
-        if let Err(error) = &signal {
-            tracing::warn!(%error, "cannot listen for SIGHUP; certificates are looked at all the same");
-        }
-        Self(signal.ok())
-    }
-
-    pub(super) async fn next(&mut self) {
-        if let Some(signal) = &mut self.0
-            && signal.recv().await.is_some()
-        {
-            return;
-        }
-        std::future::pending().await
-    }
 }
 
 async fn first_signal() {

@@ -1,0 +1,14 @@
+//! Times as Clerk's API and the stand-in's page show them. The present comes from the crate's clock.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use tower_clerk::clock::{Clock as _, SystemClock};
+
+/// Returns the present.
+pub(super) fn now() -> DateTime<Utc> {
+    SystemClock::new().now().into()
+}
+
+/// Returns an instant as RFC 3339 with milliseconds and `Z`.
+pub(super) fn show(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
