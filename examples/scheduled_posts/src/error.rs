@@ -11,7 +11,7 @@ use tower_clerk::sea_orm::is_transient;
 use utoipa::ToSchema;
 
 use crate::ai::AiError;
-use crate::server::Seldom;
+use serving::Seldom;
 
 /// A refusal or a failure. The client sees `detail` and nothing more.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::server::Limits;
+use serving::Limits;
 
 /// Raises the limit as far as the system lets this process, and says so when it is too low for as
 /// many connections as are allowed otherwise.

@@ -6,8 +6,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use crate::error::answer;
-use crate::server::tls::Tls;
-use crate::server::{Host, LocalAddress};
+use serving::tls::Tls;
+use serving::{Host, LocalAddress};
 
 /// Sends every request to the same place over HTTPS on this port.
 pub(crate) fn router(https_port: u16, tls: Tls) -> Router {

@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::error::answer;
-use crate::server::Seldom;
+use serving::Seldom;
 
 /// Gives a request its id: the client's own if that can stand in a log, else a new one. All lines
 /// that the request writes into the log have it, and so has the answer.

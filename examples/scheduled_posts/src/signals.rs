@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::server::Lines;
+use serving::Lines;
 
 /// Resolves on the first SIGTERM or SIGINT. The second ends the process at once, and waits for no
 /// more than the last lines of `log`.

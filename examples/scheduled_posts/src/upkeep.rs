@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tower_clerk::sea_orm::SeaOrmSink;
 
-use crate::server::keep_running;
+use serving::keep_running;
 
 /// Begins at once and goes on for as long as the runtime lives. Any number of servers on one
 /// database may do so.

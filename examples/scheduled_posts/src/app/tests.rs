@@ -7,7 +7,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::*;
-use crate::server;
 
 #[expect(clippy::panic, reason = "that is what is to be survived")]
 async fn panics() -> Response {
@@ -18,7 +17,7 @@ async fn serve(routes: Router) -> (SocketAddr, watch::Sender<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = watch::channel(false);
-    tokio::spawn(server::serve(listener, around(routes, Vec::new()), stopped));
+    tokio::spawn(serving::serve(listener, around(routes, Vec::new()), stopped));
     (address, stop)
 }
 

@@ -7,9 +7,8 @@ use tokio::sync::watch;
 use crate::cli::logging::Log;
 use crate::cli::{Failure, answer, dev_clerk_failure};
 use crate::config::{DevClerkConfig, Env};
-use crate::dev_clerk::DevClerk;
-use crate::server;
 use crate::signals;
+use dev_clerk::DevClerk;
 
 pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     let config = DevClerkConfig::read(env)?;
@@ -25,7 +24,7 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
         // Nobody listens when serving has ended already.
         let _ = stop.send(true);
     });
-    server::serve(dev_clerk.listener, dev_clerk.router, stopped).await;
+    serving::serve(dev_clerk.listener, dev_clerk.router, stopped).await;
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Common, LogFormat};
-use crate::server::Lines;
+use serving::Lines;
 
 /// What a subcommand has to say beside its answer.
 pub(super) struct Log {

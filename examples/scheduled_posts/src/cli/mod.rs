@@ -17,7 +17,7 @@ use clap::{Parser, Subcommand};
 
 use crate::cli::logging::Log;
 use crate::config::{ConfigErrors, Env};
-use crate::dev_clerk::Place;
+use ::dev_clerk::Place;
 
 /// A scheduled-posts API whose users sign in with Clerk
 #[derive(Debug, Parser)]

@@ -17,20 +17,20 @@ use crate::app::app;
 use crate::cli::logging::Log;
 use crate::cli::{Failure, answer, database_failure, dev_clerk_failure, listen_failure};
 use crate::config::{AuthPhase, Clerk, Common, Env, ServeConfig, TlsConfig};
-use crate::dev_clerk::{DevClerk, Place};
 use crate::limits::Limits;
 use crate::open_files;
 use crate::phases;
 use crate::redirect;
 use crate::routes::page::PageConfig;
-use crate::server::tls::Tls;
-use crate::server::{self, Lines, Server};
 use crate::signals;
 use crate::state::{AppState, Stopping};
 use crate::store::{self, Store};
 use crate::telemetry;
 use crate::upkeep;
 use crate::webhook;
+use dev_clerk::{DevClerk, Place};
+use serving::tls::Tls;
+use serving::{Lines, Server};
 
 pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     let ServeConfig { common, listen, cors_origins, limits, phase, metrics, clerk, ai, tls } =
@@ -103,11 +103,11 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
         let _ = stop.send(true);
     });
     let stand_in = dev_clerk
-        .map(|clerk| tokio::spawn(server::serve(clerk.listener, clerk.router, stopped.clone())));
+        .map(|clerk| tokio::spawn(serving::serve(clerk.listener, clerk.router, stopped.clone())));
     let metrics = metrics
-        .map(|(listener, router)| tokio::spawn(server::serve(listener, router, stopped.clone())));
+        .map(|(listener, router)| tokio::spawn(serving::serve(listener, router, stopped.clone())));
     let redirect =
-        redirect.map(|at| tokio::spawn(server::serve(at.listener, at.router, stopped.clone())));
+        redirect.map(|at| tokio::spawn(serving::serve(at.listener, at.router, stopped.clone())));
     Server::new(router)
         .tls(tls)
         .trusting(move |peer| proxies.contain(peer))

@@ -27,8 +27,8 @@ use tower_clerk::backfill::BackendApi;
 use tower_clerk::config::ClerkConfig;
 use tower_clerk::secret::SecretKey;
 
-use crate::dev_clerk::Place;
 use crate::webhook::PATH;
+use dev_clerk::Place;
 
 /// What every subcommand needs.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::config::{Reader, values};
-use crate::server::tls::{Certificate, CertificateFiles};
+use serving::tls::{Certificate, CertificateFiles};
 
 /// HTTPS instead of HTTP.
 #[derive(Debug)]

@@ -17,8 +17,8 @@ use std::time::Duration;
 use axum::http::HeaderMap;
 
 use crate::config::{LimitsConfig, Rate, TrustedProxies};
-use crate::server::keep_running;
 use counter::Counter;
+use serving::keep_running;
 use shared::Shared;
 
 /// Both limits, shared by all requests.

@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::counter::quota;
 use crate::config::{Per, Rate, RedisUrl};
-use crate::server::keep_running;
+use serving::keep_running;
 
 /// A Redis that several instances count in. While it is away nobody waits for it.
 pub(super) struct Shared {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::AuthPhase;
-use crate::server::keep_running;
+use serving::keep_running;
 
 /// Begins at once and goes on for as long as the runtime lives.
 pub(crate) fn start(phase: AuthPhase) {

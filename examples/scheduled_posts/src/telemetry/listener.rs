@@ -9,7 +9,7 @@ use sea_orm::DatabaseConnection;
 
 use super::{LOST_LINES, pool};
 use crate::error::answer;
-use crate::server::Lines;
+use serving::Lines;
 
 /// The numbers as Prometheus reads them, and nothing else.
 pub(crate) fn router(handle: PrometheusHandle, db: DatabaseConnection, log: Lines) -> Router {

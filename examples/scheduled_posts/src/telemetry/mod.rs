@@ -14,7 +14,7 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tower_clerk::webhook::{Outcome, SinkError};
 
-use crate::server::keep_running;
+use serving::keep_running;
 
 /// Begins to count. Without it nothing is, and each count costs next to nothing.
 ///

@@ -4,7 +4,6 @@ use tower_clerk::config::ClerkConfig;
 
 use crate::config::{Clerk, Env, MigrateConfig, ServeConfig};
 use crate::config::{ConfigErrors, DatabaseUrl};
-use crate::dev_clerk;
 
 /// What the checks go by.
 pub(super) struct Facts {

@@ -1,0 +1,203 @@
+//! The stand-in at work: its records behind a lock, every change written down before it is told.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use tower_clerk::test_util::Issuer;
+
+use crate::error::ClerkError;
+use crate::records::{Records, SignIn};
+use crate::time;
+use crate::user::{Profile, User};
+use crate::webhooks::Outbox;
+
+/// Handle to the one instance; clones share it.
+#[derive(Clone)]
+pub(super) struct Instance {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    issuer: Issuer,
+    file: PathBuf,
+    outbox: Outbox,
+    records: Mutex<Records>,
+}
+
+impl Instance {
+    pub(super) fn new(issuer: Issuer, file: PathBuf, outbox: Outbox, records: Records) -> Self {
+        let records = Mutex::new(records);
+        Self { shared: Arc::new(Shared { issuer, file, outbox, records }) }
+    }
+
+    pub(super) fn jwks(&self) -> Value {
+        self.shared.issuer.jwks()
+    }
+
+    /// Where deliveries go, and what became of them.
+    pub(super) fn outbox(&self) -> &Outbox {
+        &self.shared.outbox
+    }
+
+    /// Looks at the records.
+    pub(super) fn read<T>(&self, look: impl FnOnce(&Records) -> T) -> T {
+        look(&self.records())
+    }
+
+    /// A user's name and address, as long as there is such a user.
+    pub(super) fn label(&self, user_id: &str) -> Option<String> {
+        self.read(|records| records.user(user_id).map(User::label))
+    }
+
+    pub(super) fn create_user(
+        &self,
+        addresses: Vec<String>,
+        profile: Profile,
+    ) -> Result<User, ClerkError> {
+        for address in &addresses {
+            check_address(address)?;
+        }
+        self.change(|records| {
+            let taken = |address: &String| records.users.iter().any(|user| user.has_email(address));
+            if addresses.iter().any(taken) {
+                let message = "That email address is taken. Please try another.";
+                return Err(ClerkError::invalid("form_identifier_exists", message));
+            }
+            let user = User::new(addresses, profile, now());
+            records.users.push(user.clone());
+            let event = event("user.created", &user.id, user.clerk_json());
+            Ok((user, event))
+        })
+    }
+
+    pub(super) fn change_user(
+        &self,
+        id: &str,
+        profile: Profile,
+        primary_email_address_id: Option<String>,
+    ) -> Result<User, ClerkError> {
+        self.change(|records| {
+            let user = records.user_mut(id).ok_or_else(|| ClerkError::not_found("user"))?;
+            if let Some(primary) = primary_email_address_id {
+                if !user.email_addresses.iter().any(|address| address.id == primary) {
+                    return Err(ClerkError::not_found("email address"));
+                }
+                user.primary_email_address_id = Some(primary);
+            }
+            user.profile.apply(profile);
+            user.touch(now());
+            let event = event("user.updated", &user.id, user.clerk_json());
+            Ok((user.clone(), event))
+        })
+    }
+
+    pub(super) fn delete_user(&self, id: &str) -> Result<Value, ClerkError> {
+        self.change(|records| {
+            let user = records.remove_user(id).ok_or_else(|| ClerkError::not_found("user"))?;
+            let data = json!({ "object": "user", "id": user.id, "deleted": true });
+            let event = event("user.deleted", &user.id, data.clone());
+            Ok((data, event))
+        })
+    }
+
+    pub(super) fn sign_in(&self, user_id: &str) -> Result<SignIn, ClerkError> {
+        self.change(|records| {
+            let user = records.user_mut(user_id).ok_or_else(|| ClerkError::not_found("user"))?;
+            user.last_sign_in_at = Some(now());
+            let session = SignIn::new(user_id, now());
+            records.sessions.push(session.clone());
+            Ok((session, None))
+        })
+    }
+
+    pub(super) fn sign_out(&self, session_id: &str) -> Result<(), ClerkError> {
+        self.change(|records| {
+            records.sessions.retain(|session| session.id != session_id);
+            Ok(((), None))
+        })
+    }
+
+    /// A session token of 60 s, or as long as the caller asks; `azp` is where it was asked from.
+    pub(super) fn token(
+        &self,
+        session: &SignIn,
+        azp: Option<&str>,
+        seconds: Option<u32>,
+    ) -> String {
+        let minutes = (now() - session.created_at).max(0) / 60_000;
+        let mut token = self
+            .shared
+            .issuer
+            .token(&session.user_id)
+            .claim("sid", session.id.clone())
+            .claim("fva", json!([minutes, -1]));
+        if let Some(seconds) = seconds {
+            token = token.expires_after(std::time::Duration::from_secs(seconds.into()));
+        }
+        match azp {
+            Some(origin) => token.claim("azp", origin).mint(),
+            None => token.mint(),
+        }
+    }
+
+    /// Changes a copy, writes it down, and only then lets it count and tells the server of it.
+    ///
+    /// The lock is held over a small write to a local file: the stand-in serves one developer,
+    /// and events must leave in the order of the changes.
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Records) -> Result<(T, Option<Event>), ClerkError>,
+    ) -> Result<T, ClerkError> {
+        let mut records = self.records();
+        let mut next = records.clone();
+        let (result, event) = change(&mut next)?;
+        next.save(&self.shared.file).map_err(|error| {
+            let file = self.shared.file.display();
+            tracing::error!(%error, "the dev Clerk cannot write {file}: nothing was changed");
+            let message = "The dev Clerk cannot write its file; its log says why.";
+            ClerkError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_clerk_error", message)
+        })?;
+        *records = next;
+        if let Some(Event { kind, user_id, data }) = event {
+            let envelope = json!({
+                "object": "event", "type": kind, "instance_id": records.instance_id,
+                "timestamp": now(), "data": data,
+                "event_attributes": { "http_request": { "client_ip": "127.0.0.1", "user_agent": "" } },
+            });
+            self.shared.outbox.send(kind, &user_id, &envelope);
+        }
+        Ok(result)
+    }
+
+    fn records(&self) -> MutexGuard<'_, Records> {
+        self.shared.records.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// Something that Clerk tells its webhooks.
+struct Event {
+    kind: &'static str,
+    user_id: String,
+    data: Value,
+}
+
+fn event(kind: &'static str, user_id: &str, data: Value) -> Option<Event> {
+    Some(Event { kind, user_id: user_id.to_owned(), data })
+}
+
+fn check_address(address: &str) -> Result<(), ClerkError> {
+    let good = address.len() <= 254
+        && !address.chars().any(|c| c.is_whitespace() || c.is_control())
+        && address.split_once('@').is_some_and(|(name, domain)| {
+            !name.is_empty() && !domain.is_empty() && !domain.contains('@')
+        });
+    let message = "Email address must be a valid email address.";
+    if good { Ok(()) } else { Err(ClerkError::invalid("form_param_format_invalid", message)) }
+}
+
+/// Milliseconds since 1970.
+fn now() -> i64 {
+    time::now().timestamp_millis()
+}

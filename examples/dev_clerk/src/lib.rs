@@ -1,0 +1,138 @@
+//! A stand-in for Clerk on this machine: users, sessions, tokens, webhooks. The server reaches it
+//! over HTTP only, and nothing of it is shared with the server but its address.
+
+mod backend_api;
+mod body;
+mod dev_api;
+mod dev_page;
+mod error;
+mod guard;
+mod instance;
+mod list;
+mod own_deliveries;
+mod page;
+mod random;
+mod records;
+mod sessions;
+mod sign_in;
+mod time;
+mod user;
+mod webhooks;
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use axum::http::{HeaderValue, Method, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router, middleware};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tokio::net::TcpListener;
+use tower_clerk::secret::SigningSecret;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::error::ClerkError;
+use crate::instance::Instance;
+use crate::records::Records;
+use crate::webhooks::Outbox;
+
+/// Where a stand-in listens, on 127.0.0.1, and the file that it keeps its users and its key in.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub port: u16,
+    pub file: PathBuf,
+}
+
+/// The stand-in, bound to its port and ready to be served.
+pub struct DevClerk {
+    pub listener: TcpListener,
+    pub router: Router,
+    /// What points a server at it, as Clerk's Dashboard would show it.
+    pub variables: Vec<(&'static str, String)>,
+    pub url: String,
+}
+
+impl DevClerk {
+    /// Takes the port and reads the file. Webhooks are posted to the URL `webhooks`.
+    pub async fn start(place: &Place, webhooks: &str) -> io::Result<Self> {
+        let (host, url) = address(place);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, place.port)).await?;
+        let (records, issuer) = Records::load_or_new(&place.file, &url)
+            .map_err(|error| described(&place.file.display().to_string(), &error))?;
+        let secret = SigningSecret::parse(&records.signing_secret).map_err(io::Error::other)?;
+        let variables = variables(&host, &url, &records);
+        // Webhooks go to this machine: a proxy from the environment has no part in it, and whatever
+        // certificate the server has is for its own name, not for an address.
+        let client = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true);
+        let client = client.build().map_err(io::Error::other)?;
+        let outbox = Outbox::new(client, webhooks.to_owned(), secret);
+        let instance = Instance::new(issuer, place.file.clone(), outbox, records);
+        Ok(Self { listener, router: router(instance), variables, url })
+    }
+}
+
+/// What points a server at the stand-in of this place, if there ever was one. Makes nothing.
+pub fn variables_of(place: &Place) -> Option<Vec<(&'static str, String)>> {
+    let (host, url) = address(place);
+    let records = Records::load(&place.file, &url)?;
+    Some(variables(&host, &url, &records))
+}
+
+fn address(place: &Place) -> (String, String) {
+    let host = format!("127.0.0.1:{}", place.port);
+    let url = format!("http://{host}");
+    (host, url)
+}
+
+fn router(instance: Instance) -> Router {
+    let secret_key = middleware::from_fn_with_state(instance.clone(), backend_api::secret_key);
+    let backend = backend_api::routes()
+        .merge(sessions::backend_routes())
+        .merge(dev_api::routes())
+        .route("/v1/jwks", get(jwks))
+        .route_layer(secret_key);
+    let pages =
+        AllowOrigin::predicate(|origin, _| origin.to_str().is_ok_and(guard::is_loopback_origin));
+    let cors = CorsLayer::new()
+        .allow_origin(pages)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE]);
+    Router::new()
+        .route("/.well-known/jwks.json", get(jwks))
+        .merge(backend)
+        .merge(sessions::frontend_routes().merge(own_deliveries::routes()).layer(cors))
+        .merge(dev_page::routes())
+        .merge(page::routes())
+        .merge(sign_in::routes())
+        .fallback(async || ClerkError::not_found("such route"))
+        .layer(middleware::map_response(nosniff))
+        .layer(middleware::from_fn(guard::loopback_host))
+        .with_state(instance)
+}
+
+async fn jwks(axum::extract::State(instance): axum::extract::State<Instance>) -> Response {
+    Json(instance.jwks()).into_response()
+}
+
+async fn nosniff(mut response: Response) -> Response {
+    let value = HeaderValue::from_static("nosniff");
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, value);
+    response
+}
+
+fn variables(host: &str, url: &str, records: &Records) -> Vec<(&'static str, String)> {
+    vec![
+        ("CLERK_PUBLISHABLE_KEY", format!("pk_test_{}", STANDARD.encode(format!("{host}$")))),
+        ("CLERK_SECRET_KEY", records.secret_key.clone()),
+        ("CLERK_ISSUER", url.to_owned()),
+        ("CLERK_JWKS_URL", format!("{url}/.well-known/jwks.json")),
+        ("CLERK_API_URL", url.to_owned()),
+        ("CLERK_WEBHOOK_SIGNING_SECRET", records.signing_secret.clone()),
+    ]
+}
+
+fn described(file: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{file}: {error}"))
+}

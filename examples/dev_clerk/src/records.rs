@@ -1,0 +1,128 @@
+//! What the stand-in remembers, and the file it remembers it in. No HTTP here.
+
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use tower_clerk::test_util::Issuer;
+
+use crate::random;
+use crate::user::User;
+
+/// Everything that survives a restart.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Records {
+    pub(super) instance_id: String,
+    /// PKCS#8, base64.
+    private_key: String,
+    pub(super) secret_key: String,
+    pub(super) signing_secret: String,
+    pub(super) users: Vec<User>,
+    pub(super) sessions: Vec<SignIn>,
+}
+
+/// A user who is signed in. Times are milliseconds since 1970.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct SignIn {
+    pub(super) id: String,
+    pub(super) user_id: String,
+    /// What a browser shows to get tokens for this session.
+    pub(super) client_token: String,
+    pub(super) created_at: i64,
+}
+
+impl Records {
+    /// Reads the file, or begins anew when there is none.
+    pub(super) fn load_or_new(file: &Path, iss: &str) -> Result<(Self, Issuer), io::Error> {
+        match fs::read(file) {
+            Ok(bytes) => Self::parse(&bytes, iss).ok_or_else(|| {
+                let problem = "is not a file of the dev Clerk; move it away to begin anew";
+                io::Error::new(io::ErrorKind::InvalidData, problem)
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let (records, issuer) = Self::new(iss);
+                records.save(file)?;
+                Ok((records, issuer))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads the file; `None` when there is none that can be used.
+    pub(super) fn load(file: &Path, iss: &str) -> Option<Self> {
+        Self::parse(&fs::read(file).ok()?, iss).map(|(records, _)| records)
+    }
+
+    fn parse(bytes: &[u8], iss: &str) -> Option<(Self, Issuer)> {
+        let records: Self = serde_json::from_slice(bytes).ok()?;
+        let key = STANDARD.decode(&records.private_key).ok()?;
+        let issuer = Issuer::from_pkcs8(iss, &records.instance_id, &key)?;
+        Some((records, issuer))
+    }
+
+    fn new(iss: &str) -> (Self, Issuer) {
+        let instance_id = format!("ins_{}", random::alphanumeric(27));
+        let issuer = Issuer::new(iss, &instance_id);
+        let records = Self {
+            instance_id,
+            private_key: STANDARD.encode(issuer.to_pkcs8()),
+            secret_key: format!("sk_test_{}", random::alphanumeric(42)),
+            signing_secret: random::signing_secret(),
+            users: Vec::new(),
+            sessions: Vec::new(),
+        };
+        (records, issuer)
+    }
+
+    /// Replaces the file in one step, so that a crash leaves the old one or the new one.
+    pub(super) fn save(&self, file: &Path) -> io::Result<()> {
+        let new = temporary(file);
+        let mut options = OpenOptions::new();
+        let mut out = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        // A file left over from a crash keeps the mode it had.
+        out.set_permissions(Permissions::from_mode(0o600))?;
+        out.write_all(&serde_json::to_vec_pretty(self)?)?;
+        out.sync_all()?;
+        fs::rename(&new, file)
+    }
+
+    pub(super) fn user(&self, id: &str) -> Option<&User> {
+        self.users.iter().find(|user| user.id == id)
+    }
+
+    pub(super) fn user_mut(&mut self, id: &str) -> Option<&mut User> {
+        self.users.iter_mut().find(|user| user.id == id)
+    }
+
+    pub(super) fn session(&self, id: &str) -> Option<&SignIn> {
+        self.sessions.iter().find(|session| session.id == id)
+    }
+
+    /// Drops a user and everywhere they are signed in.
+    pub(super) fn remove_user(&mut self, id: &str) -> Option<User> {
+        let at = self.users.iter().position(|user| user.id == id)?;
+        self.sessions.retain(|session| session.user_id != id);
+        Some(self.users.remove(at))
+    }
+}
+
+impl SignIn {
+    pub(super) fn new(user_id: &str, now: i64) -> Self {
+        Self {
+            id: format!("sess_{}", random::alphanumeric(27)),
+            user_id: user_id.to_owned(),
+            client_token: format!("dvb_{}", random::alphanumeric(43)),
+            created_at: now,
+        }
+    }
+}
+
+fn temporary(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".new");
+    name.into()
+}

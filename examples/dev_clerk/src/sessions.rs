@@ -1,0 +1,121 @@
+//! Sessions and their tokens: for the Backend API's caller by secret key, for a page by client token.
+
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::routing::post;
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::body::Body;
+use crate::error::ClerkError;
+use crate::guard;
+use crate::instance::Instance;
+use crate::records::SignIn;
+
+type Answer = Result<Json<Value>, ClerkError>;
+
+/// The Backend API's part.
+pub(super) fn backend_routes() -> Router<Instance> {
+    Router::new()
+        .route("/v1/sessions", post(create_session))
+        .route("/v1/sessions/{id}/tokens", post(create_token))
+}
+
+/// The Frontend API's part, called by pages on this machine.
+pub(super) fn frontend_routes() -> Router<Instance> {
+    Router::new()
+        .route("/v1/client/sessions/{id}/tokens", post(client_token))
+        .route("/v1/client/sessions/{id}/remove", post(client_sign_out))
+}
+
+#[derive(Deserialize)]
+struct NewSession {
+    user_id: String,
+}
+
+async fn create_session(State(instance): State<Instance>, Body(new): Body<NewSession>) -> Answer {
+    instance.sign_in(&new.user_id).map(|session| Json(clerk_json(&session)))
+}
+
+#[derive(Deserialize)]
+struct NewToken {
+    expires_in_seconds: Option<u32>,
+}
+
+async fn create_token(
+    State(instance): State<Instance>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Body(new): Body<NewToken>,
+) -> Answer {
+    let session = instance.read(|records| records.session(&id).cloned());
+    let session = session.ok_or_else(|| ClerkError::not_found("session"))?;
+    let token = instance.token(&session, origin(&headers), new.expires_in_seconds);
+    Ok(token_json(&token))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Client {
+    #[serde(rename = "__clerk_db_jwt")]
+    token: Option<String>,
+}
+
+async fn client_token(
+    State(instance): State<Instance>,
+    Path(id): Path<String>,
+    Query(client): Query<Client>,
+    headers: HeaderMap,
+) -> Answer {
+    let session = own_session(&instance, &id, client, &headers)?;
+    Ok(token_json(&instance.token(&session, origin(&headers), None)))
+}
+
+async fn client_sign_out(
+    State(instance): State<Instance>,
+    Path(id): Path<String>,
+    Query(client): Query<Client>,
+    headers: HeaderMap,
+) -> Result<StatusCode, ClerkError> {
+    let session = own_session(&instance, &id, client, &headers)?;
+    instance.sign_out(&session.id).map(|()| StatusCode::NO_CONTENT)
+}
+
+/// The session that both the path and the client token name.
+pub(super) fn own_session(
+    instance: &Instance,
+    id: &str,
+    client: Client,
+    headers: &HeaderMap,
+) -> Result<SignIn, ClerkError> {
+    let header = guard::text(headers, header::AUTHORIZATION);
+    let header = header.map(|value| value.strip_prefix("Bearer ").unwrap_or(value).to_owned());
+    let token = client.token.or(header);
+    let session = instance.read(|records| records.session(id).cloned());
+    session
+        .filter(|session| token.as_deref() == Some(session.client_token.as_str()))
+        .ok_or_else(|| ClerkError::unauthorized("You are signed out."))
+}
+
+/// Where a browser asks from: `azp` of the token, as Clerk sets it.
+fn origin(headers: &HeaderMap) -> Option<&str> {
+    guard::text(headers, header::ORIGIN)
+}
+
+fn token_json(jwt: &str) -> Json<Value> {
+    Json(json!({ "object": "token", "jwt": jwt }))
+}
+
+fn clerk_json(session: &SignIn) -> Value {
+    let expire_at = session.created_at.saturating_add(WEEK);
+    json!({
+        "object": "session", "id": session.id, "user_id": session.user_id,
+        "client_id": format!("client_{}", session.id.trim_start_matches("sess_")),
+        "actor": null, "status": "active", "last_active_organization_id": null,
+        "last_active_at": session.created_at, "expire_at": expire_at, "abandon_at": expire_at,
+        "created_at": session.created_at, "updated_at": session.created_at,
+    })
+}
+
+/// In milliseconds. Shown only: sessions of the stand-in last until the user is deleted.
+const WEEK: i64 = 7 * 24 * 60 * 60 * 1000;

@@ -1,0 +1,133 @@
+//! The stand-in's page: sign up, or come in as somebody who is there already. Plain forms, no script.
+
+use std::fmt::Write as _;
+
+use axum::Router;
+use axum::extract::{Form, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+
+use crate::error::ClerkError;
+use crate::guard::{self, LoopbackPage};
+use crate::instance::Instance;
+use crate::page::{self, escaped};
+use crate::user::Profile;
+
+pub(super) fn routes() -> Router<Instance> {
+    Router::new().route("/sign-in", get(show).post(sign_in)).route("/sign-up", post(sign_up))
+}
+
+#[derive(Deserialize)]
+struct Target {
+    redirect_url: Option<String>,
+}
+
+impl Target {
+    fn page(&self) -> Result<LoopbackPage, ClerkError> {
+        self.redirect_url.as_deref().and_then(guard::loopback_page).ok_or_else(|| {
+            ClerkError::invalid(
+                "invalid_url_scheme",
+                "redirect_url must be a page on this machine: http://127.0.0.1:… or \
+                 http://localhost:…",
+            )
+        })
+    }
+}
+
+async fn show(
+    State(instance): State<Instance>,
+    Query(target): Query<Target>,
+) -> Result<Response, ClerkError> {
+    Ok(render(&instance, &target.page()?, None))
+}
+
+#[derive(Deserialize)]
+struct SignInForm {
+    user_id: String,
+    #[serde(flatten)]
+    target: Target,
+}
+
+async fn sign_in(
+    State(instance): State<Instance>,
+    headers: HeaderMap,
+    Form(form): Form<SignInForm>,
+) -> Result<Response, ClerkError> {
+    page::own_form(&headers)?;
+    let target = form.target.page()?;
+    match instance.sign_in(&form.user_id) {
+        Ok(session) => Ok(send_back(&target, &session.id, &session.client_token)),
+        Err(error) => Ok(render(&instance, &target, Some(error.message()))),
+    }
+}
+
+#[derive(Deserialize)]
+struct SignUpForm {
+    email_address: String,
+    #[serde(default)]
+    first_name: String,
+    #[serde(default)]
+    last_name: String,
+    #[serde(flatten)]
+    target: Target,
+}
+
+async fn sign_up(
+    State(instance): State<Instance>,
+    headers: HeaderMap,
+    Form(form): Form<SignUpForm>,
+) -> Result<Response, ClerkError> {
+    page::own_form(&headers)?;
+    let target = form.target.page()?;
+    let name = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let profile = Profile {
+        first_name: name(&form.first_name),
+        last_name: name(&form.last_name),
+        ..Profile::default()
+    };
+    let signed_in = instance
+        .create_user(vec![form.email_address.trim().to_owned()], profile)
+        .and_then(|user| instance.sign_in(&user.id));
+    match signed_in {
+        Ok(session) => Ok(send_back(&target, &session.id, &session.client_token)),
+        Err(error) => Ok(render(&instance, &target, Some(error.message()))),
+    }
+}
+
+/// The fragment stays in the browser: no server sees the client token in its log.
+fn send_back(target: &LoopbackPage, session_id: &str, client_token: &str) -> Response {
+    let fragment = format!("#__clerk_db_jwt={client_token}&session_id={session_id}");
+    let location = format!("{}{fragment}", target.url);
+    (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
+}
+
+fn render(instance: &Instance, target: &LoopbackPage, problem: Option<&str>) -> Response {
+    let redirect =
+        format!(r#"<input type="hidden" name="redirect_url" value="{}">"#, escaped(&target.url));
+    let users = instance.read(|records| {
+        records.users.iter().rev().fold(String::new(), |mut html, user| {
+            let (id, label) = (escaped(&user.id), escaped(&user.label()));
+            // Writing to a String cannot fail.
+            let _ =
+                write!(html, r#"<li><button name="user_id" value="{id}">{label}</button></li>"#);
+            html
+        })
+    });
+    let known = match users.as_str() {
+        "" => String::new(),
+        users => format!(
+            r#"<section><h2>Sign in</h2><form method="post" action="/sign-in">{redirect}<ul>{users}</ul></form></section>"#
+        ),
+    };
+    let problem = problem.map_or_else(String::new, page::problem);
+    let html = PAGE
+        .replace("{known}", &known)
+        .replace("{problem}", &problem)
+        .replace("{redirect}", &redirect);
+    // `form-action` must name the page that the answer to the form leads to.
+    page::show(html, &format!("'self' {}", target.origin))
+}
+
+const PAGE: &str = include_str!("sign_in.html");

@@ -1,0 +1,154 @@
+//! A user of the stand-in, and the same user as Clerk's API shows one.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::random;
+
+/// A user as the file keeps it. Times are milliseconds since 1970.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct User {
+    pub(super) id: String,
+    pub(super) email_addresses: Vec<EmailAddress>,
+    pub(super) primary_email_address_id: Option<String>,
+    pub(super) created_at: i64,
+    pub(super) updated_at: i64,
+    pub(super) last_sign_in_at: Option<i64>,
+    #[serde(flatten)]
+    pub(super) profile: Profile,
+}
+
+/// An address of a user.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct EmailAddress {
+    pub(super) id: String,
+    pub(super) email_address: String,
+}
+
+/// What a caller may set, in Clerk's names. `None` in a change leaves a member as it is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Profile {
+    pub(super) external_id: Option<String>,
+    pub(super) first_name: Option<String>,
+    pub(super) last_name: Option<String>,
+    pub(super) username: Option<String>,
+    pub(super) public_metadata: Option<Map<String, Value>>,
+    pub(super) private_metadata: Option<Map<String, Value>>,
+    pub(super) unsafe_metadata: Option<Map<String, Value>>,
+}
+
+impl User {
+    pub(super) fn new(addresses: Vec<String>, profile: Profile, now: i64) -> Self {
+        let address = |email_address| EmailAddress {
+            id: format!("idn_{}", random::alphanumeric(27)),
+            email_address,
+        };
+        let email_addresses: Vec<_> = addresses.into_iter().map(address).collect();
+        Self {
+            id: format!("user_{}", random::alphanumeric(27)),
+            primary_email_address_id: email_addresses.first().map(|first| first.id.clone()),
+            email_addresses,
+            created_at: now,
+            updated_at: now,
+            last_sign_in_at: None,
+            profile,
+        }
+    }
+
+    /// Marks a change: no two states of a user share a time.
+    pub(super) fn touch(&mut self, now: i64) {
+        self.updated_at = now.max(self.updated_at.saturating_add(1));
+    }
+
+    pub(super) fn primary_email(&self) -> Option<&str> {
+        let primary = self.primary_email_address_id.as_deref()?;
+        let address = self.email_addresses.iter().find(|address| address.id == primary)?;
+        Some(&address.email_address)
+    }
+
+    pub(super) fn has_email(&self, email: &str) -> bool {
+        self.email_addresses.iter().any(|own| own.email_address.eq_ignore_ascii_case(email))
+    }
+
+    /// Name and address, for people.
+    pub(super) fn label(&self) -> String {
+        let names = [&self.profile.first_name, &self.profile.last_name];
+        let names = names.into_iter().flatten().filter(|name| !name.is_empty()).cloned();
+        let name = names.collect::<Vec<_>>().join(" ");
+        match self.primary_email() {
+            Some(email) if name.is_empty() => email.to_owned(),
+            Some(email) => format!("{name} ({email})"),
+            None if name.is_empty() => self.id.clone(),
+            None => name,
+        }
+    }
+
+    /// The user in the Backend API and in webhooks.
+    pub(super) fn clerk_json(&self) -> Value {
+        let profile = &self.profile;
+        let addresses: Vec<Value> =
+            self.email_addresses.iter().map(|address| self.address_json(address)).collect();
+        json!({
+            "object": "user", "id": self.id, "external_id": profile.external_id,
+            "primary_email_address_id": self.primary_email_address_id,
+            "primary_phone_number_id": null, "primary_web3_wallet_id": null,
+            "username": profile.username, "first_name": profile.first_name,
+            "last_name": profile.last_name, "locale": null, "image_url": "", "has_image": false,
+            "public_metadata": profile.public_metadata.clone().unwrap_or_default(),
+            "private_metadata": profile.private_metadata.clone().unwrap_or_default(),
+            "unsafe_metadata": profile.unsafe_metadata.clone().unwrap_or_default(),
+            "email_addresses": addresses, "phone_numbers": [], "web3_wallets": [],
+            "passkeys": [], "external_accounts": [], "saml_accounts": [],
+            "enterprise_accounts": [],
+            "password_enabled": false, "two_factor_enabled": false, "totp_enabled": false,
+            "backup_code_enabled": false, "mfa_enabled_at": null, "mfa_disabled_at": null,
+            "password_last_updated_at": null,
+            "last_sign_in_at": self.last_sign_in_at, "last_active_at": self.last_sign_in_at,
+            "banned": false, "locked": false, "lockout_expires_in_seconds": null,
+            "verification_attempts_remaining": null, "legal_accepted_at": null,
+            "delete_self_enabled": true, "create_organization_enabled": true,
+            "create_organizations_limit": null,
+            "created_at": self.created_at, "updated_at": self.updated_at,
+        })
+    }
+
+    fn address_json(&self, address: &EmailAddress) -> Value {
+        json!({
+            "object": "email_address", "id": address.id,
+            "email_address": address.email_address, "reserved": false,
+            "verification": {
+                "status": "verified", "strategy": "admin", "attempts": null, "expire_at": null,
+            },
+            "linked_to": [], "matches_sso_connection": false,
+            "created_at": self.created_at, "updated_at": self.created_at,
+        })
+    }
+}
+
+impl Profile {
+    /// Takes over what `change` sets; a metadata object is replaced whole.
+    pub(super) fn apply(&mut self, change: Self) {
+        let Self { external_id, first_name, last_name, username, .. } = change;
+        let texts = [
+            (&mut self.external_id, external_id),
+            (&mut self.first_name, first_name),
+            (&mut self.last_name, last_name),
+            (&mut self.username, username),
+        ];
+        for (own, new) in texts {
+            if new.is_some() {
+                *own = new;
+            }
+        }
+        let objects = [
+            (&mut self.public_metadata, change.public_metadata),
+            (&mut self.private_metadata, change.private_metadata),
+            (&mut self.unsafe_metadata, change.unsafe_metadata),
+        ];
+        for (own, new) in objects {
+            if new.is_some() {
+                *own = new;
+            }
+        }
+    }
+}

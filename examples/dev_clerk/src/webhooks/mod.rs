@@ -1,0 +1,86 @@
+//! Telling the server what happened to users: signed deliveries, retried, in order for each user
+//! unless somebody asks for faults.
+
+mod delivery;
+mod faults;
+mod log;
+mod queue;
+mod sender;
+
+pub(super) use delivery::Delivery;
+pub(super) use faults::{Faults, GivenFaults, Order};
+pub(super) use log::{Attempt, Entry, Outcome};
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tower_clerk::secret::SigningSecret;
+
+use crate::webhooks::log::Log;
+use crate::webhooks::queue::{Queue, Turn};
+use crate::webhooks::sender::Sender;
+
+/// Sends deliveries in the background. What is still under way when the process ends is lost.
+pub(super) struct Outbox {
+    log: Arc<Log>,
+    queue: Queue,
+}
+
+/// The id of a delivery that is sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReplayId {
+    /// Another one: the server cannot know that it had this delivery before.
+    New,
+    /// The one it had, as Svix does.
+    Same,
+}
+
+impl Outbox {
+    pub(super) fn new(client: reqwest::Client, url: String, secret: SigningSecret) -> Self {
+        let log = Arc::new(Log::default());
+        let sender = Sender::new(client, url, secret, Arc::clone(&log));
+        Self { log, queue: Queue::new(sender) }
+    }
+
+    /// Hands over one event. Call in the order of the events.
+    pub(super) fn send(&self, kind: &'static str, user_id: &str, envelope: &Value) {
+        let delivery = Arc::new(Delivery::new(kind, user_id, envelope.to_string()));
+        self.log.add(Arc::clone(&delivery), None);
+        self.queue.push(delivery, Turn::AfterItsUsersOthers);
+    }
+
+    /// Sends a delivery of the log again; `None` when the log does not have it, or not any more.
+    pub(super) fn replay(&self, id: &str, naming: ReplayId) -> Option<Entry> {
+        let again = self.log.find(id)?.delivery;
+        let again = match naming {
+            ReplayId::Same => again,
+            ReplayId::New => {
+                let renamed = Arc::new(again.renamed());
+                self.log.add(Arc::clone(&renamed), Some(id.to_owned()));
+                renamed
+            }
+        };
+        let id = again.id.clone();
+        self.queue.push(again, Turn::AtOnce);
+        self.log.find(&id)
+    }
+
+    /// What was sent lately, the newest first.
+    pub(super) fn deliveries(&self) -> Vec<Entry> {
+        self.log.newest_first()
+    }
+
+    pub(super) fn delivery(&self, id: &str) -> Option<Entry> {
+        self.log.find(id)
+    }
+
+    pub(super) fn faults(&self) -> Faults {
+        self.queue.faults()
+    }
+
+    /// How deliveries are treated from now on.
+    pub(super) fn set_faults(&self, faults: Faults) {
+        tracing::info!("the dev Clerk's deliveries from now on: {faults}");
+        self.queue.set_faults(faults);
+    }
+}

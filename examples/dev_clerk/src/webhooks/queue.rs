@@ -1,0 +1,155 @@
+//! Which delivery goes when: behind its user's others, or shuffled with whatever comes meanwhile.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::random;
+use crate::webhooks::sender::Sender;
+use crate::webhooks::{Delivery, Faults, Order};
+
+/// What waits and what is under way. Clones share it.
+#[derive(Clone)]
+pub(super) struct Queue {
+    sender: Arc<Sender>,
+    state: Arc<Mutex<State>>,
+}
+
+/// When a delivery goes out while the order is kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Turn {
+    AfterItsUsersOthers,
+    AtOnce,
+}
+
+#[derive(Default)]
+struct State {
+    faults: Faults,
+    /// Held back to be shuffled.
+    window: Vec<Arc<Delivery>>,
+    /// Which window this is: a timer ends its own only.
+    number: u64,
+    /// By user: what the next delivery in order waits for.
+    under_way: HashMap<String, Vec<JoinHandle<()>>>,
+}
+
+impl Queue {
+    pub(super) fn new(sender: Sender) -> Self {
+        Self { sender: Arc::new(sender), state: Arc::default() }
+    }
+
+    pub(super) fn faults(&self) -> Faults {
+        self.state().faults.clone()
+    }
+
+    /// What is held back goes out as was asked for then.
+    pub(super) fn set_faults(&self, faults: Faults) {
+        let mut state = self.state();
+        state.send_window(&self.sender);
+        state.faults = faults;
+    }
+
+    pub(super) fn push(&self, delivery: Arc<Delivery>, turn: Turn) {
+        let mut state = self.state();
+        state.forget_finished();
+        self.sender.announce(&delivery, &state.faults);
+        match (state.faults.order, turn) {
+            (Order::Shuffled, _) => self.hold_back(&mut state, delivery),
+            (Order::InOrder, Turn::AfterItsUsersOthers) => {
+                state.send_in_order(&self.sender, delivery);
+            }
+            (Order::InOrder, Turn::AtOnce) => state.send_all(&self.sender, &[delivery]),
+        }
+    }
+
+    fn hold_back(&self, state: &mut State, delivery: Arc<Delivery>) {
+        let (queue, number) = (self.clone(), state.number);
+        let patience = Duration::from_millis(state.faults.window_ms.into());
+        if state.window.is_empty() {
+            tokio::spawn(async move {
+                tokio::time::sleep(patience).await;
+                let mut state = queue.state();
+                if state.number == number {
+                    state.send_window(&queue.sender);
+                }
+            });
+        }
+        state.window.push(delivery);
+        if u32::try_from(state.window.len()).is_ok_and(|held| held >= state.faults.window) {
+            state.send_window(&self.sender);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl State {
+    /// All copies at once, when everything before of the same user is over.
+    fn send_in_order(&mut self, sender: &Arc<Sender>, delivery: Arc<Delivery>) {
+        let (sender, faults) = (Arc::clone(sender), self.faults.clone());
+        let tasks = self.under_way.entry(delivery.user_id.clone()).or_default();
+        let before = std::mem::take(tasks);
+        tasks.push(tokio::spawn(async move {
+            for task in before {
+                // However it ended, it is over.
+                let _ = task.await;
+            }
+            let mut copies = JoinSet::new();
+            for _ in 0..faults.copies {
+                copies.spawn(sender.clone().deliver(Arc::clone(&delivery), faults.clone()));
+            }
+            while copies.join_next().await.is_some() {}
+        }));
+    }
+
+    /// What is held back.
+    fn send_window(&mut self, sender: &Arc<Sender>) {
+        self.number = self.number.wrapping_add(1);
+        let window = std::mem::take(&mut self.window);
+        self.send_all(sender, &window);
+    }
+
+    /// All copies of all of them, in no order.
+    fn send_all(&mut self, sender: &Arc<Sender>, deliveries: &[Arc<Delivery>]) {
+        for delivery in shuffled(deliveries, self.faults.copies) {
+            let tasks = self.under_way.entry(delivery.user_id.clone()).or_default();
+            tasks.push(tokio::spawn(sender.clone().deliver(delivery, self.faults.clone())));
+        }
+    }
+
+    fn forget_finished(&mut self) {
+        self.under_way.retain(|_, tasks| {
+            tasks.retain(|task| !task.is_finished());
+            !tasks.is_empty()
+        });
+    }
+}
+
+/// Each as often as this, in no order.
+fn shuffled(deliveries: &[Arc<Delivery>], copies: u32) -> Vec<Arc<Delivery>> {
+    let mut all: Vec<_> = (0..copies).flat_map(|_| deliveries.iter().cloned()).collect();
+    all.sort_by_cached_key(|_| random::number());
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_copy_has_a_place_of_its_own_in_no_order() {
+        let delivery = |_| Arc::new(Delivery::new("user.updated", "user_1", String::new()));
+        let deliveries: Vec<_> = (0..12).map(delivery).collect();
+        let ids = |all: &[Arc<Delivery>]| all.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
+        let (first, second) = (shuffled(&deliveries, 2), shuffled(&deliveries, 2));
+        assert_ne!(ids(&first), ids(&second));
+        assert_ne!(ids(&shuffled(&deliveries, 1)), ids(&deliveries));
+        for delivery in &deliveries {
+            assert_eq!(first.iter().filter(|one| one.id == delivery.id).count(), 2);
+        }
+    }
+}

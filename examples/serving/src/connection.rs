@@ -1,0 +1,169 @@
+//! One connection from its first byte to its end. Every wait in it has a limit.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+
+use axum::extract::{ConnectInfo, Request};
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tower::ServiceExt as _;
+
+use crate::activity::Activity;
+use crate::host::Host;
+use crate::limits::{self, Limits};
+use crate::patience::Patience;
+use crate::{Server, told};
+
+/// The address of this machine that a request came to.
+#[derive(Clone, Copy, Debug)]
+pub struct LocalAddress(pub SocketAddr);
+
+/// Serves one connection.
+pub(super) async fn attend(
+    stream: TcpStream,
+    peer: SocketAddr,
+    server: &Server,
+    mut stop: watch::Receiver<bool>,
+) {
+    // Without it small answers wait for the client's acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    let Ok(local) = stream.local_addr() else { return };
+    let ends = Ends { peer, local, secure: server.tls.is_some() };
+    let Some(tls) = &server.tls else { return speak(stream, ends, server, stop).await };
+    let handshake = tokio::time::timeout(server.limits.handshake, tls.accept(stream));
+    let accepted = tokio::select! {
+        accepted = handshake => accepted,
+        // Nothing was asked yet, so there is nothing to finish.
+        () = told(&mut stop) => return,
+    };
+    match accepted {
+        Ok(Ok(stream)) => speak(stream, ends, server, stop).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+        Err(_) => tracing::debug!("a TLS handshake took too long"),
+    }
+}
+
+/// Who is at the two ends, and whether somebody in between can read along.
+#[derive(Clone, Copy)]
+struct Ends {
+    peer: SocketAddr,
+    local: SocketAddr,
+    secure: bool,
+}
+
+/// HTTP/1 or HTTP/2, whichever the client begins with.
+async fn speak<S>(stream: S, ends: Ends, server: &Server, mut stop: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let limits = server.limits;
+    let activity = Activity::default();
+    let service = service_fn(|request: Request<Incoming>| {
+        let handling = activity.begin(request.version());
+        let answer = answer(request, ends, server);
+        async move {
+            let answer = answer.await;
+            drop(handling);
+            Ok::<_, Infallible>(answer)
+        }
+    });
+    let builder = builder(limits);
+    let stream = Patience::new(stream, limits.write, activity.clone());
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut looks = tokio::time::interval(limits.head / LOOKS_PER_HEAD);
+    let (mut begun, mut quiet_since) = (0, Instant::now());
+    let (mut asked_to_end, mut stopping) = (None, false);
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => return report(ended),
+            // What is in flight has the server's grace period, which the server itself watches.
+            () = told(&mut stop), if !stopping => {
+                connection.as_mut().graceful_shutdown();
+                stopping = true;
+            }
+            now = looks.tick() => {
+                if !activity.is_quiet_since(begun) {
+                    (begun, quiet_since) = (activity.begun(), now);
+                    continue;
+                }
+                let quiet = now.duration_since(quiet_since);
+                let without_request = begun == 0 && quiet >= limits.head;
+                if without_request || activity.head_lasts(limits.head) {
+                    return;
+                }
+                match asked_to_end {
+                    Some(asked) if now.duration_since(asked) >= limits.farewell => return,
+                    // Besides an idle client: one of HTTP/2 that only answers pings, or one that
+                    // takes none of an answer.
+                    None if quiet >= limits.idle => {
+                        connection.as_mut().graceful_shutdown();
+                        asked_to_end = Some(now);
+                    }
+                    Some(_) | None => {}
+                }
+            }
+        }
+    }
+}
+
+fn answer(
+    mut request: Request<Incoming>,
+    ends: Ends,
+    server: &Server,
+) -> impl Future<Output = Response> + Send + use<> {
+    request.extensions_mut().insert(ConnectInfo(ends.peer));
+    request.extensions_mut().insert(LocalAddress(ends.local));
+    let named = ends.secure && Host::of(&request).is_some_and(|host| host.is_public_name());
+    let answer = server.router.clone().oneshot(request);
+    async move {
+        let mut answer = answer.await.unwrap_or_else(|never| match never {});
+        if named {
+            answer.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, A_YEAR);
+        }
+        answer
+    }
+}
+
+fn report(ended: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
+    if let Err(error) = ended {
+        // Clients go away all the time.
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+fn builder(limits: Limits) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        // hyper counts the time between two requests in; a shorter limit on the head alone is ours.
+        .header_read_timeout(limits.idle)
+        .max_buf_size(limits::HEAD_BYTES as usize);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(limits::PING)
+        .keep_alive_timeout(limits.head)
+        .max_concurrent_streams(limits::STREAMS)
+        .max_header_list_size(limits::HEAD_BYTES)
+        .max_pending_accept_reset_streams(limits::RESETS)
+        .max_local_error_reset_streams(limits::RESETS)
+        .max_send_buf_size(limits::SEND_BUFFER)
+        .initial_stream_window_size(limits::STREAM_WINDOW)
+        .initial_connection_window_size(limits::CONNECTION_WINDOW);
+    builder
+}
+
+/// How often a connection is looked at: a head lasts no longer than a quarter more than it may.
+const LOOKS_PER_HEAD: u32 = 4;
+/// Browsers stay away from plain HTTP for so long. Of subdomains this server knows nothing.
+const A_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");

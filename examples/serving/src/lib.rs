@@ -1,0 +1,137 @@
+//! Connections: who may have one, how long each may take, TLS, and an orderly end. Knows no routes.
+
+mod activity;
+mod background;
+mod connection;
+mod host;
+mod limits;
+mod lines;
+mod patience;
+mod places;
+mod seldom;
+pub mod tls;
+
+#[cfg(test)]
+mod tests;
+
+pub use background::keep_running;
+pub use connection::LocalAddress;
+pub use host::Host;
+pub use limits::Limits;
+pub use lines::Lines;
+pub use seldom::Seldom;
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::task::JoinSet;
+
+use crate::places::{Place, Places};
+use crate::tls::Tls;
+
+/// Serves a router over plain HTTP until `stop` turns true, with the usual limits.
+pub async fn serve(listener: TcpListener, router: Router, stop: watch::Receiver<bool>) {
+    Server::new(router).run(listener, stop).await;
+}
+
+/// What is served on one listener, and how. Cheap to clone.
+#[derive(Clone)]
+pub struct Server {
+    router: Router,
+    tls: Option<Tls>,
+    limits: Limits,
+    trusted: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
+}
+
+impl Server {
+    /// Plain HTTP, the usual limits, and no peer trusted but this machine.
+    pub fn new(router: Router) -> Self {
+        let trusted = Arc::new(|peer: IpAddr| peer.is_loopback());
+        Self { router, tls: None, limits: Limits::default(), trusted }
+    }
+
+    /// HTTPS instead, where there is a certificate.
+    pub fn tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// Takes peers for which `is_proxy` is true, besides this machine, as speaking for many: their
+    /// connections are not counted.
+    pub fn trusting(self, is_proxy: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        let trusted = Arc::new(move |peer: IpAddr| peer.is_loopback() || is_proxy(peer));
+        Self { trusted, ..self }
+    }
+
+    /// Serves until `stop` turns true; then closes the listener and waits for what is in flight,
+    /// but no longer than the grace period.
+    pub async fn run(self, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+        let places = Places::new(self.limits);
+        let mut connections = JoinSet::new();
+        loop {
+            let (room, stream, peer) = tokio::select! {
+                arrived = self.arrival(&listener, &places) => match arrived {
+                    Some(arrived) => arrived,
+                    None => continue,
+                },
+                Some(_) = connections.join_next() => continue,
+                () = told(&mut stop) => break,
+            };
+            let Some(place) = self.place(&places, peer) else { continue };
+            let (server, stop) = (self.clone(), stop.clone());
+            connections.spawn(async move {
+                connection::attend(stream, peer, &server, stop).await;
+                drop((room, place));
+            });
+        }
+        drop(listener);
+        let open = connections.len();
+        let ended = async { while connections.join_next().await.is_some() {} };
+        let grace = self.limits.grace;
+        if tokio::time::timeout(grace, ended).await.is_err() {
+            tracing::warn!(
+                "{open} connections were open; {left} did not end within {grace:?} and are closed",
+                left = connections.len()
+            );
+            connections.shutdown().await;
+        }
+    }
+
+    /// The next connection, once there is room for one: until then it waits in the kernel's queue.
+    async fn arrival(&self, listener: &TcpListener, places: &Places) -> Option<Arrival> {
+        let room = places.room().await;
+        match listener.accept().await {
+            Ok((stream, peer)) => Some((room, stream, peer)),
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection; is the limit on open files reached?");
+                tokio::time::sleep(self.limits.after_accept_error).await;
+                None
+            }
+        }
+    }
+
+    /// Whoever is trusted speaks for many.
+    fn place(&self, places: &Places, peer: SocketAddr) -> Option<Place> {
+        if (self.trusted)(peer.ip().to_canonical()) {
+            return Some(places.uncounted());
+        }
+        places.of(peer.ip())
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("tls", &self.tls).field("limits", &self.limits).finish()
+    }
+}
+
+type Arrival = (Option<OwnedSemaphorePermit>, TcpStream, SocketAddr);
+
+/// Resolves once the server is to stop.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    // An error means that nobody can tell any more, which is as good as a word.
+    let _ = stop.wait_for(|stop| *stop).await;
+}

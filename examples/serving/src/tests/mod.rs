@@ -1,0 +1,102 @@
+//! Connections over real sockets, with limits that are over soon.
+
+mod endless;
+mod patience;
+mod share;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::routing::{get, post};
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::tests::endless::Endless;
+
+/// A server under test; stops with the runtime of the test, or when it is told.
+pub(super) struct Running {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    ended: JoinHandle<()>,
+    /// Whether the endless answer was let go.
+    dropped: watch::Receiver<bool>,
+}
+
+impl Running {
+    async fn start(limits: Limits, trusted: bool) -> Self {
+        let (drops, dropped) = watch::channel(false);
+        let endless = move || async move { axum::body::Body::new(Endless::new(drops)) };
+        let router = Router::new()
+            .route("/", get(async || "here"))
+            .route("/body", post(async |body: Bytes| body.len().to_string()))
+            .route("/endless", get(endless));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let server = Server { limits, trusted: Arc::new(move |_| trusted), ..Server::new(router) };
+        let ended = tokio::spawn(server.run(listener, stopped));
+        Self { address, stop, ended, dropped }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// A genuine request on a connection of its own.
+    async fn answers(&self) -> bool {
+        let mut stream = self.connect().await;
+        let asked =
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+        asked.is_ok() && in_time(read_to_end(&mut stream)).await.ends_with(b"here")
+    }
+
+    async fn let_go(&mut self) {
+        in_time(self.dropped.wait_for(|dropped| *dropped)).await.unwrap();
+    }
+}
+
+/// As short as a busy machine lets them be.
+pub(super) fn short() -> Limits {
+    Limits {
+        head: Duration::from_secs(1),
+        idle: Duration::from_secs(1),
+        farewell: Duration::from_secs(1),
+        write: Duration::from_secs(1),
+        grace: Duration::from_secs(1),
+        ..Limits::default()
+    }
+}
+
+/// What comes until the other side ends, however rudely.
+async fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // A reset is an end too.
+    let _ = stream.read_to_end(&mut bytes).await;
+    bytes
+}
+
+/// Sends a byte again and again until the other side has ended the connection.
+async fn dribble_to_the_end(stream: &mut TcpStream, byte: u8) -> Vec<u8> {
+    let mut pace = tokio::time::interval(Duration::from_millis(20));
+    let (mut read, mut write) = stream.split();
+    let mut bytes = Vec::new();
+    tokio::select! {
+        _ = read.read_to_end(&mut bytes) => {}
+        () = async {
+            loop {
+                pace.tick().await;
+                if write.write_all(&[byte]).await.is_err() {
+                    break;
+                }
+            }
+        } => {}
+    }
+    bytes
+}
+
+async fn in_time<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), future).await.expect("it ends in time")
+}
