@@ -41,21 +41,37 @@ use crate::webhooks::Outbox;
 /// Where a stand-in listens, on 127.0.0.1, and the file that it keeps its users and its key in.
 #[derive(Clone, Debug)]
 pub struct Place {
-    pub port: u16,
-    pub file: PathBuf,
+    port: u16,
+    file: PathBuf,
 }
 
-/// The stand-in, bound to its port and ready to be served.
+impl Place {
+    /// Returns a place; takes no port and opens no file.
+    pub fn new(port: u16, file: impl Into<PathBuf>) -> Self {
+        Self { port, file: file.into() }
+    }
+}
+
+/// A stand-in that is bound to its port and ready to be served.
+#[derive(Debug)]
+#[non_exhaustive]
 pub struct DevClerk {
+    /// Where it listens.
     pub listener: TcpListener,
+    /// Everything that it serves.
     pub router: Router,
-    /// What points a server at it, as Clerk's Dashboard would show it.
+    /// The variables that point a server at it, as Clerk's Dashboard would show them.
     pub variables: Vec<(&'static str, String)>,
+    /// Its origin, `http://127.0.0.1:…`: the issuer, and both APIs.
     pub url: String,
 }
 
 impl DevClerk {
-    /// Takes the port and reads the file. Webhooks are posted to the URL `webhooks`.
+    /// Takes the port, and reads the file or makes it. Webhooks are posted to the URL `webhooks`.
+    ///
+    /// # Errors
+    ///
+    /// The port is taken, or the file cannot be used; the message names the file.
     pub async fn start(place: &Place, webhooks: &str) -> io::Result<Self> {
         let (host, url) = address(place);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, place.port)).await?;
@@ -73,7 +89,8 @@ impl DevClerk {
     }
 }
 
-/// What points a server at the stand-in of this place, if there ever was one. Makes nothing.
+/// Returns what points a server at the stand-in of this place, if there ever was one. Makes nothing.
+#[must_use]
 pub fn variables_of(place: &Place) -> Option<Vec<(&'static str, String)>> {
     let (host, url) = address(place);
     let records = Records::load(&place.file, &url)?;

@@ -16,6 +16,7 @@ mod redirect;
 mod requests;
 mod routes;
 mod signals;
+mod stand_in;
 mod state;
 mod store;
 mod telemetry;

@@ -1,5 +1,7 @@
 //! Whether a connection is used: which requests began on it, which are being handled, and whether a
 //! head is on its way.
+//!
+//! Needed by rows F26, F27.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,6 @@
 //! Work beside the requests that has to go on for as long as the process does.
+//!
+//! Needed by fault C14.
 
 use std::time::Duration;
 

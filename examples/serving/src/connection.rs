@@ -1,4 +1,6 @@
 //! One connection from its first byte to its end. Every wait in it has a limit.
+//!
+//! Needed by rows F26, F27, F28.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -25,6 +27,7 @@ use crate::{Server, told};
 
 /// The address of this machine that a request came to.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct LocalAddress(pub SocketAddr);
 
 /// Serves one connection.

@@ -1,4 +1,6 @@
 //! The host that a request names: syntax only.
+//!
+//! Needed by row F35.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -6,8 +8,11 @@ use axum::http::{Request, header};
 
 /// A host without its port, safe to put into a URL.
 #[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Host<'a> {
+    /// An IP address.
     Address(IpAddr),
+    /// A name of letters, digits, hyphens and dots.
     Name(&'a str),
 }
 

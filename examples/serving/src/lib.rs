@@ -1,4 +1,7 @@
 //! Connections: who may have one, how long each may take, TLS, and an orderly end. Knows no routes.
+//!
+//! Each file names the rows that need it, of `tests/attack-rows.tsv` and `tests/fault-rows.tsv`.
+//! This one: rows F26 to F28, F30, F32, F35.
 
 mod activity;
 mod background;
@@ -49,18 +52,21 @@ pub struct Server {
 
 impl Server {
     /// Plain HTTP, the usual limits, and no peer trusted but this machine.
+    #[must_use]
     pub fn new(router: Router) -> Self {
         let trusted = Arc::new(|peer: IpAddr| peer.is_loopback());
         Self { router, tls: None, limits: Limits::default(), trusted }
     }
 
     /// HTTPS instead, where there is a certificate.
+    #[must_use]
     pub fn tls(self, tls: Option<Tls>) -> Self {
         Self { tls, ..self }
     }
 
     /// Takes peers for which `is_proxy` is true, besides this machine, as speaking for many: their
     /// connections are not counted.
+    #[must_use]
     pub fn trusting(self, is_proxy: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
         let trusted = Arc::new(move |peer: IpAddr| peer.is_loopback() || is_proxy(peer));
         Self { trusted, ..self }

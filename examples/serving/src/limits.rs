@@ -1,9 +1,12 @@
 //! How many, how large and how long: the limits of a listener. Numbers only.
+//!
+//! Needed by rows F26, F27, F28, F30, F32.
 
 use std::time::Duration;
 
 /// What a listener bears. Tests of this module make some of it shorter.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Limits {
     /// Open at the same time.
     pub connections: usize,
@@ -23,6 +26,7 @@ pub struct Limits {
     /// For what is in flight when the server is told to stop. With the moment before it, less than
     /// the ten seconds after which container engines kill.
     pub grace: Duration,
+    /// A pause after the system refused a new connection.
     pub after_accept_error: Duration,
 }
 

@@ -1,4 +1,6 @@
 //! Log lines on their way out of the process: whatever becomes of them, the server goes on.
+//!
+//! Needed by fault C14.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -63,6 +65,7 @@ impl Lines {
     }
 
     /// Returns how many lines were lost until now.
+    #[must_use]
     pub fn lost(&self) -> u64 {
         self.lost.in_all.load(Ordering::Relaxed)
     }

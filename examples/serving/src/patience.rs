@@ -1,4 +1,6 @@
 //! A stream that gives up on a peer which takes nothing, and tells when it is heard. Knows no HTTP.
+//!
+//! Needed by row F27.
 
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;

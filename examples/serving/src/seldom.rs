@@ -1,4 +1,6 @@
 //! Lines that anybody on the internet can cause: one now and then is enough.
+//!
+//! Needed by fault C14.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -20,6 +22,7 @@ struct Last {
 
 impl Seldom {
     /// Returns a pause that has not begun: the first line is written.
+    #[must_use]
     pub const fn new(pause: Duration) -> Self {
         Self { pause, last: Mutex::new(Last { at: None, left_out: 0 }) }
     }

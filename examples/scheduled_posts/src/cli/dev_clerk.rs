@@ -8,13 +8,13 @@ use crate::cli::logging::Log;
 use crate::cli::{Failure, answer, dev_clerk_failure};
 use crate::config::{DevClerkConfig, Env};
 use crate::signals;
-use dev_clerk::DevClerk;
+use crate::stand_in::StandIn;
 
 pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     let config = DevClerkConfig::read(env)?;
     log.start(&config.common);
     let place = &config.dev_clerk;
-    let dev_clerk = DevClerk::start(place, &config.webhooks).await;
+    let dev_clerk = place.start(&config.webhooks).await;
     let dev_clerk = dev_clerk.map_err(|error| dev_clerk_failure(place, &error))?;
     announce(&dev_clerk);
     let (stop, stopped) = watch::channel(false);
@@ -29,7 +29,7 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
 }
 
 /// Only what a shell can evaluate, so that `eval "$(… )"` works on a copy of it.
-fn announce(dev_clerk: &DevClerk) {
+fn announce(dev_clerk: &StandIn) {
     let mut text = String::new();
     for (name, value) in &dev_clerk.variables {
         // Writing to a String cannot fail.

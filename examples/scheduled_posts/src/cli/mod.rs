@@ -17,7 +17,7 @@ use clap::{Parser, Subcommand};
 
 use crate::cli::logging::Log;
 use crate::config::{ConfigErrors, Env};
-use ::dev_clerk::Place;
+use crate::stand_in::Place;
 
 /// A scheduled-posts API whose users sign in with Clerk
 #[derive(Debug, Parser)]
@@ -122,6 +122,10 @@ fn dev_clerk_failure(place: &Place, error: &std::io::Error) -> Failure {
         ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable => {
             listen_failure("DEV_CLERK_PORT", &format!("127.0.0.1:{}", place.port), error)
         }
+        ErrorKind::Unsupported => Failure::Start(
+            "this program was built without the dev Clerk; `cargo run -p dev-clerk` runs it alone"
+                .to_owned(),
+        ),
         _ => Failure::Start(format!(
             "the dev Clerk does not start: {error}\nIt keeps its users and its key in {}, which it \
              must be able to read and write; a damaged file can be moved away.",

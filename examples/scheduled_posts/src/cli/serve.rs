@@ -23,12 +23,12 @@ use crate::phases;
 use crate::redirect;
 use crate::routes::page::PageConfig;
 use crate::signals;
+use crate::stand_in::{Place, StandIn};
 use crate::state::{AppState, Stopping};
 use crate::store::{self, Store};
 use crate::telemetry;
 use crate::upkeep;
 use crate::webhook;
-use dev_clerk::{DevClerk, Place};
 use serving::tls::Tls;
 use serving::{Lines, Server};
 
@@ -159,8 +159,8 @@ async fn start_metrics(
 }
 
 /// Starts the stand-in, and reads the configuration that it prints as if an operator had set it.
-async fn stand_in(server: &str, place: &Place) -> Result<(ClerkConfig, DevClerk), Failure> {
-    let dev_clerk = DevClerk::start(place, &format!("{server}{}", webhook::PATH)).await;
+async fn stand_in(server: &str, place: &Place) -> Result<(ClerkConfig, StandIn), Failure> {
+    let dev_clerk = place.start(&format!("{server}{}", webhook::PATH)).await;
     let dev_clerk = dev_clerk.map_err(|error| dev_clerk_failure(place, &error))?;
     let variable = |wanted: &str| {
         let mut variables = dev_clerk.variables.iter();
@@ -182,7 +182,7 @@ fn announce(
     redirect: Option<&Redirect>,
     common: &Common,
     clerk: &ClerkConfig,
-    dev_clerk: Option<&DevClerk>,
+    dev_clerk: Option<&StandIn>,
 ) {
     let database = common.database_url.kind();
     let mut text = format!("Scheduled posts on {url} (data in {database})");

@@ -27,8 +27,8 @@ use tower_clerk::backfill::BackendApi;
 use tower_clerk::config::ClerkConfig;
 use tower_clerk::secret::SecretKey;
 
+use crate::stand_in::{self, Place};
 use crate::webhook::PATH;
-use dev_clerk::Place;
 
 /// What every subcommand needs.
 #[derive(Debug)]
@@ -236,7 +236,14 @@ impl<'a> Reader<'a> {
         given.extend(self.env.names("NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY"));
         if given.is_empty() {
             let place = self.dev_clerk(common, listen);
-            if !listen.ip().is_loopback() {
+            if !stand_in::IS_BUILT_IN {
+                self.errors.push(
+                    "CLERK_PUBLISHABLE_KEY: is unset, and this program was built without the dev \
+                     Clerk; set the key of your Clerk instance (or CLERK_JWT_KEY with \
+                     CLERK_ISSUER)"
+                        .into(),
+                );
+            } else if !listen.ip().is_loopback() {
                 self.errors.push(
                     "CLERK_PUBLISHABLE_KEY: is unset, and HOST can be reached from other \
                      machines; set the key of your Clerk instance (or CLERK_JWT_KEY with \

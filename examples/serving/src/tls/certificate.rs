@@ -1,4 +1,6 @@
 //! A certificate and its key: read from PEM, judged before use. Opens nothing but its two files.
+//!
+//! Needed by row F35.
 
 use std::fmt;
 use std::io;
@@ -36,6 +38,7 @@ pub struct Certificate {
 }
 
 impl CertificateFiles {
+    /// Returns these two places; opens nothing.
     pub fn new(cert: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         Self { cert: cert.into(), key: key.into() }
     }
@@ -102,6 +105,7 @@ impl Certificate {
     }
 
     /// Whether clients take it for this host. They take one that names nobody for nobody.
+    #[must_use]
     pub fn names(&self, host: &str) -> bool {
         let host = host.trim_start_matches('[').trim_end_matches([']', '.']);
         let (Ok(name), Ok(leaf)) =
@@ -135,14 +139,23 @@ impl fmt::Debug for Certificate {
 
 /// Why two files cannot be served.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum CertificateError {
+    /// The certificate's file cannot be read.
     CertUnreadable(io::Error),
+    /// The certificate ended then.
     Expired(UnixTime),
+    /// The key's file cannot be read.
     KeyUnreadable(io::Error),
+    /// The key is another certificate's.
     Mismatch,
+    /// The certificate's file holds none.
     NoCert,
+    /// The key's file holds none.
     NoKey,
+    /// The certificate begins then.
     NotYet(UnixTime),
+    /// The TLS library takes neither.
     Unusable(rustls::Error),
 }
 

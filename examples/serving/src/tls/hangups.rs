@@ -1,4 +1,6 @@
 //! SIGHUP, by which an operator asks for the certificate to be read again.
+//!
+//! Needed by row F35.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 

@@ -1,10 +1,12 @@
 //! TLS: the handshake, with whichever certificate is in use at that moment.
+//!
+//! Needed by rows F27, F35.
 
 mod certificate;
 mod hangups;
 mod reload;
 
-pub use certificate::{Certificate, CertificateFiles};
+pub use certificate::{Certificate, CertificateError, CertificateFiles};
 
 use std::fmt;
 use std::io::{Error, ErrorKind, Result};
@@ -27,6 +29,7 @@ pub struct Tls {
 impl Tls {
     /// Begins with this certificate, and keeps an eye on its files for as long as the runtime
     /// lives: every minute, and on SIGHUP.
+    #[must_use]
     pub fn start(files: CertificateFiles, certificate: Certificate) -> Self {
         let (replace, current) = watch::channel(Arc::new(certificate));
         let replace = Arc::new(replace);
@@ -36,6 +39,8 @@ impl Tls {
         Self { current }
     }
 
+    /// Returns the certificate that new connections get.
+    #[must_use]
     pub fn certificate(&self) -> Arc<Certificate> {
         Arc::clone(&self.current.borrow())
     }

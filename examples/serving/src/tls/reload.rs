@@ -1,4 +1,6 @@
 //! Certificates that are renewed while the server runs: new connections get the new one.
+//!
+//! Needed by row F35.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -34,7 +34,7 @@ impl Facts {
             stand_in = given.names("CLERK_").is_empty()
                 && given.names("NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY").is_empty();
             // Also when all that was set of Clerk's cannot be used: then nobody stands in.
-            match dev_clerk::variables_of(place).filter(|_| stand_in) {
+            match place.variables().filter(|_| stand_in) {
                 Some(variables) => {
                     env = env.with(variables);
                     config = ServeConfig::read(&env).ok();
