@@ -33,9 +33,10 @@ use crate::phases;
 use crate::requests::{self, X_REQUEST_ID};
 use crate::routes::{accounts, docs, health, me, page, posts, suggestions};
 use crate::state::AppState;
+use crate::telemetry;
 use crate::webhook::{self, Webhook};
 
-/// Everything that the server answers.
+/// Everything that is served, with all its layers: what tests and the process serve alike.
 pub(crate) fn app(
     state: AppState,
     verifier: Verifier,
@@ -53,7 +54,13 @@ pub(crate) fn app(
         .route("/docs/docs.css", get(docs::style))
         .fallback(async || answer(StatusCode::NOT_FOUND, "Not found"))
         .with_state(state);
-    around(routes, cors_origins)
+    let app = around(routes, cors_origins);
+    let app = match phase.trusts_user_id() {
+        true => app.layer(middleware::map_response(phases::warned)),
+        false => app,
+    };
+    // Costs next to nothing where nobody counts.
+    app.layer(middleware::from_fn(telemetry::counted))
 }
 
 /// What is around all routes. The later a layer stands, the further outside it is.

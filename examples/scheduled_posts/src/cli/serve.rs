@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::{Router, middleware};
+use axum::Router;
 use sea_orm::DatabaseConnection;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -81,14 +81,10 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     tell_of_webhooks(phase, &clerk);
     let proxies = limits.proxies.clone();
     let limits = Limits::start(limits).await;
-    let mut router = app(state, verifier, phase, hook, &limits, cors_origins);
+    let router = app(state, verifier, phase, hook, &limits, cors_origins);
     phases::announce(phase);
     if phase.trusts_user_id() {
-        router = router.layer(middleware::map_response(phases::warned));
         phases::start_reminding(phase);
-    }
-    if metrics.is_some() {
-        router = router.layer(middleware::from_fn(telemetry::counted));
     }
 
     let (stop, stopped) = watch::channel(false);
