@@ -1,25 +1,48 @@
-//! Every row that must hold has a test of its name, and every test of such a name has a row.
+//! Every row that must hold has a test of its name, and every test of such a name has a row. There are
+//! two registers: attacks, whose tests begin with `a13_`, and faults that were found, whose tests begin
+//! with `fault_c14_`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// The parts whose tests are all here: an `M` row of theirs without a test fails.
-const PARTS: &[char] = &['a', 'b', 'c', 'd', 'e', 'g'];
-/// What only a whole process can show.
-const OF_THE_APPLICATION: &[&str] = &["e45"];
-/// Tests of the application, which the published crate does not have.
-const APPLICATION: &str = "examples/scheduled_posts/tests/it";
+/// A list of rows, and what the names of their tests begin with.
+struct Register {
+    rows: &'static str,
+    prefix: &'static str,
+    parts: &'static [char],
+}
 
-const ROWS: &str = include_str!("../../attack-rows.tsv");
+const ATTACKS: Register = Register {
+    rows: include_str!("../../attack-rows.tsv"),
+    prefix: "",
+    parts: &['a', 'b', 'c', 'd', 'e', 'f', 'g'],
+};
+const FAULTS: Register = Register {
+    rows: include_str!("../../fault-rows.tsv"),
+    prefix: "fault_",
+    parts: &['a', 'c', 'k', 's'],
+};
+/// Rows that only a whole process can show. The published crate has no such tests.
+const OF_THE_APPLICATION: &[&str] = &["c8", "c9", "e45"];
 
 #[test]
-fn every_row_that_must_hold_has_a_test_of_its_name() {
-    let tests = tests();
-    let is_here = Path::new(env!("CARGO_MANIFEST_DIR")).join(APPLICATION).exists();
+fn every_attack_that_must_fail_has_a_test_of_its_name() {
+    every_row_has_a_test(&ATTACKS);
+}
+
+#[test]
+fn every_fault_that_was_found_has_a_test_of_its_name() {
+    every_row_has_a_test(&FAULTS);
+}
+
+fn every_row_has_a_test(register: &Register) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tests = tests(register);
+    let is_whole = root.join("examples/scheduled_posts").exists();
     let mut known = BTreeSet::new();
     let mut missing = Vec::new();
-    for (number, line) in ROWS.lines().enumerate().skip(1) {
+    for (number, line) in register.rows.lines().enumerate().skip(1) {
         let columns: Vec<&str> = line.split('\t').collect();
         let [row, strength, rule, documented] = columns[..] else {
             panic!("line {} has not four columns: {line}", number + 1);
@@ -27,17 +50,19 @@ fn every_row_that_must_hold_has_a_test_of_its_name() {
         assert!(known.insert(row), "{row} stands twice");
         assert!(["M", "S", "N"].contains(&strength), "{row}: {strength}");
         assert!(!rule.is_empty(), "{row} says nothing");
-        let said = !documented.is_empty();
-        let elsewhere = !is_here && OF_THE_APPLICATION.contains(&row);
-        let enough = tests.contains_key(row) || (said && strength == "S") || elsewhere;
-        if PARTS.contains(&row.chars().next().unwrap()) && !enough {
+        // A script is not in the published crate, and proves its row by itself.
+        let is_script = documented.starts_with("scripts/");
+        let said = !documented.is_empty() && !is_script;
+        let elsewhere = !is_whole && (row.starts_with('f') || OF_THE_APPLICATION.contains(&row));
+        let enough = tests.contains_key(row) || is_script || (said && strength == "S") || elsewhere;
+        if !enough {
             missing.push(format!("{row}: {rule}"));
         }
         if said {
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(documented);
-            let text = fs::read_to_string(&path).expect(documented);
+            let text = fs::read_to_string(root.join(documented)).expect(documented);
             assert!(text.contains(&format!("<!-- {row} -->")), "{documented} does not mark {row}");
         }
+        assert!(!is_script || !is_whole || root.join(documented).exists(), "{documented}");
     }
     assert!(missing.is_empty(), "rows without a test:\n{}", missing.join("\n"));
     let strangers: Vec<_> = tests.iter().filter(|(row, _)| !known.contains(&***row)).collect();
@@ -45,28 +70,40 @@ fn every_row_that_must_hold_has_a_test_of_its_name() {
 }
 
 /// The tests that are named after a row, by row.
-fn tests() -> BTreeMap<String, Vec<String>> {
+fn tests(register: &Register) -> BTreeMap<String, Vec<String>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut folders = vec![root.join("src"), root.join("tests/it")];
-    folders.extend(Some(root.join(APPLICATION)).filter(|folder| folder.exists()));
+    let examples = fs::read_dir(root.join("examples")).into_iter().flatten();
+    let packages = examples.map(|entry| entry.unwrap().path());
+    folders.extend(packages.flat_map(|package| [package.join("src"), package.join("tests")]));
+    folders.retain(|folder| folder.exists());
     let mut tests: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for path in sources(folders) {
+        let text = fs::read_to_string(&path).unwrap();
+        for name in test_names(&text) {
+            for row in rows_of(register, name) {
+                tests.entry(row.to_owned()).or_default().push(name.to_owned());
+            }
+        }
+    }
+    assert!(!tests.is_empty(), "the sources were found");
+    tests
+}
+
+/// The Rust files in these folders and below.
+fn sources(mut folders: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                for name in test_names(&text) {
-                    for row in rows_of(name) {
-                        tests.entry(row.to_owned()).or_default().push(name.to_owned());
-                    }
-                }
+                files.push(path);
             }
         }
     }
-    assert!(!tests.is_empty(), "the sources were found");
-    tests
+    files
 }
 
 /// The functions that stand directly below a test attribute, and those of which a macro makes a
@@ -102,9 +139,10 @@ fn in_macros(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// `e38` and `e39` of `e38_e39_of_two_updates_at_once_the_newest_wins_whole`.
-fn rows_of(name: &str) -> Vec<&str> {
+fn rows_of<'a>(register: &Register, name: &'a str) -> Vec<&'a str> {
+    let Some(name) = name.strip_prefix(register.prefix) else { return Vec::new() };
     let is_row = |part: &&str| {
-        let number = part.strip_prefix(['a', 'b', 'c', 'd', 'e', 'g']).unwrap_or_default();
+        let number = part.strip_prefix(register.parts).unwrap_or_default();
         !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
     };
     let rows: Vec<_> = name.split('_').take_while(is_row).collect();
@@ -118,9 +156,13 @@ fn tests_are_told_from_other_functions() {
     let text =
         "use x;\n\non_each_database!(\n    e1_x,\n    y,\n);\nfn e2_x() {}\non_both!(e3_z);\n";
     assert_eq!(test_names(text).collect::<Vec<_>>(), ["e1_x", "y", "e3_z"]);
-    assert_eq!(rows_of("a13_crit_is_enforced"), ["a13"]);
-    assert_eq!(rows_of("e38_e39_of_2_e40_at_once"), ["e38", "e39"]);
-    for other in ["a_token", "a13", "f1_x", "ab1_x", "a1b_x", "both_keys", "e1_e2"] {
-        assert!(rows_of(other).is_empty(), "{other}");
+    assert_eq!(rows_of(&ATTACKS, "a13_crit_is_enforced"), ["a13"]);
+    assert_eq!(rows_of(&ATTACKS, "e38_e39_of_2_e40_at_once"), ["e38", "e39"]);
+    for other in ["a_token", "a13", "h1_x", "ab1_x", "a1b_x", "both_keys", "e1_e2", "fault_a1_x"] {
+        assert!(rows_of(&ATTACKS, other).is_empty(), "{other}");
+    }
+    assert_eq!(rows_of(&FAULTS, "fault_c8_c9_told_apart"), ["c8", "c9"]);
+    for other in ["a13_x", "faults_c8_x", "fault_e1_x", "fault_c8", "default_c8_x"] {
+        assert!(rows_of(&FAULTS, other).is_empty(), "{other}");
     }
 }
