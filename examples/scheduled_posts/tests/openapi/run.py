@@ -76,6 +76,41 @@ def wait_for(what, done):
     raise SystemExit(f"waited {DEADLINE} s in vain: {what}")
 
 
+def token_of(clerk, secret_key, user_id):
+    """A session token of a new session."""
+    _, session = ask(f"{clerk}/v1/sessions", secret_key, {"user_id": user_id})
+    return ask(f"{clerk}/v1/sessions/{session['id']}/tokens", secret_key, {})[1]["jwt"]
+
+
+def set_up(url, clerk, secret_key, address):
+    """A user with an account that stays, and with accounts and posts that may be deleted."""
+    _, user = ask(f"{clerk}/v1/users", secret_key, {"email_address": [address]})
+    token = token_of(clerk, secret_key, user["id"])
+
+    def create(path, body):
+        status, created = ask(f"{url}/api/{path}", token, body)
+        assert status == 201, status
+        return created["id"]
+
+    account, *accounts = [create("x-accounts", {"handle": f"@h{n}"}) for n in range(20)]
+    when = "2030-01-01T00:00:00Z"
+    post = {"x_account_id": account, "content": f"of {address}", "scheduled_at": when}
+    posts = [create("scheduled-posts", post) for _ in range(50)]
+    return {"id": user["id"], "account": account, "accounts": accounts, "posts": posts}
+
+
+def listed(url, token):
+    """The ids of all accounts and posts that a user is shown."""
+    status, answer = ask(f"{url}/api/x-accounts", token)
+    assert status == 200, status
+    ids, cursor = {account["id"] for account in answer["accounts"]}, ""
+    while cursor is not None:
+        _, page = ask(f"{url}/api/scheduled-posts?limit=500&cursor={cursor}", token)
+        ids |= {post["id"] for post in page["posts"]}
+        cursor = page["next_cursor"]
+    return ids
+
+
 def main():
     program, *arguments = sys.argv[1:]
     model = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Model)
@@ -106,18 +141,14 @@ def fuzz(folder, program, arguments, model_port):
         records = next(folder.glob("*.dev-clerk.json"))
         records = json.loads(records.read_text())
         secret_key = records["secret_key"]
-        _, user = ask(f"{clerk}/v1/users", secret_key, {"email_address": ["fuzz@example.com"]})
-        _, session = ask(f"{clerk}/v1/sessions", secret_key, {"user_id": user["id"]})
-        _, token = ask(f"{clerk}/v1/sessions/{session['id']}/tokens", secret_key, {})
-        status, account = ask(f"{url}/api/x-accounts", token["jwt"], {"handle": "@fuzz"})
-        assert status == 201, status
+        names = ("ada", "ben")
+        users = [set_up(url, clerk, secret_key, f"{name}@example.com") for name in names]
         environment = {
             **os.environ,
             "FUZZ_DEV_CLERK": clerk,
             "FUZZ_SECRET_KEY": secret_key,
             "FUZZ_SIGNING_SECRET": records["signing_secret"],
-            "FUZZ_USER_ID": user["id"],
-            "FUZZ_ACCOUNT_ID": account["id"],
+            "FUZZ_USERS": json.dumps(users),
             "SCHEMATHESIS_HOOKS": "hooks",
             "PYTHONPATH": str(HERE),
             "NO_PROXY": "127.0.0.1",
@@ -132,6 +163,11 @@ def fuzz(folder, program, arguments, model_port):
         if server.poll() is not None:
             print(f"the server ended with {server.returncode}")
             status = status or 1
+        else:
+            lists = [listed(url, token_of(clerk, secret_key, user["id"])) for user in users]
+            if lists[0] & lists[1]:
+                print("both users are shown", *(lists[0] & lists[1]), sep="\n  ")
+                status = status or 1
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(DEADLINE)
