@@ -1,5 +1,8 @@
 //! What the layer costs a request beside a bare service: cold and remembered, one token and ten
-//! thousand, one thread and several, and what is refused.
+//! thousand, one thread and two, and what is refused.
+//!
+//! Each thread owns the bytes of its headers and builds its requests itself, a few at a time right
+//! before it sends them: what threads share is what the layer shares.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
@@ -11,308 +14,328 @@ mod support;
 
 use std::convert::Infallible;
 use std::hint::black_box;
-use std::pin::pin;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Barrier};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use criterion::measurement::WallTime;
-use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::BodyExt;
 use moka::sync::Cache;
 use tower::{Layer, Service, ServiceExt};
-use tower_clerk::clock::{Clock, SystemClock};
 use tower_clerk::session::keys::RemoteKeys;
 use tower_clerk::session::{ClerkAuth, ClerkAuthLayer, Session, StaticKeys, Verifier};
 use tower_clerk::test_util::Issuer;
 
-use support::Ratios;
+use support::service::{Bare, at_once, bearer, call, request};
+use support::turns::{Done, Limit, Turns, batches};
+use support::{parsed_key, signed_parts};
 
 const ISS: &str = "https://clerk.example.com";
 const PARTY: &str = "https://app.example.com";
+const USER: &str = "user_2g7np7Hrk0SN6kj5EDM00000000";
 const MANY: usize = 10_000;
+const THREADS: usize = 2;
 
-fn layer(c: &mut Criterion) {
-    let issuer = Issuer::new(ISS, "ins_1");
-    let keys = StaticKeys::from_jwks(&issuer.jwks().to_string()).expect("a usable set");
-    let builder = || Verifier::builder(ISS, keys.clone()).authorized_parties([PARTY]);
-    let mount = |verifier: Verifier| ClerkAuthLayer::new(verifier).layer(Bare);
-    let cold = mount(builder().without_cache().build().expect("a verifier"));
-    let remembering = mount(builder().build().expect("a verifier"));
-    let good = token(&issuer, 0);
-    let tokens: Vec<String> = (0..MANY).map(|n| token(&issuer, n)).collect();
-    let many: Vec<HeaderValue> = tokens.iter().map(|token| bearer(token)).collect();
-
-    let mut group = c.benchmark_group("layer");
-    let (signed, signature) = good.rsplit_once('.').expect("three parts");
-    let signature = URL_SAFE_NO_PAD.decode(signature).expect("base64url");
-    let key = parsed_key(&issuer);
-    group.bench_function("raw RSA", |b| {
-        b.iter(|| key.verify_sig(black_box(signed.as_bytes()), black_box(&signature)));
-    });
-    one(&mut group, "bare", Bare, &bearer(&good), true);
-    one(&mut group, "cold", cold.clone(), &bearer(&good), true);
-    one(&mut group, "hit", remembering.clone(), &bearer(&good), true);
-    let store = raw_moka([&good]);
-    group.bench_function("moka get", |b| b.iter(|| store.get(black_box(good.as_str()))));
-
-    for header in &many {
-        call(&mut remembering.clone(), request(header), true);
-    }
-    let mut next = many.iter().cycle();
-    group.bench_function("hit, 10000 tokens", |b| {
-        let mut service = remembering.clone();
-        b.iter_batched(
-            || request(next.next().expect("endless")),
-            |request| call(&mut service, request, true),
-            BatchSize::SmallInput,
-        );
-    });
-    let store = raw_moka(&tokens);
-    let mut next = tokens.iter().cycle();
-    group.bench_function("moka get, 10000 tokens", |b| {
-        b.iter(|| store.get(next.next().expect("endless").as_str()));
-    });
-
-    let expired = issuer.token("user_1").claim("azp", PARTY).claim("exp", 1_600_000_000).mint();
-    one(&mut group, "expired", cold.clone(), &bearer(&expired), false);
-    let elsewhere = issuer.token("user_1").claim("azp", "https://evil.example.com");
-    let elsewhere = elsewhere.claim("exp", FAR).mint();
-    one(&mut group, "wrong azp", cold.clone(), &bearer(&elsewhere), false);
-    let (rest, _) = good.rsplit_once('.').expect("three parts");
-    let (_, other) = tokens[1].rsplit_once('.').expect("three parts");
-    one(&mut group, "bad signature", cold.clone(), &bearer(&format!("{rest}.{other}")), false);
-    one(&mut group, "garbage", cold, &bearer(&"x.y.z".repeat(180)), false);
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let unknown = bearer(&Issuer::new(ISS, "ins_other").token("user_1").mint());
-    let remote = runtime.block_on(after_a_fetch(&issuer, &unknown));
-    {
-        let _inside = runtime.enter();
-        one(&mut group, "unknown kid", remote, &unknown, false);
-    }
-    group.finish();
-
-    let ratios = Ratios::of("layer");
-    ratios.beyond("cold", "bare", "raw RSA");
-    ratios.beyond("hit", "bare", "moka get");
-    ratios.beyond("hit", "bare", "cold");
-    ratios.beyond("hit, 10000 tokens", "bare", "moka get, 10000 tokens");
-    for refused in ["expired", "wrong azp", "bad signature"] {
-        ratios.beside(refused, "cold");
-    }
-    for refused in ["garbage", "unknown kid"] {
-        ratios.beside(refused, "raw RSA");
-    }
-}
-
-/// The same through an axum router, whose handler answers with the user's id: body and all, without
-/// a socket.
-fn router(c: &mut Criterion) {
-    let issuer = Issuer::new(ISS, "ins_1");
-    let keys = StaticKeys::from_jwks(&issuer.jwks().to_string()).expect("a usable set");
-    let builder = || Verifier::builder(ISS, keys.clone()).authorized_parties([PARTY]);
-    let cold = builder().without_cache().build().expect("a verifier");
-    let remembering = builder().build().expect("a verifier");
-    let bare = Router::new().route("/me", get(async || "user_2g7np7Hrk0SN6kj5EDM00000000"));
-    let me = async |session: Session| session.user_id().to_owned();
-    let layered =
-        |verifier| Router::new().route("/me", get(me)).layer(ClerkAuthLayer::new(verifier));
-    let header = bearer(&token(&issuer, 0));
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-
-    let mut group = c.benchmark_group("router");
-    for (name, router) in [("bare", bare), ("cold", layered(cold)), ("hit", layered(remembering))] {
-        group.bench_function(name, |b| {
-            b.iter_batched(
-                || {
-                    let mut request = Request::new(Body::empty());
-                    *request.uri_mut() = Uri::from_static("/me");
-                    request.headers_mut().insert(AUTHORIZATION, header.clone());
-                    request
-                },
-                |request| {
-                    runtime.block_on(async {
-                        let response = router.clone().oneshot(request).await.expect("an answer");
-                        assert!(response.status().is_success());
-                        response.into_body().collect().await.expect("a body").to_bytes()
-                    })
-                },
-                BatchSize::SmallInput,
-            );
-        });
-    }
-    group.finish();
-
-    let ratios = Ratios::of("router");
-    ratios.beside("hit", "bare");
-    ratios.beside("cold", "bare");
-}
-
-/// How much more several threads do than one, each with requests of its own.
-fn threads(c: &mut Criterion) {
-    let issuer = Issuer::new(ISS, "ins_1");
-    let keys = StaticKeys::from_jwks(&issuer.jwks().to_string()).expect("a usable set");
-    let builder = || Verifier::builder(ISS, keys.clone()).authorized_parties([PARTY]);
-    let cold = builder().without_cache().build().expect("a verifier");
-    let remembering = builder().build().expect("a verifier");
-    let tokens: Vec<String> = (0..MANY).map(|n| token(&issuer, n)).collect();
-    let many: Vec<HeaderValue> = tokens.iter().map(|token| bearer(token)).collect();
-    let one = vec![bearer(&tokens[0])];
-    let store = raw_moka(&tokens);
-
-    let mut group = c.benchmark_group("threads");
-    for threads in [1, 2, 4] {
-        let layered = |verifier: &Verifier, headers: &[HeaderValue]| {
-            let layer = ClerkAuthLayer::new(verifier.clone());
-            let headers = headers.to_vec();
-            move |part: usize, calls: u64| {
-                let mut service = layer.layer(Bare);
-                let mut order = headers.iter().cycle().skip(part * headers.len() / 4);
-                let requests: Vec<_> =
-                    (0..calls).filter_map(|_| order.next()).map(request).collect();
-                move || requests.into_iter().for_each(|one| call(&mut service, one, true))
-            }
-        };
-        group.bench_function(format!("cold, {threads}"), |b| {
-            let work = layered(&cold, &one);
-            b.iter_custom(|calls| at_once(threads, calls, &work));
-        });
-        group.bench_function(format!("hit, {threads}"), |b| {
-            let work = layered(&remembering, &one);
-            b.iter_custom(|calls| at_once(threads, calls, &work));
-        });
-        group.bench_function(format!("hit of 10000, {threads}"), |b| {
-            let work = layered(&remembering, &many);
-            b.iter_custom(|calls| at_once(threads, calls, &work));
-        });
-        group.bench_function(format!("moka of 10000, {threads}"), |b| {
-            let work = |part: usize, calls: u64| {
-                let (store, tokens) = (store.clone(), tokens.clone());
-                move || {
-                    let order = tokens.iter().cycle().skip(part * tokens.len() / 4);
-                    let calls = usize::try_from(calls).expect("calls");
-                    order.take(calls).for_each(|token| drop(black_box(store.get(token.as_str()))));
-                }
-            };
-            b.iter_custom(|calls| at_once(threads, calls, &work));
-        });
-    }
-    group.finish();
-
-    let ratios = Ratios::of("threads");
-    println!("(a ratio of 0.5 is twice the throughput)");
-    for what in ["cold", "hit", "hit of 10000", "moka of 10000"] {
-        for threads in [2, 4] {
-            ratios.beside(&format!("{what}, {threads}"), &format!("{what}, 1"));
+fn main() {
+    for (group, measure) in [("layer", layer as fn()), ("router", router), ("threads", threads)] {
+        if support::wanted(group) {
+            measure();
         }
     }
 }
 
-/// Does `calls` calls in all, on several threads that start together; how long the last took.
-fn at_once<W, F>(threads: usize, calls: u64, work: &W) -> Duration
-where
-    W: Fn(usize, u64) -> F + Sync,
-    F: FnOnce() + Send,
-{
-    let each = calls.div_ceil(threads as u64);
-    let start = Arc::new(Barrier::new(threads + 1));
-    let clock = SystemClock::new();
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads)
-            .map(|part| {
-                let (start, work) = (Arc::clone(&start), work(part, each));
-                scope.spawn(move || {
-                    start.wait();
-                    work();
-                })
-            })
-            .collect();
-        start.wait();
-        let began = clock.monotonic();
-        threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
-        clock.monotonic().duration_since(began)
-    })
+fn layer() {
+    let issuer = Issuer::new(ISS, "ins_1");
+    let [cold, remembering] = verifiers(&issuer).map(|verifier| mount(&verifier));
+    let tokens = tokens(&issuer);
+    let many: Vec<HeaderValue> = tokens.iter().map(|token| bearer(token)).collect();
+    many.iter().for_each(|header| call(&mut remembering.clone(), request(header), true));
+    let good = &tokens[0];
+
+    let key = parsed_key(&issuer.jwk());
+    let (signed, signature) = signed_parts(good);
+    let (store_of_one, store) = (raw_moka([good]), raw_moka(&tokens));
+
+    let mut turns = Turns::new("layer");
+    turns.case(RAW, || key.verify_sig(black_box(signed), black_box(&signature)));
+    one(&mut turns, "bare", Bare, bearer(good), true);
+    one(&mut turns, "cold", cold.clone(), bearer(good), true);
+    one(&mut turns, "hit", remembering.clone(), bearer(good), true);
+    turns.case("moka get", || store_of_one.get(black_box(good.as_bytes())));
+
+    each(&mut turns, "bare of 10000", Bare, &many);
+    each(&mut turns, "hit of 10000", remembering, &many);
+    let mut next = tokens.iter().cycle();
+    turns.batched(
+        "moka get of 10000",
+        move || next.next().expect("endless").as_bytes(),
+        |token| store.get(token),
+    );
+
+    let expired = issuer.token("user_1").claim("azp", PARTY).claim("exp", 1_600_000_000).mint();
+    let elsewhere = issuer.token("user_1").claim("azp", "https://evil.example.com");
+    let elsewhere = elsewhere.claim("exp", FAR).mint();
+    let (rest, _) = good.rsplit_once('.').expect("three parts");
+    let (_, other) = tokens[1].rsplit_once('.').expect("three parts");
+    let forged = format!("{rest}.{other}");
+    for (name, token) in [
+        ("expired", expired.as_str()),
+        ("wrong azp", &elsewhere),
+        ("bad signature", &forged),
+        ("garbage", &"x.y.z".repeat(180)),
+    ] {
+        one(&mut turns, name, cold.clone(), bearer(token), false);
+    }
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let unknown = bearer(&Issuer::new(ISS, "ins_other").token("user_1").mint());
+    let remote = runtime.block_on(after_a_fetch(&issuer, &unknown));
+    let _inside = runtime.enter();
+    one(&mut turns, "unknown kid", remote, unknown, false);
+
+    let figures = turns.take();
+    figures.beyond("cold", "bare", RAW, Limit::AtMost(1.15));
+    figures.beyond("hit", "bare", "moka get", Limit::AtMost(2.0));
+    figures.line("hit, without bare", "cold, without bare", Limit::AtMost(1.0 / 40.0), |round| {
+        ["hit", "cold"].map(|name| round.of(name) - round.of("bare"))
+    });
+    let (hit, bare, moka) = ("hit of 10000", "bare of 10000", "moka get of 10000");
+    figures.beyond(hit, bare, moka, Limit::None);
+    figures.beside("expired", "cold", Limit::AtMost(1.05));
+    figures.beside("wrong azp", "cold", Limit::AtMost(1.05));
+    figures.beside("bad signature", "cold", Limit::None);
+    figures.beside("garbage", RAW, Limit::AtMost(1.0 / 15.0));
+    figures.beside("unknown kid", RAW, Limit::AtMost(1.0 / 8.0));
 }
 
-fn one<S>(
-    group: &mut BenchmarkGroup<'_, WallTime>,
-    name: &str,
-    mut service: S,
-    header: &HeaderValue,
-    passes: bool,
-) where
-    S: Service<Request<()>, Error = Infallible>,
-    S::Response: Answer,
-{
-    group.bench_function(name, |b| {
-        b.iter_batched(
-            || request(header),
-            |request| call(&mut service, request, passes),
-            BatchSize::SmallInput,
-        );
+/// The same through an axum router, whose handler answers with the user's id: body and all, without
+/// a socket.
+fn router() {
+    let issuer = Issuer::new(ISS, "ins_1");
+    let header = bearer(&token(&issuer, 0));
+    // Both handlers make the text that they answer with.
+    let bare = Router::new().route("/me", get(async || USER.to_owned()));
+    let me = async |session: Session| session.user_id().to_owned();
+    let [cold, remembering] = verifiers(&issuer)
+        .map(|verifier| Router::new().route("/me", get(me)).layer(ClerkAuthLayer::new(verifier)));
+
+    let mut turns = Turns::new("router");
+    for (name, router) in [("router", bare), ("router, cold", cold), ("router, hit", remembering)] {
+        let header = header.clone();
+        let make = move || {
+            let mut request = Request::new(Body::empty());
+            *request.uri_mut() = Uri::from_static("/me");
+            request.headers_mut().insert(AUTHORIZATION, header.clone());
+            request
+        };
+        turns.batched(name, make, move |request| {
+            let response = at_once(router.clone().oneshot(request)).expect("an answer");
+            assert!(response.status().is_success());
+            let body = at_once(response.into_body().collect()).expect("a body").to_bytes();
+            assert_eq!(body, USER);
+        });
+    }
+    let figures = turns.take();
+    figures.beside("router, hit", "router", Limit::None);
+    figures.beside("router, cold", "router", Limit::None);
+}
+
+// --- threads ------------------------------------------------------------------------------------
+
+/// How much more two threads do than one.
+fn threads() {
+    let issuer = Issuer::new(ISS, "ins_1");
+    let [cold, mut remembering] = verifiers(&issuer).map(|verifier| mount(&verifier));
+    let tokens = tokens(&issuer);
+    tokens.iter().for_each(|token| call(&mut remembering, request(&bearer(token)), true));
+    let shared = Shared { cold, remembering, store: raw_moka(&tokens), tokens };
+    let names = ["cold", "hits of one", "hits of 10000", "moka get of 10000"];
+
+    std::thread::scope(|scope| {
+        let members: Vec<Member> = (0..THREADS)
+            .map(|part| {
+                let ((jobs, given), (results, done)) = (channel::<Job>(), channel());
+                let shared = &shared;
+                scope.spawn(move || {
+                    let mut works = shared.works(part);
+                    for Job { case, turn, start } in given {
+                        start.wait();
+                        results.send(works[case](turn)).expect("somebody waits");
+                    }
+                });
+                Member { jobs, done }
+            })
+            .collect();
+        let mut turns = Turns::new("threads");
+        for (case, name) in names.into_iter().enumerate() {
+            for count in 1..=THREADS {
+                let members = &members[..count];
+                turns.timed(&with(name, count), move |turn| together(members, case, turn * 5));
+            }
+        }
+        let figures = turns.take();
+        let [cold, hit, hits, moka] = names.map(|name| [with(name, 1), with(name, THREADS)]);
+        let gain = |[alone, both]: &[String; 2], limit| figures.rate(both, alone, limit);
+        gain(&cold, Limit::AtLeast(1.7));
+        [&hit, &hits, &moka].into_iter().for_each(|names| gain(names, Limit::None));
+        let label = "the gain of two threads, hits of 10000";
+        figures.ratio(label, "", "moka get of 10000", Limit::AtLeast(0.9), |round| {
+            let gain = |[alone, both]: &[String; 2]| round.of(alone) / round.of(both);
+            gain(&hits) / gain(&moka)
+        });
     });
 }
 
-/// Calls a service that must answer at once.
-fn call<S>(service: &mut S, request: Request<()>, passes: bool)
+fn with(name: &str, threads: usize) -> String {
+    let threads = if threads == 1 { "one thread" } else { "two threads" };
+    format!("{name}, {threads}")
+}
+
+/// What the threads share, as the threads of one server would.
+struct Shared {
+    cold: ClerkAuth<Bare>,
+    remembering: ClerkAuth<Bare>,
+    store: Moka,
+    tokens: Vec<String>,
+}
+
+/// What a thread does in its turn.
+type Work = Box<dyn FnMut(Duration) -> Done>;
+
+impl Shared {
+    /// Makes what one thread does, on that thread: headers and requests are its own, and its services
+    /// are clones, as those of a connection are.
+    fn works(&self, part: usize) -> [Work; 4] {
+        // The threads walk through the same tokens, and start in different places.
+        let many = || {
+            let headers: Vec<_> = self.tokens.iter().map(|token| bearer(token)).collect();
+            let mut next = (0..MANY).cycle().skip(part * MANY / THREADS);
+            move || request(&headers[next.next().expect("endless")])
+        };
+        let one = || {
+            let header = bearer(&self.tokens[0]);
+            move || request(&header)
+        };
+        let store = self.store.clone();
+        [
+            work(one(), self.cold.clone()),
+            work(one(), self.remembering.clone()),
+            work(many(), self.remembering.clone()),
+            work(many(), Find { store, inner: Bare }),
+        ]
+    }
+}
+
+fn work<S, B>(mut make: impl FnMut() -> Request<()> + 'static, mut service: S) -> Work
 where
-    S: Service<Request<()>, Error = Infallible>,
-    S::Response: Answer,
+    S: Service<Request<()>, Response = Response<B>, Error = Infallible> + 'static,
 {
-    let mut context = Context::from_waker(Waker::noop());
-    assert!(service.poll_ready(&mut context).is_ready());
-    match pin!(service.call(request)).poll(&mut context) {
-        Poll::Ready(Ok(response)) => assert_eq!(response.has_passed(), passes),
-        Poll::Ready(Err(never)) => match never {},
-        Poll::Pending => panic!("it waits"),
-    }
+    Box::new(move |turn| batches(turn, &mut make, |request| call(&mut service, request, true)))
 }
 
-trait Answer {
-    fn has_passed(&self) -> bool;
+/// Looks the token up in a store, and calls the inner service with the same request.
+struct Find {
+    store: Moka,
+    inner: Bare,
 }
 
-impl<B> Answer for Response<B> {
-    fn has_passed(&self) -> bool {
-        self.status().is_success()
-    }
-}
-
-/// Answers at once, and does nothing.
-#[derive(Clone)]
-struct Bare;
-
-impl Service<Request<()>> for Bare {
+impl Service<Request<()>> for Find {
     type Response = Response<()>;
     type Error = Infallible;
-    type Future = std::future::Ready<Result<Response<()>, Infallible>>;
+    type Future = <Bare as Service<Request<()>>>::Future;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        <Bare as Service<Request<()>>>::poll_ready(&mut self.inner, context)
     }
 
     fn call(&mut self, request: Request<()>) -> Self::Future {
-        drop(black_box(request));
-        std::future::ready(Ok(Response::new(())))
+        let header = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
+        let token = header.and_then(|header| header.strip_prefix(b"Bearer ")).expect("a token");
+        drop(black_box(self.store.get(token).expect("it is there")));
+        self.inner.call(request)
     }
 }
 
-fn request(header: &HeaderValue) -> Request<()> {
-    let mut request = Request::new(());
-    request.headers_mut().insert(AUTHORIZATION, header.clone());
-    request
+/// A thread that waits for what it is told to do.
+struct Member {
+    jobs: Sender<Job>,
+    done: Receiver<Done>,
 }
 
-fn bearer(token: &str) -> HeaderValue {
-    HeaderValue::from_str(&format!("Bearer {token}")).expect("a header")
+struct Job {
+    case: usize,
+    turn: Duration,
+    start: Arc<Barrier>,
+}
+
+/// Has these threads do the same for so long: the nanoseconds a call, all threads together, with the
+/// making of its request.
+///
+/// From the first one's beginning to the last one's end: two threads that only get one core between
+/// them gain nothing.
+fn together(members: &[Member], case: usize, turn: Duration) -> f64 {
+    let start = Arc::new(Barrier::new(members.len()));
+    for member in members {
+        let job = Job { case, turn, start: Arc::clone(&start) };
+        member.jobs.send(job).expect("it waits");
+    }
+    let done: Vec<Done> =
+        members.iter().map(|member| member.done.recv().expect("no panic")).collect();
+    let began = done.iter().map(|done| done.began).min().expect("a thread");
+    let ended = done.iter().map(|done| done.ended).max().expect("a thread");
+    let calls: usize = done.iter().map(|done| done.calls).sum();
+    (ended - began).as_secs_f64() * 1e9 / calls as f64
+}
+
+// --- services and tokens ------------------------------------------------------------------------
+
+/// One without the cache, and one with it.
+fn verifiers(issuer: &Issuer) -> [Verifier; 2] {
+    let keys = StaticKeys::from_jwks(&issuer.jwks().to_string()).expect("a usable set");
+    let builder = || Verifier::builder(ISS, keys.clone()).authorized_parties([PARTY]);
+    [builder().without_cache(), builder()].map(|builder| builder.build().expect("a verifier"))
+}
+
+fn mount(verifier: &Verifier) -> ClerkAuth<Bare> {
+    ClerkAuthLayer::new(verifier.clone()).layer(Bare)
+}
+
+/// A case of one header.
+fn one<'a, S, B>(
+    turns: &mut Turns<'a>,
+    name: &str,
+    mut service: S,
+    header: HeaderValue,
+    passes: bool,
+) where
+    S: Service<Request<()>, Response = Response<B>, Error = Infallible> + 'a,
+{
+    turns.batched(
+        name,
+        move || request(&header),
+        move |request| call(&mut service, request, passes),
+    );
+}
+
+/// A case of all these headers, one after another.
+fn each<'a, S, B>(turns: &mut Turns<'a>, name: &str, mut service: S, headers: &'a [HeaderValue])
+where
+    S: Service<Request<()>, Response = Response<B>, Error = Infallible> + 'a,
+{
+    let mut next = headers.iter().cycle();
+    turns.batched(
+        name,
+        move || request(next.next().expect("endless")),
+        move |request| call(&mut service, request, true),
+    );
+}
+
+fn tokens(issuer: &Issuer) -> Vec<String> {
+    (0..MANY).map(|n| token(issuer, n)).collect()
 }
 
 /// About as long as Clerk's are.
@@ -326,25 +349,17 @@ fn token(issuer: &Issuer, n: usize) -> String {
 }
 
 const FAR: u64 = 4_000_000_000;
+const RAW: &str = "raw RSA";
 
-fn parsed_key(issuer: &Issuer) -> ParsedPublicKey {
-    let part = |name: &str| {
-        URL_SAFE_NO_PAD.decode(issuer.jwk()[name].as_str().expect("text")).expect("base64url")
-    };
-    RsaPublicKeyComponents { n: part("n"), e: part("e") }
-        .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
-        .expect("a key")
-}
+type Moka = Cache<Box<[u8]>, Arc<()>, ahash::RandomState>;
 
 /// The store alone, with the same keys and hasher.
-fn raw_moka<'a>(
-    tokens: impl IntoIterator<Item = &'a String>,
-) -> Cache<Box<str>, Arc<()>, ahash::RandomState> {
+fn raw_moka<'a>(tokens: impl IntoIterator<Item = &'a String>) -> Moka {
     let store = Cache::builder()
         .max_capacity(u64::MAX)
         .build_with_hasher(ahash::RandomState::with_seeds(1, 2, 3, 4));
     for token in tokens {
-        store.insert(token.as_str().into(), Arc::new(()));
+        store.insert(token.as_bytes().into(), Arc::new(()));
     }
     store.run_pending_tasks();
     store
@@ -355,15 +370,8 @@ async fn after_a_fetch(issuer: &Issuer, unknown: &HeaderValue) -> ClerkAuth<Bare
     let keys = RemoteKeys::new(support::Document(issuer.jwks().to_string()));
     keys.warm_up().await.expect("keys");
     let verifier = Verifier::builder(ISS, keys).build().expect("a verifier");
-    let mut service = ClerkAuthLayer::new(verifier).layer(Bare);
+    let mut service = mount(&verifier);
     // The first one is looked for.
     service.call(request(unknown)).await.expect("an answer");
     service
 }
-
-criterion_group! {
-    name = benches;
-    config = support::criterion();
-    targets = layer, router, threads
-}
-criterion_main!(benches);

@@ -1,19 +1,17 @@
-//! What the criterion benches share: where their results go, and ratios out of them. Each ratio is
-//! of two medians from one run: absolute times say nothing about another machine. And a JWKS.
+//! What the benches share. A bench names the parts that it needs.
+#![allow(dead_code, reason = "no bench needs all of it")]
+#![allow(clippy::expect_used, reason = "a benchmark that cannot go on ends")]
 
-use std::path::{Path, PathBuf};
+pub(crate) mod service;
+pub(crate) mod turns;
 
-use criterion::Criterion;
+use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use tower_clerk::session::keys::{Fetch, FetchFuture, Fetched};
 
-/// Results where [`Ratios`] finds them.
-pub(crate) fn criterion() -> Criterion {
-    Criterion::default().output_directory(&folder())
-}
-
 /// A JWKS that is at hand: fetching it takes no time.
-#[allow(dead_code, reason = "not every bench needs it")]
 pub(crate) struct Document(pub(crate) String);
 
 impl Fetch for Document {
@@ -22,46 +20,29 @@ impl Fetch for Document {
     }
 }
 
-/// Prints lines of a table: what was measured, and what it is of the baseline.
-pub(crate) struct Ratios {
-    group: &'static str,
+/// Returns the key for the RSA check that no verification can do without.
+pub(crate) fn parsed_key(jwk: &Value) -> ParsedPublicKey {
+    let part =
+        |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().expect("text")).expect("base64url");
+    RsaPublicKeyComponents { n: part("n"), e: part("e") }
+        .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
+        .expect("a key")
 }
 
-impl Ratios {
-    /// Of a group whose benches have run.
-    pub(crate) fn of(group: &'static str) -> Self {
-        println!("\n| {group} | median | ratio | of |\n|---|---|---|---|");
-        Self { group }
-    }
-
-    /// One bench beside another.
-    pub(crate) fn beside(&self, name: &str, baseline: &str) {
-        self.line(name, self.median(name), self.median(baseline), baseline);
-    }
-
-    /// What one bench takes beyond a second one, beside what a third takes beyond a fourth.
-    #[allow(dead_code, reason = "not every bench needs it")]
-    pub(crate) fn beyond(&self, name: &str, without: &str, baseline: &str) {
-        let label = format!("{name}, without {without}");
-        let own = self.median(name).zip(self.median(without)).map(|(a, b)| a - b);
-        self.line(&label, own, self.median(baseline), baseline);
-    }
-
-    fn line(&self, label: &str, own: Option<f64>, baseline: Option<f64>, name: &str) {
-        // A filter on the command line leaves some out.
-        if let (Some(own), Some(baseline)) = (own, baseline) {
-            println!("| {label} | {own:.0} ns | {:.3} | {name} |", own / baseline);
-        }
-    }
-
-    /// In nanoseconds.
-    pub(crate) fn median(&self, name: &str) -> Option<f64> {
-        let file = folder().join(self.group).join(name).join("new/estimates.json");
-        let estimates: Value = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
-        estimates["median"]["point_estimate"].as_f64()
-    }
+/// Returns what a token's signature is of, and the signature.
+pub(crate) fn signed_parts(token: &str) -> (&[u8], Vec<u8>) {
+    let (signed, signature) = token.rsplit_once('.').expect("three parts");
+    (signed.as_bytes(), URL_SAFE_NO_PAD.decode(signature).expect("base64url"))
 }
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("criterion")
+/// Returns whether to measure in earnest: `cargo bench` says `--bench`, `cargo test --benches` does
+/// not, and wants it quick.
+pub(crate) fn in_earnest() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
+}
+
+/// Returns whether this group of cases is wanted: all are, unless the command line names some.
+pub(crate) fn wanted(group: &str) -> bool {
+    let mut named = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
+    named.next().is_none_or(|first| first == group || named.any(|name| name == group))
 }
