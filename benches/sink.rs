@@ -9,6 +9,8 @@
     reason = "a benchmark that cannot go on ends, and prints what it found"
 )]
 
+mod support;
+
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -31,66 +33,57 @@ use tower_clerk::secret::SigningSecret;
 use tower_clerk::test_util::{SignedDelivery, user_updated};
 use tower_clerk::webhook::{Delivery, Event, Outcome, Sink, SinkError, WebhookService};
 
-const ROUNDS: usize = 5;
-const TURNS: usize = 2000;
-const WARM_UP: usize = 2000;
+use support::turns::{Figures, Limit};
+
+const ROUNDS: usize = 200;
+
+/// Deliveries of each in one round.
+const TURNS: usize = 25;
+const WARM_UP: usize = 80;
 
 fn main() {
-    // `cargo bench` says --bench, `cargo test --benches` does not, and wants it quick.
-    let in_earnest = std::env::args().any(|argument| argument == "--bench");
-    let (rounds, turns, warm_up) = if in_earnest { (ROUNDS, TURNS, WARM_UP) } else { (1, 10, 1) };
+    let (rounds, turns, warm_up) =
+        if support::in_earnest() { (ROUNDS, TURNS, WARM_UP) } else { (1, 10, 0) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
     let mut places = vec![("SQLite", None)];
     places.extend(std::env::var("TEST_POSTGRES_URL").ok().map(|url| ("PostgreSQL", Some(url))));
 
-    println!("{turns} deliveries each in turn, medians, {rounds} rounds");
-    println!("\n| sink | median | ratio | of | ratios of the rounds |\n|---|---|---|---|---|");
     for (name, server) in &places {
         let place = runtime.block_on(Place::create(server.as_deref()));
         let by_hand = ByHand::new(place.db.clone());
         let sink = SeaOrmSink::new(place.db.clone()).expect("a sink");
         let mut source = Source::new(&runtime);
-        take_turns(&mut source, &by_hand, &sink, warm_up);
-        let mut all = [Vec::new(), Vec::new()];
-        let mut ratios = Vec::new();
-        for _ in 0..rounds {
-            let [hand, own] = &mut take_turns(&mut source, &by_hand, &sink, turns);
-            ratios.push(format!("{:.3}", median(own) / median(hand)));
-            all[0].append(hand);
-            all[1].append(own);
-        }
-        let [hand, own] = all.map(|mut times| median(&mut times));
-        let (ratio, ratios) = (own / hand, ratios.join(", "));
-        println!("| the sink, {name} | {own:.0} ns | {ratio:.3} | by hand, {name} | {ratios} |");
+        let mut round = || take_turns(&mut source, &by_hand, &sink, turns);
+        (0..warm_up).for_each(|_| drop(round()));
+        let rounds = (0..rounds).map(|_| round()).collect();
+        let names = [format!("by hand, {name}"), format!("the sink, {name}")];
+        let figures = Figures::new(&format!("sink, {name}"), names.to_vec(), rounds);
+        figures.beside(&names[1], &names[0], Limit::AtMost(1.15));
         runtime.block_on(place.remove());
     }
 }
 
-/// How long each took by hand, and how long by the sink.
-fn take_turns(
-    source: &mut Source,
-    by_hand: &ByHand,
-    sink: &SeaOrmSink,
-    turns: usize,
-) -> [Vec<Duration>; 2] {
+/// The nanoseconds that a delivery took by hand, and by the sink: the one goes first in one turn, the
+/// other in the next.
+fn take_turns(source: &mut Source, by_hand: &ByHand, sink: &SeaOrmSink, turns: usize) -> Vec<f64> {
     let (clock, runtime) = (SystemClock::new(), source.runtime);
-    let mut times = [Vec::new(), Vec::new()];
-    for _ in 0..turns {
+    let mut took = [Duration::ZERO; 2];
+    for turn in 0..2 * turns {
         let delivery = source.next();
         runtime.block_on(rest(&by_hand.db));
+        let is_sinks = matches!(turn % 4, 1 | 2);
         let start = clock.monotonic();
-        assert!(runtime.block_on(by_hand.apply(&delivery)).expect("statements"));
-        times[0].push(clock.monotonic() - start);
-
-        let delivery = source.next();
-        runtime.block_on(rest(&by_hand.db));
-        let start = clock.monotonic();
-        let outcome = runtime.block_on(sink.apply(&delivery)).expect("an outcome");
-        times[1].push(clock.monotonic() - start);
-        assert_eq!(outcome, Outcome::Applied);
+        let applied = if is_sinks {
+            let outcome = runtime.block_on(sink.apply(&delivery)).expect("an outcome");
+            outcome == Outcome::Applied
+        } else {
+            runtime.block_on(by_hand.apply(&delivery)).expect("statements")
+        };
+        took[usize::from(is_sinks)] += clock.monotonic() - start;
+        assert!(applied);
     }
-    times
+    took.map(|took| took.as_secs_f64() * 1e9 / turns as f64).to_vec()
 }
 
 /// Until the connection is back in the pool, which asks the database about it first: the next one
@@ -109,12 +102,6 @@ async fn rest(db: &DatabaseConnection) {
     while !is_back() {
         tokio::task::yield_now().await;
     }
-}
-
-/// In nanoseconds.
-fn median(times: &mut [Duration]) -> f64 {
-    times.sort_unstable();
-    times.get(times.len() / 2).expect("a time").as_secs_f64() * 1e9
 }
 
 /// What the sink does in the database about a user's new state, in plain statements.
