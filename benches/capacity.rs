@@ -1,79 +1,137 @@
 //! Remembered tokens when there is room for all and when there is not, under 2, 8 and 64 tasks:
 //! what a verification takes and how many were hits. Each answer is checked to be the token's own.
-#![expect(clippy::expect_used, clippy::print_stdout, reason = "its result goes there, or it stops")]
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a benchmark that cannot go on ends, and prints what it found"
+)]
 
+mod support;
+
+use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::runtime::Runtime;
 use tower_clerk::clock::{Clock, SystemClock};
 use tower_clerk::session::keys::{Lookup, PublicKey};
 use tower_clerk::session::{KeySource, StaticKeys, Verifier};
 use tower_clerk::test_util::Issuer;
 
+use support::turns::{Limit, Turns};
+
 const ISS: &str = "https://clerk.example.com";
 const TOKENS: usize = 10_000;
-const CALLS: usize = 200_000;
 
-#[tokio::main]
-async fn main() {
+/// In one turn, of all tasks together.
+const CALLS: usize = 10_000;
+
+const ROOMS: [(&str, u64); 4] =
+    [("all", 32 << 20), ("half", 7 << 20), ("a tenth", 7 << 18), ("none", 0)];
+const TASKS: [usize; 3] = [2, 8, 64];
+
+/// Tokens, each with its user.
+type Tokens = Arc<[(String, String)]>;
+
+fn main() {
     let issuer = Issuer::new(ISS, "ins_1");
-    let tokens: Arc<[(String, String)]> = (0..TOKENS)
+    let tokens: Tokens = (0..TOKENS)
         .map(|n| {
             let user = format!("user_2g7np7Hrk0SN6kj5EDM{n:08}");
             let token = issuer.token(&user).claim("exp", 4_000_000_000_u64).mint();
             (user, token)
         })
         .collect();
-    println!("{CALLS} verifications of {TOKENS} tokens, drawn at random");
-    println!("| room for | tasks | ns each, all threads | hits | of |\n|---|---|---|---|---|");
-    let clock = SystemClock::new();
-    for (name, bytes) in [("all", 32 << 20), ("half", 7 << 20), ("a tenth", 7 << 18), ("none", 0)] {
-        for tasks in [2, 8, 64] {
-            let cold = Arc::new(AtomicU64::new(0));
-            let keys = StaticKeys::from_jwks(&issuer.jwks().to_string()).expect("a usable set");
-            let keys = Counted { keys, cold: Arc::clone(&cold) };
-            let verifier = Verifier::builder(ISS, keys).cache_bytes(bytes).build();
-            let verifier = verifier.expect("a verifier");
-            // The first use of each is no matter of room.
-            for (_, token) in &*tokens {
-                verifier.verify(token).await.expect("a session");
-            }
-            cold.store(0, Ordering::Relaxed);
-            let start = clock.monotonic();
-            let running: Vec<_> = (0..tasks)
-                .map(|task| {
-                    let (verifier, tokens) = (verifier.clone(), Arc::clone(&tokens));
-                    tokio::spawn(async move {
-                        let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ (task as u64 + 1));
-                        for _ in 0..CALLS / tasks {
-                            let (user, token) = &tokens[random.below(TOKENS)];
-                            let session = verifier.verify(token).await.expect("a session");
-                            assert_eq!(session.user_id(), user);
-                            tokio::task::yield_now().await;
-                        }
-                    })
-                })
-                .collect();
-            for task in running {
-                task.await.expect("no panic");
-            }
-            let each = start.elapsed().as_secs_f64() * 1e9 / CALLS as f64;
-            let hits = CALLS as u64 - cold.load(Ordering::Relaxed).min(CALLS as u64);
-            println!("| {name} | {tasks} | {each:.0} | {hits} | {CALLS} |");
+    let runtime = Runtime::new().expect("a runtime");
+    let verifiers = ROOMS.map(|(_, bytes)| {
+        let keys = StaticKeys::from_jwks(&issuer.jwks().to_string()).expect("a usable set");
+        let verifier = Verifier::builder(ISS, Counted { keys }).cache_bytes(bytes).build();
+        verifier.expect("a verifier")
+    });
+    // The first use of each is no matter of room.
+    for verifier in &verifiers {
+        for (_, token) in &*tokens {
+            runtime.block_on(verifier.verify(token)).expect("a session");
+        }
+    }
+
+    println!("{CALLS} verifications in a turn, of {TOKENS} tokens, drawn at random");
+    let hits: [[Cell<usize>; 3]; 4] = Default::default();
+    let calls: [[Cell<usize>; 3]; 4] = Default::default();
+    let mut turns = Turns::new("capacity").rounds(20, 1);
+    for (room, verifier) in verifiers.iter().enumerate() {
+        for (at, tasks) in TASKS.into_iter().enumerate() {
+            let (runtime, tokens) = (&runtime, &tokens);
+            let (hits, calls) = (&hits[room][at], &calls[room][at]);
+            turns.timed(&case(room, tasks), move |_| {
+                let clock = SystemClock::new();
+                let start = clock.monotonic();
+                // Each turn draws others.
+                let found = runtime.block_on(draw(verifier, tokens, tasks, calls.get()));
+                let took = clock.monotonic() - start;
+                hits.set(hits.get() + found);
+                calls.set(calls.get() + CALLS / tasks * tasks);
+                took.as_secs_f64() * 1e9 / (CALLS / tasks * tasks) as f64
+            });
+        }
+    }
+    let figures = turns.take();
+    for (room, (name, _)) in ROOMS.iter().enumerate() {
+        for (at, tasks) in TASKS.into_iter().enumerate() {
+            let hits = hits[room][at].get() as f64 / calls[room][at].get() as f64;
+            let (own, none) = (case(room, tasks), case(ROOMS.len() - 1, tasks));
+            let label = format!("room for {name}, {tasks} tasks, hits {hits:.2}");
+            figures.line(&label, &none, Limit::None, |round| [round.of(&own), round.of(&none)]);
         }
     }
 }
 
-/// Counts the lookups of verifications that no cache spared.
+fn case(room: usize, tasks: usize) -> String {
+    format!("room for {}, {tasks} tasks", ROOMS[room].0)
+}
+
+/// Verifies tokens drawn at random in so many tasks, and returns how many were hits.
+async fn draw(verifier: &Verifier, tokens: &Tokens, tasks: usize, seed: usize) -> usize {
+    let running: Vec<_> = (0..tasks)
+        .map(|task| {
+            let (verifier, tokens) = (verifier.clone(), Arc::clone(tokens));
+            let mut random = Random::new(seed + task);
+            tokio::spawn(async move {
+                let mut hits = 0;
+                for _ in 0..CALLS / tasks {
+                    let (user, token) = &tokens[random.below(TOKENS)];
+                    // Verified at once, on this thread.
+                    let before = LOOKUPS.get();
+                    let session = verifier.verify(token).await.expect("a session");
+                    hits += usize::from(LOOKUPS.get() == before);
+                    assert_eq!(session.user_id(), user);
+                    tokio::task::yield_now().await;
+                }
+                hits
+            })
+        })
+        .collect();
+    let mut hits = 0;
+    for task in running {
+        hits += task.await.expect("no panic");
+    }
+    hits
+}
+
+thread_local! {
+    /// Of verifications that no cache spared. Each thread has its own: one that all share would be
+    /// measured too.
+    static LOOKUPS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Counts the lookups.
 #[derive(Debug)]
 struct Counted {
     keys: StaticKeys,
-    cold: Arc<AtomicU64>,
 }
 
 impl KeySource for Counted {
     fn lookup(&self, kid: Option<&str>) -> Lookup {
-        self.cold.fetch_add(1, Ordering::Relaxed);
+        LOOKUPS.set(LOOKUPS.get() + 1);
         self.keys.lookup(kid)
     }
 
@@ -86,6 +144,10 @@ impl KeySource for Counted {
 struct Random(u64);
 
 impl Random {
+    fn new(seed: usize) -> Self {
+        Self(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(2 * seed as u64 + 1))
+    }
+
     fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
