@@ -37,7 +37,7 @@ async fn main() {
 
     let (mut quiet, mut flood, mut fetches) = (Times::default(), Times::default(), Vec::new());
     for _ in 0..ROUNDS {
-        // As many as there are good ones in a flood, right before it: both see the same machine.
+        // As many as there are good ones in a flood, right after it: both see the same machine.
         clock.advance(Duration::from_secs(30));
         let before = server.fetches();
         let in_a_flood = run(&verifier, &good, &unknown, 0).await;
@@ -95,9 +95,11 @@ async fn rotation(
     );
 }
 
-/// Lookups on this thread, while another has time pass so that the keys are fetched again and again.
+/// Lookups on this thread, while another has time pass so that the keys are fetched again and again,
+/// and while it does not, in short turns.
 async fn refreshes(issuer: &Issuer, server: &Server) {
     const BATCH: u32 = 1000;
+    const BATCHES: usize = 500;
     let jumps = Arc::new(Jumps::default());
     let keys = RemoteKeys::from_url(&server.url).expect("a URL").aging_by(jumps.clone());
     keys.warm_up().await.expect("keys");
@@ -105,9 +107,8 @@ async fn refreshes(issuer: &Issuer, server: &Server) {
     let kid = jwk["kid"].as_str();
     let Lookup::Known(key) = keys.lookup(kid) else { panic!("it was fetched") };
     let clock = SystemClock::new();
-    let batches = async |many: usize| {
-        let (mut lookups, mut hits) = (Times::default(), Times::default());
-        for _ in 0..many {
+    let batches = async |[lookups, hits]: &mut [Times; 2]| {
+        for _ in 0..BATCHES {
             let start = clock.monotonic();
             (0..BATCH).for_each(|_| drop(black_box(keys.lookup(black_box(kid)))));
             lookups.all.push(start.elapsed().as_secs_f64() * 1e9 / f64::from(BATCH));
@@ -116,23 +117,34 @@ async fn refreshes(issuer: &Issuer, server: &Server) {
             hits.all.push(start.elapsed().as_secs_f64() * 1e9 / f64::from(BATCH));
             tokio::task::yield_now().await;
         }
-        [lookups, hits]
     };
-    let mut quiet = batches(5000).await;
-    let (before, stop) = (server.fetches(), Arc::new(AtomicBool::new(false)));
+    let (passes, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let time = std::thread::spawn({
-        let (jumps, stop) = (jumps.clone(), stop.clone());
+        let (jumps, passes, stop) = (jumps.clone(), passes.clone(), stop.clone());
         move || {
             while !stop.load(Ordering::Relaxed) {
-                jumps.0.fetch_add(1, Ordering::Relaxed);
+                if passes.load(Ordering::Relaxed) {
+                    jumps.0.fetch_add(1, Ordering::Relaxed);
+                }
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
     });
-    let mut refreshed = batches(5000).await;
+    let (mut quiet, mut refreshed) = <([Times; 2], [Times; 2])>::default();
+    let mut fetches = 0;
+    for _ in 0..ROUNDS {
+        batches(&mut quiet).await;
+        let before = server.fetches();
+        passes.store(true, Ordering::Relaxed);
+        batches(&mut refreshed).await;
+        passes.store(false, Ordering::Relaxed);
+        fetches += server.fetches() - before;
+        // What was asked for last ends before the next quiet ones: its batches do not count.
+        batches(&mut Default::default()).await;
+    }
     stop.store(true, Ordering::Relaxed);
     time.join().expect("no panic");
-    println!("\nlookups of a known key, {} refreshes meanwhile", server.fetches() - before);
+    println!("\nlookups of a known key, {fetches} refreshes meanwhile");
     println!("{:>24} {:>10} {:>10} {:>10} {:>10}", "", "quiet p50", "p50", "quiet p99", "p99");
     let both = quiet.iter_mut().zip(&mut refreshed);
     for (name, (quiet, refreshed)) in ["lookup", "the same for a hit"].iter().zip(both) {
@@ -144,7 +156,8 @@ async fn refreshes(issuer: &Issuer, server: &Server) {
 
 /// Ten thousand requests come before there are keys, and the fetch ends when all of them wait.
 async fn waiters(issuer: &Issuer) {
-    let good = issuer.token("user_1").claim("exp", 4_000_000_000_u64).mint();
+    // For good, so that no thread frees what another has allocated for the bench alone.
+    let good: &str = issuer.token("user_1").claim("exp", 4_000_000_000_u64).mint().leak();
     let clock = SystemClock::new();
     let (mut alone, mut together, mut fetches) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..5 {
@@ -153,8 +166,8 @@ async fn waiters(issuer: &Issuer) {
         let verifier = Verifier::builder(ISS, keys).without_cache().build().expect("a verifier");
         let waiting: Vec<_> = (0..FLOOD)
             .map(|_| {
-                let (verifier, good) = (verifier.clone(), good.clone());
-                tokio::spawn(async move { verifier.verify(&good).await.is_ok() })
+                let verifier = verifier.clone();
+                tokio::spawn(async move { verifier.verify(good).await.is_ok() })
             })
             .collect();
         // Each has had its turn, and waits.
@@ -170,7 +183,7 @@ async fn waiters(issuer: &Issuer) {
         fetches.push(held.fetches.load(Ordering::SeqCst));
         let start = clock.monotonic();
         for _ in 0..FLOOD {
-            verifier.verify(black_box(&good)).await.expect("a session");
+            verifier.verify(black_box(good)).await.expect("a session");
         }
         alone.push(start.elapsed().as_secs_f64() * 1e3);
     }
