@@ -1,6 +1,8 @@
 //! What a backfill costs beside a multi-row upsert of the same rows, written by hand; and how much
 //! memory it takes. Prints tables; asserts nothing about time.
 //!
+//! What the backfill writes and what is written by hand take turns, page by page, in one database.
+//!
 //! `TEST_POSTGRES_URL` and `TEST_MYSQL_URL` add the servers that they name to SQLite.
 #![allow(
     clippy::print_stdout,
@@ -8,6 +10,8 @@
     missing_docs,
     reason = "a bench prints, and ends when it cannot go on"
 )]
+
+mod support;
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -31,6 +35,8 @@ use tower_clerk::sea_orm::{SeaOrmSink, migrate};
 use tower_clerk::secret::SecretKey;
 use tower_clerk::webhook::{SinkError, User};
 
+use support::turns::{Figures, Limit};
+
 const USERS: u64 = 100_000;
 const ROUNDS: usize = 3;
 const PAGE: usize = 500;
@@ -42,40 +48,29 @@ fn main() {
     match arguments.as_slice() {
         ["clerk", users] => runtime.block_on(serve(users.parse().unwrap())),
         ["fill", api, database] => runtime.block_on(fill(api, database)),
-        // `cargo bench` says --bench, `cargo test --benches` does not, and wants it quick.
-        given => runtime.block_on(compare(given.contains(&"--bench"))),
+        _ => runtime.block_on(compare()),
     }
 }
 
-async fn compare(in_earnest: bool) {
-    let (users, count) = if in_earnest { (USERS, ROUNDS) } else { (1000, 1) };
-    println!("{users} users, pages of {PAGE}, medians of {count} rounds; rows a second\n");
-    println!(
-        "| database | by hand | writes of a backfill | ratio | whole backfill | ratio | a second one, nothing new |"
-    );
-    println!("|---|---|---|---|---|---|---|");
+async fn compare() {
+    let (users, count) = if support::in_earnest() { (USERS, ROUNDS) } else { (1000, 1) };
+    println!("{users} users, pages of {PAGE}, {count} times each; times are of one row");
     for place in places() {
-        let mut rounds: Vec<Round> = Vec::new();
+        let (mut pages, mut wholes) = (Vec::new(), Vec::new());
         for _ in 0..count {
-            let database = TestDatabase::create(&place).await;
-            rounds.push(Round::measure(&database.url, users).await);
-            database.remove().await;
+            let written = by_pages(&place, users).await;
+            let by_hand = written.iter().map(|page| page[0]).sum::<f64>() / written.len() as f64;
+            pages.extend(written);
+            let [whole, again] = whole(&place, users).await;
+            wholes.push(vec![by_hand, whole, again]);
         }
-        let median = |of: fn(&Round) -> f64| {
-            let mut values: Vec<f64> = rounds.iter().map(of).collect();
-            values.sort_by(f64::total_cmp);
-            values[values.len() / 2]
-        };
-        println!(
-            "| {} | {:.0} | {:.0} | {:.2} | {:.0} | {:.2} | {:.0} |",
-            place.name,
-            median(|round| round.by_hand),
-            median(|round| round.writes),
-            median(|round| round.writes / round.by_hand),
-            median(|round| round.whole),
-            median(|round| round.whole / round.by_hand),
-            median(|round| round.again),
-        );
+        let names = ["by hand", "the backfill's writes"].map(str::to_owned).to_vec();
+        let figures = Figures::new(&format!("pages, {}", place.name), names, pages);
+        figures.beside("the backfill's writes", "by hand", Limit::None);
+        let names = ["by hand", "whole backfill", "a second one"].map(str::to_owned).to_vec();
+        let figures = Figures::new(&format!("backfill, {}", place.name), names, wholes);
+        figures.beside("whole backfill", "by hand", Limit::None);
+        figures.beside("a second one", "by hand", Limit::None);
     }
     println!("\n| users | peak memory of the process, SQLite |\n|---|---|");
     for users in [users / 10, users] {
@@ -86,54 +81,42 @@ async fn compare(in_earnest: bool) {
     }
 }
 
-/// Rows a second.
-struct Round {
-    by_hand: f64,
-    writes: f64,
-    whole: f64,
-    again: f64,
+/// Backfills once, and has each page written by hand too: the nanoseconds a row, by hand and by the
+/// backfill.
+async fn by_pages(place: &Place, users: u64) -> Vec<Vec<f64>> {
+    let (clerk, database) = (Clerk::start(users), TestDatabase::create(place).await);
+    let db = connect(&database.url).await;
+    migrate(&db).await.unwrap();
+    create_by_hand(&db).await;
+    let sink = SeaOrmSink::new(db.clone()).unwrap();
+    let target = Arc::new(InTurn { sink, db: db.clone(), pages: Mutex::default() });
+    let report = backfill(&clerk.url, target.clone()).run().await.unwrap();
+    assert_eq!((report.users, report.written), (users, users));
+    db.close().await.unwrap();
+    database.remove().await;
+    std::mem::take(&mut *target.pages.lock().unwrap())
 }
 
-impl Round {
-    async fn measure(url: &str, users: u64) -> Self {
-        let clerk = Clerk::start(users);
-        let db = connect(url).await;
-        migrate(&db).await.unwrap();
-        let clock = SystemClock::new();
-
-        let rows: Vec<u64> = (0..users).collect();
-        create_by_hand(&db).await;
+/// Backfills, and again when nothing is new: the nanoseconds a row, HTTP and JSON included.
+async fn whole(place: &Place, users: u64) -> [f64; 2] {
+    let (clerk, database) = (Clerk::start(users), TestDatabase::create(place).await);
+    let (db, clock) = (connect(&database.url).await, SystemClock::new());
+    migrate(&db).await.unwrap();
+    let sink = Arc::new(SeaOrmSink::new(db.clone()).unwrap());
+    let mut taken = [0.0; 2];
+    for took in &mut taken {
         let start = clock.monotonic();
-        for page in rows.chunks(PAGE) {
-            write_by_hand(&db, page).await.unwrap();
-        }
-        let by_hand = clock.monotonic().duration_since(start);
-
-        let timed = Timed { sink: SeaOrmSink::new(db.clone()).unwrap(), spent: Mutex::default() };
-        let timed = Arc::new(timed);
-        let start = clock.monotonic();
-        let report = backfill(&clerk.url, timed.clone()).run().await.unwrap();
-        let whole = clock.monotonic().duration_since(start);
-        assert_eq!((report.users, report.written), (users, users));
-        let writes = *timed.spent.lock().unwrap();
-
-        let start = clock.monotonic();
-        let report = backfill(&clerk.url, timed).run().await.unwrap();
-        let again = clock.monotonic().duration_since(start);
-        assert_eq!((report.users, report.unchanged), (users, users));
-        db.close().await.unwrap();
-        let a_second = |took: Duration| {
-            #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-            let users = users as f64;
-            users / took.as_secs_f64()
-        };
-        Self {
-            by_hand: a_second(by_hand),
-            writes: a_second(writes),
-            whole: a_second(whole),
-            again: a_second(again),
-        }
+        let report = backfill(&clerk.url, sink.clone()).run().await.unwrap();
+        *took = nanos_each(clock.monotonic() - start, report.users);
+        assert_eq!((report.users, report.written + report.unchanged), (users, users));
     }
+    db.close().await.unwrap();
+    database.remove().await;
+    taken
+}
+
+fn nanos_each(took: Duration, rows: u64) -> f64 {
+    took.as_secs_f64() * 1e9 / rows as f64
 }
 
 fn backfill<T: Target>(api: &str, target: T) -> Backfill<T> {
@@ -142,22 +125,46 @@ fn backfill<T: Target>(api: &str, target: T) -> Backfill<T> {
     Backfill::new(BackendApi::new(api, &key).unwrap(), target).pace(Duration::ZERO)
 }
 
-/// The sink, and how long its writes took.
-struct Timed {
+/// The sink, and the same rows by hand: the one is first with one page, the other with the next.
+struct InTurn {
     sink: SeaOrmSink,
-    spent: Mutex<Duration>,
+    db: DatabaseConnection,
+    /// Nanoseconds a row, by hand and by the sink.
+    pages: Mutex<Vec<Vec<f64>>>,
 }
 
-impl Target for Timed {
+impl InTurn {
+    async fn by_hand(&self, users: &[User]) -> f64 {
+        let clock = SystemClock::new();
+        let start = clock.monotonic();
+        write_by_hand(&self.db, users).await.unwrap();
+        nanos_each(clock.monotonic() - start, users.len() as u64)
+    }
+}
+
+impl Target for InTurn {
     async fn runs(&self) -> Result<Vec<Run>, SinkError> {
         self.sink.runs().await
     }
 
     async fn write(&self, users: &[User], run: &Run) -> Result<Written, SinkError> {
+        // After the last user comes a page of nobody.
+        if users.is_empty() {
+            return self.sink.write(users, run).await;
+        }
+        let hand_is_first = self.pages.lock().unwrap().len().is_multiple_of(2);
+        let mut by_hand = 0.0;
+        if hand_is_first {
+            by_hand = self.by_hand(users).await;
+        }
         let clock = SystemClock::new();
         let start = clock.monotonic();
         let written = self.sink.write(users, run).await;
-        *self.spent.lock().unwrap() += clock.monotonic().duration_since(start);
+        let own = nanos_each(clock.monotonic() - start, users.len() as u64);
+        if !hand_is_first {
+            by_hand = self.by_hand(users).await;
+        }
+        self.pages.lock().unwrap().push(vec![by_hand, own]);
         written
     }
 
@@ -194,7 +201,7 @@ async fn create_by_hand(db: &DatabaseConnection) {
 }
 
 /// One statement in one transaction, as somebody would write who knows that nothing else writes.
-async fn write_by_hand(db: &DatabaseConnection, page: &[u64]) -> Result<(), DbErr> {
+async fn write_by_hand(db: &DatabaseConnection, page: &[User]) -> Result<(), DbErr> {
     let backend = db.get_database_backend();
     let mut number = 0;
     let mut row = || {
@@ -227,26 +234,26 @@ async fn write_by_hand(db: &DatabaseConnection, page: &[u64]) -> Result<(), DbEr
         rows.join(", "),
         assignments.join(", ")
     );
-    let values: Vec<Value> = page.iter().flat_map(|n| values(*n)).collect();
+    let values: Vec<Value> = page.iter().flat_map(values).collect();
     let tx = db.begin().await?;
     tx.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
     tx.commit().await
 }
 
-fn values(n: u64) -> [Value; 8] {
+fn values(user: &User) -> [Value; 8] {
     let time = |millis: i64| {
         let time = sea_orm::prelude::DateTimeUtc::from_timestamp_millis(millis).unwrap();
         Value::from(time)
     };
     [
-        id(n).into(),
-        format!("user{n}@example.com").into(),
-        format!("First {n}").into(),
-        format!("Last {n}").into(),
-        format!("user{n}").into(),
-        "https://img.clerk.com/x".into(),
-        time(created_at(n)),
-        time(created_at(n)),
+        user.id.as_str().into(),
+        user.email.clone().into(),
+        user.first_name.clone().into(),
+        user.last_name.clone().into(),
+        user.username.clone().into(),
+        user.image_url.clone().into(),
+        time(user.created_at),
+        time(user.updated_at),
     ]
 }
 
