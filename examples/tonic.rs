@@ -5,13 +5,17 @@
 //! ```
 #![allow(clippy::print_stdout, reason = "a program speaks to who starts it")]
 
+use std::net::SocketAddr;
+
 use tokio::net::TcpListener;
-use tonic::Request;
 use tonic::metadata::MetadataValue;
-use tonic::transport::server::TcpIncoming;
+use tonic::transport::server::{Router, TcpIncoming};
 use tonic::transport::{Channel, Server};
+use tonic::{Request, Status};
 use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
+use tower::layer::util::{Identity, Stack};
 use tower_clerk::session::{ClerkAuthLayer, PemKey, Verifier};
 use tower_clerk::test_util::Issuer;
 
@@ -22,18 +26,31 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let addr = listener.local_addr()?;
-    let (_reporter, health) = tonic_health::server::health_reporter();
-    let server = Server::builder().layer(ClerkAuthLayer::new(verifier)).add_service(health);
-    tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+    tokio::spawn(app(verifier).serve_with_incoming(TcpIncoming::from(listener)));
 
-    let channel = Channel::from_shared(format!("http://{addr}"))?.connect().await?;
-    let mut client = HealthClient::new(channel);
-    let refused = client.check(HealthCheckRequest::default()).await.err();
-    println!("without a token: {refused:?}");
-
-    let mut request = Request::new(HealthCheckRequest::default());
-    let bearer = format!("Bearer {}", issuer.token("user_1").mint());
-    request.metadata_mut().insert("authorization", MetadataValue::try_from(bearer)?);
-    println!("with a token: {:?}", client.check(request).await?.into_inner());
+    println!("without a token: {:?}", ask(addr, None).await?);
+    let token = issuer.token("user_1").mint();
+    println!("with a token: {:?}", ask(addr, Some(&token)).await?);
     Ok(())
+}
+
+/// Returns the whole server: gRPC's health service behind the layer.
+pub(crate) fn app(verifier: Verifier) -> Router<Stack<ClerkAuthLayer, Identity>> {
+    let (_reporter, health) = tonic_health::server::health_reporter();
+    Server::builder().layer(ClerkAuthLayer::new(verifier)).add_service(health)
+}
+
+/// Asks the server whether it serves: its answer, or the status that it refuses with.
+pub(crate) async fn ask(
+    addr: SocketAddr,
+    token: Option<&str>,
+) -> Result<Result<ServingStatus, Status>, Box<dyn std::error::Error>> {
+    let channel = Channel::from_shared(format!("http://{addr}"))?.connect().await?;
+    let mut request = Request::new(HealthCheckRequest::default());
+    if let Some(token) = token {
+        let bearer = MetadataValue::try_from(format!("Bearer {token}"))?;
+        request.metadata_mut().insert("authorization", bearer);
+    }
+    let answer = HealthClient::new(channel).check(request).await;
+    Ok(answer.map(|answer| answer.into_inner().status()))
 }

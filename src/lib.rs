@@ -25,10 +25,13 @@
 //!     let verifier = Verifier::for_instance(&key)?
 //!         .authorized_parties(["https://app.example.com"])
 //!         .build()?;
-//!     Ok(Router::new().route("/me", get(me)).layer(ClerkAuthLayer::new(verifier)))
+//!     Ok(Router::new().route("/me", get(me)).route_layer(ClerkAuthLayer::new(verifier)))
 //! }
 //! # }
 //! ```
+//!
+//! axum's `route_layer` guards the routes above it and leaves a path that does not exist a 404; with
+//! its `layer` that would be 401 for whoever is not signed in.
 //!
 //! # Features
 //!

@@ -4,6 +4,7 @@
 mod attacks;
 mod axum;
 mod backfill;
+mod examples;
 mod hyper;
 mod layering;
 mod observability;
