@@ -3,7 +3,10 @@
 
 mod axum;
 mod hyper;
+mod optional_sign_in;
+mod own_tests;
 mod tonic;
+mod two_instances;
 
 use std::collections::BTreeSet;
 use std::fs;
