@@ -7,6 +7,8 @@ mod optional_sign_in;
 mod own_tests;
 mod tonic;
 mod two_instances;
+mod webhooks_to_database;
+mod webhooks_to_log;
 
 use std::collections::BTreeSet;
 use std::fs;
