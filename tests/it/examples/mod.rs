@@ -5,6 +5,7 @@ mod axum;
 mod hyper;
 mod optional_sign_in;
 mod own_tests;
+mod report_only;
 mod tonic;
 mod two_instances;
 mod webhooks_to_database;
