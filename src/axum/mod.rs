@@ -10,7 +10,7 @@
 //! }
 //!
 //! fn app(verifier: Verifier) -> Router {
-//!     Router::new().route("/me", get(whoami)).layer(ClerkAuthLayer::new(verifier))
+//!     Router::new().route("/me", get(whoami)).route_layer(ClerkAuthLayer::new(verifier))
 //! }
 //! ```
 
