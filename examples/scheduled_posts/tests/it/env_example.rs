@@ -62,7 +62,7 @@ fn the_dockerfile_builds_this_program_with_the_version_that_it_wants() {
     assert!(dockerfile.contains(&format!("FROM rust:{}-", env!("CARGO_PKG_RUST_VERSION"))));
     let program = env!("CARGO_PKG_NAME");
     for line in [
-        format!("--package {program}\n"),
+        format!("--package {program} --no-default-features\n"),
         format!("/src/target/release/{program} /usr/local/bin/{program}\n"),
         format!("ENTRYPOINT [\"{program}\"]\n"),
     ] {
