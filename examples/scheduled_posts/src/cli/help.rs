@@ -1,69 +1,11 @@
-//! What `--help` says about the environment. Text only.
+//! What `--help` says about the environment, made of the table of settings. Text only.
 
-macro_rules! common {
-    () => {
-        "
-  DATABASE_URL     postgres://…, mysql://… or sqlite:… [sqlite://scheduled-posts.db?mode=rwc]
-  RUST_LOG         log filter                          [info]
-  LOG_FORMAT       pretty or json                      [pretty]"
-    };
-}
+#[cfg(test)]
+mod documents;
 
-macro_rules! serve {
-    () => {
-        concat!(
-            "
-  HOST, PORT       where to listen                     [127.0.0.1, 8002]",
-            common!(),
-            "
-  TLS_CERT, TLS_KEY      PEM files: serve HTTPS; read again every minute and on SIGHUP
-  HTTP_REDIRECT_PORT     also listen here, and send plain HTTP to HTTPS
-  CORS_ALLOWED_ORIGINS   origins separated by commas   [http://localhost:3000]
-  RATE_LIMIT       of each user: 10/second, 600/minute, 100/hour or off
-                                                       [100/hour; off with the dev Clerk]
-  ADDRESS_RATE_LIMIT     of each address, before its token is looked at       [600/minute]
-  TRUSTED_PROXIES  addresses and networks whose X-Forwarded-For is believed   [none]
-  REDIS_URL        redis://… or rediss://… where several instances count requests together
-  AUTH_PHASE       1, 2: user_id is trusted; 3: verified tokens only [3]
-  ALLOW_UNVERIFIED_USERS yes lets phases 1 and 2 run with pk_live_ keys
-  METRICS_ADDR     where to serve /metrics, for example 127.0.0.1:9002
-  CLERK_PUBLISHABLE_KEY  pk_test_… or pk_live_…; also NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY
-  CLERK_ISSUER, CLERK_JWKS_URL   override what the publishable key gives
-  CLERK_JWT_KEY    PEM public key instead of a JWKS URL
-  CLERK_AUTHORIZED_PARTIES       origins that azp must be one of
-  CLERK_WEBHOOK_SIGNING_SECRET   whsec_…; several separated by spaces; also CLERK_WEBHOOK_SECRET
-  CLERK_SECRET_KEY, CLERK_API_URL   the Backend API
-  OPENAI_BASE_URL, OPENAI_API_KEY, OPENAI_MODEL   the chat service behind generate-ai
-  DEV_CLERK_PORT   where the dev Clerk listens         [8003]
-With no CLERK_ variable at all and HOST on loopback, a dev Clerk stands in for Clerk."
-        )
-    };
-}
+use std::fmt::Write as _;
 
-macro_rules! dev_clerk {
-    () => {
-        concat!(
-            "
-  DEV_CLERK_PORT   where to listen, on 127.0.0.1       [8003]
-  HOST, PORT       the server that gets the webhooks   [127.0.0.1, 8002]",
-            common!(),
-            "
-Users and keys are kept in <name of the SQLite file>.dev-clerk.json beside it, or in
-scheduled-posts.dev-clerk.json in the working directory."
-        )
-    };
-}
-
-macro_rules! backfill {
-    () => {
-        concat!(
-            "
-  CLERK_SECRET_KEY sk_test_… or sk_live_… of the instance whose users are asked for
-  CLERK_API_URL    the Backend API                     [https://api.clerk.com]",
-            common!()
-        )
-    };
-}
+use crate::config::table::{self, Setting, Subcommand, Topic, Unset};
 
 pub(super) const ABOUT_BACKFILL: &str = "\
 Bring all of Clerk's users into the database, or see how the two differ.
@@ -75,36 +17,94 @@ Creates or updates the tables first, as `serve` does; --dry-run does not.
 
 Removing is only for a database that was wholly filled from this very Clerk instance, and goes by
 two looks: Clerk must leave a user out of its list, and then say of each that there is none.";
-pub(super) const BACKFILL: &str = concat!(
-    "Environment:",
-    backfill!(),
-    "
-To ask the dev Clerk: start `scheduled-posts dev-clerk`, and evaluate the lines that it prints.
-
-Exit codes: 0 done, and with --dry-run no difference; 1 failed or stopped; 2 the configuration or
-the command line cannot be used; 3 --dry-run found differences."
-);
 pub(super) const ABOUT_DOCTOR: &str = "\
 Look whether everything fits together, and say what to do about what does not.
 
 Reads the same environment as `serve`, asks Clerk's two APIs and the database, and changes nothing.
 It never shows a secret, a token or an e-mail address. Works beside a running server.";
-pub(super) const DOCTOR: &str = "\
-Environment: that of serve, see `scheduled-posts serve --help`.
 
-Exit codes: 0 nothing failed, warnings are allowed; 1 something failed.";
-pub(super) const SERVE: &str = concat!("Environment:", serve!());
-pub(super) const DEV_CLERK: &str = concat!("Environment:", dev_clerk!());
-pub(super) const MIGRATE: &str = concat!("Environment:", common!());
-pub(super) const ALL: &str = concat!(
-    "Environment of serve:",
-    serve!(),
-    "\n\nEnvironment of dev-clerk:",
-    dev_clerk!(),
-    "\n\nEnvironment of backfill:",
-    backfill!(),
-    "\n\nEnvironment of migrate:",
-    common!(),
-    "\n\nA .env file in the working directory is read too; the process's own environment wins.\n\
-     A variable that is empty counts as unset."
-);
+/// Returns the end of the program's own `--help`: who reads what, and every variable once.
+pub(super) fn all() -> String {
+    let mut text = "Environment, by subcommand:".to_owned();
+    for subcommand in Subcommand::ALL {
+        let settings = table::read_by(subcommand).flat_map(|(_, settings)| settings);
+        let names: Vec<&str> = settings.flat_map(|setting| setting.names).copied().collect();
+        let _ = write!(text, "\n  {}:", subcommand.name());
+        push_wrapped(&mut text, "      ", &names.join(", "));
+    }
+    for topic in &table::TOPICS {
+        push_heading(&mut text, topic);
+        for setting in topic.settings {
+            push_setting(&mut text, setting, "");
+        }
+    }
+    text + "\n\n" + SOURCES + " `--help` of a subcommand says\nmore about what it reads."
+}
+
+/// Returns the end of a subcommand's `--help`: the variables that it reads, and its exit codes.
+pub(super) fn of(subcommand: Subcommand) -> String {
+    let mut text = "Environment:".to_owned();
+    for (topic, settings) in table::read_by(subcommand) {
+        push_heading(&mut text, topic);
+        for setting in settings {
+            push_setting(&mut text, setting, setting.details);
+        }
+    }
+    text = text + "\n\n" + SOURCES;
+    match subcommand {
+        Subcommand::Backfill => text + "\n\n" + BACKFILL_CODES,
+        Subcommand::Doctor => text + "\n\n" + DOCTOR_CODES,
+        Subcommand::DevClerk | Subcommand::Migrate | Subcommand::Serve => text,
+    }
+}
+
+fn push_heading(text: &mut String, topic: &Topic) {
+    let _ = write!(text, "\n\n{}:", topic.title);
+    if !topic.about.is_empty() {
+        push_wrapped(text, "  ", topic.about);
+        text.push('\n');
+    }
+}
+
+fn push_setting(text: &mut String, setting: &Setting, details: &str) {
+    let _ = write!(text, "\n  {}", setting.names.join(", "));
+    let secret = if setting.is_secret { "secret; " } else { "" };
+    let known = match setting.unset {
+        Unset::Value(value) => format!("[{secret}default: {value}]"),
+        Unset::Effect(effect) => format!("[{secret}example: {}; unset: {effect}]", setting.example),
+    };
+    push_wrapped(text, "      ", &[setting.meaning, details, &known].join(" "));
+}
+
+/// Adds a paragraph, each line of it on a new line after `indent`.
+fn push_wrapped(text: &mut String, indent: &str, paragraph: &str) {
+    for line in wrapped(paragraph, WIDTH - indent.len()) {
+        let _ = write!(text, "\n{indent}{line}");
+    }
+}
+
+/// Breaks a paragraph into lines of at most `width` characters, as far as its words allow.
+fn wrapped(paragraph: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in paragraph.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+const WIDTH: usize = 80;
+const SOURCES: &str = "\
+A .env file in the working directory is read too; the process's own environment
+wins. A variable that is empty counts as unset.";
+const BACKFILL_CODES: &str = "\
+Exit codes: 0 done, and with --dry-run no difference; 1 failed or stopped;
+2 the configuration or the command line cannot be used; 3 --dry-run found
+differences.";
+const DOCTOR_CODES: &str =
+    "Exit codes: 0 nothing failed, warnings are allowed; 1 something failed.";

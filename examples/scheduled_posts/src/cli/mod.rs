@@ -16,12 +16,12 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::cli::logging::Log;
-use crate::config::{ConfigErrors, Env};
+use crate::config::{ConfigErrors, Env, table};
 use crate::stand_in::Place;
 
 /// A scheduled-posts API whose users sign in with Clerk
 #[derive(Debug, Parser)]
-#[command(name = "scheduled-posts", version, after_help = help::ALL)]
+#[command(name = "scheduled-posts", version, after_help = help::all())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -30,19 +30,19 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the API and its page (the default)
-    #[command(after_help = help::SERVE)]
+    #[command(after_help = help::of(table::Subcommand::Serve))]
     Serve,
     /// Run the stand-in for Clerk alone, and print the variables that point a server at it
-    #[command(after_help = help::DEV_CLERK)]
+    #[command(after_help = help::of(table::Subcommand::DevClerk))]
     DevClerk,
     /// Bring all of Clerk's users into the database, or see how the two differ
-    #[command(long_about = help::ABOUT_BACKFILL, after_help = help::BACKFILL)]
+    #[command(long_about = help::ABOUT_BACKFILL, after_help = help::of(table::Subcommand::Backfill))]
     Backfill(backfill::Args),
     /// Look whether everything fits together, and say what to do about what does not
-    #[command(long_about = help::ABOUT_DOCTOR, after_help = help::DOCTOR)]
+    #[command(long_about = help::ABOUT_DOCTOR, after_help = help::of(table::Subcommand::Doctor))]
     Doctor(doctor::Args),
     /// Create or update the tables and exit
-    #[command(after_help = help::MIGRATE)]
+    #[command(after_help = help::of(table::Subcommand::Migrate))]
     Migrate,
     /// Print the API's description, OpenAPI 3.1 as JSON
     Openapi,

@@ -31,12 +31,16 @@ impl Env {
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         #[cfg(test)]
         self.asked.lock().unwrap().insert(name.to_owned());
+        self.value(name)
+    }
+
+    fn value(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
     #[cfg(test)]
-    pub(super) fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().iter().cloned().collect()
+    pub(crate) fn asked(&self) -> std::collections::BTreeSet<String> {
+        self.asked.lock().unwrap().clone()
     }
 
     /// The same without these variables.
@@ -59,7 +63,7 @@ impl Env {
             .variables
             .keys()
             .map(String::as_str)
-            .filter(|name| name.starts_with(prefix) && self.get(name).is_some())
+            .filter(|name| name.starts_with(prefix) && self.value(name).is_some())
             .collect();
         names.sort_unstable();
         names

@@ -6,6 +6,7 @@ mod env;
 mod limits;
 mod origins;
 mod phase;
+pub(crate) mod table;
 mod tls;
 mod values;
 

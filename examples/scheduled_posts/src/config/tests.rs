@@ -1,5 +1,8 @@
 //! The environment as operators get it wrong.
 
+use std::collections::HashMap;
+
+use super::table::{Subcommand, Unset};
 use super::*;
 
 fn serve<const N: usize>(variables: [(&str, &str); N]) -> Result<ServeConfig, Vec<String>> {
@@ -223,12 +226,27 @@ fn f35_https_needs_a_certificate_its_key_and_nothing_else() {
 /// What is printed with `{:?}`, by whoever and for whatever reason.
 #[test]
 fn f24_no_secret_is_in_the_debug_output_of_the_configuration() {
-    let variables = [
-        ("DATABASE_URL", "postgres://app:canary-password@db.example/app"),
+    const SIGNING: &str = "whsec_Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5";
+    let secrets = [
         ("CLERK_SECRET_KEY", "sk_test_canarysecretkey"),
-        ("CLERK_WEBHOOK_SIGNING_SECRET", "whsec_Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5"),
-        PK,
+        ("CLERK_WEBHOOK_SIGNING_SECRET", SIGNING),
+        ("CLERK_WEBHOOK_SECRET", SIGNING),
+        ("DATABASE_URL", "postgres://app:canary-password@db.example/app"),
+        ("REDIS_URL", "redis://:canary-password@redis.example"),
+        ("OPENAI_API_KEY", "canary-key"),
     ];
+    let others = [("OPENAI_BASE_URL", "https://ai.example"), ("OPENAI_MODEL", "small"), PK];
+    let is_secret = |name: &&&str| secrets.iter().any(|(secret, _)| *secret == **name);
+    for setting in table::TOPICS.iter().flat_map(|topic| topic.settings) {
+        let covered = setting.names.iter().filter(is_secret).count();
+        let wanted = if setting.is_secret { setting.names.len() } else { 0 };
+        assert_eq!(covered, wanted, "{:?}", setting.names);
+    }
+    let variables: HashMap<String, String> = secrets
+        .iter()
+        .chain(&others)
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .collect();
     let env = Env::from(variables);
     let serve = ServeConfig::read(&env).unwrap();
     let backfill = BackfillConfig::read(&env).unwrap();
@@ -239,22 +257,63 @@ fn f24_no_secret_is_in_the_debug_output_of_the_configuration() {
     }
 }
 
-/// What somebody reads who looks for a setting is what the program reads.
+/// What somebody finds who looks for a setting is what the program reads.
 #[test]
-fn the_example_file_lists_exactly_the_variables_that_are_read() {
-    let mut read = Vec::new();
-    for env in [Env::from([]), Env::from([PK])] {
-        let _ = ServeConfig::read(&env);
-        let _ = BackfillConfig::read(&env);
-        let _ = DevClerkConfig::read(&env);
-        let _ = MigrateConfig::read(&env);
-        read.extend(env.asked());
+fn the_table_says_which_subcommand_reads_which_variables() {
+    let read = |read: fn(&Env)| {
+        // What the stand-in has no use for is only read where there is none.
+        let asked = |env: Env| {
+            read(&env);
+            env.asked()
+        };
+        let mut names = asked(Env::from([]));
+        names.append(&mut asked(Env::from([PK])));
+        names
+    };
+    assert_eq!(table::names(Subcommand::Serve), read(|env| drop(ServeConfig::read(env))));
+    assert_eq!(table::names(Subcommand::DevClerk), read(|env| drop(DevClerkConfig::read(env))));
+    assert_eq!(table::names(Subcommand::Backfill), read(|env| drop(BackfillConfig::read(env))));
+    assert_eq!(table::names(Subcommand::Migrate), read(|env| drop(MigrateConfig::read(env))));
+}
+
+#[test]
+fn the_defaults_in_the_table_are_those_that_count() {
+    let shown = |env: &Env| match ServeConfig::read(env) {
+        Ok(config) => format!("{config:?} {}", config.common.database_url.expose()),
+        Err(errors) => panic!("{errors}"),
+    };
+    for setting in table::TOPICS.iter().flat_map(|topic| topic.settings) {
+        let Unset::Value(value) = setting.unset else { continue };
+        for name in setting.names {
+            let clerk = if *name == "DEV_CLERK_PORT" { ("", "") } else { PK };
+            let unset = shown(&Env::from([clerk]));
+            assert_eq!(shown(&Env::from([clerk, (name, value)])), unset, "{name}");
+        }
     }
-    read.sort_unstable();
-    read.dedup();
-    let name = |line: &'static str| line.strip_prefix('#')?.split_once('=').map(|(name, _)| name);
-    let mut listed: Vec<&str> =
-        include_str!("../../.env.example").lines().filter_map(name).collect();
-    listed.sort_unstable();
-    assert_eq!(listed, read);
+    let backfill = |url| {
+        let env = Env::from([("CLERK_SECRET_KEY", "sk_test_abc"), ("CLERK_API_URL", url)]);
+        format!("{:?}", BackfillConfig::read(&env).unwrap().api)
+    };
+    assert_eq!(backfill("https://api.clerk.com"), backfill(""));
+}
+
+/// Whoever takes the `#` away in `.env.example` has something that can be used.
+#[test]
+fn the_examples_in_the_table_can_be_used() {
+    for setting in table::TOPICS.iter().flat_map(|topic| topic.settings) {
+        // Cut, or the name of a file that is not here.
+        if setting.example.contains('…') || setting.example.starts_with('/') {
+            continue;
+        }
+        for name in setting.names {
+            let errors = match serve([PK, (name, setting.example)]) {
+                Ok(_) => Vec::new(),
+                Err(errors) => errors,
+            };
+            let about_it = format!("{name}: ");
+            let alone = errors.iter().filter(|error| error.starts_with(&about_it));
+            let lonely = |error: &&String| error.contains("without TLS_CERT");
+            assert_eq!(alone.filter(|error| !lonely(error)).count(), 0, "{errors:?}");
+        }
+    }
 }

@@ -83,7 +83,9 @@ fn the_dockerfile_builds_this_program_with_the_version_that_it_wants() {
 
 #[test]
 fn the_chapters_link_to_what_is_there() {
-    for chapter in ["docs/production.md", "docs/from-user-id-to-verified-tokens.md"] {
+    for chapter in
+        ["docs/production.md", "docs/from-user-id-to-verified-tokens.md", "docs/settings.md"]
+    {
         let text = text(chapter);
         let links: Vec<&str> = text
             .split("](")

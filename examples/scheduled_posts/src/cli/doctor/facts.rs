@@ -113,3 +113,20 @@ impl Problem {
 
 /// One for each setting that another hangs on, and some more.
 const ROUNDS: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::table::{self, Subcommand};
+
+    #[test]
+    fn the_table_of_settings_says_which_variables_doctor_reads() {
+        let mut asked = std::collections::BTreeSet::new();
+        for publishable_key in ["", "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k"] {
+            let env = Env::from([("CLERK_PUBLISHABLE_KEY", publishable_key)]);
+            drop(Facts::read(&env));
+            asked.append(&mut env.asked());
+        }
+        assert_eq!(table::names(Subcommand::Doctor), asked);
+    }
+}

@@ -1,0 +1,420 @@
+//! Every variable that the program reads, a row each. `--help`, `.env.example` and `docs/settings.md`
+//! are made of these rows, and tests compare them with what the code reads; reading is done elsewhere.
+
+/// The settings that belong together, under a heading of their own.
+#[derive(Debug)]
+pub(crate) struct Topic {
+    pub(crate) title: &'static str,
+    /// What holds for all of them; empty where that is nothing.
+    pub(crate) about: &'static str,
+    pub(crate) settings: &'static [Setting],
+}
+
+/// A variable of the environment.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Its name, and further names for the same setting.
+    pub(crate) names: &'static [&'static str],
+    /// What it means, in one sentence.
+    pub(crate) meaning: &'static str,
+    /// What else is good to know; empty where the meaning says it all.
+    pub(crate) details: &'static str,
+    pub(crate) unset: Unset,
+    pub(crate) read_by: &'static [Subcommand],
+    /// A value as a `.env` file has it, in quotes where it needs them; with `…` where it is cut.
+    pub(crate) example: &'static str,
+    /// Whether the value must be shown to nobody.
+    pub(crate) is_secret: bool,
+}
+
+/// What happens while a variable is unset.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Unset {
+    /// This value counts: the default.
+    Value(&'static str),
+    /// There is no default; this is what follows.
+    Effect(&'static str),
+}
+
+/// A subcommand that reads the environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subcommand {
+    Backfill,
+    DevClerk,
+    Doctor,
+    Migrate,
+    Serve,
+}
+
+impl Subcommand {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Serve, Self::Doctor, Self::DevClerk, Self::Backfill, Self::Migrate];
+
+    /// Returns its name on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Backfill => "backfill",
+            Self::DevClerk => "dev-clerk",
+            Self::Doctor => "doctor",
+            Self::Migrate => "migrate",
+            Self::Serve => "serve",
+        }
+    }
+}
+
+/// Returns the settings that `subcommand` reads, with the headings they stand under.
+pub(crate) fn read_by(
+    subcommand: Subcommand,
+) -> impl Iterator<Item = (&'static Topic, Vec<&'static Setting>)> {
+    TOPICS.iter().filter_map(move |topic| {
+        let read = |setting: &&Setting| setting.read_by.contains(&subcommand);
+        let settings: Vec<_> = topic.settings.iter().filter(read).collect();
+        (!settings.is_empty()).then_some((topic, settings))
+    })
+}
+
+/// Returns the names of the variables that `subcommand` reads.
+#[cfg(test)]
+pub(crate) fn names(subcommand: Subcommand) -> std::collections::BTreeSet<String> {
+    let settings = read_by(subcommand).flat_map(|(_, settings)| settings);
+    settings.flat_map(|setting| setting.names).map(|name| (*name).to_owned()).collect()
+}
+
+const EVERYBODY: &[Subcommand] = &Subcommand::ALL;
+const SERVER: &[Subcommand] = &[Subcommand::Serve, Subcommand::Doctor];
+const SERVER_AND_BACKFILL: &[Subcommand] =
+    &[Subcommand::Serve, Subcommand::Doctor, Subcommand::Backfill];
+const SERVER_AND_DEV_CLERK: &[Subcommand] =
+    &[Subcommand::Serve, Subcommand::Doctor, Subcommand::DevClerk];
+
+pub(crate) static TOPICS: [Topic; 8] = [
+    Topic {
+        title: "Clerk",
+        about: "The keys are in Clerk's Dashboard, under API keys. While no CLERK_ variable is set \
+                and HOST is a loopback address, the dev Clerk stands in for Clerk.",
+        settings: &[
+            Setting {
+                names: &["CLERK_PUBLISHABLE_KEY", "NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY"],
+                meaning: "The publishable key of your Clerk instance, which gives the issuer and \
+                          the JWKS URL.",
+                details: "The second name is the one that Next.js uses.",
+                unset: Unset::Effect(
+                    "CLERK_ISSUER with CLERK_JWKS_URL or CLERK_JWT_KEY must be set, or the dev \
+                     Clerk stands in",
+                ),
+                read_by: SERVER,
+                example: "pk_live_…",
+                is_secret: false,
+            },
+            Setting {
+                names: &["CLERK_SECRET_KEY"],
+                meaning: "The secret key of your Clerk instance, with which backfill and doctor \
+                          ask the Backend API.",
+                details: "To ask the dev Clerk instead, start `scheduled-posts dev-clerk` and \
+                          evaluate the lines that it prints.",
+                unset: Unset::Effect(
+                    "backfill cannot run, and doctor does not ask the Backend API",
+                ),
+                read_by: SERVER_AND_BACKFILL,
+                example: "sk_live_…",
+                is_secret: true,
+            },
+            Setting {
+                names: &["CLERK_AUTHORIZED_PARTIES"],
+                meaning: "The origins of your front end, separated by commas; session tokens that \
+                          were made for any other site are refused.",
+                details: "",
+                unset: Unset::Effect("tokens for all sites of the instance are accepted"),
+                read_by: SERVER,
+                example: "https://app.example.com",
+                is_secret: false,
+            },
+            Setting {
+                names: &["CLERK_WEBHOOK_SIGNING_SECRET", "CLERK_WEBHOOK_SECRET"],
+                meaning: "The signing secret of the endpoint https://…/api/webhooks/clerk, from \
+                          Clerk's Dashboard, under Webhooks.",
+                details: "While a secret is being replaced, set the old and the new one, separated \
+                          by a space and in quotes.",
+                unset: Unset::Effect("the webhook route answers 404, and users are not synced"),
+                read_by: SERVER,
+                example: "whsec_…",
+                is_secret: true,
+            },
+            Setting {
+                names: &["CLERK_ISSUER"],
+                meaning: "The issuer whose session tokens are accepted.",
+                details: "Needed only where the publishable key is unset or gives another one.",
+                unset: Unset::Effect("the publishable key gives it"),
+                read_by: SERVER,
+                example: "https://clerk.example.com",
+                is_secret: false,
+            },
+            Setting {
+                names: &["CLERK_JWKS_URL"],
+                meaning: "The URL that the keys for verifying tokens are fetched from; http: only \
+                          on a loopback address.",
+                details: "Needed only where the publishable key is unset or gives another one.",
+                unset: Unset::Effect("the publishable key gives it"),
+                read_by: SERVER,
+                example: "https://clerk.example.com/.well-known/jwks.json",
+                is_secret: false,
+            },
+            Setting {
+                names: &["CLERK_JWT_KEY"],
+                meaning: "The PEM public key from Clerk's Dashboard, used instead of fetched keys.",
+                details: "It may stand on one line, with \\n for each line end. When the key is \
+                          replaced at Clerk, set the new one and restart the server.",
+                unset: Unset::Effect("the keys are fetched"),
+                read_by: SERVER,
+                example: "'-----BEGIN PUBLIC KEY-----\\n…\\n-----END PUBLIC KEY-----'",
+                is_secret: false,
+            },
+            Setting {
+                names: &["CLERK_API_URL"],
+                meaning: "The base URL of Clerk's Backend API.",
+                details: "",
+                unset: Unset::Value("https://api.clerk.com"),
+                read_by: SERVER_AND_BACKFILL,
+                example: "https://api.clerk.com",
+                is_secret: false,
+            },
+        ],
+    },
+    Topic {
+        title: "Where to listen",
+        about: "PORT, HTTP_REDIRECT_PORT, METRICS_ADDR and DEV_CLERK_PORT, as far as they are \
+                used, must be different ports.",
+        settings: &[
+            Setting {
+                names: &["HOST"],
+                meaning: "The IP address that the server listens on: one of this machine's, or \
+                          0.0.0.0 or :: for all of them; localhost is 127.0.0.1.",
+                details: "The subcommand dev-clerk posts its webhooks to the server on HOST and \
+                          PORT.",
+                unset: Unset::Value("127.0.0.1"),
+                read_by: SERVER_AND_DEV_CLERK,
+                example: "127.0.0.1",
+                is_secret: false,
+            },
+            Setting {
+                names: &["PORT"],
+                meaning: "The port that the server listens on.",
+                details: "",
+                unset: Unset::Value("8002"),
+                read_by: SERVER_AND_DEV_CLERK,
+                example: "8002",
+                is_secret: false,
+            },
+            Setting {
+                names: &["TLS_CERT"],
+                meaning: "The PEM file with the certificate and its chain; with TLS_KEY beside it \
+                          the server speaks HTTPS.",
+                details: "Both files are read again every minute and on SIGHUP. Where it is set, \
+                          the subcommand dev-clerk posts its webhooks by HTTPS.",
+                unset: Unset::Effect("the server speaks plain HTTP"),
+                read_by: SERVER_AND_DEV_CLERK,
+                example: "/etc/ssl/app.example.com/fullchain.pem",
+                is_secret: false,
+            },
+            Setting {
+                names: &["TLS_KEY"],
+                meaning: "The PEM file with the certificate's private key.",
+                details: "",
+                unset: Unset::Effect("the server speaks plain HTTP"),
+                read_by: SERVER,
+                example: "/etc/ssl/app.example.com/privkey.pem",
+                is_secret: false,
+            },
+            Setting {
+                names: &["HTTP_REDIRECT_PORT"],
+                meaning: "One more port on HOST, where whoever comes by plain HTTP is redirected \
+                          to HTTPS.",
+                details: "It needs TLS_CERT and TLS_KEY.",
+                unset: Unset::Effect("nothing is redirected"),
+                read_by: SERVER,
+                example: "80",
+                is_secret: false,
+            },
+            Setting {
+                names: &["CORS_ALLOWED_ORIGINS"],
+                meaning: "The origins whose pages may call this server, separated by commas.",
+                details: "",
+                unset: Unset::Value("http://localhost:3000"),
+                read_by: SERVER,
+                example: "http://localhost:3000",
+                is_secret: false,
+            },
+            Setting {
+                names: &["TRUSTED_PROXIES"],
+                meaning: "The addresses or networks of the proxies in front whose X-Forwarded-For \
+                          is believed, separated by commas.",
+                details: "",
+                unset: Unset::Effect("X-Forwarded-For is ignored"),
+                read_by: SERVER,
+                example: "10.0.0.5/32",
+                is_secret: false,
+            },
+        ],
+    },
+    Topic {
+        title: "Data",
+        about: "",
+        settings: &[Setting {
+            names: &["DATABASE_URL"],
+            meaning: "The database: postgres://user:password@host/database, \
+                      mysql://user:password@host/database, or sqlite: and a file.",
+            details: "The characters / ? # @ : and % in a user name or password are written as \
+                      %2F %3F %23 %40 %3A and %25.",
+            unset: Unset::Value("sqlite://scheduled-posts.db?mode=rwc"),
+            read_by: EVERYBODY,
+            example: "sqlite://scheduled-posts.db?mode=rwc",
+            is_secret: true,
+        }],
+    },
+    Topic {
+        title: "Limits",
+        about: "A limit is a number of requests and a time, such as 10/second, 600/minute or \
+                100/hour; or off.",
+        settings: &[
+            Setting {
+                names: &["RATE_LIMIT"],
+                meaning: "How many requests each verified user may make; the default is off while \
+                          the dev Clerk stands in.",
+                details: "",
+                unset: Unset::Value("100/hour"),
+                read_by: SERVER,
+                example: "100/hour",
+                is_secret: false,
+            },
+            Setting {
+                names: &["ADDRESS_RATE_LIMIT"],
+                meaning: "How many requests each address may make, counted before tokens are \
+                          verified.",
+                details: "",
+                unset: Unset::Value("600/minute"),
+                read_by: SERVER,
+                example: "600/minute",
+                is_secret: false,
+            },
+            Setting {
+                names: &["REDIS_URL"],
+                meaning: "The Redis in which several servers count requests together: \
+                          redis://user:password@host:port/database, or rediss:// for TLS.",
+                details: "",
+                unset: Unset::Effect("each server counts by itself"),
+                read_by: SERVER,
+                example: "redis://localhost",
+                is_secret: true,
+            },
+        ],
+    },
+    Topic {
+        title: "Suggestions for posts",
+        about: "Set all three, or none.",
+        settings: &[
+            Setting {
+                names: &["OPENAI_BASE_URL"],
+                meaning: "The base URL of the service that generate-ai asks, which speaks OpenAI's \
+                          chat protocol; http: only on this machine.",
+                details: "",
+                unset: Unset::Effect("generate-ai answers 503"),
+                read_by: SERVER,
+                example: "https://api.openai.com/v1",
+                is_secret: false,
+            },
+            Setting {
+                names: &["OPENAI_API_KEY"],
+                meaning: "The key for that service; any word where it wants none.",
+                details: "",
+                unset: Unset::Effect("generate-ai answers 503"),
+                read_by: SERVER,
+                example: "sk-…",
+                is_secret: true,
+            },
+            Setting {
+                names: &["OPENAI_MODEL"],
+                meaning: "The model that is asked for suggestions.",
+                details: "",
+                unset: Unset::Effect("generate-ai answers 503"),
+                read_by: SERVER,
+                example: "gpt-5-mini",
+                is_secret: false,
+            },
+        ],
+    },
+    Topic {
+        title: "Operation",
+        about: "",
+        settings: &[
+            Setting {
+                names: &["METRICS_ADDR"],
+                meaning: "The address and port of a listener of its own for /metrics, which \
+                          whoever reaches it may read.",
+                details: "",
+                unset: Unset::Effect("/metrics is not served"),
+                read_by: SERVER,
+                example: "127.0.0.1:9002",
+                is_secret: false,
+            },
+            Setting {
+                names: &["RUST_LOG"],
+                meaning: "Which log lines are written: a level, or a filter such as \
+                          info,scheduled_posts=debug.",
+                details: "",
+                unset: Unset::Value("info"),
+                read_by: EVERYBODY,
+                example: "info",
+                is_secret: false,
+            },
+            Setting {
+                names: &["LOG_FORMAT"],
+                meaning: "How log lines are written: pretty or json.",
+                details: "",
+                unset: Unset::Value("pretty"),
+                read_by: EVERYBODY,
+                example: "pretty",
+                is_secret: false,
+            },
+        ],
+    },
+    Topic {
+        title: "While clients are changed from user_id to tokens",
+        about: "See docs/from-user-id-to-verified-tokens.md.",
+        settings: &[
+            Setting {
+                names: &["AUTH_PHASE"],
+                meaning: "The phase of the change: in 1 and 2 a client's user_id is trusted, in 3 \
+                          only verified tokens count.",
+                details: "",
+                unset: Unset::Value("3"),
+                read_by: SERVER,
+                example: "3",
+                is_secret: false,
+            },
+            Setting {
+                names: &["ALLOW_UNVERIFIED_USERS"],
+                meaning: "The word yes lets phases 1 and 2 run with a production instance's keys.",
+                details: "",
+                unset: Unset::Effect("phases 1 and 2 refuse the keys of a production instance"),
+                read_by: SERVER,
+                example: "yes",
+                is_secret: false,
+            },
+        ],
+    },
+    Topic {
+        title: "Development",
+        about: "",
+        settings: &[Setting {
+            names: &["DEV_CLERK_PORT"],
+            meaning: "The port on 127.0.0.1 that the dev Clerk listens on.",
+            details: "The dev Clerk keeps its users and its key in a file beside that of SQLite, \
+                      with the same name and the ending .dev-clerk.json; with another database in \
+                      scheduled-posts.dev-clerk.json in the working directory.",
+            unset: Unset::Value("8003"),
+            read_by: SERVER_AND_DEV_CLERK,
+            example: "8003",
+            is_secret: false,
+        }],
+    },
+];
