@@ -6,6 +6,7 @@ mod env;
 mod limits;
 mod origins;
 mod phase;
+mod ports;
 pub(crate) mod table;
 mod tls;
 mod values;
@@ -28,6 +29,7 @@ use tower_clerk::backfill::BackendApi;
 use tower_clerk::config::ClerkConfig;
 use tower_clerk::secret::SecretKey;
 
+use crate::config::ports::UsedPort;
 use crate::stand_in::{self, Place};
 use crate::webhook::PATH;
 
@@ -113,7 +115,7 @@ impl MigrateConfig {
     pub(crate) fn read(env: &Env) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(env);
         let common = reader.common();
-        reader.finish(Self { common })
+        reader.finish(Some(Self { common }))
     }
 }
 
@@ -121,10 +123,8 @@ impl BackfillConfig {
     pub(crate) fn read(env: &Env) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(env);
         let common = reader.common();
-        match reader.backend_api() {
-            Some(api) => reader.finish(Self { common, api }),
-            None => Err(ConfigErrors(reader.errors)),
-        }
+        let config = reader.backend_api().map(|api| Self { common, api });
+        reader.finish(config)
     }
 }
 
@@ -132,19 +132,34 @@ impl DevClerkConfig {
     pub(crate) fn read(env: &Env) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(env);
         let common = reader.common();
+        // Another process listens there, on this machine.
         let listen = reader.listen();
-        let dev_clerk = reader.dev_clerk(&common, listen);
+        let dev_clerk = reader.dev_clerk(&common);
+        reader.listens_on("DEV_CLERK_PORT", dev_clerk.port);
         // A server on all addresses is also on this one.
         let ip =
             if listen.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { listen.ip() };
         let scheme = if env.get("TLS_CERT").is_some() { "https" } else { "http" };
         let webhooks = format!("{scheme}://{}{PATH}", SocketAddr::new(ip, listen.port()));
-        reader.finish(Self { common, webhooks, dev_clerk })
+        reader.finish(Some(Self { common, webhooks, dev_clerk }))
     }
 }
 
 impl ServeConfig {
     pub(crate) fn read(env: &Env) -> Result<Self, ConfigErrors> {
+        let (config, reader) = Self::read_each(env);
+        reader.finish(config)
+    }
+
+    /// Reads settings that can each be used by itself, even if several listeners have one port.
+    pub(crate) fn read_despite_clashes(env: &Env) -> Result<Self, ConfigErrors> {
+        let (config, mut reader) = Self::read_each(env);
+        reader.ports.clear();
+        reader.finish(config)
+    }
+
+    /// Returns the settings, unless too much is wrong with them, and the reader with the errors.
+    fn read_each(env: &Env) -> (Option<Self>, Reader<'_>) {
         let mut reader = Reader::new(env);
         let common = reader.common();
         let listen = reader.listen();
@@ -152,15 +167,22 @@ impl ServeConfig {
         let cors_origins = reader.value("CORS_ALLOWED_ORIGINS", default, origins::origins);
         let ai = reader.ai();
         let tls = reader.tls(listen);
-        let metrics = reader.metrics(listen);
+        let metrics = reader.metrics();
         let clerk = reader.clerk(&common, listen);
         let limits = reader.limits(matches!(clerk, Some(Clerk::Dev(_))));
         let phase = reader.auth_phase();
-        let clerk = match clerk {
-            Some(clerk) => clerk,
-            None => return Err(ConfigErrors(reader.errors)),
-        };
-        reader.finish(Self { common, listen, cors_origins, limits, phase, metrics, clerk, ai, tls })
+        let config = clerk.map(|clerk| Self {
+            common,
+            listen,
+            cors_origins,
+            limits,
+            phase,
+            metrics,
+            clerk,
+            ai,
+            tls,
+        });
+        (config, reader)
     }
 }
 
@@ -175,11 +197,12 @@ const ASK_DEV_CLERK: &str = "\n    To ask the dev Clerk instead: start `schedule
 struct Reader<'a> {
     env: &'a Env,
     errors: Vec<String>,
+    ports: Vec<UsedPort>,
 }
 
 impl<'a> Reader<'a> {
     fn new(env: &'a Env) -> Self {
-        Self { env, errors: Vec::new() }
+        Self { env, errors: Vec::new(), ports: Vec::new() }
     }
 
     fn value<T>(
@@ -208,26 +231,19 @@ impl<'a> Reader<'a> {
 
     fn listen(&mut self) -> SocketAddr {
         let ip = self.value("HOST", IpAddr::V4(Ipv4Addr::LOCALHOST), values::host);
-        SocketAddr::new(ip, self.value("PORT", 8002, values::port))
+        let port = self.value("PORT", 8002, values::port);
+        self.listens_on("PORT", port);
+        SocketAddr::new(ip, port)
     }
 
-    fn metrics(&mut self, listen: SocketAddr) -> Option<SocketAddr> {
-        let metrics = self.value("METRICS_ADDR", None, |text| values::address(text).map(Some));
-        if metrics.is_some_and(|metrics| metrics.port() == listen.port()) {
-            self.errors.push(
-                "METRICS_ADDR: has the server's PORT; choose another, so that /metrics is not \
-                 where everybody can reach it"
-                    .into(),
-            );
-        }
-        metrics
+    fn metrics(&mut self) -> Option<SocketAddr> {
+        let metrics = self.value("METRICS_ADDR", None, |text| values::address(text).map(Some))?;
+        self.listens_on("METRICS_ADDR", metrics.port());
+        Some(metrics)
     }
 
-    fn dev_clerk(&mut self, common: &Common, listen: SocketAddr) -> Place {
+    fn dev_clerk(&mut self, common: &Common) -> Place {
         let port = self.value("DEV_CLERK_PORT", 8003, values::port);
-        if port == listen.port() {
-            self.errors.push("DEV_CLERK_PORT: is the server's PORT; choose another".into());
-        }
         let database = common.database_url.file().unwrap_or_else(|| "scheduled-posts.db".into());
         Place { port, file: database.with_extension("dev-clerk.json") }
     }
@@ -236,7 +252,7 @@ impl<'a> Reader<'a> {
         let mut given = self.env.names("CLERK_");
         given.extend(self.env.names("NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY"));
         if given.is_empty() {
-            let place = self.dev_clerk(common, listen);
+            let place = self.dev_clerk(common);
             if !stand_in::IS_BUILT_IN {
                 self.errors.push(
                     "CLERK_PUBLISHABLE_KEY: is unset, and this program was built without the dev \
@@ -251,6 +267,8 @@ impl<'a> Reader<'a> {
                      CLERK_ISSUER), or leave HOST on 127.0.0.1 to use the dev Clerk"
                         .into(),
                 );
+            } else {
+                self.listens_on("DEV_CLERK_PORT", place.port);
             }
             return Some(Clerk::Dev(place));
         }
@@ -290,7 +308,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn finish<T>(self, config: T) -> Result<T, ConfigErrors> {
-        if self.errors.is_empty() { Ok(config) } else { Err(ConfigErrors(self.errors)) }
+    /// Returns the settings unless anything is wrong; there are none only if something is.
+    fn finish<T>(mut self, config: Option<T>) -> Result<T, ConfigErrors> {
+        let clashes = self.clashes();
+        self.errors.extend(clashes);
+        match config {
+            Some(config) if self.errors.is_empty() => Ok(config),
+            _ => Err(ConfigErrors(self.errors)),
+        }
     }
 }

@@ -113,6 +113,73 @@ fn metrics_are_on_an_address_of_their_own() {
 }
 
 #[test]
+fn fault_c9_two_listeners_with_one_port_are_an_error_that_names_what_was_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let file = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let cert = file("cert.pem", made.cert.pem());
+    let key = file("key.pem", made.signing_key.serialize_pem());
+    let tls = [("TLS_CERT", &*cert), ("TLS_KEY", &*key)];
+    let port = |value| ("PORT", value);
+    let redirect = |value| ("HTTP_REDIRECT_PORT", value);
+    let metrics = |value| ("METRICS_ADDR", value);
+    let dev = |value| ("DEV_CLERK_PORT", value);
+    for (first, second) in [
+        (port("9001"), dev("9001")),
+        (port("9001"), metrics("127.0.0.1:9001")),
+        (port("9001"), redirect("9001")),
+        (redirect("9001"), dev("9001")),
+        (redirect("9001"), metrics("127.0.0.1:9001")),
+        (metrics("127.0.0.1:9001"), dev("9001")),
+        // With what is unset.
+        (dev("8002"), ("", "")),
+        (port("8003"), ("", "")),
+        (redirect("8002"), ("", "")),
+        (redirect("8003"), ("", "")),
+        (metrics("127.0.0.1:8002"), ("", "")),
+        (metrics("127.0.0.1:8003"), ("", "")),
+    ] {
+        let errors = serve([tls[0], tls[1], first, second]).unwrap_err();
+        assert_eq!(errors.len(), 1, "{first:?} {second:?}: {errors:?}");
+        assert!(errors[0].contains(first.0) && errors[0].contains(second.0), "{errors:?}");
+        let (wrong, _) = errors[0].split_once(": ").unwrap();
+        assert!([first.0, second.0].contains(&wrong), "{errors:?}");
+        assert!(second.0.is_empty() == errors[0].contains("by default"), "{errors:?}");
+    }
+    let one = [port("9001"), redirect("9001"), metrics("[::1]:9001"), dev("9001"), tls[0], tls[1]];
+    assert_eq!(serve(one).unwrap_err().len(), 6, "each two of four");
+}
+
+#[test]
+fn fault_c9_a_port_that_nobody_listens_on_clashes_with_none() {
+    // No stand-in, no HTTPS.
+    assert!(serve([PK, ("PORT", "8003")]).is_ok());
+    assert!(serve([PK, ("PORT", "9001"), ("DEV_CLERK_PORT", "9001")]).is_ok());
+    assert_eq!(wrong([("HOST", "0.0.0.0"), ("PORT", "8003")]), ["CLERK_PUBLISHABLE_KEY"]);
+    assert_eq!(wrong([("HTTP_REDIRECT_PORT", "8002")]), ["HTTP_REDIRECT_PORT"]);
+    // What cannot be read is no port.
+    assert_eq!(wrong([("PORT", "canary"), ("METRICS_ADDR", "127.0.0.1:8002")]), ["PORT"]);
+}
+
+#[test]
+fn fault_c9_clashes_are_told_with_everything_else() {
+    let variables = [
+        ("PORT", "9001"),
+        ("METRICS_ADDR", "127.0.0.1:9001"),
+        ("AUTH_PHASE", "4"),
+        ("CLERK_PUBLISHABLE_KEY", "canary"),
+    ];
+    assert_eq!(wrong(variables), ["AUTH_PHASE", "CLERK_PUBLISHABLE_KEY", "METRICS_ADDR"]);
+    let dev_clerk = |port| DevClerkConfig::read(&Env::from([("PORT", port)]));
+    assert!(dev_clerk("8003").unwrap_err().to_string().contains("  PORT: is the port that DEV_"));
+    assert!(dev_clerk("8004").is_ok());
+}
+
+#[test]
 fn users_have_a_limit_unless_the_stand_in_signs_them_in() {
     let limits = |config: ServeConfig| {
         let LimitsConfig { address, user, .. } = config.limits;

@@ -18,11 +18,13 @@ impl Reader<'_> {
     /// Reads the two files too, so that what is wrong with them is said with all the rest.
     pub(super) fn tls(&mut self, listen: SocketAddr) -> Option<TlsConfig> {
         let redirect = self.value(REDIRECT, None, |text| values::port(text).map(Some));
-        if redirect == Some(listen.port()) {
-            self.errors.push(format!("{REDIRECT}: is the server's PORT; choose another"));
-        }
         let (cert, key) = match (self.env.get("TLS_CERT"), self.env.get("TLS_KEY")) {
-            (Some(cert), Some(key)) => (cert, key),
+            (Some(cert), Some(key)) => {
+                if let Some(port) = redirect {
+                    self.listens_on(REDIRECT, port);
+                }
+                (cert, key)
+            }
             (None, None) => {
                 if redirect.is_some() {
                     self.errors.push(format!(

@@ -37,7 +37,7 @@ impl Facts {
             match place.variables().filter(|_| stand_in) {
                 Some(variables) => {
                     env = env.with(variables);
-                    config = ServeConfig::read(&env).ok();
+                    config = ServeConfig::read_despite_clashes(&env).ok();
                 }
                 None if !stand_in => config = None,
                 None => {}
@@ -77,11 +77,12 @@ impl Facts {
 }
 
 /// What is left when all that cannot be used is set aside, with what hangs on it. Nothing of Clerk's
-/// is made up for that: settings without a source of keys stay unusable.
+/// is made up for that: settings without a source of keys stay unusable. Listeners with the same port
+/// keep it, since each of them can be used by itself.
 fn usable(given: &Env) -> (Env, Option<ServeConfig>) {
     let mut env = given.clone();
     for _ in 0..ROUNDS {
-        let errors = match ServeConfig::read(&env) {
+        let errors = match ServeConfig::read_despite_clashes(&env) {
             Ok(config) => return (env, Some(config)),
             Err(errors) => errors,
         };

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tower_clerk::clock::{Clock as _, SystemClock};
 use tower_clerk::test_util::Issuer;
 
-use self::set_up::{Instance, Variables, doctor, migrate, publishable_key, set};
+use self::set_up::{Instance, Told, Variables, doctor, migrate, publishable_key, set};
 use crate::support::{Process, World, free_port, on_every_backend};
 
 async fn a_set_up_without_faults_is_told_as_such(world: World) {
@@ -243,6 +243,37 @@ async fn settings_that_cannot_be_used_are_findings_beside_the_others(world: Worl
     told.fails("settings", "mend the file");
 }
 
+async fn fault_c9_listeners_with_one_port_are_one_finding_and_all_else_is_looked_at(world: World) {
+    let names = |told: &Told| -> Vec<(String, String)> {
+        let checks = told.json["checks"].as_array().unwrap().iter();
+        let checks = checks.filter(|check| check["name"] != "settings");
+        checks.map(|check| (check["name"].to_string(), check["outcome"].to_string())).collect()
+    };
+    let clash = |told: &Told| {
+        let checks = told.json["checks"].as_array().unwrap().iter();
+        let failed: Vec<_> = checks.filter(|check| check["outcome"] == "fail").collect();
+        assert_eq!((failed.len(), told.code), (1, 1), "{:#}", told.json);
+        assert_eq!(failed[0]["name"], "settings");
+        failed[0]["what"].as_str().unwrap().to_owned()
+    };
+    // Beside a server whose stand-in runs, and beside none.
+    for running in [false, true] {
+        let _server = if running { Some(world.serve().await) } else { None };
+        let without = doctor(&world, "without", &[], &Vec::new()).await;
+        assert_eq!(without.code, 0, "{:#}", without.json);
+        let port = vec![("PORT".to_owned(), world.clerk_port.to_string())];
+        let told = doctor(&world, "port", &[], &port).await;
+        let what = clash(&told);
+        assert!(what.contains("PORT: ") && what.contains("DEV_CLERK_PORT"), "{what}");
+        assert_eq!(names(&told), names(&without), "{running}");
+        let metrics = vec![("METRICS_ADDR".to_owned(), format!("127.0.0.1:{}", world.clerk_port))];
+        let told = doctor(&world, "metrics", &[], &metrics).await;
+        let what = clash(&told);
+        assert!(what.contains("METRICS_ADDR: ") || what.contains("DEV_CLERK_PORT: "), "{what}");
+        assert_eq!(names(&told), names(&without), "{running}");
+    }
+}
+
 async fn http_in_production_is_told(world: World) {
     let instance = Instance::start(0).await;
     let host = instance.url.strip_prefix("http://").unwrap();
@@ -313,6 +344,7 @@ on_sqlite!(
     a_stand_in_that_does_not_run_is_no_fault,
     a_token_is_judged_and_never_repeated,
     a_token_may_come_from_standard_input,
+    fault_c9_listeners_with_one_port_are_one_finding_and_all_else_is_looked_at,
     http_in_production_is_told,
     keys_that_cannot_be_fetched_are_told,
     settings_that_cannot_be_used_are_findings_beside_the_others,
