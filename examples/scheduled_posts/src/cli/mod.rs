@@ -5,12 +5,14 @@ mod backfill;
 mod dev_clerk;
 mod doctor;
 mod help;
+mod listening;
 mod logging;
 mod migrate;
 mod openapi;
 mod serve;
 
 use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -48,8 +50,8 @@ enum Command {
     Openapi,
 }
 
-/// Runs a subcommand. 2 is a configuration that cannot be used, 1 any other failure; what a
-/// subcommand itself has to say by its code is above those.
+/// Runs a subcommand. 2 is a configuration that cannot be used, an address that cannot be listened on
+/// too; 1 is any other failure; what a subcommand itself has to say by its code is above those.
 pub(crate) async fn run(cli: Cli) -> ExitCode {
     let Ok(log) = Log::new() else {
         // Without threads there is no way to say so that could not fail as well.
@@ -108,28 +110,22 @@ fn database_failure(error: &sea_orm::DbErr) -> Failure {
     ))
 }
 
-/// A port that cannot be had.
-fn listen_failure(variable: &str, address: &str, error: &std::io::Error) -> Failure {
-    Failure::Start(format!(
-        "{variable}: cannot listen on {address}: {error}\nIs another copy running? Stop it, or set \
-         {variable} to another port."
-    ))
-}
-
 /// A stand-in that does not start: its port, or the file that it keeps its users in.
 fn dev_clerk_failure(place: &Place, error: &std::io::Error) -> Failure {
-    match error.kind() {
-        ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable => {
-            listen_failure("DEV_CLERK_PORT", &format!("127.0.0.1:{}", place.port), error)
-        }
-        ErrorKind::Unsupported => Failure::Start(
+    if error.kind() == ErrorKind::Unsupported {
+        return Failure::Start(
             "this program was built without the dev Clerk; `cargo run -p dev-clerk` runs it alone"
                 .to_owned(),
-        ),
-        _ => Failure::Start(format!(
-            "the dev Clerk does not start: {error}\nIt keeps its users and its key in {}, which it \
-             must be able to read and write; a damaged file can be moved away.",
-            place.file.display()
-        )),
+        );
     }
+    // What is wrong with the file comes with the file's name, and not as the system said it.
+    if error.raw_os_error().is_some() {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, place.port));
+        return listening::DEV_CLERK.failure(address, error);
+    }
+    Failure::Start(format!(
+        "the dev Clerk does not start: {error}\nIt keeps its users and its key in {}, which it must \
+         be able to read and write; a damaged file can be moved away.",
+        place.file.display()
+    ))
 }

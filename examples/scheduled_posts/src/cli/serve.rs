@@ -15,7 +15,7 @@ use tower_clerk::sea_orm::SeaOrmSink;
 use crate::ai::Ai;
 use crate::app::app;
 use crate::cli::logging::Log;
-use crate::cli::{Failure, answer, database_failure, dev_clerk_failure, listen_failure};
+use crate::cli::{Failure, answer, database_failure, dev_clerk_failure, listening};
 use crate::config::{AuthPhase, Clerk, Common, Env, ServeConfig, TlsConfig};
 use crate::limits::Limits;
 use crate::open_files;
@@ -40,8 +40,7 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     let db = store::connect(&common.database_url).await;
     let db = db.map_err(|error| database_failure(&error))?;
     store::migrate(&db).await.map_err(|error| database_failure(&error))?;
-    let listener = TcpListener::bind(listen).await;
-    let listener = listener.map_err(|error| listen_failure("PORT", &listen.to_string(), &error))?;
+    let listener = listening::SERVER.listen(listen).await?;
     let url = format!("{}://{listen}", if tls.is_some() { "https" } else { "http" });
     let (tls, redirect) = match tls {
         Some(tls) => start_tls(tls, listen.port()).await?,
@@ -133,9 +132,7 @@ async fn start_tls(
     let TlsConfig { files, certificate, redirect } = tls;
     let tls = Tls::start(files, certificate);
     let Some(at) = redirect else { return Ok((Some(tls), None)) };
-    let listener = TcpListener::bind(at).await;
-    let listener =
-        listener.map_err(|error| listen_failure("HTTP_REDIRECT_PORT", &at.to_string(), &error))?;
+    let listener = listening::REDIRECT.listen(at).await?;
     let router = redirect::router(https_port, tls.clone());
     Ok((Some(tls), Some(Redirect { listener, router, at })))
 }
@@ -146,9 +143,7 @@ async fn start_metrics(
     db: DatabaseConnection,
     log: Lines,
 ) -> Result<(TcpListener, Router), Failure> {
-    let listener = TcpListener::bind(address).await;
-    let listener =
-        listener.map_err(|error| listen_failure("METRICS_ADDR", &address.to_string(), &error))?;
+    let listener = listening::METRICS.listen(address).await?;
     let handle = telemetry::start().map_err(|error| Failure::Start(error.to_string()))?;
     tracing::info!("/metrics is on http://{address}, for whoever reaches it");
     Ok((listener, telemetry::router(handle, db, log)))

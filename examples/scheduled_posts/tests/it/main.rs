@@ -17,6 +17,7 @@ mod input;
 mod keys;
 mod killed;
 mod limits;
+mod listening;
 mod log;
 mod metrics;
 mod openapi;

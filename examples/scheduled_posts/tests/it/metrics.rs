@@ -122,7 +122,7 @@ async fn a_port_that_is_taken_is_told_by_the_variables_name(world: World) {
     let port = taken.local_addr().unwrap().port();
     let env = [world.env(), vec![Numbers::variable(port)]].concat();
     let mut server = Process::start(world.folder(), "taken", &["serve"], &env);
-    assert_eq!(server.exit_code().await, 1);
+    assert_eq!(server.exit_code().await, 2);
     assert!(server.err().contains("METRICS_ADDR"), "{}", server.err());
 }
 

@@ -135,7 +135,7 @@ read too, and the process's own environment wins; a variable that is empty count
 fit together yet, and `--help` of each subcommand lists what that one reads.
 
 All that is wrong is said at once, by the variables' names and never with their values, before
-anything listens; the exit code is 2.
+anything listens; the exit code is 2. It is 2, too, when the program cannot listen where it is told to.
 
 This page, `.env.example` and `--help` are made of one table, `src/config/table.rs`: a new setting is
 a row there and the code that reads it. A test compares this page and `.env.example` with the table,

@@ -19,9 +19,35 @@ impl Process {
         args: &[&str],
         env: &[(String, String)],
     ) -> Self {
+        Self::start_by(Command::new(PROGRAM), folder, name, args, env)
+    }
+
+    /// The same without the right to listen on privileged ports, whoever runs the tests.
+    pub(crate) fn start_unprivileged(
+        folder: &Path,
+        name: &str,
+        args: &[&str],
+        env: &[(String, String)],
+    ) -> Self {
+        let mut command = Command::new(PROGRAM);
+        if may_bind_privileged_ports() {
+            command = Command::new("setpriv");
+            let without = "-net_bind_service";
+            command.args(["--bounding-set", without, "--inh-caps", without, "--", PROGRAM]);
+        }
+        Self::start_by(command, folder, name, args, env)
+    }
+
+    fn start_by(
+        command: Command,
+        folder: &Path,
+        name: &str,
+        args: &[&str],
+        env: &[(String, String)],
+    ) -> Self {
         let [out, err] = Self::files(folder, name);
         let (into_out, into_err) = (File::create(&out).unwrap(), File::create(&err).unwrap());
-        Self::start_into(folder, name, args, env, into_out.into(), into_err.into())
+        Self::spawn(command, folder, name, args, env, into_out.into(), into_err.into())
     }
 
     /// The same with standard output and standard error of the test's own.
@@ -33,7 +59,19 @@ impl Process {
         out: Stdio,
         err: Stdio,
     ) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_scheduled-posts"))
+        Self::spawn(Command::new(PROGRAM), folder, name, args, env, out, err)
+    }
+
+    fn spawn(
+        mut command: Command,
+        folder: &Path,
+        name: &str,
+        args: &[&str],
+        env: &[(String, String)],
+        out: Stdio,
+        err: Stdio,
+    ) -> Self {
+        let child = command
             .args(args)
             .current_dir(folder)
             .env_clear()
@@ -114,3 +152,12 @@ impl Drop for Process {
         }
     }
 }
+
+/// Whether a process has CAP_NET_BIND_SERVICE, capability 10, from this one.
+fn may_bind_privileged_ports() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap();
+    u64::from_str_radix(line.trim(), 16).unwrap() & (1 << 10) != 0
+}
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_scheduled-posts");
