@@ -1,6 +1,5 @@
 //! The stand-in at work: its records behind a lock, every change written down before it is told.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::http::StatusCode;
@@ -9,6 +8,7 @@ use tower_clerk::test_util::Issuer;
 
 use crate::error::ClerkError;
 use crate::records::{Records, SignIn};
+use crate::records_file::RecordsFile;
 use crate::time;
 use crate::user::{Profile, User};
 use crate::webhooks::Outbox;
@@ -21,13 +21,13 @@ pub(super) struct Instance {
 
 struct Shared {
     issuer: Issuer,
-    file: PathBuf,
+    file: RecordsFile,
     outbox: Outbox,
     records: Mutex<Records>,
 }
 
 impl Instance {
-    pub(super) fn new(issuer: Issuer, file: PathBuf, outbox: Outbox, records: Records) -> Self {
+    pub(super) fn new(issuer: Issuer, file: RecordsFile, outbox: Outbox, records: Records) -> Self {
         let records = Mutex::new(records);
         Self { shared: Arc::new(Shared { issuer, file, outbox, records }) }
     }
@@ -153,8 +153,8 @@ impl Instance {
         let mut records = self.records();
         let mut next = records.clone();
         let (result, event) = change(&mut next)?;
-        next.save(&self.shared.file).map_err(|error| {
-            let file = self.shared.file.display();
+        self.shared.file.save(&next).map_err(|error| {
+            let file = self.shared.file.path().display();
             tracing::error!(%error, "the dev Clerk cannot write {file}: nothing was changed");
             let message = "The dev Clerk cannot write its file; its log says why.";
             ClerkError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_clerk_error", message)

@@ -13,8 +13,10 @@ mod own_deliveries;
 mod page;
 mod random;
 mod records;
+mod records_file;
 mod sessions;
 mod sign_in;
+mod start_error;
 mod time;
 mod user;
 mod webhooks;
@@ -36,7 +38,10 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use crate::error::ClerkError;
 use crate::instance::Instance;
 use crate::records::Records;
+use crate::records_file::RecordsFile;
 use crate::webhooks::Outbox;
+
+pub use start_error::StartError;
 
 /// Where a stand-in listens, on 127.0.0.1, and the file that it keeps its users and its key in.
 #[derive(Clone, Debug)]
@@ -46,7 +51,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// Returns a place; takes no port and opens no file.
+    /// Returns a place; takes no port and opens no file. Port 0 stands for any that is free when the
+    /// stand-in starts; [`DevClerk::url`] says which it is.
     pub fn new(port: u16, file: impl Into<PathBuf>) -> Self {
         Self { port, file: file.into() }
     }
@@ -67,38 +73,48 @@ pub struct DevClerk {
 }
 
 impl DevClerk {
-    /// Takes the port, and reads the file or makes it. Webhooks are posted to the URL `webhooks`.
+    /// Takes the port and the file, which is made when it is not there. Webhooks are posted to the
+    /// URL `webhooks`.
+    ///
+    /// The file is locked until all clones of `router` are gone, by `<file>.lock` beside it.
     ///
     /// # Errors
     ///
-    /// The port is taken, or the file cannot be used; the message names the file.
-    pub async fn start(place: &Place, webhooks: &str) -> io::Result<Self> {
-        let (host, url) = address(place);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, place.port)).await?;
-        let (records, issuer) = Records::load_or_new(&place.file, &url)
-            .map_err(|error| described(&place.file.display().to_string(), &error))?;
-        let secret = SigningSecret::parse(&records.signing_secret).map_err(io::Error::other)?;
+    /// The port is taken, another stand-in has the file, or it cannot be used.
+    pub async fn start(place: &Place, webhooks: &str) -> Result<Self, StartError> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, place.port)).await;
+        let listener = listener.map_err(|error| StartError::Port(place.port, error))?;
+        let port =
+            listener.local_addr().map_err(|error| StartError::Port(place.port, error))?.port();
+        let (host, url) = address(port);
+        let file = RecordsFile::take(&place.file)?;
+        let (records, issuer) = file.load_or_new(&url)?;
+        let secret = SigningSecret::parse(&records.signing_secret);
+        let secret = secret.map_err(|error| {
+            StartError::File(place.file.clone(), io::Error::new(io::ErrorKind::InvalidData, error))
+        })?;
         let variables = variables(&host, &url, &records);
         // Webhooks go to this machine: a proxy from the environment has no part in it, and whatever
         // certificate the server has is for its own name, not for an address.
         let client = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true);
-        let client = client.build().map_err(io::Error::other)?;
+        let client = client.build().map_err(|error| StartError::HttpClient(error.into()))?;
         let outbox = Outbox::new(client, webhooks.to_owned(), secret);
-        let instance = Instance::new(issuer, place.file.clone(), outbox, records);
+        let instance = Instance::new(issuer, file, outbox, records);
         Ok(Self { listener, router: router(instance), variables, url })
     }
 }
 
-/// Returns what points a server at the stand-in of this place, if there ever was one. Makes nothing.
+/// Returns what points a server at the stand-in of this place, if there ever was one. Makes nothing,
+/// and reads the file of a stand-in that runs as well.
 #[must_use]
 pub fn variables_of(place: &Place) -> Option<Vec<(&'static str, String)>> {
-    let (host, url) = address(place);
-    let records = Records::load(&place.file, &url)?;
+    let (host, url) = address(place.port);
+    let records = records_file::look(&place.file, &url)?;
     Some(variables(&host, &url, &records))
 }
 
-fn address(place: &Place) -> (String, String) {
-    let host = format!("127.0.0.1:{}", place.port);
+fn address(port: u16) -> (String, String) {
+    let host = format!("127.0.0.1:{port}");
     let url = format!("http://{host}");
     (host, url)
 }
@@ -148,8 +164,4 @@ fn variables(host: &str, url: &str, records: &Records) -> Vec<(&'static str, Str
         ("CLERK_API_URL", url.to_owned()),
         ("CLERK_WEBHOOK_SIGNING_SECRET", records.signing_secret.clone()),
     ]
-}
-
-fn described(file: &str, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{file}: {error}"))
 }

@@ -1,9 +1,4 @@
-//! What the stand-in remembers, and the file it remembers it in. No HTTP here.
-
-use std::fs::{self, OpenOptions, Permissions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+//! What the stand-in remembers. No file and no HTTP here.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -36,35 +31,16 @@ pub(super) struct SignIn {
 }
 
 impl Records {
-    /// Reads the file, or begins anew when there is none.
-    pub(super) fn load_or_new(file: &Path, iss: &str) -> Result<(Self, Issuer), io::Error> {
-        match fs::read(file) {
-            Ok(bytes) => Self::parse(&bytes, iss).ok_or_else(|| {
-                let problem = "is not a file of the dev Clerk; move it away to begin anew";
-                io::Error::new(io::ErrorKind::InvalidData, problem)
-            }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let (records, issuer) = Self::new(iss);
-                records.save(file)?;
-                Ok((records, issuer))
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Reads the file; `None` when there is none that can be used.
-    pub(super) fn load(file: &Path, iss: &str) -> Option<Self> {
-        Self::parse(&fs::read(file).ok()?, iss).map(|(records, _)| records)
-    }
-
-    fn parse(bytes: &[u8], iss: &str) -> Option<(Self, Issuer)> {
+    /// Reads what a file holds, if it is a stand-in's.
+    pub(super) fn parse(bytes: &[u8], iss: &str) -> Option<(Self, Issuer)> {
         let records: Self = serde_json::from_slice(bytes).ok()?;
         let key = STANDARD.decode(&records.private_key).ok()?;
         let issuer = Issuer::from_pkcs8(iss, &records.instance_id, &key)?;
         Some((records, issuer))
     }
 
-    fn new(iss: &str) -> (Self, Issuer) {
+    /// Makes an instance of its own, without users.
+    pub(super) fn new(iss: &str) -> (Self, Issuer) {
         let instance_id = format!("ins_{}", random::alphanumeric(27));
         let issuer = Issuer::new(iss, &instance_id);
         let records = Self {
@@ -76,18 +52,6 @@ impl Records {
             sessions: Vec::new(),
         };
         (records, issuer)
-    }
-
-    /// Replaces the file in one step, so that a crash leaves the old one or the new one.
-    pub(super) fn save(&self, file: &Path) -> io::Result<()> {
-        let new = temporary(file);
-        let mut options = OpenOptions::new();
-        let mut out = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        // A file left over from a crash keeps the mode it had.
-        out.set_permissions(Permissions::from_mode(0o600))?;
-        out.write_all(&serde_json::to_vec_pretty(self)?)?;
-        out.sync_all()?;
-        fs::rename(&new, file)
     }
 
     pub(super) fn user(&self, id: &str) -> Option<&User> {
@@ -119,10 +83,4 @@ impl SignIn {
             created_at: now,
         }
     }
-}
-
-fn temporary(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".new");
-    name.into()
 }

@@ -1,0 +1,83 @@
+//! The file that the records are kept in: one process has it at a time, and each save replaces it
+//! whole. No HTTP here.
+
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use tower_clerk::test_util::Issuer;
+
+use crate::records::Records;
+use crate::start_error::StartError;
+
+/// The records' file, locked against every other stand-in for as long as this value lives.
+pub(super) struct RecordsFile {
+    path: PathBuf,
+    /// Held on a file of its own beside `path`: each save puts another file in the place of `path`,
+    /// which nobody would have locked. The system frees it however the process ends.
+    _lock: File,
+}
+
+impl RecordsFile {
+    /// Takes the file, which need not exist yet.
+    pub(super) fn take(path: &Path) -> Result<Self, StartError> {
+        let lock = options().open(beside(path, ".lock"));
+        let lock = lock.map_err(|error| StartError::File(path.to_owned(), error))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(StartError::FileInUse(path.to_owned())),
+            Err(TryLockError::Error(error)) => Err(StartError::File(path.to_owned(), error)),
+        }
+    }
+
+    /// Reads the records, or begins anew when there is no file.
+    pub(super) fn load_or_new(&self, iss: &str) -> Result<(Records, Issuer), StartError> {
+        let read = || match fs::read(&self.path) {
+            Ok(bytes) => Records::parse(&bytes, iss).ok_or_else(|| {
+                let problem = "it is not a file of the dev Clerk; move it away to begin anew";
+                io::Error::new(io::ErrorKind::InvalidData, problem)
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let (records, issuer) = Records::new(iss);
+                self.save(&records)?;
+                Ok((records, issuer))
+            }
+            Err(error) => Err(error),
+        };
+        read().map_err(|error| StartError::File(self.path.clone(), error))
+    }
+
+    /// Replaces the file in one step, so that a crash leaves the old one or the new one.
+    pub(super) fn save(&self, records: &Records) -> io::Result<()> {
+        let new = beside(&self.path, ".new");
+        let mut out = options().truncate(true).open(&new)?;
+        // A file left over from a crash keeps the mode it had.
+        out.set_permissions(Permissions::from_mode(0o600))?;
+        out.write_all(&serde_json::to_vec_pretty(records)?)?;
+        out.sync_all()?;
+        fs::rename(&new, &self.path)
+    }
+
+    /// Returns where the file is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Reads records that another process may have; `None` when there are none that can be used.
+pub(super) fn look(path: &Path, iss: &str) -> Option<Records> {
+    Records::parse(&fs::read(path).ok()?, iss).map(|(records, _)| records)
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).mode(0o600);
+    options
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
