@@ -154,7 +154,14 @@ fn render(instance: &Instance, problem: Option<&str>) -> Response {
         }
     };
     let problem = problem.map_or_else(String::new, page::problem);
+    let webhooks = match instance.outbox().endpoint() {
+        Some(endpoint) => format!("Posted to <code>{}</code>.", escaped(endpoint.shown())),
+        None => {
+            "Posted to nobody: the dev Clerk was started without a URL for webhooks.".to_owned()
+        }
+    };
     let html = fill_in(PAGE, &instance.outbox().faults())
+        .replace("{webhooks}", &webhooks)
         .replace("{problem}", &problem)
         .replace("{users}", &users(instance))
         .replace("{deliveries}", &deliveries);

@@ -39,7 +39,7 @@ use crate::error::ClerkError;
 use crate::instance::Instance;
 use crate::records::Records;
 use crate::records_file::RecordsFile;
-use crate::webhooks::Outbox;
+use crate::webhooks::{Endpoint, Outbox};
 
 pub use start_error::StartError;
 
@@ -74,14 +74,16 @@ pub struct DevClerk {
 
 impl DevClerk {
     /// Takes the port and the file, which is made when it is not there. Webhooks are posted to the
-    /// URL `webhooks`.
+    /// URL `webhooks`, or to nobody.
     ///
     /// The file is locked until all clones of `router` are gone, by `<file>.lock` beside it.
     ///
     /// # Errors
     ///
-    /// The port is taken, another stand-in has the file, or it cannot be used.
-    pub async fn start(place: &Place, webhooks: &str) -> Result<Self, StartError> {
+    /// The port is taken, another stand-in has the file, or it cannot be used; the URL cannot be
+    /// posted to.
+    pub async fn start(place: &Place, webhooks: Option<&str>) -> Result<Self, StartError> {
+        let endpoint = webhooks.map(Endpoint::new).transpose()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, place.port)).await;
         let listener = listener.map_err(|error| StartError::Port(place.port, error))?;
         let port =
@@ -94,11 +96,7 @@ impl DevClerk {
             StartError::File(place.file.clone(), io::Error::new(io::ErrorKind::InvalidData, error))
         })?;
         let variables = variables(&host, &url, &records);
-        // Webhooks go to this machine: a proxy from the environment has no part in it, and whatever
-        // certificate the server has is for its own name, not for an address.
-        let client = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true);
-        let client = client.build().map_err(|error| StartError::HttpClient(error.into()))?;
-        let outbox = Outbox::new(client, webhooks.to_owned(), secret);
+        let outbox = Outbox::new(endpoint, secret);
         let instance = Instance::new(issuer, file, outbox, records);
         Ok(Self { listener, router: router(instance), variables, url })
     }

@@ -36,7 +36,8 @@ impl fmt::Display for StartError {
             Self::HttpClient(error) => write!(f, "webhooks cannot be posted: {error}"),
             Self::Port(port, error) => write!(f, "cannot listen on 127.0.0.1:{port}: {error}"),
             Self::WebhookUrl => f.write_str(
-                "the URL for webhooks must begin with http:// or https:// and name a host",
+                "the URL for webhooks must begin with http:// or https:// and name a host, and no \
+                 password",
             ),
         }
     }

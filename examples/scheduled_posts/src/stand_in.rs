@@ -29,7 +29,7 @@ pub(crate) const IS_BUILT_IN: bool = cfg!(feature = "dev-clerk");
 impl Place {
     /// Starts the stand-in, which posts its webhooks to the URL `webhooks`.
     pub(crate) async fn start(&self, webhooks: &str) -> io::Result<StandIn> {
-        let started = dev_clerk::DevClerk::start(&self.outside(), webhooks).await;
+        let started = dev_clerk::DevClerk::start(&self.outside(), Some(webhooks)).await;
         let started = started.map_err(|error| match error {
             dev_clerk::StartError::Port(_, error) => error,
             error => io::Error::other(error),

@@ -112,8 +112,9 @@ impl Entry {
         let arrived = |attempt: &Attempt| matches!(attempt.outcome, Outcome::Accepted(_));
         match self.pending {
             0 if self.attempts.iter().any(arrived) => "delivered",
-            // One that was not tried yet waits for its turn.
             0 if self.tries > 0 => "given_up",
+            // There is nobody to send it to.
+            0 => "not_sent",
             _ => "pending",
         }
     }

@@ -10,6 +10,7 @@ mod sender;
 pub(super) use delivery::Delivery;
 pub(super) use faults::{Faults, GivenFaults, Order};
 pub(super) use log::{Attempt, Entry, Outcome};
+pub(super) use sender::Endpoint;
 
 use std::sync::Arc;
 
@@ -36,10 +37,16 @@ pub(super) enum ReplayId {
 }
 
 impl Outbox {
-    pub(super) fn new(client: reqwest::Client, url: String, secret: SigningSecret) -> Self {
+    /// Without an endpoint, deliveries are kept to be looked at and not sent.
+    pub(super) fn new(endpoint: Option<Endpoint>, secret: SigningSecret) -> Self {
         let log = Arc::new(Log::default());
-        let sender = Sender::new(client, url, secret, Arc::clone(&log));
+        let sender = Sender::new(endpoint, secret, Arc::clone(&log));
         Self { log, queue: Queue::new(sender) }
+    }
+
+    /// Returns where deliveries go.
+    pub(super) fn endpoint(&self) -> Option<&Endpoint> {
+        self.queue.endpoint()
     }
 
     /// Hands over one event. Call in the order of the events.

@@ -8,7 +8,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::random;
 use crate::webhooks::sender::Sender;
-use crate::webhooks::{Delivery, Faults, Order};
+use crate::webhooks::{Delivery, Endpoint, Faults, Order};
 
 /// What waits and what is under way. Clones share it.
 #[derive(Clone)]
@@ -38,6 +38,10 @@ struct State {
 impl Queue {
     pub(super) fn new(sender: Sender) -> Self {
         Self { sender: Arc::new(sender), state: Arc::default() }
+    }
+
+    pub(super) fn endpoint(&self) -> Option<&Endpoint> {
+        self.sender.endpoint()
     }
 
     pub(super) fn faults(&self) -> Faults {
