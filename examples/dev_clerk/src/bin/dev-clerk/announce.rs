@@ -1,0 +1,51 @@
+//! What whoever started the program needs to know: the variables on standard output, the rest in the
+//! log.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Write as _, stdout};
+
+use dev_clerk::DevClerk;
+
+use crate::settings::Settings;
+
+/// Says where the stand-in listens and what to do next. Waits for nobody to read it.
+pub(crate) fn announce(dev_clerk: &DevClerk, settings: &Settings) {
+    let mut exports = String::new();
+    for (name, value) in &dev_clerk.variables {
+        // Writing to a String cannot fail.
+        let _ = writeln!(exports, "export {name}={value}");
+    }
+    let file = settings.file.display();
+    tracing::info!("the dev Clerk listens on {}; it keeps its users in {file}", dev_clerk.url);
+    tracing::info!(
+        "the lines on standard output point a server at it; {}/dev shows users and webhooks",
+        dev_clerk.url
+    );
+    match &settings.webhook_url {
+        Some(_) => tracing::info!("it posts webhooks to DEV_CLERK_WEBHOOK_URL"),
+        None => tracing::info!(
+            "it posts no webhooks: to get them, set DEV_CLERK_WEBHOOK_URL or --webhook-url to the \
+             URL of your server that takes Clerk's webhooks in"
+        ),
+    }
+    let thread = std::thread::Builder::new().name("standard output".to_owned());
+    let done = thread.spawn(move || {
+        if let Err(error) = print_and_close(&exports) {
+            tracing::warn!(%error, "standard output cannot be written; this is for it:\n{exports}");
+        }
+    });
+    if let Err(error) = done {
+        tracing::warn!(%error, "standard output cannot be written: there are no threads left");
+    }
+}
+
+/// Only what a shell can evaluate. The end of standard output tells its reader that this is all, and
+/// that the stand-in can be asked.
+fn print_and_close(exports: &str) -> io::Result<()> {
+    let mut out = stdout().lock();
+    out.write_all(exports.as_bytes())?;
+    out.flush()?;
+    rustix::stdio::dup2_stdout(File::options().write(true).open("/dev/null")?)?;
+    Ok(())
+}
