@@ -76,6 +76,6 @@ async fn run(lines: &Lines) -> Result<(), Failure> {
 }
 
 /// How long requests may take that are under way when it is told to stop.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(3);
 /// How long the last lines may take to be written.
 const LAST_WORDS: Duration = Duration::from_secs(1);
