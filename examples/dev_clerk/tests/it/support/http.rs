@@ -14,6 +14,11 @@ impl Answer {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("JSON: {self:?}"))
     }
+
+    /// The code of the one error that this answer is, in Clerk's shape.
+    pub(crate) fn code(&self) -> String {
+        text(&self.json()["errors"][0]["code"])
+    }
 }
 
 /// The stand-in as the holder of a key, or as nobody.

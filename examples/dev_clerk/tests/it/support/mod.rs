@@ -2,9 +2,11 @@
 
 mod http;
 mod process;
+mod receive;
 
-pub(crate) use http::Api;
+pub(crate) use http::{Api, text};
 pub(crate) use process::Program;
+pub(crate) use receive::Try;
 
 use std::net::TcpListener;
 use std::time::Duration;
