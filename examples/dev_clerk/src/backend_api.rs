@@ -4,7 +4,7 @@ use axum::extract::{Path, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, patch};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::error::ClerkError;
 use crate::guard;
 use crate::instance::Instance;
 use crate::list::Listing;
-use crate::user::{Profile, User};
+use crate::user::{Metadata, Profile, User};
 
 type Answer = Result<Json<Value>, ClerkError>;
 
@@ -24,6 +24,7 @@ pub(super) fn routes() -> Router<Instance> {
         .route("/v1/users", get(list_users).post(create_user))
         .route("/v1/users/count", get(count_users))
         .route("/v1/users/{id}", get(show_user).patch(change_user).delete(delete_user))
+        .route("/v1/users/{id}/metadata", patch(merge_metadata).put(replace_metadata))
 }
 
 /// Lets the holder of the secret key through.
@@ -96,6 +97,22 @@ async fn change_user(
 ) -> Answer {
     let user = instance.change_user(&id, change.profile, change.primary_email_address_id)?;
     Ok(Json(user.clerk_json()))
+}
+
+async fn merge_metadata(
+    State(instance): State<Instance>,
+    Path(id): Path<String>,
+    Body(change): Body<Metadata>,
+) -> Answer {
+    Ok(Json(instance.merge_metadata(&id, change)?.clerk_json()))
+}
+
+async fn replace_metadata(
+    State(instance): State<Instance>,
+    Path(id): Path<String>,
+    Body(metadata): Body<Metadata>,
+) -> Answer {
+    Ok(Json(instance.change_user(&id, metadata.into(), None)?.clerk_json()))
 }
 
 async fn delete_user(State(instance): State<Instance>, Path(id): Path<String>) -> Answer {

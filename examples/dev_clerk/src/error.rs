@@ -23,6 +23,11 @@ impl ClerkError {
         Self::new(StatusCode::NOT_FOUND, "resource_not_found", message)
     }
 
+    pub(super) fn no_route(status: StatusCode) -> Self {
+        let message = "The dev Clerk does not have this route; its README says which it has.";
+        Self::new(status, "resource_not_found", message)
+    }
+
     pub(super) fn invalid(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
     }

@@ -10,7 +10,7 @@ use crate::error::ClerkError;
 use crate::records::{Records, SignIn};
 use crate::records_file::RecordsFile;
 use crate::time;
-use crate::user::{Profile, User};
+use crate::user::{Metadata, Profile, User};
 use crate::webhooks::Outbox;
 
 /// Handle to the one instance; clones share it.
@@ -34,6 +34,11 @@ impl Instance {
 
     pub(super) fn jwks(&self) -> Value {
         self.shared.issuer.jwks()
+    }
+
+    /// The public key as PEM.
+    pub(super) fn pem(&self) -> String {
+        self.shared.issuer.pem()
     }
 
     /// Where deliveries go, and what became of them.
@@ -78,8 +83,7 @@ impl Instance {
         profile: Profile,
         primary_email_address_id: Option<String>,
     ) -> Result<User, ClerkError> {
-        self.change(|records| {
-            let user = records.user_mut(id).ok_or_else(|| ClerkError::not_found("user"))?;
+        self.update_user(id, |user| {
             if let Some(primary) = primary_email_address_id {
                 if !user.email_addresses.iter().any(|address| address.id == primary) {
                     return Err(ClerkError::not_found("email address"));
@@ -87,6 +91,25 @@ impl Instance {
                 user.primary_email_address_id = Some(primary);
             }
             user.profile.apply(profile);
+            Ok(())
+        })
+    }
+
+    pub(super) fn merge_metadata(&self, id: &str, change: Metadata) -> Result<User, ClerkError> {
+        self.update_user(id, |user| {
+            user.profile.merge(change);
+            Ok(())
+        })
+    }
+
+    fn update_user(
+        &self,
+        id: &str,
+        update: impl FnOnce(&mut User) -> Result<(), ClerkError>,
+    ) -> Result<User, ClerkError> {
+        self.change(|records| {
+            let user = records.user_mut(id).ok_or_else(|| ClerkError::not_found("user"))?;
+            update(user)?;
             user.touch(now());
             let event = event("user.updated", &user.id, user.clerk_json());
             Ok((user.clone(), event))

@@ -25,7 +25,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use axum::http::{HeaderValue, Method, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
@@ -132,12 +132,14 @@ fn router(instance: Instance) -> Router {
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE]);
     Router::new()
         .route("/.well-known/jwks.json", get(jwks))
+        .route("/dev/jwt-key.pem", get(jwt_key))
         .merge(backend)
         .merge(sessions::frontend_routes().merge(own_deliveries::routes()).layer(cors))
         .merge(dev_page::routes())
         .merge(page::routes())
         .merge(sign_in::routes())
-        .fallback(async || ClerkError::not_found("such route"))
+        .fallback(async || ClerkError::no_route(StatusCode::NOT_FOUND))
+        .method_not_allowed_fallback(async || ClerkError::no_route(StatusCode::METHOD_NOT_ALLOWED))
         .layer(middleware::map_response(nosniff))
         .layer(middleware::from_fn(guard::loopback_host))
         .with_state(instance)
@@ -145,6 +147,11 @@ fn router(instance: Instance) -> Router {
 
 async fn jwks(axum::extract::State(instance): axum::extract::State<Instance>) -> Response {
     Json(instance.jwks()).into_response()
+}
+
+/// The public key as Clerk's Dashboard shows it, for SDKs that verify without a request of their own.
+async fn jwt_key(axum::extract::State(instance): axum::extract::State<Instance>) -> Response {
+    ([(header::CONTENT_TYPE, "application/x-pem-file")], instance.pem()).into_response()
 }
 
 async fn nosniff(mut response: Response) -> Response {

@@ -1,8 +1,9 @@
 //! Sessions and their tokens: for the Backend API's caller by secret key, for a page by client token.
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,7 +19,8 @@ type Answer = Result<Json<Value>, ClerkError>;
 /// The Backend API's part.
 pub(super) fn backend_routes() -> Router<Instance> {
     Router::new()
-        .route("/v1/sessions", post(create_session))
+        .route("/v1/sessions", get(list_sessions).post(create_session))
+        .route("/v1/sessions/{id}", get(show_session))
         .route("/v1/sessions/{id}/tokens", post(create_token))
 }
 
@@ -36,6 +38,55 @@ struct NewSession {
 
 async fn create_session(State(instance): State<Instance>, Body(new): Body<NewSession>) -> Answer {
     instance.sign_in(&new.user_id).map(|session| Json(clerk_json(&session)))
+}
+
+/// Which sessions are asked for.
+#[derive(Deserialize)]
+struct Listing {
+    client_id: Option<String>,
+    user_id: Option<String>,
+    status: Option<String>,
+    #[serde(default = "usual_limit")]
+    limit: usize,
+    #[serde(default)]
+    offset: usize,
+    #[serde(default)]
+    paginated: bool,
+}
+
+fn usual_limit() -> usize {
+    10
+}
+
+/// The newest first; with `paginated` in an object that says how many there are.
+async fn list_sessions(
+    State(instance): State<Instance>,
+    listing: Result<Query<Listing>, QueryRejection>,
+) -> Answer {
+    let Query(listing) = listing.map_err(|rejection| {
+        ClerkError::invalid("form_param_format_invalid", rejection.body_text())
+    })?;
+    let is_or_any = |asked: &Option<String>, own: &str| asked.as_deref().is_none_or(|is| is == own);
+    let matching: Vec<Value> = instance.read(|records| {
+        let matching = records.sessions.iter().rev().filter(|session| {
+            is_or_any(&listing.user_id, &session.user_id)
+                && is_or_any(&listing.client_id, &client_id(session))
+                && is_or_any(&listing.status, STATUS)
+        });
+        matching.map(clerk_json).collect()
+    });
+    let total_count = matching.len();
+    let page = matching.into_iter().skip(listing.offset).take(listing.limit).collect::<Value>();
+    Ok(Json(if listing.paginated {
+        json!({ "data": page, "total_count": total_count })
+    } else {
+        page
+    }))
+}
+
+async fn show_session(State(instance): State<Instance>, Path(id): Path<String>) -> Answer {
+    let session = instance.read(|records| records.session(&id).map(clerk_json));
+    session.map(Json).ok_or_else(|| ClerkError::not_found("session"))
 }
 
 #[derive(Deserialize)]
@@ -106,16 +157,22 @@ fn token_json(jwt: &str) -> Json<Value> {
     Json(json!({ "object": "token", "jwt": jwt }))
 }
 
+/// Each session is of a client of its own.
+fn client_id(session: &SignIn) -> String {
+    format!("client_{}", session.id.trim_start_matches("sess_"))
+}
+
 fn clerk_json(session: &SignIn) -> Value {
     let expire_at = session.created_at.saturating_add(WEEK);
     json!({
         "object": "session", "id": session.id, "user_id": session.user_id,
-        "client_id": format!("client_{}", session.id.trim_start_matches("sess_")),
-        "actor": null, "status": "active", "last_active_organization_id": null,
+        "client_id": client_id(session), "actor": null, "status": STATUS, "last_active_organization_id": null,
         "last_active_at": session.created_at, "expire_at": expire_at, "abandon_at": expire_at,
         "created_at": session.created_at, "updated_at": session.created_at,
     })
 }
 
+/// Of every session: one that ended is forgotten.
+const STATUS: &str = "active";
 /// In milliseconds. Shown only: sessions of the stand-in last until the user is deleted.
 const WEEK: i64 = 7 * 24 * 60 * 60 * 1000;

@@ -117,7 +117,8 @@ impl User {
             "object": "email_address", "id": address.id,
             "email_address": address.email_address, "reserved": false,
             "verification": {
-                "status": "verified", "strategy": "admin", "attempts": null, "expire_at": null,
+                "object": "verification_admin", "status": "verified", "strategy": "admin",
+                "attempts": null, "expire_at": null,
             },
             "linked_to": [], "matches_sso_connection": false,
             "created_at": self.created_at, "updated_at": self.created_at,
@@ -125,7 +126,36 @@ impl User {
     }
 }
 
+/// The metadata that a caller may set by itself, in Clerk's names.
+#[derive(Debug, Deserialize)]
+pub(super) struct Metadata {
+    pub(super) public_metadata: Option<Map<String, Value>>,
+    pub(super) private_metadata: Option<Map<String, Value>>,
+    pub(super) unsafe_metadata: Option<Map<String, Value>>,
+}
+
+impl From<Metadata> for Profile {
+    fn from(metadata: Metadata) -> Self {
+        let Metadata { public_metadata, private_metadata, unsafe_metadata } = metadata;
+        Self { public_metadata, private_metadata, unsafe_metadata, ..Self::default() }
+    }
+}
+
 impl Profile {
+    /// Takes over what `change` sets at any depth; a member that is null there goes.
+    pub(super) fn merge(&mut self, change: Metadata) {
+        let objects = [
+            (&mut self.public_metadata, change.public_metadata),
+            (&mut self.private_metadata, change.private_metadata),
+            (&mut self.unsafe_metadata, change.unsafe_metadata),
+        ];
+        for (own, change) in objects {
+            if let Some(change) = change {
+                merge(own.get_or_insert_default(), change);
+            }
+        }
+    }
+
     /// Takes over what `change` sets; a metadata object is replaced whole.
     pub(super) fn apply(&mut self, change: Self) {
         let Self { external_id, first_name, last_name, username, .. } = change;
@@ -150,5 +180,43 @@ impl Profile {
                 *own = new;
             }
         }
+    }
+}
+
+/// As a JSON merge patch (RFC 7396) does it.
+fn merge(own: &mut Map<String, Value>, change: Map<String, Value>) {
+    for (name, value) in change {
+        match value {
+            Value::Null => {
+                own.remove(&name);
+            }
+            Value::Object(change) => {
+                let own = own.entry(name).or_insert_with(|| Value::Object(Map::new()));
+                if !own.is_object() {
+                    *own = Value::Object(Map::new());
+                }
+                if let Value::Object(own) = own {
+                    merge(own, change);
+                }
+            }
+            other => {
+                own.insert(name, other);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_is_merged_at_any_depth_and_null_removes() {
+        let map = |value: Value| value.as_object().unwrap().clone();
+        let mut own = map(json!({ "a": { "b": 1, "c": { "d": 2 } }, "e": [1], "f": "text" }));
+        merge(&mut own, map(json!({ "a": { "b": null, "c": { "g": null, "h": 3 } }, "e": [2] })));
+        merge(&mut own, map(json!({ "f": { "i": null, "j": 4 }, "gone": null })));
+        let merged = json!({ "a": { "c": { "d": 2, "h": 3 } }, "e": [2], "f": { "j": 4 } });
+        assert_eq!(Value::Object(own), merged);
     }
 }

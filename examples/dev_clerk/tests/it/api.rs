@@ -2,6 +2,8 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower_clerk::secret::SigningSecret;
@@ -80,6 +82,82 @@ async fn it_speaks_the_backend_api() {
     assert_eq!(gone, json!({ "object": "user", "id": id, "deleted": true }));
     let missing = backend.get(&path).await;
     assert_eq!((missing.status, missing.code().as_str()), (404, "resource_not_found"));
+}
+
+#[tokio::test]
+async fn sessions_are_shown_alone_and_listed_the_newest_first() {
+    let program = Program::new();
+    let running = program.running().await;
+    let backend = running.backend();
+    let (ada, bob) = (backend.sign_up("ada@example.com").await, backend.sign_up("b@c.d").await);
+    let sign_in =
+        async |user: &str| backend.post("/v1/sessions", &json!({ "user_id": user })).await.json();
+    let (first, _, third) = (sign_in(&ada).await, sign_in(&bob).await, sign_in(&ada).await);
+    assert_eq!(backend.get(&format!("/v1/sessions/{}", text(&first["id"]))).await.json(), first);
+    let missing = backend.get("/v1/sessions/sess_none").await;
+    assert_eq!((missing.status, missing.code().as_str()), (404, "resource_not_found"));
+
+    let of_ada = format!("/v1/sessions?user_id={ada}&status=active");
+    assert_eq!(backend.get(&of_ada).await.json(), json!([third, first]));
+    let page = backend.get(&format!("{of_ada}&paginated=true&limit=1&offset=1")).await.json();
+    assert_eq!(page, json!({ "data": [first], "total_count": 2 }));
+    let of_client = format!("/v1/sessions?client_id={}", text(&third["client_id"]));
+    assert_eq!(backend.get(&of_client).await.json(), json!([third]));
+    assert_eq!(backend.get("/v1/sessions?status=revoked").await.json(), json!([]));
+    let refused = backend.get("/v1/sessions?limit=many").await;
+    assert_eq!((refused.status, refused.code().as_str()), (422, "form_param_format_invalid"));
+}
+
+#[tokio::test]
+async fn metadata_is_merged_by_patch_and_replaced_by_put() {
+    let program = Program::new();
+    let running = program.running().await;
+    let backend = running.backend();
+    let path = format!("/v1/users/{}/metadata", backend.sign_up("ada@example.com").await);
+    let first = json!({ "public_metadata": { "a": { "b": 1, "c": 2 } }, "first_name": "not here" });
+    let user = backend.send("PATCH", &path, &first).await.json();
+    assert_eq!(
+        (&user["public_metadata"], &user["first_name"]),
+        (&first["public_metadata"], &json!(null))
+    );
+    let change =
+        json!({ "public_metadata": { "a": { "b": null }, "d": 3 }, "private_metadata": {} });
+    let user = backend.send("PATCH", &path, &change).await.json();
+    assert_eq!(user["public_metadata"], json!({ "a": { "c": 2 }, "d": 3 }));
+    let put = json!({ "public_metadata": { "e": 4 } });
+    let user = backend.send("PUT", &path, &put).await.json();
+    assert_eq!(user["public_metadata"], json!({ "e": 4 }));
+    let deliveries = backend.get("/dev/deliveries").await.json();
+    assert_eq!(deliveries[0]["type"], "user.updated");
+}
+
+#[tokio::test]
+async fn the_public_key_is_shown_as_pem_as_in_clerks_dashboard() {
+    let program = Program::new();
+    let running = program.running().await;
+    let open = running.open();
+    let pem = open.get("/dev/jwt-key.pem").await.text;
+    let body = pem.strip_prefix("-----BEGIN PUBLIC KEY-----\n").unwrap();
+    let body = body.strip_suffix("-----END PUBLIC KEY-----\n").unwrap();
+    let der = STANDARD.decode(body.replace('\n', "")).unwrap();
+    let jwks = open.get("/.well-known/jwks.json").await.json();
+    let modulus = URL_SAFE_NO_PAD.decode(text(&jwks["keys"][0]["n"])).unwrap();
+    assert!(modulus.len() == 256 && der.windows(256).any(|part| part == modulus));
+}
+
+#[tokio::test]
+async fn what_it_does_not_have_is_refused_in_clerks_shape() {
+    let program = Program::new();
+    let running = program.running().await;
+    let backend = running.backend();
+    for (method, path, status) in [
+        ("GET", "/v1/organizations_of_another_world", 404),
+        ("PUT", "/v1/users", 405),
+        ("DELETE", "/.well-known/jwks.json", 405),
+    ] {
+        let refused = backend.send(method, path, &json!({})).await;
+        assert_eq!((refused.status, refused.code().as_str()), (status, "resource_not_found"));
+    }
 }
 
 #[tokio::test]
