@@ -3,5 +3,7 @@
 
 mod api;
 mod faults;
+mod outside;
 mod program;
+mod readme;
 mod support;

@@ -23,7 +23,10 @@ pub(crate) fn announce(dev_clerk: &DevClerk, settings: &Settings) {
         dev_clerk.url
     );
     match &settings.webhook_url {
-        Some(_) => tracing::info!("it posts webhooks to DEV_CLERK_WEBHOOK_URL"),
+        // A query may hold a secret.
+        Some(url) => {
+            tracing::info!("it posts webhooks to {}", url.split('?').next().unwrap_or_default());
+        }
         None => tracing::info!(
             "it posts no webhooks: to get them, set DEV_CLERK_WEBHOOK_URL or --webhook-url to the \
              URL of your server that takes Clerk's webhooks in"
