@@ -1,5 +1,27 @@
 //! A stand-in for Clerk on this machine: users, sessions, tokens, webhooks. The server reaches it
 //! over HTTP only, and nothing of it is shared with the server but its address.
+//!
+//! The program `dev-clerk` runs it alone, for servers in any language; its README says what it
+//! answers. A Rust program can have it in itself:
+//!
+//! ```
+//! use dev_clerk::{DevClerk, Place};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let folder = folder.path();
+//! // Any free port; webhooks are posted to nobody.
+//! let place = Place::new(0, folder.join("users.json"));
+//! let DevClerk { listener, router, variables, url, .. } = DevClerk::start(&place, None).await?;
+//! tokio::spawn(async move { axum::serve(listener, router).await });
+//!
+//! assert!(variables.contains(&("CLERK_API_URL", url.clone())));
+//! let keys = reqwest::get(format!("{url}/.well-known/jwks.json")).await?;
+//! assert_eq!(keys.status(), 200);
+//! # Ok(())
+//! # }
+//! ```
 
 mod backend_api;
 mod body;

@@ -164,7 +164,7 @@ async fn what_it_does_not_have_is_refused_in_clerks_shape() {
 async fn a_webhook_is_tried_again_and_keeps_its_users_order() {
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hook?key=1", server.local_addr().unwrap());
-    let program = Program::new().with("DEV_CLERK_WEBHOOK_URL", url);
+    let program = Program::new().with("DEV_CLERK_WEBHOOK_URL", &url);
     let running = program.running().await;
     let secret = running.variable("CLERK_WEBHOOK_SIGNING_SECRET");
     let secret = SigningSecret::parse(secret).unwrap();

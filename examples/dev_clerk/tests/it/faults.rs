@@ -83,8 +83,8 @@ impl Unwritable {
 fn talkative() -> (Program, Api) {
     let port = free_port();
     let program = Program::new()
-        .with("DEV_CLERK_PORT", port)
-        .with("DEV_CLERK_WEBHOOK_URL", format!("http://127.0.0.1:{}/", free_port()))
+        .with("DEV_CLERK_PORT", &port.to_string())
+        .with("DEV_CLERK_WEBHOOK_URL", &format!("http://127.0.0.1:{}/", free_port()))
         .with("RUST_LOG", "trace");
     (program, Api::new(&format!("http://127.0.0.1:{port}")))
 }

@@ -74,7 +74,7 @@ async fn a_setting_that_cannot_be_used_is_named_with_what_to_do() {
     let no_url = "DEV_CLERK_WEBHOOK_URL (--webhook-url): the URL for webhooks must begin with http";
     for (program, parts) in [
         (
-            Program::new().with("DEV_CLERK_PORT", port),
+            Program::new().with("DEV_CLERK_PORT", &port.to_string()),
             ["DEV_CLERK_PORT (--port): cannot listen on 127.0.0.1:", "or choose another port"],
         ),
         (

@@ -23,9 +23,9 @@ impl Program {
     }
 
     /// The same with one more variable, or another value of it.
-    pub(crate) fn with(mut self, name: &str, value: impl ToString) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.retain(|(given, _)| given != name);
-        self.variables.push((name.to_owned(), value.to_string()));
+        self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
