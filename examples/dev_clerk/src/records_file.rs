@@ -22,10 +22,12 @@ pub(super) struct RecordsFile {
 impl RecordsFile {
     /// Takes the file, which need not exist yet.
     pub(super) fn take(path: &Path) -> Result<Self, StartError> {
-        let lock = options().open(beside(path, ".lock"));
+        // Two names of one file are one file; and a save replaces the file, not a link to it.
+        let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let lock = options().open(beside(&real, ".lock"));
         let lock = lock.map_err(|error| StartError::File(path.to_owned(), error))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self { path: real, _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(StartError::FileInUse(path.to_owned())),
             Err(TryLockError::Error(error)) => Err(StartError::File(path.to_owned(), error)),
         }

@@ -25,16 +25,27 @@ pub(crate) struct StandIn {
 /// Whether this program has one.
 pub(crate) const IS_BUILT_IN: bool = cfg!(feature = "dev-clerk");
 
+/// Why there is no stand-in.
+pub(crate) enum StartError {
+    /// Its file cannot be used, or another one uses it; says which file.
+    #[cfg_attr(not(feature = "dev-clerk"), expect(dead_code, reason = "it was built without"))]
+    File(String),
+    /// This program was built without.
+    #[cfg_attr(feature = "dev-clerk", expect(dead_code, reason = "it was built with it"))]
+    Missing,
+    #[cfg_attr(not(feature = "dev-clerk"), expect(dead_code, reason = "it was built without"))]
+    Other(String),
+    /// Its port cannot be had.
+    #[cfg_attr(not(feature = "dev-clerk"), expect(dead_code, reason = "it was built without"))]
+    Port(io::Error),
+}
+
 #[cfg(feature = "dev-clerk")]
 impl Place {
     /// Starts the stand-in, which posts its webhooks to the URL `webhooks`.
-    pub(crate) async fn start(&self, webhooks: &str) -> io::Result<StandIn> {
+    pub(crate) async fn start(&self, webhooks: &str) -> Result<StandIn, StartError> {
         let started = dev_clerk::DevClerk::start(&self.outside(), Some(webhooks)).await;
-        let started = started.map_err(|error| match error {
-            dev_clerk::StartError::Port(_, error) => error,
-            error => io::Error::other(error),
-        })?;
-        let dev_clerk::DevClerk { listener, router, variables, url, .. } = started;
+        let dev_clerk::DevClerk { listener, router, variables, url, .. } = started?;
         Ok(StandIn { listener, router, variables, url })
     }
 
@@ -48,12 +59,25 @@ impl Place {
     }
 }
 
+#[cfg(feature = "dev-clerk")]
+impl From<dev_clerk::StartError> for StartError {
+    fn from(error: dev_clerk::StartError) -> Self {
+        match error {
+            dev_clerk::StartError::Port(_, error) => Self::Port(error),
+            dev_clerk::StartError::File(..) | dev_clerk::StartError::FileInUse(_) => {
+                Self::File(error.to_string())
+            }
+            _ => Self::Other(error.to_string()),
+        }
+    }
+}
+
 /// No settings of such a program make a place, but for the subcommand that is told so.
 #[cfg(not(feature = "dev-clerk"))]
 impl Place {
     #[expect(clippy::unused_async, reason = "the same as with the feature")]
-    pub(crate) async fn start(&self, _webhooks: &str) -> io::Result<StandIn> {
-        Err(io::ErrorKind::Unsupported.into())
+    pub(crate) async fn start(&self, _webhooks: &str) -> Result<StandIn, StartError> {
+        Err(StartError::Missing)
     }
 
     #[expect(clippy::unused_self, reason = "the same as with the feature")]

@@ -28,6 +28,10 @@ async fn fault_c9_two_stand_ins_never_share_a_file() {
     let place = Place::new(0, program.path("users.json"));
     let third = DevClerk::start(&place, None).await;
     assert!(matches!(third, Err(StartError::FileInUse(_))), "{third:?}");
+    // Nor does one that knows the file by another name.
+    std::os::unix::fs::symlink("users.json", program.path("link.json")).unwrap();
+    let link = DevClerk::start(&Place::new(0, program.path("link.json")), None).await;
+    assert!(matches!(link, Err(StartError::FileInUse(_))), "{link:?}");
     // Looking needs no lock.
     let port = first.variable("CLERK_API_URL").rsplit_once(':').unwrap().1.parse().unwrap();
     let variables = variables_of(&Place::new(port, program.path("users.json"))).unwrap();

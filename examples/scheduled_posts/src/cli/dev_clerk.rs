@@ -15,7 +15,7 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     log.start(&config.common);
     let place = &config.dev_clerk;
     let dev_clerk = place.start(&config.webhooks).await;
-    let dev_clerk = dev_clerk.map_err(|error| dev_clerk_failure(place, &error))?;
+    let dev_clerk = dev_clerk.map_err(|error| dev_clerk_failure(place, error))?;
     announce(&dev_clerk);
     let (stop, stopped) = watch::channel(false);
     let lines = log.lines().clone();

@@ -11,7 +11,6 @@ mod migrate;
 mod openapi;
 mod serve;
 
-use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
@@ -19,7 +18,7 @@ use clap::{Parser, Subcommand};
 
 use crate::cli::logging::Log;
 use crate::config::{ConfigErrors, Env, table};
-use crate::stand_in::Place;
+use crate::stand_in::{Place, StartError};
 
 /// A scheduled-posts API whose users sign in with Clerk
 #[derive(Debug, Parser)]
@@ -111,21 +110,25 @@ fn database_failure(error: &sea_orm::DbErr) -> Failure {
 }
 
 /// A stand-in that does not start: its port, or the file that it keeps its users in.
-fn dev_clerk_failure(place: &Place, error: &std::io::Error) -> Failure {
-    if error.kind() == ErrorKind::Unsupported {
-        return Failure::Start(
+fn dev_clerk_failure(place: &Place, error: StartError) -> Failure {
+    match error {
+        StartError::File(problem) => Failure::Config(
+            format!(
+                "DATABASE_URL: the dev Clerk keeps its users and its key beside the database: \
+                 {problem}"
+            )
+            .into(),
+        ),
+        StartError::Missing => Failure::Start(
             "this program was built without the dev Clerk; `cargo run -p dev-clerk` runs it alone"
                 .to_owned(),
-        );
+        ),
+        StartError::Other(problem) => {
+            Failure::Start(format!("the dev Clerk does not start: {problem}"))
+        }
+        StartError::Port(error) => {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, place.port));
+            listening::DEV_CLERK.failure(address, &error)
+        }
     }
-    // What is wrong with the file comes with the file's name, and not as the system said it.
-    if error.raw_os_error().is_some() {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, place.port));
-        return listening::DEV_CLERK.failure(address, error);
-    }
-    Failure::Start(format!(
-        "the dev Clerk does not start: {error}\nIt keeps its users and its key in {}, which it must \
-         be able to read and write; a damaged file can be moved away.",
-        place.file.display()
-    ))
 }

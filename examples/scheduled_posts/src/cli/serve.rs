@@ -152,7 +152,7 @@ async fn start_metrics(
 /// Starts the stand-in, and reads the configuration that it prints as if an operator had set it.
 async fn stand_in(server: &str, place: &Place) -> Result<(ClerkConfig, StandIn), Failure> {
     let dev_clerk = place.start(&format!("{server}{}", webhook::PATH)).await;
-    let dev_clerk = dev_clerk.map_err(|error| dev_clerk_failure(place, &error))?;
+    let dev_clerk = dev_clerk.map_err(|error| dev_clerk_failure(place, error))?;
     let variable = |wanted: &str| {
         let mut variables = dev_clerk.variables.iter();
         variables.find(|(name, _)| *name == wanted).map(|(_, value)| value.clone())

@@ -141,3 +141,20 @@ fn first_unprivileged_port() -> u16 {
     let file = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
     std::fs::read_to_string(file).unwrap().trim().parse().unwrap()
 }
+
+#[tokio::test]
+async fn fault_c9_a_second_server_in_one_folder_is_told_that_the_stand_ins_file_is_in_use() {
+    World::run(Backend::Sqlite, async |world: World| {
+        let _first = world.serve().await;
+        let other = |name: &str| (name.to_owned(), free_port().to_string());
+        let env = [world.env(), vec![other("PORT"), other("DEV_CLERK_PORT")]].concat();
+        let mut second = Process::start(world.folder(), "second", &[], &env);
+        assert_eq!(second.exit_code().await, 2);
+        let told = second.err();
+        assert!(told.contains("DATABASE_URL: ") && told.contains("is in use by another"), "{told}");
+        // The first one has lost nothing.
+        let (_, api) = world.clerk().user(&world.api(), "first@example.com").await;
+        assert_eq!(api.get("/api/me").await.status, 200);
+    })
+    .await;
+}
