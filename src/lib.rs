@@ -66,6 +66,7 @@ mod error;
 mod http_client;
 pub mod instance;
 mod meter;
+mod sampling;
 #[cfg(feature = "sea-orm")]
 pub mod sea_orm;
 pub mod secret;

@@ -15,7 +15,9 @@ use super::extract::bearer_token;
 use super::reject::{JsonResponder, Responder};
 use super::verified::Session;
 use super::verify::{Progress, Verifier};
+use crate::clock::{Clock as _, SystemClock};
 use crate::meter::count;
+use crate::sampling::Samples;
 use crate::trace::event;
 
 /// How a layer was configured; its services share it.
@@ -27,6 +29,8 @@ pub(super) struct Gate {
     pub(super) report_only: bool,
     pub(super) preflights_pass: bool,
     pub(super) responder: Arc<dyn Responder>,
+    /// Which requests that would be refused get a line in the log.
+    reported: Arc<Samples<AuthErrorKind>>,
 }
 
 /// What becomes of a request without a session.
@@ -55,6 +59,7 @@ impl Gate {
             report_only: false,
             preflights_pass: false,
             responder: Arc::new(JsonResponder::new()),
+            reported: Arc::default(),
         }
     }
 
@@ -93,7 +98,15 @@ impl Gate {
             extensions.remove::<Session>();
             extensions.insert(Anonymous(error.clone()));
             if !passes {
-                event!(info, reason = _outcome, "a request passes that would be refused");
+                let now = SystemClock::new().monotonic();
+                if let Some(_left_out) = self.reported.left_out_before(error.kind(), now) {
+                    event!(
+                        info,
+                        reason = _outcome,
+                        left_out = _left_out,
+                        "a request passes that would be refused"
+                    );
+                }
                 extensions.insert(error);
             }
             return ControlFlow::Continue(request);
@@ -135,6 +148,6 @@ impl fmt::Debug for Gate {
             .field("report_only", &self.report_only)
             .field("preflights_pass", &self.preflights_pass)
             .field("responder", &self.responder)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

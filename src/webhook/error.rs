@@ -13,20 +13,31 @@ pub struct DeliveryError {
     kind: DeliveryErrorKind,
     problem: &'static str,
     delivery: Option<Arc<str>>,
+    /// Whether the signature was found good before it happened.
+    signed: bool,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl DeliveryError {
     pub(crate) fn new(kind: DeliveryErrorKind, problem: &'static str) -> Self {
-        Self { kind, problem, delivery: None, source: None }
+        Self { kind, problem, delivery: None, signed: false, source: None }
     }
 
     pub(crate) fn about(self, delivery: &str) -> Self {
         Self { delivery: Some(delivery.into()), ..self }
     }
 
+    pub(crate) fn after_signature(self) -> Self {
+        Self { signed: true, ..self }
+    }
+
     pub(crate) fn caused_by(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { source: Some(source.into().into()), ..self }
+    }
+
+    /// Returns whether only a holder of a signing secret can have caused it.
+    pub(crate) fn needs_secret(&self) -> bool {
+        self.signed
     }
 
     /// What went wrong, to be matched on.
@@ -93,7 +104,7 @@ impl From<SinkError> for DeliveryError {
         } else {
             (DeliveryErrorKind::SinkRefused, "the sink refused the event")
         };
-        Self { kind, problem, delivery: None, source: Some(Arc::new(error)) }
+        Self { kind, problem, delivery: None, signed: true, source: Some(Arc::new(error)) }
     }
 }
 
@@ -144,25 +155,6 @@ impl DeliveryErrorKind {
             Self::SinkRefused => "sink_refused",
             Self::SinkUnavailable => "sink_unavailable",
             Self::TimestampOutOfTolerance => "timestamp_out_of_tolerance",
-        }
-    }
-
-    /// Returns whether only a holder of a signing secret can cause it.
-    pub(crate) fn needs_secret(self) -> bool {
-        match self {
-            Self::InvalidEvent
-            | Self::OtherInstance
-            | Self::SinkRefused
-            | Self::SinkUnavailable => true,
-            // A slow body alone can use up the deadline.
-            Self::DeadlinePassed
-            | Self::BodyTimeout
-            | Self::BodyTooLarge
-            | Self::BodyUnreadable
-            | Self::InvalidHeaders
-            | Self::InvalidSignature
-            | Self::MethodNotAllowed
-            | Self::TimestampOutOfTolerance => false,
         }
     }
 }

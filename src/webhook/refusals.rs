@@ -1,12 +1,12 @@
 //! What the operator is told about refused deliveries: each one is counted, and those that anybody
 //! on the internet can cause are logged in samples. Builds no response.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use super::error::{DeliveryError, DeliveryErrorKind};
 use crate::clock::Clock;
 use crate::meter::count;
+use crate::sampling::Samples;
 use crate::trace::event;
 
 /// Counts refused deliveries, and decides which of them get a line in the log.
@@ -16,27 +16,23 @@ use crate::trace::event;
 #[derive(Debug)]
 pub(super) struct Refusals {
     clock: Arc<dyn Clock>,
-    /// By kind. There are few, and a lock is held for a moment, on refusals only.
-    samples: Mutex<Vec<(DeliveryErrorKind, Sample)>>,
-}
-
-/// What was logged of one kind.
-#[derive(Clone, Copy, Debug)]
-struct Sample {
-    logged_at: Instant,
-    left_out: u64,
+    samples: Samples<DeliveryErrorKind>,
 }
 
 impl Refusals {
     /// Returns a record that has seen no refusal.
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, samples: Mutex::default() }
+        Self { clock, samples: Samples::default() }
     }
 
     /// Counts a refusal, and logs it unless one of its kind was logged a moment ago.
     pub(super) fn record(&self, error: &DeliveryError) {
         count!("clerk_webhook_refused_total", "reason" => error.kind().as_str());
-        let Some(_left_out) = self.left_out_before(error.kind()) else { return };
+        let left_out = match error.needs_secret() {
+            true => Some(0),
+            false => self.samples.left_out_before(error.kind(), self.clock.monotonic()),
+        };
+        let Some(_left_out) = left_out else { return };
         event!(
             warn,
             delivery = error.delivery_id(),
@@ -46,27 +42,4 @@ impl Refusals {
             error.report()
         );
     }
-
-    /// Returns how many refusals of this kind were left out since the last line, or none where this
-    /// one is to be left out too.
-    fn left_out_before(&self, kind: DeliveryErrorKind) -> Option<u64> {
-        if kind.needs_secret() {
-            return Some(0);
-        }
-        let now = self.clock.monotonic();
-        let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((_, sample)) = samples.iter_mut().find(|(of, _)| *of == kind) else {
-            samples.push((kind, Sample { logged_at: now, left_out: 0 }));
-            return Some(0);
-        };
-        if now.saturating_duration_since(sample.logged_at) < PAUSE {
-            sample.left_out = sample.left_out.saturating_add(1);
-            return None;
-        }
-        let left_out = sample.left_out;
-        *sample = Sample { logged_at: now, left_out: 0 };
-        Some(left_out)
-    }
 }
-
-const PAUSE: Duration = Duration::from_secs(10);

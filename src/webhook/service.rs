@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -115,13 +115,10 @@ where
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         let inner = Arc::clone(&self.inner);
         ResponseFuture::new(async move {
-            let received = tokio::time::timeout(inner.deadline, inner.receive(request)).await;
-            let received = received.unwrap_or_else(|_| {
-                Err(DeliveryError::new(
-                    DeliveryErrorKind::DeadlinePassed,
-                    "the delivery took longer than its sender waits",
-                ))
-            });
+            let signed = OnceLock::new();
+            let received = inner.receive(request, &signed);
+            let received = tokio::time::timeout(inner.deadline, received).await;
+            let received = received.unwrap_or_else(|_| Err(deadline_passed(signed.into_inner())));
             match received {
                 Ok(()) => respond::accepted(),
                 Err(error) => {
@@ -134,7 +131,12 @@ where
 }
 
 impl<S: Sink> Inner<S> {
-    async fn receive<B>(&self, request: Request<B>) -> Result<(), DeliveryError>
+    /// Leaves the delivery's id in `signed` once its signature was found good.
+    async fn receive<B>(
+        &self,
+        request: Request<B>,
+        signed: &OnceLock<String>,
+    ) -> Result<(), DeliveryError>
     where
         B: Body,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -152,6 +154,8 @@ impl<S: Sink> Inner<S> {
             let headers = self.verifier.judge_time(headers)?;
             let body = body::read(&request.headers, body, self.body_limits).await?;
             let delivery = self.verifier.open(headers, &body)?;
+            // It is set once.
+            let _ = signed.set(delivery.id().to_owned());
             self.hand_over(&delivery).await
         };
         result.await.map_err(|error: DeliveryError| error.about(&id))
@@ -168,6 +172,18 @@ impl<S: Sink> Inner<S> {
         );
         let _ = outcome;
         Ok(())
+    }
+}
+
+/// Returns the error of a delivery that took too long; with its id, if it was authentic.
+fn deadline_passed(signed: Option<String>) -> DeliveryError {
+    let error = DeliveryError::new(
+        DeliveryErrorKind::DeadlinePassed,
+        "the delivery took longer than its sender waits",
+    );
+    match signed {
+        Some(id) => error.after_signature().about(&id),
+        None => error,
     }
 }
 

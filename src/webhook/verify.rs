@@ -156,12 +156,13 @@ impl Verifier {
             ));
         }
         let sent = i64::try_from(headers.timestamp()).unwrap_or(i64::MAX).saturating_mul(1000);
-        let envelope = event::decode(body, sent, latest)?;
+        let envelope = event::decode(body, sent, latest).map_err(DeliveryError::after_signature)?;
         if self.instance_id.is_some() && self.instance_id != envelope.instance_id {
             return Err(DeliveryError::new(
                 DeliveryErrorKind::OtherInstance,
                 "the event is not of the instance that this service is for",
-            ));
+            )
+            .after_signature());
         }
         let id = headers.id().to_owned();
         Ok(Delivery { inner: Arc::new(Inner { id, sent_at, envelope }) })

@@ -15,6 +15,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("instance", &["error"]),
     ("meter", &[]),
     ("secret", &["error"]),
+    ("sampling", &[]),
     ("trace", &[]),
     ("http_client", &["error", "secret", "session/keys"]),
     (
@@ -75,7 +76,9 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     (
         "session/gate",
         &[
+            "clock",
             "meter",
+            "sampling",
             "session/error",
             "session/extract",
             "session/reject",
@@ -100,7 +103,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ),
     ("webhook/sink", &["webhook/error", "webhook/verify"]),
     ("webhook/respond", &["webhook/error"]),
-    ("webhook/refusals", &["clock", "meter", "trace", "webhook/error"]),
+    ("webhook/refusals", &["clock", "meter", "sampling", "trace", "webhook/error"]),
     (
         "webhook/service",
         &[

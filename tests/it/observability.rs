@@ -7,7 +7,7 @@ use http::{Request, Response};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_clerk::session::keys::{KeySource, RemoteKeys};
 use tower_clerk::session::{AuthorizedPartyPolicy, ClerkAuthLayer, Verifier};
-use tower_clerk::test_util::ManualClock;
+use tower_clerk::test_util::{ManualClock, ScriptedKeys};
 
 use crate::observed::Observed;
 use crate::servers::{Answer, ISS, JwksServer, issuer, within};
@@ -92,4 +92,30 @@ async fn every_metric_and_event_of_the_chapter_is_emitted_and_no_other() {
     for line in ours {
         assert!(rows.iter().any(|row| line.contains(row[1])), "the chapter lacks {line}");
     }
+}
+
+/// Whoever sends such requests decides how many there are, but not how much is written.
+#[tokio::test]
+async fn fault_c14_requests_that_would_be_refused_are_counted_each_and_logged_in_samples() {
+    let observed = Observed::start();
+    let verifier = Verifier::builder(ISS, ScriptedKeys::of(&issuer())).build().unwrap();
+    let layer = ClerkAuthLayer::new(verifier).report_only();
+    let inner =
+        service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(String::new())));
+    let service = layer.layer(inner);
+    for _ in 0..1000 {
+        let garbage = Request::get("/").header("authorization", "Bearer garbage").body(()).unwrap();
+        assert_eq!(service.clone().oneshot(garbage).await.unwrap().status(), 200);
+    }
+    // Another reason is not hidden by the flood.
+    let nothing = Request::get("/").body(()).unwrap();
+    assert_eq!(service.oneshot(nothing).await.unwrap().status(), 200);
+    let text = observed.text();
+    let lines = |reason: &str| {
+        let line = |line: &&str| line.contains("would be refused") && line.contains(reason);
+        text.lines().filter(line).count()
+    };
+    assert_eq!((lines("malformed"), lines("missing_credentials")), (1, 1), "{text}");
+    let counted = "clerk_auth_requests_total{outcome=malformed,answer=passed}";
+    assert_eq!(observed.metrics()[counted], 1000.0);
 }

@@ -9,7 +9,7 @@ use http_body_util::Full;
 use serde_json::json;
 use tower_clerk::secret::SigningSecret;
 use tower_clerk::test_util::{SignedDelivery, user_created};
-use tower_clerk::webhook::{Delivery, Outcome, Sink, SinkError};
+use tower_clerk::webhook::{Delivery, Outcome, Sink, SinkError, sink_fn};
 
 use crate::observed::Observed;
 use crate::support::delivery::{
@@ -103,6 +103,19 @@ async fn fault_c14_refusals_of_signed_deliveries_are_all_logged() {
     let body = user_created("user_1", Some("ann@example.com"), 1);
     for id in ["msg_1", "msg_2", "msg_3"] {
         assert_eq!(send(&away, signed(id, &body).into_request()).await.status(), 503);
+        assert!(observed.text().contains(id), "{id} in {}", observed.text());
+    }
+}
+
+/// A sink that hangs is the operator's trouble, and no stranger's.
+#[tokio::test(start_paused = true)]
+async fn fault_c14_a_signed_delivery_that_takes_too_long_is_logged_each_time_with_its_id() {
+    let observed = Observed::start();
+    let hanging = sink_fn(async |_: Delivery| std::future::pending().await);
+    let service = builder(hanging).build().unwrap();
+    let body = user_created("user_1", None, 1);
+    for id in ["msg_1", "msg_2"] {
+        assert_eq!(send(&service, signed(id, &body).into_request()).await.status(), 503);
         assert!(observed.text().contains(id), "{id} in {}", observed.text());
     }
 }
