@@ -27,6 +27,7 @@ pub use seldom::Seldom;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
@@ -112,7 +113,13 @@ impl Server {
         match listener.accept().await {
             Ok((stream, peer)) => Some((room, stream, peer)),
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection; is the limit on open files reached?");
+                if let Some(left_out) = NOT_ACCEPTED.left_out() {
+                    tracing::warn!(
+                        %error,
+                        left_out,
+                        "cannot accept a connection; is the limit on open files reached?"
+                    );
+                }
                 tokio::time::sleep(self.limits.after_accept_error).await;
                 None
             }
@@ -141,3 +148,6 @@ async fn told(stop: &mut watch::Receiver<bool>) {
     // An error means that nobody can tell any more, which is as good as a word.
     let _ = stop.wait_for(|stop| *stop).await;
 }
+
+/// It is tried again several times a second.
+static NOT_ACCEPTED: Seldom = Seldom::new(Duration::from_secs(10));

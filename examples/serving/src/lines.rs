@@ -4,39 +4,41 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat, Utc};
+use tower_clerk::clock::{Clock as _, SystemClock};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// A writer for log lines that never fails and never waits. Clones share it.
 ///
 /// A thread of its own writes the lines out. Where they cannot be written (a full disk, a pipe whose
-/// reader is gone) or not fast enough (a reader that stalls), lines are lost instead, and the next
-/// line that gets through is preceded by how many.
+/// reader is gone) or not fast enough (a reader that stalls), lines are lost instead, and a line in
+/// their place says how many.
 #[derive(Clone, Debug)]
 pub struct Lines {
     queue: SyncSender<Message>,
-    lost: Arc<Lost>,
+    shared: Arc<Shared>,
 }
 
-/// How many lines were lost.
+/// What the writers and the thread know of each other.
 #[derive(Debug, Default)]
-struct Lost {
-    in_all: AtomicU64,
-    untold: AtomicU64,
-}
-
-impl Lost {
-    fn add_one(&self) {
-        self.in_all.fetch_add(1, Ordering::Relaxed);
-        self.untold.fetch_add(1, Ordering::Relaxed);
-    }
+struct Shared {
+    /// Lines that were lost since the process began.
+    lost: AtomicU64,
+    /// Lines that found no room in the queue since the last one that did.
+    left_out: AtomicU64,
+    /// Bytes in the queue.
+    waiting: AtomicUsize,
+    as_json: AtomicBool,
 }
 
 enum Message {
     Line(Vec<u8>),
+    /// So many lines were to stand here.
+    LeftOut(u64),
     /// Everything before it was written, or lost.
     Written(SyncSender<()>),
 }
@@ -49,25 +51,48 @@ impl Lines {
     /// The system gives this process no more threads.
     pub fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
         let (queue, messages) = mpsc::sync_channel(LONGEST_QUEUE);
-        let lost = Arc::<Lost>::default();
-        let count = Arc::clone(&lost);
-        std::thread::Builder::new()
-            .name("log".to_owned())
-            .spawn(move || write_all(out, &messages, &count))?;
-        Ok(Self { queue, lost })
+        let shared = Arc::<Shared>::default();
+        let writer = Writer { out, shared: Arc::clone(&shared), untold: 0, is_torn: false };
+        let thread = std::thread::Builder::new().name("log".to_owned());
+        thread.spawn(move || writer.run(&messages))?;
+        Ok(Self { queue, shared })
+    }
+
+    /// From here on what `Lines` itself has to say is a JSON object, as all other lines are.
+    pub fn speak_json(&self) {
+        self.shared.as_json.store(true, Ordering::Relaxed);
     }
 
     /// Queues a text, with its line end.
     pub fn push(&self, text: impl Into<Vec<u8>>) {
-        if self.queue.try_send(Message::Line(text.into())).is_err() {
-            self.lost.add_one();
+        let text = text.into();
+        let length = text.len();
+        let waiting = self.shared.waiting.fetch_add(length, Ordering::Relaxed);
+        if waiting > MOST_BYTES || !self.tell_of_left_out() || !self.send(Message::Line(text)) {
+            self.shared.waiting.fetch_sub(length, Ordering::Relaxed);
+            self.shared.left_out.fetch_add(1, Ordering::Relaxed);
+            self.shared.lost.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Queues how many lines are missing where the next one goes; returns whether there was room.
+    fn tell_of_left_out(&self) -> bool {
+        let count = self.shared.left_out.swap(0, Ordering::Relaxed);
+        if count > 0 && !self.send(Message::LeftOut(count)) {
+            self.shared.left_out.fetch_add(count, Ordering::Relaxed);
+            return false;
+        }
+        true
+    }
+
+    fn send(&self, message: Message) -> bool {
+        self.queue.try_send(message).is_ok()
     }
 
     /// Returns how many lines were lost until now.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.lost.in_all.load(Ordering::Relaxed)
+        self.shared.lost.load(Ordering::Relaxed)
     }
 
     /// Waits until what was queued is written, but no longer than `patience`.
@@ -109,38 +134,82 @@ impl MakeWriter<'_> for Lines {
     }
 }
 
-/// The thread: until the last sender is gone.
-fn write_all(mut out: impl Write, messages: &Receiver<Message>, lost: &Lost) {
-    for message in messages {
-        match message {
-            Message::Line(line) => {
-                tell_of_lost(&mut out, lost);
-                if out.write_all(&line).is_err() {
-                    lost.add_one();
+/// The thread's side.
+struct Writer<W> {
+    out: W,
+    shared: Arc<Shared>,
+    /// Lines that are missing where the next one goes.
+    untold: u64,
+    /// Whether the last line may have been written in part.
+    is_torn: bool,
+}
+
+impl<W: Write> Writer<W> {
+    /// Goes on until the last sender is gone.
+    fn run(mut self, messages: &Receiver<Message>) {
+        for message in messages {
+            match message {
+                Message::Line(line) => {
+                    if !(self.tell_of_untold() && self.write(&line)) {
+                        self.untold += 1;
+                        self.shared.lost.fetch_add(1, Ordering::Relaxed);
+                    }
+                    self.shared.waiting.fetch_sub(line.len(), Ordering::Relaxed);
+                }
+                // They are counted as lost already.
+                Message::LeftOut(count) => {
+                    self.untold += count;
+                    self.tell_of_untold();
+                }
+                Message::Written(done) => {
+                    self.untold += self.shared.left_out.swap(0, Ordering::Relaxed);
+                    self.tell_of_untold();
+                    let _ = self.out.flush();
+                    // Whoever asked may have stopped waiting.
+                    let _ = done.send(());
                 }
             }
-            Message::Written(done) => {
-                tell_of_lost(&mut out, lost);
-                let _ = out.flush();
-                // Whoever asked may have stopped waiting.
-                let _ = done.send(());
+        }
+    }
+
+    /// Returns whether nothing is left to be told.
+    fn tell_of_untold(&mut self) -> bool {
+        if self.untold > 0 {
+            let notice = self.notice();
+            if self.write(notice.as_bytes()) {
+                self.untold = 0;
             }
         }
+        self.untold == 0
     }
-}
 
-fn tell_of_lost(out: &mut impl Write, lost: &Lost) {
-    let count = lost.untold.swap(0, Ordering::Relaxed);
-    if count > 0 {
-        let told = writeln!(out, "{count} log lines were lost: the log could not be written");
-        if told.is_err() {
-            lost.untold.fetch_add(count, Ordering::Relaxed);
+    fn notice(&self) -> String {
+        let text = format!("{} log lines were lost: the log could not be written", self.untold);
+        if !self.shared.as_json.load(Ordering::Relaxed) {
+            return format!("{text}\n");
         }
+        let now = DateTime::<Utc>::from(SystemClock::new().now());
+        let now = now.to_rfc3339_opts(SecondsFormat::Micros, true);
+        format!(
+            "{{\"timestamp\":\"{now}\",\"level\":\"WARN\",\"fields\":{{\"message\":\"{text}\"}},\
+             \"target\":\"serving::lines\"}}\n"
+        )
+    }
+
+    /// Writes a line whole, on a line of its own; returns whether it could.
+    fn write(&mut self, line: &[u8]) -> bool {
+        let written = match self.is_torn {
+            true => self.out.write_all(&[b"\n", line].concat()),
+            false => self.out.write_all(line),
+        };
+        self.is_torn = written.is_err();
+        !self.is_torn
     }
 }
 
-/// Lines. With lines of some hundred bytes that is a megabyte or two.
+/// Lines, and bytes of them: together some megabytes.
 const LONGEST_QUEUE: usize = 8192;
+const MOST_BYTES: usize = 4 * 1024 * 1024;
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 #[cfg(test)]
@@ -157,6 +226,8 @@ mod tests {
     struct State {
         is_full: bool,
         is_stalled: bool,
+        /// How many more bytes can be written.
+        room: Option<usize>,
         written: String,
     }
 
@@ -178,8 +249,13 @@ mod tests {
             if state.is_full {
                 return Err(io::ErrorKind::StorageFull.into());
             }
-            state.written.push_str(std::str::from_utf8(bytes).unwrap());
-            Ok(bytes.len())
+            let taken = bytes.len().min(state.room.unwrap_or(usize::MAX));
+            if taken == 0 && !bytes.is_empty() {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            state.room = state.room.map(|room| room - taken);
+            state.written.push_str(std::str::from_utf8(&bytes[..taken]).unwrap());
+            Ok(taken)
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -201,7 +277,8 @@ mod tests {
         lines.push("fourth\n");
         lines.flush(LONG);
         let told = "2 log lines were lost: the log could not be written\n";
-        assert_eq!(out.written(), format!("first\n{told}fourth\n"));
+        // A line that failed may have left a part of it.
+        assert_eq!(out.written(), format!("first\n\n{told}fourth\n"));
         assert_eq!(lines.lost(), 2);
     }
 
@@ -221,8 +298,50 @@ mod tests {
         // The thread may have taken one out of the queue before it stood still.
         assert!((LONGEST_QUEUE..=LONGEST_QUEUE + 1).contains(&kept), "{kept}");
         let lost = 2 * LONGEST_QUEUE - kept;
-        let told = format!("{lost} log lines were lost: the log could not be written");
-        assert!(written.lines().any(|line| line == told), "{told}");
+        let notices = written.lines().filter_map(|line| line.split_once(" log lines were lost"));
+        let told: usize = notices.map(|(count, _)| count.parse::<usize>().unwrap()).sum();
+        assert_eq!(told, lost);
+        assert_eq!(lines.lost(), u64::try_from(lost).unwrap());
+    }
+
+    #[test]
+    fn fault_c14_what_was_lost_is_told_where_it_is_missing_and_as_json_where_all_is() {
+        let out = Out::default();
+        let lines = Lines::start(out.clone()).unwrap();
+        lines.speak_json();
+        out.set(|state| state.is_stalled = true);
+        let long = "x".repeat(MOST_BYTES) + "\n";
+        lines.push("{}\n");
+        lines.push(long.clone());
+        // There is no room for these two.
+        lines.push("lost\n");
+        lines.push("lost\n");
+        out.set(|state| state.is_stalled = false);
+        lines.flush(LONG);
+        lines.push("{\"n\":3}\n");
+        lines.flush(LONG);
+        let written = out.written();
+        let [first, second, notice, last] = written.lines().collect::<Vec<_>>()[..] else {
+            panic!("{} lines", written.lines().count())
+        };
+        assert_eq!((first, second, last), ("{}", long.trim_end(), "{\"n\":3}"));
+        assert!(notice.starts_with("{\"timestamp\":\"") && notice.ends_with('}'), "{notice}");
+        assert!(notice.contains("\"message\":\"2 log lines were lost"), "{notice}");
+    }
+
+    #[test]
+    fn fault_c14_a_line_that_was_written_in_part_is_followed_by_a_line_end() {
+        let out = Out::default();
+        let lines = Lines::start(out.clone()).unwrap();
+        out.set(|state| state.room = Some(3));
+        lines.push("torn\n");
+        lines.push("lost\n");
+        lines.flush(LONG);
+        out.set(|state| state.room = None);
+        lines.push("whole\n");
+        lines.flush(LONG);
+        let told = "2 log lines were lost: the log could not be written";
+        assert_eq!(out.written(), format!("tor\n{told}\nwhole\n"));
     }
 
     const LONG: Duration = Duration::from_secs(30);

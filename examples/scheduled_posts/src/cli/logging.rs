@@ -34,16 +34,24 @@ impl Log {
     /// Starts logging, panics included. The filter was checked when the configuration was read.
     pub(super) fn start(&self, common: &Common) {
         let builder = tracing_subscriber::fmt()
-            .with_env_filter(EnvFilter::new(&common.log_filter))
+            .with_env_filter(filter(&common.log_filter))
             .with_writer(self.lines.clone())
             // It would say so on standard error, and panic where that is not possible.
             .log_internal_errors(false)
             .with_ansi(stderr().is_terminal());
         match common.log_format {
-            LogFormat::Json => builder.json().init(),
+            LogFormat::Json => {
+                self.lines.speak_json();
+                builder.json().init();
+            }
             LogFormat::Pretty => builder.init(),
         }
-        panic::set_hook(Box::new(log_panic));
+        let lines = self.lines.clone();
+        panic::set_hook(Box::new(move |panic| {
+            log_panic(panic);
+            // It may be the end of the process.
+            lines.flush(LAST_WORDS);
+        }));
     }
 
     /// From here on this bar steps aside for each line.
@@ -72,6 +80,7 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     let thread = thread::current();
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     tracing::error!(
+        target: "panic",
         thread = thread.name().unwrap_or("unnamed"),
         place,
         message = panic.payload_as_str().unwrap_or("a payload that is no text"),
@@ -79,7 +88,16 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     // With RUST_BACKTRACE set.
     let backtrace = Backtrace::capture();
     if backtrace.status() == BacktraceStatus::Captured {
-        tracing::error!("the panic's backtrace:\n{backtrace}");
+        tracing::error!(target: "panic", "the panic's backtrace:\n{backtrace}");
+    }
+}
+
+/// Returns the configured filter; panics pass whatever it says.
+fn filter(configured: &str) -> EnvFilter {
+    let filter = EnvFilter::new(configured);
+    match "panic=error".parse() {
+        Ok(panics) => filter.add_directive(panics),
+        Err(_) => filter,
     }
 }
 
@@ -100,4 +118,5 @@ impl Write for StandardError {
     }
 }
 
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Less than what is left of the ten seconds after which container engines kill.
+const LAST_WORDS: Duration = Duration::from_millis(200);

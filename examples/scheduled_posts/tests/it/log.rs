@@ -157,7 +157,10 @@ async fn fault_c8_a_server_whose_announcement_nobody_reads_serves() {
                 Process::start_into(folder, out.name, &[], &world.env(), out.stdio, err.into());
             server.ready(&world.api()).await;
             // What was to be said stands in the log instead.
-            assert!(server.err().contains("Scheduled posts on"), "{}", server.err());
+            until("the log has it", async || {
+                server.err().contains("Scheduled posts on").then_some(())
+            })
+            .await;
             server.terminate();
             assert_eq!(server.exit_code().await, 0, "{}", server.err());
         }
