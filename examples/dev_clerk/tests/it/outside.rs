@@ -3,8 +3,9 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -60,7 +61,7 @@ async fn run(folder: &TempDir, command: &[&str]) -> String {
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
     let log = folder.path().join("said");
     let said = fs::File::create(&log).unwrap();
-    let mut child = Command::new(command[0])
+    let child = Command::new(command[0])
         .args(&command[1..])
         .current_dir(folder.path())
         // Neither a proxy nor keys of somebody's own.
@@ -70,12 +71,26 @@ async fn run(folder: &TempDir, command: &[&str]) -> String {
         .stdin(Stdio::null())
         .stdout(said.try_clone().unwrap())
         .stderr(said)
-        .spawn()
-        .unwrap();
-    let done = until("the program is done", async || child.try_wait().unwrap()).await;
+        .process_group(0)
+        .spawn();
+    let mut group = Group(child.unwrap());
+    let done = until("the program is done", async || group.0.try_wait().unwrap()).await;
     let said = fs::read_to_string(log).unwrap();
     assert!(done.success(), "{done}\n{said}");
     said
+}
+
+/// A program and all that it started, ended with the test.
+struct Group(Child);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Usually nothing is left of it.
+        let group = format!("-{}", self.0.id());
+        let kill = Command::new("kill").args(["-9", "--", &group]).stderr(Stdio::null()).status();
+        assert!(kill.is_ok() || std::thread::panicking(), "{kill:?}");
+        let _ = self.0.wait();
+    }
 }
 
 /// What `scripts/outside-programs` prints; `None` when it finds nothing and nothing is required.
