@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) port: u16,
+    #[cfg_attr(not(feature = "dev-clerk"), expect(dead_code, reason = "nothing is kept"))]
     pub(crate) file: PathBuf,
 }
 
