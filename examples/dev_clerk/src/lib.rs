@@ -152,19 +152,28 @@ fn router(instance: Instance) -> Router {
         .allow_origin(pages)
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE]);
+    // Before the layer, which answers preflights in place of this.
+    let frontend = sessions::frontend_routes()
+        .merge(own_deliveries::routes())
+        .method_not_allowed_fallback(wrong_method)
+        .layer(cors);
     Router::new()
         .route("/.well-known/jwks.json", get(jwks))
         .route("/dev/jwt-key.pem", get(jwt_key))
         .merge(backend)
-        .merge(sessions::frontend_routes().merge(own_deliveries::routes()).layer(cors))
+        .merge(frontend)
         .merge(dev_page::routes())
         .merge(page::routes())
         .merge(sign_in::routes())
         .fallback(async || ClerkError::no_route(StatusCode::NOT_FOUND))
-        .method_not_allowed_fallback(async || ClerkError::no_route(StatusCode::METHOD_NOT_ALLOWED))
+        .method_not_allowed_fallback(wrong_method)
         .layer(middleware::map_response(nosniff))
         .layer(middleware::from_fn(guard::loopback_host))
         .with_state(instance)
+}
+
+async fn wrong_method() -> ClerkError {
+    ClerkError::no_route(StatusCode::METHOD_NOT_ALLOWED)
 }
 
 async fn jwks(axum::extract::State(instance): axum::extract::State<Instance>) -> Response {

@@ -14,6 +14,8 @@ use crate::start_error::StartError;
 /// The records' file, locked against every other stand-in for as long as this value lives.
 pub(super) struct RecordsFile {
     path: PathBuf,
+    /// The path as it was given, for messages.
+    named: PathBuf,
     /// Held on a file of its own beside `path`: each save puts another file in the place of `path`,
     /// which nobody would have locked. The system frees it however the process ends.
     _lock: File,
@@ -27,7 +29,7 @@ impl RecordsFile {
         let lock = options().open(beside(&real, ".lock"));
         let lock = lock.map_err(|error| StartError::File(path.to_owned(), error))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: real, _lock: lock }),
+            Ok(()) => Ok(Self { path: real, named: path.to_owned(), _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(StartError::FileInUse(path.to_owned())),
             Err(TryLockError::Error(error)) => Err(StartError::File(path.to_owned(), error)),
         }
@@ -47,7 +49,7 @@ impl RecordsFile {
             }
             Err(error) => Err(error),
         };
-        read().map_err(|error| StartError::File(self.path.clone(), error))
+        read().map_err(|error| StartError::File(self.named.clone(), error))
     }
 
     /// Replaces the file in one step, so that a crash leaves the old one or the new one.
@@ -61,9 +63,9 @@ impl RecordsFile {
         fs::rename(&new, &self.path)
     }
 
-    /// Returns where the file is.
+    /// Returns where the file is, as it was given.
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        &self.named
     }
 }
 

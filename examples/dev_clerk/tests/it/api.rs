@@ -190,3 +190,26 @@ async fn a_webhook_is_tried_again_and_keeps_its_users_order() {
         assert_eq!(signed.headers()["svix-signature"], tried.header("svix-signature"));
     }
 }
+
+/// Browsers ask first whether a page of another port may send a token's request.
+#[tokio::test]
+async fn a_page_on_this_machine_may_ask_for_its_tokens_and_no_other_page_may() {
+    let program = Program::new();
+    let running = program.running().await;
+    let open = running.open();
+    for (path, method) in
+        [("/v1/client/sessions/sess_1/tokens", "POST"), ("/dev/sessions/sess_1/deliveries", "GET")]
+    {
+        for (origin, allowed) in [("http://127.0.0.1:8002", true), ("https://evil.example", false)]
+        {
+            let preflight = open
+                .request("OPTIONS", path)
+                .header("origin", origin)
+                .header("access-control-request-method", method);
+            let answer = preflight.send().await.unwrap();
+            let allows = answer.headers().get("access-control-allow-origin");
+            assert_eq!(answer.status(), 200, "{path} {origin}");
+            assert_eq!(allows.is_some_and(|it| it == origin), allowed, "{path} {origin}");
+        }
+    }
+}
