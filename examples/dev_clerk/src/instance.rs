@@ -177,7 +177,7 @@ impl Instance {
         let mut next = records.clone();
         let (result, event) = change(&mut next)?;
         self.shared.file.save(&next).map_err(|error| {
-            let file = self.shared.file.path().display();
+            let file = self.shared.file.named().display();
             tracing::error!(%error, "the dev Clerk cannot write {file}: nothing was changed");
             let message = "The dev Clerk cannot write its file; its log says why.";
             ClerkError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_clerk_error", message)

@@ -64,7 +64,7 @@ impl RecordsFile {
     }
 
     /// Returns where the file is, as it was given.
-    pub(super) fn path(&self) -> &Path {
+    pub(super) fn named(&self) -> &Path {
         &self.named
     }
 }
