@@ -9,7 +9,7 @@ use dev_clerk::DevClerk;
 
 use crate::settings::Settings;
 
-/// Says where the stand-in listens and what to do next. Waits for nobody to read it.
+/// Prints where the stand-in listens and what to do next, without waiting for a reader.
 pub(crate) fn announce(dev_clerk: &DevClerk, settings: &Settings) {
     let mut exports = String::new();
     for (name, value) in &dev_clerk.variables {
