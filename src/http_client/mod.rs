@@ -3,7 +3,6 @@
 
 #[cfg(feature = "backfill")]
 mod backend_api;
-mod jwks;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,13 +14,12 @@ use reqwest::{Client, ClientBuilder, Response, Url};
 
 #[cfg(feature = "backfill")]
 pub(crate) use backend_api::{ApiAnswer, ApiClient, ApiFailure};
-pub(crate) use jwks::JwksClient;
 
 use crate::ConfigError;
 use crate::secret::SecretKey;
 
 /// What all clients have in common.
-fn client_for(url: &Url) -> ClientBuilder {
+pub(crate) fn client_for(url: &Url) -> ClientBuilder {
     let client = Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         // A document that moves is a document that somebody moved.
@@ -36,7 +34,7 @@ fn client_for(url: &Url) -> ClientBuilder {
     }
 }
 
-fn build(client: ClientBuilder, setting: &'static str) -> Result<Client, ConfigError> {
+pub(crate) fn build(client: ClientBuilder, setting: &'static str) -> Result<Client, ConfigError> {
     client.build().map_err(|_| {
         let problem = "no TLS client can be made: are root certificates installed?";
         ConfigError::new(setting, problem)
@@ -44,12 +42,12 @@ fn build(client: ClientBuilder, setting: &'static str) -> Result<Client, ConfigE
 }
 
 /// Why a body was not read to its end.
-enum BodyError {
+pub(crate) enum BodyError {
     Broken(reqwest::Error),
     TooLong,
 }
 
-async fn body(mut response: Response, limit: usize) -> Result<Bytes, BodyError> {
+pub(crate) async fn body(mut response: Response, limit: usize) -> Result<Bytes, BodyError> {
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await.map_err(BodyError::Broken)? {
         if body.len() + chunk.len() > limit {
@@ -60,7 +58,7 @@ async fn body(mut response: Response, limit: usize) -> Result<Bytes, BodyError> 
     Ok(body.freeze())
 }
 
-fn bearer(secret_key: &SecretKey) -> Result<HeaderValue, ConfigError> {
+pub(crate) fn bearer(secret_key: &SecretKey) -> Result<HeaderValue, ConfigError> {
     let text = format!("Bearer {}", secret_key.expose());
     let mut value = HeaderValue::try_from(text)
         .map_err(|_| ConfigError::new("secret key", "holds what no header can"))?;
@@ -69,7 +67,7 @@ fn bearer(secret_key: &SecretKey) -> Result<HeaderValue, ConfigError> {
 }
 
 /// `Retry-After` in seconds (RFC 9110 10.2.3); a date is passed over.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
 }
@@ -97,8 +95,8 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 /// The version of the Backend API whose answers are understood here.
-const API_VERSION: &str = "2026-05-12";
-const API_VERSION_HEADER: &str = "clerk-api-version";
+pub(crate) const API_VERSION: &str = "2026-05-12";
+pub(crate) const API_VERSION_HEADER: &str = "clerk-api-version";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 

@@ -24,6 +24,7 @@
 mod backfill;
 #[cfg(feature = "backfill")]
 mod batch;
+mod change;
 mod entity;
 mod failure;
 #[cfg(feature = "sea-orm-migration")]
@@ -39,7 +40,6 @@ mod sink;
 mod statements;
 mod steps;
 mod tables;
-mod take_in;
 mod transaction;
 mod users;
 mod version;

@@ -13,7 +13,7 @@ use http::{HeaderValue, Method, Request, Response};
 use super::error::{AuthError, AuthErrorKind};
 use super::extract::bearer_token;
 use super::reject::{JsonResponder, Responder};
-use super::verified::Session;
+use super::session::Session;
 use super::verify::{Progress, Verifier};
 use crate::clock::{Clock as _, SystemClock};
 use crate::meter::count;

@@ -55,10 +55,11 @@ mod gate;
 pub mod keys;
 mod layer;
 mod parse;
+mod public_key;
 mod reject;
 mod service;
-mod signature;
-mod verified;
+#[expect(clippy::module_inception, reason = "the file is named after its type, Session")]
+mod session;
 mod verify;
 mod window;
 
@@ -75,7 +76,7 @@ pub use reject::{
     EmptyResponder, GrpcResponder, JsonResponder, ProblemResponder, Refusal, Responder,
 };
 pub use service::ClerkAuth;
-pub use verified::Session;
+pub use session::Session;
 pub use verify::{AudiencePolicy, AuthorizedPartyPolicy, Verifier, VerifierBuilder};
 
 #[cfg(feature = "reqwest")]

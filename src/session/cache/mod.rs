@@ -5,7 +5,7 @@ mod store;
 
 use std::fmt;
 
-use super::verified::Session;
+use super::session::Session;
 
 /// The tokens that one verifier has found good, by the whole token's text.
 ///

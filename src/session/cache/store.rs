@@ -8,7 +8,7 @@ use ahash::RandomState;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
-use super::super::verified::Session;
+use super::super::session::Session;
 
 pub(super) type Tokens = Cache<ByToken, Session, RandomState>;
 

@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use super::signature::PublicKey;
+pub use super::public_key::PublicKey;
 pub use jwk::StaticKeys;
 pub use pem::PemKey;
 #[cfg(feature = "remote")]

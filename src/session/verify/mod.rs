@@ -18,7 +18,7 @@ use super::claims::wire::Wire;
 use super::error::{AuthError, AuthErrorKind};
 use super::keys::{KeySource, Lookup, MissingKey, PendingKey, PublicKey};
 use super::parse::UnverifiedToken;
-use super::verified::Session;
+use super::session::Session;
 use crate::ConfigError;
 use crate::clock::Clock;
 use crate::meter::count;

@@ -2,7 +2,9 @@
 //! time. This file answers lookups; `state` decides when to fetch, `refresh` has it done, `task`
 //! does it.
 
-mod refresh;
+#[cfg(feature = "reqwest")]
+mod jwks_client;
+mod shared;
 mod state;
 mod task;
 
@@ -14,7 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use self::refresh::Shared;
+use self::shared::Shared;
 use super::{KeySource, Lookup, MissingKey, PublicKey, WarmUp};
 use crate::clock::{Clock, SystemClock};
 
@@ -61,7 +63,7 @@ impl RemoteKeys {
     /// A URL of another form, or a system without usable root certificates.
     #[cfg(feature = "reqwest")]
     pub fn from_url(url: &str) -> Result<Self, crate::ConfigError> {
-        crate::http_client::JwksClient::new(url, None).map(Self::new)
+        jwks_client::JwksClient::new(url, None).map(Self::new)
     }
 
     /// The keys by way of the Backend API, for servers that may reach that and not the Frontend
@@ -77,7 +79,7 @@ impl RemoteKeys {
         secret_key: &crate::secret::SecretKey,
     ) -> Result<Self, crate::ConfigError> {
         let url = format!("{}/v1/jwks", api_url.trim_end_matches('/'));
-        crate::http_client::JwksClient::new(&url, Some(secret_key)).map(Self::new)
+        jwks_client::JwksClient::new(&url, Some(secret_key)).map(Self::new)
     }
 
     /// Fetches the keys now, unless they are here: for servers that would rather not start than

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::super::jwk::KeySet;
-use super::refresh::Shared;
+use super::shared::Shared;
 use super::{FETCH_TIMEOUT, Fetch, FetchError, Fetched};
 use crate::trace::in_fetch_span;
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::claims::{Actor, Authorization, Claims, Organization};
-use super::signature::PublicKey;
+use super::public_key::PublicKey;
 use super::window::Window;
 
 /// A verified session: who sent the request.

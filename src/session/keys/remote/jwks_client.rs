@@ -5,8 +5,8 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, HeaderValue};
 use reqwest::{Client, StatusCode, Url};
 
-use super::{API_VERSION, API_VERSION_HEADER, BodyError};
 use crate::ConfigError;
+use crate::http_client::{self, API_VERSION, API_VERSION_HEADER, BodyError};
 use crate::secret::SecretKey;
 use crate::session::keys::{Fetch, FetchError, FetchFuture, Fetched};
 
@@ -21,11 +21,12 @@ pub(crate) struct JwksClient {
 impl JwksClient {
     /// A client for `url`, with a secret key when that is the Backend API's.
     pub(crate) fn new(url: &str, secret_key: Option<&SecretKey>) -> Result<Self, ConfigError> {
-        let url = super::secure_url(url).map_err(|problem| ConfigError::new(SETTING, problem))?;
-        let authorization = secret_key.map(super::bearer).transpose()?;
+        let url =
+            http_client::secure_url(url).map_err(|problem| ConfigError::new(SETTING, problem))?;
+        let authorization = secret_key.map(http_client::bearer).transpose()?;
         // Fetched every few minutes: a kept connection would be dead when it is wanted.
-        let client = super::client_for(&url).pool_max_idle_per_host(0);
-        Ok(Self { client: super::build(client, SETTING)?, url, authorization })
+        let client = http_client::client_for(&url).pool_max_idle_per_host(0);
+        Ok(Self { client: http_client::build(client, SETTING)?, url, authorization })
     }
 }
 
@@ -45,14 +46,14 @@ impl Fetch for JwksClient {
             if response.status() != StatusCode::OK {
                 let status = response.status();
                 let error = FetchError::new(format!("the JWKS URL answers {status}"));
-                return Err(match super::retry_after(response.headers()) {
+                return Err(match http_client::retry_after(response.headers()) {
                     Some(pause) => error.with_retry_after(pause),
                     None => error,
                 });
             }
             let max_age = max_age(response.headers());
             let body =
-                super::body(response, MAX_BODY_BYTES).await.map_err(|error| match error {
+                http_client::body(response, MAX_BODY_BYTES).await.map_err(|error| match error {
                     BodyError::Broken(error) => failed(error),
                     BodyError::TooLong => {
                         FetchError::new("the JWKS URL's answer is longer than 256 KiB")
