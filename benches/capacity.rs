@@ -135,8 +135,8 @@ impl KeySource for Counted {
         self.keys.lookup(kid)
     }
 
-    fn still_gives(&self, kid: Option<&str>, key: &Arc<PublicKey>) -> bool {
-        self.keys.still_gives(kid, key)
+    fn is_current(&self, kid: Option<&str>, key: &Arc<PublicKey>) -> bool {
+        self.keys.is_current(kid, key)
     }
 }
 

@@ -28,7 +28,7 @@ async fn main() {
     let issuer = Issuer::new(ISS, "ins_1");
     let server = Server::start(issuer.jwks().to_string()).await;
     let clock = Arc::new(ManualClock::new());
-    let keys = RemoteKeys::from_url(&server.url).expect("a URL").aging_by(clock.clone());
+    let keys = RemoteKeys::from_url(&server.url).expect("a URL").clock(clock.clone());
     // Without the cache each good request asks for its key and verifies: what a flood could slow.
     let verifier = Verifier::builder(ISS, keys).without_cache().build().expect("a verifier");
     let good = issuer.token("user_1").claim("exp", 4_000_000_000_u64).mint();
@@ -101,7 +101,7 @@ async fn refreshes(issuer: &Issuer, server: &Server) {
     const BATCH: u32 = 1000;
     const BATCHES: usize = 500;
     let jumps = Arc::new(Jumps::default());
-    let keys = RemoteKeys::from_url(&server.url).expect("a URL").aging_by(jumps.clone());
+    let keys = RemoteKeys::from_url(&server.url).expect("a URL").clock(jumps.clone());
     keys.warm_up().await.expect("keys");
     let jwk = issuer.jwk();
     let kid = jwk["kid"].as_str();
@@ -113,7 +113,7 @@ async fn refreshes(issuer: &Issuer, server: &Server) {
             (0..BATCH).for_each(|_| drop(black_box(keys.lookup(black_box(kid)))));
             lookups.all.push(start.elapsed().as_secs_f64() * 1e9 / f64::from(BATCH));
             let start = clock.monotonic();
-            (0..BATCH).for_each(|_| assert!(keys.still_gives(black_box(kid), &key)));
+            (0..BATCH).for_each(|_| assert!(keys.is_current(black_box(kid), &key)));
             hits.all.push(start.elapsed().as_secs_f64() * 1e9 / f64::from(BATCH));
             tokio::task::yield_now().await;
         }

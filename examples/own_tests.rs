@@ -65,7 +65,7 @@ struct Members(Arc<Mutex<BTreeSet<String>>>);
 impl Sink for Members {
     async fn apply(&self, delivery: &Delivery) -> Result<Outcome, SinkError> {
         let Event::UserCreated(user) = delivery.event() else { return Ok(Outcome::Ignored) };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(user.id.clone());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(user.id.to_string());
         Ok(Outcome::Applied)
     }
 }

@@ -64,6 +64,8 @@ pub mod config;
 mod error;
 #[cfg(feature = "reqwest")]
 mod http_client;
+#[cfg(feature = "webhook")]
+pub mod ids;
 pub mod instance;
 mod meter;
 mod sampling;

@@ -1,4 +1,4 @@
-//! ① What is asked of the Backend API, and what each status means. Reads no users.
+//! What is asked of the Backend API, and what each status means. Reads no users.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use super::page;
 use super::retry::{API_TRIES, Pace, Pauses};
 use crate::ConfigError;
 use crate::http_client::{ApiAnswer, ApiClient, ApiFailure};
+use crate::ids::InstanceId;
 use crate::secret::SecretKey;
 use crate::trace::event;
-use crate::webhook::is_user_id;
 
 /// An instance's Backend API. Clones share the connections.
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ impl<'a> Line<'a> {
     }
 
     /// The instance that the secret key belongs to.
-    pub(super) async fn instance(&mut self) -> Result<String, BackfillError> {
+    pub(super) async fn instance(&mut self) -> Result<InstanceId, BackfillError> {
         #[derive(Deserialize)]
         struct Instance {
             id: String,
@@ -71,8 +71,7 @@ impl<'a> Line<'a> {
         let answer = self.ask(&Question::new("the instance", &["instance"], &[])).await?;
         serde_json::from_slice(&answer.body)
             .ok()
-            .map(|Instance { id }| id)
-            .filter(|id| id.starts_with("ins_") && is_user_id(id))
+            .and_then(|Instance { id }| InstanceId::parse(id))
             .ok_or_else(|| unreadable("the instance has no id"))
     }
 

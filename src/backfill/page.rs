@@ -1,4 +1,4 @@
-//! ② From an answer's bytes to users. Pure: what cannot be read is left out and counted.
+//! From an answer's bytes to users. Pure: what cannot be read is left out and counted.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -6,6 +6,7 @@ use std::collections::hash_map::Entry;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::ids::{MAX_ID_BYTES, UserId};
 use crate::webhook::{ListedUser, User};
 
 /// A page of Clerk's list.
@@ -42,7 +43,7 @@ pub(super) fn decode(body: &[u8], latest: i64) -> Option<Page> {
         last: None,
         total: total_count.and_then(|total| serde_json::from_str(total.get()).ok()),
     };
-    let mut places: HashMap<String, usize> = HashMap::with_capacity(listed);
+    let mut places: HashMap<UserId, usize> = HashMap::with_capacity(listed);
     for raw in data {
         let ListedUser { id, created_at, user } = ListedUser::read(raw, latest);
         if let Some(id) = id.filter(|id| is_cursor(id)) {
@@ -91,7 +92,7 @@ fn list(body: &[u8]) -> Option<List<'_>> {
 
 /// Whether a page can begin after this id, and a target remember it.
 fn is_cursor(id: &str) -> bool {
-    (1..=255).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+    (1..=MAX_ID_BYTES).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 #[cfg(test)]

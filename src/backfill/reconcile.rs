@@ -1,4 +1,4 @@
-//! ④ Looking for what differs, and removing whom Clerk no longer has: never by one look alone.
+//! Looking for what differs, and removing whom Clerk no longer has: never by one look alone.
 
 use super::api::Line;
 use super::error::{BackfillError, BackfillErrorKind};
@@ -6,8 +6,9 @@ use super::progress::{Drift, Phase, Progress, Removed, Sample};
 use super::run::{Backfill, length, told};
 use super::target::{Differences, Run, Target};
 use super::walk::Walk;
+use crate::ids::UserId;
 use crate::trace::event;
-use crate::webhook::{SinkError, is_user_id};
+use crate::webhook::SinkError;
 
 impl<T: Target> Backfill<T> {
     /// How Clerk and the target differ; changes nothing, and remembers nothing.
@@ -26,7 +27,7 @@ impl<T: Target> Backfill<T> {
         let total = line.count().await?;
         let mut progress = Progress::of(Phase::Listing, 0, total);
         let mut drift = Drift {
-            instance_id,
+            instance_id: instance_id.into(),
             users: 0,
             unreadable: 0,
             missing: Sample::default(),
@@ -207,7 +208,7 @@ impl Search {
         self.after = Some(last.clone());
         self.users += length(&ids);
         // What Clerk cannot have given, Clerk cannot have lost; and a sign in front would exclude.
-        ids.retain(|id| is_user_id(id));
+        ids.retain(|id| UserId::parse(id.as_str()).is_some());
         if !ids.is_empty() {
             let known = line.known(&ids).await?;
             ids.retain(|id| !known.contains(id));

@@ -1,4 +1,4 @@
-//! ③ The run: page after page into the target, each with the mark from which another run goes on.
+//! The run: page after page into the target, each with the mark from which another run goes on.
 
 use std::fmt;
 use std::sync::Arc;

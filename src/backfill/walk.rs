@@ -1,4 +1,4 @@
-//! ② From page to page: where the next one begins, what to do when that user is gone, and when all
+//! From page to page: where the next one begins, what to do when that user is gone, and when all
 //! users came.
 
 use bytes::Bytes;

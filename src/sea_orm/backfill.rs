@@ -9,7 +9,8 @@ use super::sink::SeaOrmSink;
 use super::version::Version;
 use super::{batch, failure, retry, statements, steps, transaction};
 use crate::backfill::{Differences, Run, Target, Written};
-use crate::webhook::{SinkError, User, is_user_id};
+use crate::ids::UserId;
+use crate::webhook::{SinkError, User};
 
 impl Target for SeaOrmSink {
     async fn runs(&self) -> Result<Vec<Run>, SinkError> {
@@ -19,7 +20,7 @@ impl Target for SeaOrmSink {
     }
 
     async fn write(&self, users: &[User], run: &Run) -> Result<Written, SinkError> {
-        let written = retry::on_conflict(self.clock(), || self.write_page(users, run)).await;
+        let written = retry::on_conflict(&*self.clock, || self.write_page(users, run)).await;
         written.map_err(failure::sink_error)
     }
 
@@ -35,7 +36,7 @@ impl Target for SeaOrmSink {
     }
 
     async fn remove(&self, user_id: &str) -> Result<bool, SinkError> {
-        let removed = retry::on_conflict(self.clock(), || self.remove_user(user_id)).await;
+        let removed = retry::on_conflict(&*self.clock, || self.remove_user(user_id)).await;
         removed.map_err(failure::sink_error)
     }
 }
@@ -52,7 +53,7 @@ impl SeaOrmSink {
             .collect();
         states.sort_unstable_by(|(a, _), (b, _)| a.id.cmp(&b.id));
         let written = batch::write(&tx, &self.tables().users, states).await?;
-        let news: Vec<_> = users.iter().filter(|user| written.contains(&user.id)).collect();
+        let news: Vec<_> = users.iter().filter(|user| written.contains(&*user.id)).collect();
         for hook in self.hooks() {
             hook.backfilled(&tx, &news).await?;
         }
@@ -74,32 +75,30 @@ impl SeaOrmSink {
         let select = statements::select_rows(&kind.rows, &ids);
         let rows: HashSet<String> = batch::ids_of(self.db(), &select).await?;
         for user in users {
-            let kind = match known.get(&user.id) {
+            let kind = match known.get(&*user.id) {
                 Some(known) if known.deleted => &mut differences.deleted,
-                Some(_) if !rows.contains(&user.id) => &mut differences.missing,
+                Some(_) if !rows.contains(&*user.id) => &mut differences.missing,
                 Some(known) if known.version.updated_at < user.updated_at => {
                     &mut differences.outdated
                 }
                 Some(_) => continue,
                 None => &mut differences.missing,
             };
-            kind.push(user.id.clone());
+            kind.push(user.id.to_string());
         }
         Ok(differences)
     }
 
     async fn remove_user(&self, id: &str) -> Result<bool, DbErr> {
-        if !is_user_id(id) {
-            return Ok(false);
-        }
+        let Some(id) = UserId::parse(id) else { return Ok(false) };
         let tx = transaction::begin(self.db()).await?;
-        let buried = steps::bury(&tx, &self.tables().users, id).await?;
+        let removed = steps::tombstone(&tx, &self.tables().users, id.id()).await?;
         for hook in self.hooks() {
-            hook.removed(&tx, id).await?;
+            hook.removed(&tx, &id).await?;
         }
-        self.remove_user_within(&tx, id).await?;
+        self.remove_user_within(&tx, id.id()).await?;
         tx.commit().await?;
-        Ok(buried)
+        Ok(removed)
     }
 }
 

@@ -27,14 +27,15 @@ pub(super) async fn write(
     kind: &Kind,
     states: Vec<(Row, Version)>,
 ) -> Result<HashSet<String>, DbErr> {
-    let versions: Vec<_> = states.iter().map(|(row, version)| (&*row.id, *version)).collect();
+    let versions: Vec<_> =
+        states.iter().map(|(row, version)| (row.id.as_str(), *version)).collect();
     if versions.is_empty() {
         return Ok(HashSet::new());
     }
     let mut written = raise(tx, &kind.versions, &versions).await?;
     let others: Vec<_> = versions.into_iter().filter(|(id, _)| !written.contains(*id)).collect();
     written.extend(revive_rowless(tx, kind, &others).await?);
-    let is_written = |(row, _): (Row, Version)| written.contains(&row.id).then_some(row);
+    let is_written = |(row, _): (Row, Version)| written.contains(row.id.as_str()).then_some(row);
     let rows: Vec<Row> = states.into_iter().filter_map(is_written).collect();
     write_rows(tx, &kind.rows, rows).await?;
     Ok(written)
@@ -130,9 +131,10 @@ async fn update_known(
     table: &TableName,
     rows: Vec<Row>,
 ) -> Result<Vec<Row>, DbErr> {
-    let ids: Vec<_> = rows.iter().map(|row| &*row.id).collect();
+    let ids: Vec<_> = rows.iter().map(|row| row.id.as_str()).collect();
     let known: HashSet<String> = ids_of(tx, &statements::select_rows(table, &ids)).await?;
-    let (known, new): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| known.contains(&row.id));
+    let (known, new): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|row| known.contains(row.id.as_str()));
     for row in &known {
         tx.execute(&statements::update_row(table, row)).await?;
     }

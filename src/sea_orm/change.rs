@@ -10,6 +10,7 @@ use super::statements::Recording;
 use super::tables::{Kind, OrganizationTables};
 use super::version::Version;
 use super::{statements, steps};
+use crate::ids::Id;
 use crate::webhook::event::{
     DeletedOrganization, DeletedUser, Json, Organization, OrganizationMembership,
 };
@@ -22,7 +23,7 @@ impl SeaOrmSink {
     }
 
     /// Takes a delivery in. An error drops the transaction, which rolls it back.
-    pub(super) async fn take_in_within(
+    pub(super) async fn apply_within(
         &self,
         tx: &DatabaseTransaction,
         delivery: &Delivery,
@@ -35,20 +36,25 @@ impl SeaOrmSink {
             Some(Change::User(user, state)) => {
                 let version = state.version(user.updated_at, &user.data);
                 let row = Row::of_user(user, self.schema().columns());
-                steps::take_in(tx, &recording, &tables.users, &row, version).await?
+                steps::record_and_upsert(tx, &recording, &tables.users, &row, version).await?
             }
             Some(Change::Organization(kinds, organization, state)) => {
                 let version = state.version(organization.updated_at, &organization.data);
                 let row = Row::of_organization(organization);
-                steps::take_in(tx, &recording, &kinds.organizations, &row, version).await?
+                steps::record_and_upsert(tx, &recording, &kinds.organizations, &row, version)
+                    .await?
             }
             _ if !steps::record_delivery(tx, &recording).await? => Outcome::Duplicate,
             Some(Change::Membership(kinds, membership, state)) => {
                 self.write_membership(tx, kinds, membership, *state).await?
             }
-            Some(Change::UserGone(id)) => bury(tx, &tables.users, id).await?,
-            Some(Change::OrganizationGone(kinds, id)) => bury(tx, &kinds.organizations, id).await?,
-            Some(Change::MembershipGone(kinds, id)) => bury(tx, &kinds.memberships, id).await?,
+            Some(Change::UserGone(id)) => tombstone(tx, &tables.users, id).await?,
+            Some(Change::OrganizationGone(kinds, id)) => {
+                tombstone(tx, &kinds.organizations, id).await?
+            }
+            Some(Change::MembershipGone(kinds, id)) => {
+                tombstone(tx, &kinds.memberships, id).await?
+            }
             None => Outcome::Ignored,
         };
         if outcome == Outcome::Duplicate {
@@ -75,7 +81,7 @@ impl SeaOrmSink {
     pub(super) async fn remove_user_within(
         &self,
         tx: &DatabaseTransaction,
-        id: &str,
+        id: &Id,
     ) -> Result<(), DbErr> {
         let tables = self.tables();
         if let Some(kinds) = &tables.organizations {
@@ -98,7 +104,7 @@ impl SeaOrmSink {
         tx: &DatabaseTransaction,
         kinds: &OrganizationTables,
         membership: &OrganizationMembership,
-        state: State,
+        state: Cause,
     ) -> Result<Outcome, DbErr> {
         let organization = Row::of_organization(&membership.organization);
         let user = Row::of_unknown_user(&membership.user_id, self.now());
@@ -108,39 +114,39 @@ impl SeaOrmSink {
             return Ok(Outcome::Stale);
         }
         let version = state.version(membership.updated_at, &membership.data);
-        steps::write(tx, &kinds.memberships, &Row::of_membership(membership), version).await
+        steps::upsert(tx, &kinds.memberships, &Row::of_membership(membership), version).await
     }
 }
 
 /// What an event changes.
 enum Change<'a> {
-    Membership(&'a OrganizationTables, &'a OrganizationMembership, State),
-    MembershipGone(&'a OrganizationTables, &'a str),
-    Organization(&'a OrganizationTables, &'a Organization, State),
-    OrganizationGone(&'a OrganizationTables, &'a str),
-    User(&'a User, State),
-    UserGone(&'a str),
+    Membership(&'a OrganizationTables, &'a OrganizationMembership, Cause),
+    MembershipGone(&'a OrganizationTables, &'a Id),
+    Organization(&'a OrganizationTables, &'a Organization, Cause),
+    OrganizationGone(&'a OrganizationTables, &'a Id),
+    User(&'a User, Cause),
+    UserGone(&'a Id),
 }
 
 impl<'a> Change<'a> {
     /// `None` for what is not kept, and for a deletion that names nothing.
     fn of(event: &'a Event, kinds: Option<&'a OrganizationTables>) -> Option<Self> {
         Some(match event {
-            Event::UserCreated(user) => Self::User(user, State::Created),
-            Event::UserUpdated(user) => Self::User(user, State::Updated),
-            Event::UserDeleted(DeletedUser { id, .. }) => Self::UserGone(id.as_deref()?),
-            Event::OrganizationCreated(it) => Self::Organization(kinds?, it, State::Created),
-            Event::OrganizationUpdated(it) => Self::Organization(kinds?, it, State::Updated),
+            Event::UserCreated(user) => Self::User(user, Cause::Created),
+            Event::UserUpdated(user) => Self::User(user, Cause::Updated),
+            Event::UserDeleted(DeletedUser { id, .. }) => Self::UserGone(id.as_ref()?.id()),
+            Event::OrganizationCreated(it) => Self::Organization(kinds?, it, Cause::Created),
+            Event::OrganizationUpdated(it) => Self::Organization(kinds?, it, Cause::Updated),
             Event::OrganizationDeleted(DeletedOrganization { id, .. }) => {
-                Self::OrganizationGone(kinds?, id.as_deref()?)
+                Self::OrganizationGone(kinds?, id.as_ref()?.id())
             }
             Event::OrganizationMembershipCreated(it) => {
-                Self::Membership(kinds?, it, State::Created)
+                Self::Membership(kinds?, it, Cause::Created)
             }
             Event::OrganizationMembershipUpdated(it) => {
-                Self::Membership(kinds?, it, State::Updated)
+                Self::Membership(kinds?, it, Cause::Updated)
             }
-            Event::OrganizationMembershipDeleted(it) => Self::MembershipGone(kinds?, &it.id),
+            Event::OrganizationMembershipDeleted(it) => Self::MembershipGone(kinds?, it.id.id()),
             _ => return None,
         })
     }
@@ -148,12 +154,12 @@ impl<'a> Change<'a> {
 
 /// What the event's type says of the state it carries.
 #[derive(Clone, Copy)]
-enum State {
+enum Cause {
     Created,
     Updated,
 }
 
-impl State {
+impl Cause {
     fn version(self, updated_at: i64, data: &Json) -> Version {
         match self {
             Self::Created => Version::created(updated_at, data),
@@ -162,7 +168,7 @@ impl State {
     }
 }
 
-async fn bury(tx: &DatabaseTransaction, kind: &Kind, id: &str) -> Result<Outcome, DbErr> {
-    let buried = steps::bury(tx, kind, id).await?;
-    Ok(if buried { Outcome::Applied } else { Outcome::Stale })
+async fn tombstone(tx: &DatabaseTransaction, kind: &Kind, id: &Id) -> Result<Outcome, DbErr> {
+    let is_new = steps::tombstone(tx, kind, id).await?;
+    Ok(if is_new { Outcome::Applied } else { Outcome::Stale })
 }

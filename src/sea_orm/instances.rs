@@ -3,27 +3,23 @@
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::webhook::{Delivery, is_user_id};
+use crate::ids::InstanceId;
+use crate::webhook::Delivery;
 
 /// Instances that a committed transaction recorded. Clones share what they know.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Recorded(Arc<RwLock<HashSet<String>>>);
+pub(super) struct Recorded(Arc<RwLock<HashSet<InstanceId>>>);
 
 impl Recorded {
     /// The delivery's instance, if it is still to be recorded.
-    pub(super) fn lacks<'a>(&self, delivery: &'a Delivery) -> Option<&'a str> {
-        let id = delivery.instance_id().filter(|id| is_instance_id(id))?;
+    pub(super) fn lacks(&self, delivery: &Delivery) -> Option<InstanceId> {
+        let id = delivery.instance_id()?;
         let recorded = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        (!recorded.contains(id)).then_some(id)
+        if recorded.contains(id) { None } else { InstanceId::parse(id) }
     }
 
     /// To be called after the commit: what was rolled back is recorded with the next delivery.
-    pub(super) fn add(&self, id: &str) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+    pub(super) fn add(&self, id: InstanceId) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(id);
     }
-}
-
-/// As the Backend API must name one.
-fn is_instance_id(id: &str) -> bool {
-    id.starts_with("ins_") && is_user_id(id)
 }

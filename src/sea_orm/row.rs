@@ -6,13 +6,14 @@ use ::sea_orm::sea_query::{DynIden, IntoIden};
 
 use super::entity::{organization, organization_membership, user};
 use super::schema::UserColumn;
+use crate::ids::{Id, UserId};
+use crate::webhook::User;
 use crate::webhook::event::{Organization, OrganizationMembership};
-use crate::webhook::{User, is_user_id};
 
 /// A row to be written. Rows of one kind have the same columns.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
-    pub(super) id: String,
+    pub(super) id: Id,
     /// Without the id.
     pub(super) columns: Vec<(DynIden, Value)>,
 }
@@ -21,7 +22,7 @@ impl Row {
     pub(super) fn of_user(user: &User, more: &[UserColumn]) -> Self {
         use user::Column;
         let mut row = Self::new(
-            &user.id,
+            user.id.id(),
             [
                 (Column::Email, text(user.email.as_deref())),
                 (Column::FirstName, text(user.first_name.as_deref())),
@@ -38,15 +39,15 @@ impl Row {
     }
 
     /// A row of nothing but an id, for a user who comes ahead of every event.
-    pub(super) fn of_unknown_user(id: &str, now: DateTimeUtc) -> Self {
+    pub(super) fn of_unknown_user(id: &UserId, now: DateTimeUtc) -> Self {
         use user::Column;
-        Self::new(id, [(Column::CreatedAt, now.into()), (Column::UpdatedAt, now.into())])
+        Self::new(id.id(), [(Column::CreatedAt, now.into()), (Column::UpdatedAt, now.into())])
     }
 
     pub(super) fn of_organization(organization: &Organization) -> Self {
         use organization::Column;
         Self::new(
-            &organization.id,
+            organization.id.id(),
             [
                 (Column::Name, text(organization.name.as_deref())),
                 (Column::Slug, text(organization.slug.as_deref())),
@@ -61,7 +62,7 @@ impl Row {
     pub(super) fn of_membership(membership: &OrganizationMembership) -> Self {
         use organization_membership::Column;
         Self::new(
-            &membership.id,
+            membership.id.id(),
             [
                 (Column::OrganizationId, membership.organization_id.as_str().into()),
                 (Column::UserId, membership.user_id.as_str().into()),
@@ -92,9 +93,9 @@ impl Row {
         })
     }
 
-    fn new<C: IntoIden, const N: usize>(id: &str, columns: [(C, Value); N]) -> Self {
+    fn new<C: IntoIden, const N: usize>(id: &Id, columns: [(C, Value); N]) -> Self {
         let columns = columns.into_iter().map(|(column, value)| (column.into_iden(), value));
-        Self { id: id.to_owned(), columns: columns.collect() }
+        Self { id: id.clone(), columns: columns.collect() }
     }
 }
 
@@ -104,7 +105,7 @@ fn text(text: Option<&str>) -> Value {
 
 /// An id that decides nothing. What is none of Clerk's may be longer than its column.
 fn id(id: Option<&str>) -> Value {
-    id.filter(|id| is_user_id(id)).map(str::to_owned).into()
+    id.filter(|id| UserId::parse(*id).is_some()).map(str::to_owned).into()
 }
 
 /// PostgreSQL's text holds every character but U+0000.

@@ -1,4 +1,4 @@
-//! The sink: one delivery, one transaction. What happens inside is in `take_in`.
+//! The sink: one delivery, one transaction. What happens inside is in `change`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use super::tables::Tables;
 use super::{failure, retry, statements, steps, transaction};
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
+use crate::ids::InstanceId;
 use crate::webhook::{Delivery, Outcome, Sink, SinkError};
 
 /// Writes users into a database through sea-orm. Clones share the connection pool.
@@ -22,7 +23,7 @@ pub struct SeaOrmSink {
     db: DatabaseConnection,
     schema: Arc<Schema>,
     tables: Arc<Tables>,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     hooks: Vec<Arc<dyn InTransaction>>,
     instances: Recorded,
 }
@@ -69,9 +70,9 @@ impl SeaOrmSink {
         })
     }
 
-    /// Who says what time it is. Default: the operating system.
+    /// Sets the clock. Default: the operating system's.
     #[must_use]
-    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+    pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
     }
 
@@ -127,19 +128,15 @@ impl SeaOrmSink {
         self.clock.now().into()
     }
 
-    pub(super) fn clock(&self) -> &dyn Clock {
-        &*self.clock
+    async fn apply_with_retries(&self, delivery: &Delivery) -> Result<Outcome, DbErr> {
+        retry::on_conflict(&*self.clock, || self.apply_once(delivery)).await
     }
 
-    async fn take_in_with_retries(&self, delivery: &Delivery) -> Result<Outcome, DbErr> {
-        retry::on_conflict(self.clock(), || self.take_in(delivery)).await
-    }
-
-    async fn take_in(&self, delivery: &Delivery) -> Result<Outcome, DbErr> {
+    async fn apply_once(&self, delivery: &Delivery) -> Result<Outcome, DbErr> {
         let tx = transaction::begin(&self.db).await?;
-        let outcome = self.take_in_within(&tx, delivery).await?;
+        let outcome = self.apply_within(&tx, delivery).await?;
         let instance = self.unrecorded_instance(delivery);
-        if let Some(id) = instance {
+        if let Some(id) = &instance {
             // After everything else, as a backfill's page does: neither waits for the other twice.
             tx.execute(&statements::start_run(&self.tables.backfills, id)).await?;
         }
@@ -151,7 +148,7 @@ impl SeaOrmSink {
     }
 
     /// The instance whose users a delivery may have brought in, once in the life of this process.
-    fn unrecorded_instance<'a>(&self, delivery: &'a Delivery) -> Option<&'a str> {
+    fn unrecorded_instance(&self, delivery: &Delivery) -> Option<InstanceId> {
         self.instances.lacks(delivery).filter(|_| self.is_acted_on(delivery.event()))
     }
 
@@ -173,14 +170,15 @@ impl Sink for SeaOrmSink {
         if self.hooks.is_empty() && !self.is_acted_on(delivery.event()) {
             return Ok(Outcome::Ignored);
         }
-        let taken_in = if self.hooks.is_empty() {
+        let applied = if self.hooks.is_empty() {
             let (sink, delivery) = (self.clone(), delivery.clone());
-            transaction::to_its_end(async move { sink.take_in_with_retries(&delivery).await }).await
+            transaction::run_to_completion(async move { sink.apply_with_retries(&delivery).await })
+                .await
         } else {
             // An application's statements may last for ever: who leaves takes them along.
-            self.take_in_with_retries(delivery).await
+            self.apply_with_retries(delivery).await
         };
-        taken_in.map_err(failure::sink_error)
+        applied.map_err(failure::sink_error)
     }
 }
 

@@ -9,6 +9,7 @@ use super::statements::Recording;
 use super::tables::{Kind, TableName};
 use super::version::Version;
 use super::{failure, statements};
+use crate::ids::Id;
 use crate::webhook::Outcome;
 
 /// Records a delivery. False: it is recorded already, by a transaction that has been committed.
@@ -27,7 +28,7 @@ pub(super) async fn record_delivery(
 }
 
 /// Records a delivery and takes in the state that it carries.
-pub(super) async fn take_in(
+pub(super) async fn record_and_upsert(
     tx: &DatabaseTransaction,
     recording: &Recording<'_>,
     kind: &Kind,
@@ -35,7 +36,7 @@ pub(super) async fn take_in(
     version: Version,
 ) -> Result<Outcome, DbErr> {
     if tx.get_database_backend() == DbBackend::Postgres && row.is_plain() {
-        let at_once = statements::take_in(recording, kind, row, version);
+        let at_once = statements::record_and_upsert(recording, kind, row, version);
         return Ok(match tx.execute_raw(at_once).await?.rows_affected() {
             0 => Outcome::Duplicate,
             1 => Outcome::Stale,
@@ -45,11 +46,11 @@ pub(super) async fn take_in(
     if !record_delivery(tx, recording).await? {
         return Ok(Outcome::Duplicate);
     }
-    write(tx, kind, row, version).await
+    upsert(tx, kind, row, version).await
 }
 
 /// The version first: its row's lock keeps other writers of the same thing out until the commit.
-pub(super) async fn write(
+pub(super) async fn upsert(
     tx: &DatabaseTransaction,
     kind: &Kind,
     row: &Row,
@@ -80,25 +81,29 @@ pub(super) async fn forget_deliveries(
 async fn raise_version(
     tx: &DatabaseTransaction,
     kind: &Kind,
-    id: &str,
+    id: &Id,
     version: Version,
 ) -> Result<bool, DbErr> {
     let table = &kind.versions;
     if !is_mysql(tx) {
-        return affects(tx, &statements::raise_versions(table, &[(id, version)])).await;
+        return affects(tx, &statements::raise_versions(table, &[(id.as_str(), version)])).await;
     }
-    tx.execute(&statements::start_versions(table, &[id])).await?;
+    tx.execute(&statements::start_versions(table, &[id.as_str()])).await?;
     affects(tx, &statements::raise_started_version(table, id, version)).await
 }
 
 /// Marks a thing, known or not, as deleted for ever. False: it was marked already.
-pub(super) async fn bury(tx: &DatabaseTransaction, kind: &Kind, id: &str) -> Result<bool, DbErr> {
+pub(super) async fn tombstone(
+    tx: &DatabaseTransaction,
+    kind: &Kind,
+    id: &Id,
+) -> Result<bool, DbErr> {
     let table = &kind.versions;
     if !is_mysql(tx) {
-        return affects(tx, &statements::bury(table, id)).await;
+        return affects(tx, &statements::tombstone(table, id)).await;
     }
-    tx.execute(&statements::start_versions(table, &[id])).await?;
-    affects(tx, &statements::bury_started(table, id)).await
+    tx.execute(&statements::start_versions(table, &[id.as_str()])).await?;
+    affects(tx, &statements::tombstone_started(table, id)).await
 }
 
 /// Locks a version until the end of the transaction and makes a row, if there is none, for what no
@@ -142,8 +147,8 @@ async fn write_row(tx: &DatabaseTransaction, kind: &Kind, row: &Row) -> Result<(
 
 /// Locks a version, which orders what follows against a deletion on another connection. False: the
 /// thing is gone.
-async fn lock(tx: &DatabaseTransaction, kind: &Kind, id: &str) -> Result<bool, DbErr> {
-    tx.execute(&statements::start_versions(&kind.versions, &[id])).await?;
+async fn lock(tx: &DatabaseTransaction, kind: &Kind, id: &Id) -> Result<bool, DbErr> {
+    tx.execute(&statements::start_versions(&kind.versions, &[id.as_str()])).await?;
     affects(tx, &statements::lock_version(&kind.versions, id)).await
 }
 

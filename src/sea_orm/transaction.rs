@@ -20,7 +20,7 @@ pub(super) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction
         match db.get_database_backend() {
             // The driver waits 5 s for the lock.
             DbBackend::Sqlite => db.begin_with_options(immediate()).await,
-            _ => to_its_end(begin_on_server(db.clone())).await,
+            _ => run_to_completion(begin_on_server(db.clone())).await,
         }
     };
     match tokio::time::timeout(FOR_A_CONNECTION, begun).await {
@@ -30,7 +30,7 @@ pub(super) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction
 }
 
 /// Begins a transaction for migrations, which may have to wait for each other. Not to be dropped
-/// before it has begun: see [`to_its_end`].
+/// before it has begun: see [`run_to_completion`].
 #[cfg(feature = "sea-orm-migration")]
 pub(super) async fn begin_patiently(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     match db.get_database_backend() {
@@ -47,7 +47,7 @@ pub(super) async fn begin_patiently(db: &DatabaseConnection) -> Result<DatabaseT
 /// the application's next statements with it. A task that was left ends with a whole
 /// [`DatabaseTransaction`], which rolls back. And MySQL's driver loses count of the answers when it
 /// is left while it prepares a statement: that connection hangs from then on.
-pub(super) async fn to_its_end<T: Send + 'static>(
+pub(super) async fn run_to_completion<T: Send + 'static>(
     work: impl Future<Output = Result<T, DbErr>> + Send + 'static,
 ) -> Result<T, DbErr> {
     match tokio::spawn(work).await {

@@ -6,7 +6,7 @@ use super::entity::user;
 use super::row::Row;
 use super::sink::SeaOrmSink;
 use super::{retry, statements, steps, transaction};
-use crate::webhook::is_user_id;
+use crate::ids::UserId;
 
 /// What is known of a user id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,10 +28,14 @@ impl SeaOrmSink {
     ///
     /// Whatever keeps the database from answering.
     pub async fn user_status(&self, user_id: &str) -> Result<UserStatus, DbErr> {
-        if !is_user_id(user_id) {
-            return Ok(UserStatus::Unknown);
+        match UserId::parse(user_id) {
+            Some(id) => self.status(&id).await,
+            None => Ok(UserStatus::Unknown),
         }
-        let select = statements::select_status(&self.tables().users, user_id);
+    }
+
+    async fn status(&self, id: &UserId) -> Result<UserStatus, DbErr> {
+        let select = statements::select_status(&self.tables().users, id.id());
         let Some(row) = self.db().query_one(&select).await? else {
             return Ok(UserStatus::Unknown);
         };
@@ -48,11 +52,9 @@ impl SeaOrmSink {
     ///
     /// Whatever keeps the database from answering.
     pub async fn find_user(&self, user_id: &str) -> Result<Option<user::Model>, DbErr> {
-        if !is_user_id(user_id) {
-            return Ok(None);
-        }
+        let Some(id) = UserId::parse(user_id) else { return Ok(None) };
         let users = &self.tables().users;
-        let select = statements::select_user(users, self.schema().deletion(), user_id);
+        let select = statements::select_user(users, self.schema().deletion(), id.id());
         let row = self.db().query_one(&select).await?;
         row.map(|row| user::Model::from_query_result(&row, "")).transpose()
     }
@@ -69,23 +71,21 @@ impl SeaOrmSink {
     /// An id that Clerk cannot have given: not 1 to 255 letters, digits and underscores. Whatever
     /// keeps the database from answering.
     pub async fn ensure_user(&self, user_id: &str) -> Result<UserStatus, DbErr> {
-        if !is_user_id(user_id) {
-            return Err(DbErr::Custom(NOT_AN_ID.to_owned()));
-        }
-        match self.user_status(user_id).await? {
+        let id = UserId::parse(user_id).ok_or_else(|| DbErr::Custom(NOT_AN_ID.to_owned()))?;
+        match self.status(&id).await? {
             UserStatus::Unknown => {}
             known => return Ok(known),
         }
-        let (sink, user_id) = (self.clone(), user_id.to_owned());
-        transaction::to_its_end(async move {
-            retry::on_conflict(sink.clock(), || sink.start_user(&user_id)).await
+        let sink = self.clone();
+        transaction::run_to_completion(async move {
+            retry::on_conflict(&*sink.clock, || sink.start_user(&id)).await
         })
         .await
     }
 
-    async fn start_user(&self, user_id: &str) -> Result<UserStatus, DbErr> {
+    async fn start_user(&self, id: &UserId) -> Result<UserStatus, DbErr> {
         let tx = transaction::begin(self.db()).await?;
-        let row = Row::of_unknown_user(user_id, self.now());
+        let row = Row::of_unknown_user(id, self.now());
         if !steps::start_anew(&tx, &self.tables().users, &row).await? {
             tx.rollback().await?;
             return Ok(UserStatus::Deleted);

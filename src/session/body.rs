@@ -1,4 +1,4 @@
-//! ⑦ The body of an answer: the inner service's untouched, or a refusal's few bytes.
+//! The body of an answer: the inner service's untouched, or a refusal's few bytes.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

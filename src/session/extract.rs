@@ -1,4 +1,4 @@
-//! ① The request's headers → the token. Borrows; decodes nothing.
+//! The request's headers → the token. Borrows; decodes nothing.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;

@@ -1,4 +1,4 @@
-//! ⑦ The answer on its way: the inner service's, a refusal, or a wait for a key and then either.
+//! The answer on its way: the inner service's, a refusal, or a wait for a key and then either.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -23,13 +23,13 @@ pin_project! {
         S: Service<Request<B>>,
     {
         #[pin]
-        state: State<S::Future, S, B>,
+        state: ResponseState<S::Future, S, B>,
     }
 }
 
 pin_project! {
-    #[project = StateProjection]
-    enum State<F, S, B> {
+    #[project = ResponseStateProjection]
+    enum ResponseState<F, S, B> {
         Called { #[pin] future: F },
         Refused { response: Option<Response<Bytes>> },
         Parked { waiting: Option<Waiting<S, B>> },
@@ -48,15 +48,19 @@ where
     S: Service<Request<B>>,
 {
     pub(super) fn called(future: S::Future) -> Self {
-        Self { state: State::Called { future } }
+        Self { state: ResponseState::Called { future } }
     }
 
     pub(super) fn refused(response: Response<Bytes>) -> Self {
-        Self { state: State::Refused { response: Some(response) } }
+        Self { state: ResponseState::Refused { response: Some(response) } }
     }
 
     pub(super) fn parked(parked: Parked, gate: Arc<Gate>, service: S, request: Request<B>) -> Self {
-        Self { state: State::Parked { waiting: Some(Waiting { parked, gate, service, request }) } }
+        Self {
+            state: ResponseState::Parked {
+                waiting: Some(Waiting { parked, gate, service, request }),
+            },
+        }
     }
 }
 
@@ -70,16 +74,16 @@ where
         let mut state = self.project().state;
         loop {
             let next = match state.as_mut().project() {
-                StateProjection::Called { future } => {
+                ResponseStateProjection::Called { future } => {
                     let response = ready!(future.poll(cx))?;
                     return Poll::Ready(Ok(response.map(AuthBody::inner)));
                 }
-                StateProjection::Refused { response } => match response.take() {
+                ResponseStateProjection::Refused { response } => match response.take() {
                     Some(response) => return Poll::Ready(Ok(response.map(AuthBody::refusal))),
                     // Polled after it was done: never ready, as any other future may choose.
                     None => return Poll::Pending,
                 },
-                StateProjection::Parked { waiting } => {
+                ResponseStateProjection::Parked { waiting } => {
                     let Some(parked) = waiting else { return Poll::Pending };
                     let verdict = ready!(parked.parked.poll(cx));
                     let Some(Waiting { gate, mut service, request, .. }) = waiting.take() else {
@@ -87,9 +91,11 @@ where
                     };
                     match gate.admit(verdict, request) {
                         ControlFlow::Continue(request) => {
-                            State::Called { future: service.call(request) }
+                            ResponseState::Called { future: service.call(request) }
                         }
-                        ControlFlow::Break(response) => State::Refused { response: Some(response) },
+                        ControlFlow::Break(response) => {
+                            ResponseState::Refused { response: Some(response) }
+                        }
                     }
                 }
             };

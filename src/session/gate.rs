@@ -1,4 +1,4 @@
-//! ⑦ The gate: who passes and who is refused, by mode. Knows requests, but no service.
+//! The gate: who passes and who is refused, by mode. Knows requests, but no service.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -14,7 +14,7 @@ use super::error::{AuthError, AuthErrorKind};
 use super::extract::bearer_token;
 use super::reject::{JsonResponder, Responder};
 use super::session::Session;
-use super::verify::{Progress, Verifier};
+use super::verify::{Verification, Verifier};
 use crate::clock::{Clock as _, SystemClock};
 use crate::meter::count;
 use crate::sampling::Samples;
@@ -64,10 +64,10 @@ impl Gate {
     }
 
     /// Judges a request as far as that goes without waiting.
-    pub(super) fn judge<B>(&self, request: &Request<B>) -> Progress {
+    pub(super) fn judge<B>(&self, request: &Request<B>) -> Verification {
         match bearer_token(request.headers()) {
             Ok(token) => self.verifier.start(token),
-            Err(error) => Progress::Done(Err(error)),
+            Err(error) => Verification::Done(Err(error)),
         }
     }
 

@@ -1,4 +1,4 @@
-//! ⑦ The layer: what is mounted, and its modes.
+//! The layer: what is mounted, and its modes.
 
 use std::sync::Arc;
 

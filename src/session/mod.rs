@@ -52,6 +52,7 @@ mod error;
 mod extract;
 mod future;
 mod gate;
+mod json;
 pub mod keys;
 mod layer;
 mod parse;

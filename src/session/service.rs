@@ -1,4 +1,4 @@
-//! ⑦ The service: decides at once, and parks only what waits for a key.
+//! The service: decides at once, and parks only what waits for a key.
 
 use std::mem;
 use std::ops::ControlFlow;
@@ -11,7 +11,7 @@ use tower_service::Service;
 use super::body::AuthBody;
 use super::future::ResponseFuture;
 use super::gate::Gate;
-use super::verify::Progress;
+use super::verify::Verification;
 
 /// The service that [`ClerkAuthLayer`](super::ClerkAuthLayer) wraps around another.
 #[derive(Clone, Debug)]
@@ -40,11 +40,11 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         match self.gate.judge(&request) {
-            Progress::Done(verdict) => match self.gate.admit(verdict, request) {
+            Verification::Done(verdict) => match self.gate.admit(verdict, request) {
                 ControlFlow::Continue(request) => ResponseFuture::called(self.inner.call(request)),
                 ControlFlow::Break(response) => ResponseFuture::refused(response),
             },
-            Progress::Waiting(parked) => {
+            Verification::Parked(parked) => {
                 // The service that was polled ready goes with the request; its clone, which is
                 // not, stays and will be polled before the next call.
                 let clone = self.inner.clone();

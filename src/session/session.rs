@@ -1,4 +1,4 @@
-//! ⑥ A verified token: its claims for the handler, and for the cache by what they were verified.
+//! A verified token: its claims for the handler, and for the cache by what they were verified.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! ② The raw body, within a size and a time. Nothing is decoded here: the signature covers bytes.
+//! The raw body, within a size and a time. Nothing is decoded here: the signature covers bytes.
 
 use std::error::Error;
 use std::time::Duration;

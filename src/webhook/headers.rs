@@ -1,4 +1,4 @@
-//! ① The three signed headers, judged before the body is read. Nothing is verified here.
+//! The three signed headers, judged before the body is read. Nothing is verified here.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -20,7 +20,7 @@
 //! impl Sink for Newcomers {
 //!     async fn apply(&self, delivery: &Delivery) -> Result<Outcome, SinkError> {
 //!         let Event::UserCreated(user) = delivery.event() else { return Ok(Outcome::Ignored) };
-//!         self.0.lock().map_err(|error| SinkError::permanent(error.to_string()))?.push(user.id.clone());
+//!         self.0.lock().map_err(|error| SinkError::permanent(error.to_string()))?.push(user.id.to_string());
 //!         Ok(Outcome::Applied)
 //!     }
 //! }
@@ -51,8 +51,6 @@ mod verify;
 pub use error::{DeliveryError, DeliveryErrorKind, SinkError};
 #[cfg(feature = "backfill")]
 pub(crate) use event::ListedUser;
-#[cfg(any(feature = "backfill", feature = "sea-orm"))]
-pub(crate) use event::is_user_id;
 pub use event::{DeletedUser, Event, User};
 pub use future::ResponseFuture;
 pub use service::{WebhookService, WebhookServiceBuilder};

@@ -1,4 +1,4 @@
-//! ⑥ What the sender is told. The one table from outcomes and errors to HTTP.
+//! What the sender is told. The one table from outcomes and errors to HTTP.
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};

@@ -1,4 +1,4 @@
-//! The steps ① to ⑥ in their order, as a Tower service, and the settings that they run with.
+//! The steps to in their order, as a Tower service, and the settings that they run with.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -20,7 +20,7 @@ use super::headers::SignedHeaders;
 use super::refusals::Refusals;
 use super::respond;
 use super::sink::Sink;
-use super::verify::{Delivery, Verifier};
+use super::verify::{Delivery, DeliveryVerifier};
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
 use crate::secret::SigningSecret;
@@ -46,11 +46,11 @@ use crate::trace;
 ///
 /// Polling a request outside a Tokio runtime with timers panics.
 pub struct WebhookService<S> {
-    inner: Arc<Inner<S>>,
+    receiver: Arc<Receiver<S>>,
 }
 
-struct Inner<S> {
-    verifier: Verifier,
+struct Receiver<S> {
+    verifier: DeliveryVerifier,
     body_limits: BodyLimits,
     deadline: Duration,
     refusals: Refusals,
@@ -78,21 +78,21 @@ impl<S> WebhookService<S> {
     /// The sink.
     #[must_use]
     pub fn sink(&self) -> &S {
-        &self.inner.sink
+        &self.receiver.sink
     }
 }
 
 impl<S> Clone for WebhookService<S> {
     fn clone(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner) }
+        Self { receiver: Arc::clone(&self.receiver) }
     }
 }
 
 impl<S> fmt::Debug for WebhookService<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebhookService")
-            .field("body_limits", &self.inner.body_limits)
-            .field("deadline", &self.inner.deadline)
+            .field("body_limits", &self.receiver.body_limits)
+            .field("deadline", &self.receiver.deadline)
             .finish_non_exhaustive()
     }
 }
@@ -113,16 +113,16 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
-        let inner = Arc::clone(&self.inner);
+        let receiver = Arc::clone(&self.receiver);
         ResponseFuture::new(async move {
             let signed = OnceLock::new();
-            let received = inner.receive(request, &signed);
-            let received = tokio::time::timeout(inner.deadline, received).await;
+            let received = receiver.receive(request, &signed);
+            let received = tokio::time::timeout(receiver.deadline, received).await;
             let received = received.unwrap_or_else(|_| Err(deadline_passed(signed.into_inner())));
             match received {
                 Ok(()) => respond::accepted(),
                 Err(error) => {
-                    inner.refusals.record(&error);
+                    receiver.refusals.record(&error);
                     respond::refused(error)
                 }
             }
@@ -130,7 +130,7 @@ where
     }
 }
 
-impl<S: Sink> Inner<S> {
+impl<S: Sink> Receiver<S> {
     /// Leaves the delivery's id in `signed` once its signature was found good.
     async fn receive<B>(
         &self,
@@ -259,9 +259,10 @@ impl<S> WebhookServiceBuilder<S> {
             return Err(zero("webhook deadline"));
         }
         let refusals = Refusals::new(Arc::clone(&self.clock));
-        let verifier = Verifier::new(&self.secrets, self.instance_id, self.tolerance, self.clock)?;
+        let verifier =
+            DeliveryVerifier::new(&self.secrets, self.instance_id, self.tolerance, self.clock)?;
         Ok(WebhookService {
-            inner: Arc::new(Inner {
+            receiver: Arc::new(Receiver {
                 verifier,
                 body_limits: self.body_limits,
                 deadline: self.deadline,

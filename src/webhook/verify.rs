@@ -1,4 +1,4 @@
-//! ③ From signed bytes to a [`Delivery`]: the clock first, then the signature, then the event.
+//! From signed bytes to a [`Delivery`]: the clock first, then the signature, then the event.
 //! Nothing else makes a `Delivery`, and nothing else names the signature crate.
 
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use super::event::{self, Envelope, Event, Json};
 use super::headers::SignedHeaders;
 use crate::ConfigError;
 use crate::clock::Clock;
+use crate::ids::InstanceId;
 use crate::secret::SigningSecret;
 
 /// An authentic event. Clones share it.
@@ -20,11 +21,11 @@ use crate::secret::SigningSecret;
 /// [`occurred_at`](Self::occurred_at) comes closest.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    inner: Arc<Inner>,
+    contents: Arc<Contents>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct Contents {
     id: String,
     sent_at: SystemTime,
     envelope: Envelope,
@@ -34,44 +35,44 @@ impl Delivery {
     /// The event's id, `svix-id`: the same in every try, so it tells a repetition.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.inner.id
+        &self.contents.id
     }
 
     /// When this try was sent, to the second. A later try has another time.
     #[must_use]
     pub fn sent_at(&self) -> SystemTime {
-        self.inner.sent_at
+        self.contents.sent_at
     }
 
     /// When the event happened, if its envelope says so.
     #[must_use]
     pub fn occurred_at(&self) -> Option<SystemTime> {
-        self.inner.envelope.occurred_at
+        self.contents.envelope.occurred_at
     }
 
     /// The instance that the event comes from, `ins_…`, if its envelope says so.
     #[must_use]
     pub fn instance_id(&self) -> Option<&str> {
-        self.inner.envelope.instance_id.as_deref()
+        self.contents.envelope.instance_id.as_deref()
     }
 
     /// What happened.
     #[must_use]
     pub fn event(&self) -> &Event {
-        &self.inner.envelope.event
+        &self.contents.envelope.event
     }
 
     /// What happened, as it came: the envelope's `data`, null when it has none.
     #[must_use]
     pub fn data(&self) -> &Json {
-        &self.inner.envelope.data
+        &self.contents.envelope.data
     }
 
     /// What made it happen: the envelope's `event_attributes`, for example the address and the
     /// browser of a request.
     #[must_use]
     pub fn attributes(&self) -> Option<&Json> {
-        self.inner.envelope.attributes.as_ref()
+        self.contents.envelope.attributes.as_ref()
     }
 }
 
@@ -86,14 +87,14 @@ pub(crate) struct TimelyHeaders {
 
 /// The steps of verification, in their order.
 #[derive(Debug)]
-pub(crate) struct Verifier {
+pub(crate) struct DeliveryVerifier {
     webhooks: Vec<Webhook>,
-    instance_id: Option<String>,
+    instance_id: Option<InstanceId>,
     tolerance: Duration,
     clock: Arc<dyn Clock>,
 }
 
-impl Verifier {
+impl DeliveryVerifier {
     pub(crate) fn new(
         secrets: &[SigningSecret],
         instance_id: Option<String>,
@@ -109,11 +110,14 @@ impl Verifier {
             .map(|secret| Webhook::from_bytes(secret.key().to_vec()))
             .collect::<Result<_, _>>()
             .map_err(|_| problem("is empty"))?;
-        if instance_id.as_deref().is_some_and(|id| !is_instance_id(id)) {
-            let text =
-                "must be `ins_` and letters or digits, as a delivery has it in `instance_id`";
-            return Err(ConfigError::new("webhook instance id", text));
-        }
+        let instance_id = match instance_id {
+            None => None,
+            Some(id) => Some(InstanceId::parse(id).ok_or_else(|| {
+                let text =
+                    "must be `ins_` and letters or digits, as a delivery has it in `instance_id`";
+                ConfigError::new("webhook instance id", text)
+            })?),
+        };
         Ok(Self { webhooks, instance_id, tolerance, clock })
     }
 
@@ -157,7 +161,9 @@ impl Verifier {
         }
         let sent = i64::try_from(headers.timestamp()).unwrap_or(i64::MAX).saturating_mul(1000);
         let envelope = event::decode(body, sent, latest).map_err(DeliveryError::after_signature)?;
-        if self.instance_id.is_some() && self.instance_id != envelope.instance_id {
+        if let Some(own) = &self.instance_id
+            && envelope.instance_id.as_deref() != Some(own)
+        {
             return Err(DeliveryError::new(
                 DeliveryErrorKind::OtherInstance,
                 "the event is not of the instance that this service is for",
@@ -165,11 +171,6 @@ impl Verifier {
             .after_signature());
         }
         let id = headers.id().to_owned();
-        Ok(Delivery { inner: Arc::new(Inner { id, sent_at, envelope }) })
+        Ok(Delivery { contents: Arc::new(Contents { id, sent_at, envelope }) })
     }
-}
-
-fn is_instance_id(id: &str) -> bool {
-    let rest = id.strip_prefix("ins_").unwrap_or_default();
-    !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

@@ -28,7 +28,7 @@ async fn every_metric_and_event_of_the_chapter_is_emitted_and_no_other() {
     let server = JwksServer::start(Answer::jwks(&issuer)).await;
     let observed = Observed::start();
     let clock = std::sync::Arc::new(ManualClock::new());
-    let keys = RemoteKeys::from_url(&server.url()).unwrap().aging_by(clock);
+    let keys = RemoteKeys::from_url(&server.url()).unwrap().clock(clock);
     let verifier = Verifier::builder(ISS, keys.clone())
         .authorized_parties(["https://app.example.com"])
         .authorized_party_policy(AuthorizedPartyPolicy::Report)

@@ -22,7 +22,7 @@ pub(crate) fn remote(server: &JwksServer) -> Verifier {
 /// A verifier whose keys age by a clock that is set by hand.
 pub(crate) fn aging(server: &JwksServer) -> (Verifier, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::new());
-    let keys = RemoteKeys::from_url(&server.url()).unwrap().aging_by(clock.clone());
+    let keys = RemoteKeys::from_url(&server.url()).unwrap().clock(clock.clone());
     (verifier(&keys), clock)
 }
 
@@ -79,7 +79,7 @@ fn keys_outlive_the_runtime_that_fetched_them_and_are_fetched_again_on_another()
         let issuer = issuer.clone();
         move || {
             let clock = Arc::new(ManualClock::new());
-            let keys = RemoteKeys::from_url(&url).unwrap().aging_by(clock.clone());
+            let keys = RemoteKeys::from_url(&url).unwrap().clock(clock.clone());
             let verifier = verifier(&keys);
             let first = runtime();
             assert_eq!(first.block_on(outcome(&verifier, &issuer)), Ok(()));

@@ -315,7 +315,7 @@ async fn e49_e50_old_deliveries_are_forgotten_and_what_they_did_is_not(db: Datab
 
     let clock = clock();
     clock.advance(month + Duration::from_secs(1));
-    let later = server.sink.clone().with_clock(clock);
+    let later = server.sink.clone().clock(clock);
     assert_eq!(later.forget_deliveries(month).await.unwrap(), 2);
     assert_eq!(count(&db, "clerk_deliveries").await, 0);
     server.post("msg_1", &updated("user_1", 1)).await;

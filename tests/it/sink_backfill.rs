@@ -119,7 +119,7 @@ impl InTransaction for Hook {
     ) -> BoxFuture<'a, Result<(), DbErr>> {
         Box::pin(async move {
             tx.execute_unprepared("UPDATE users SET username = 'greeted'").await?;
-            self.hear(users.iter().map(|user| user.id.clone()))
+            self.hear(users.iter().map(|user| user.id.to_string()))
         })
     }
 

@@ -21,7 +21,7 @@ async fn on_each<F>(
     for backend in [Backend::Sqlite, Backend::Postgres] {
         database::run(backend, name, move |db| async move {
             migrate(&db).await.unwrap();
-            let sink = SeaOrmSink::new(db.clone()).unwrap().with_clock(clock());
+            let sink = SeaOrmSink::new(db.clone()).unwrap().clock(clock());
             test(db, builder(sink).build().unwrap()).await;
         })
         .await;

@@ -9,7 +9,6 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -18,23 +17,21 @@ use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
 use bytes::Bytes;
-use tower_clerk::session::{AuthError, ClerkAuthLayer, Refusal, Responder, Verifier};
+use tower_clerk::session::{AuthError, ClerkAuthLayer, Responder, Verifier};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::config::AuthPhase;
-use crate::error::answer;
+use crate::error::{answer, refused};
 use crate::limits::{self, Limits};
 use crate::phases;
-use crate::requests::{self, X_REQUEST_ID};
-use crate::routes::{accounts, docs, health, me, page, posts, suggestions};
+use crate::requests::{self, BODY_LIMIT, X_REQUEST_ID};
+use crate::routes::{self, docs, page};
 use crate::state::AppState;
 use crate::telemetry;
-use crate::webhook::{self, Webhook};
+use crate::webhook::Webhook;
 
 /// Everything that is served, with all its layers: what tests and the process serve alike.
 pub(crate) fn app(
@@ -45,8 +42,8 @@ pub(crate) fn app(
     limits: &Arc<Limits>,
     cors_origins: Vec<HeaderValue>,
 ) -> Router {
-    let routes = signed_in(verifier, phase, limits)
-        .merge(Router::from(routes_of_all()).layer(Extension(webhook)))
+    let all = signed_in(verifier, phase, limits)
+        .merge(Router::from(routes::of_all()).layer(Extension(webhook)))
         .merge(page::routes())
         .route("/openapi.json", get(docs::document))
         .route("/docs", get(docs::page))
@@ -54,7 +51,7 @@ pub(crate) fn app(
         .route("/docs/docs.css", get(docs::style))
         .fallback(async || answer(StatusCode::NOT_FOUND, "Not found"))
         .with_state(state);
-    let app = around(routes, cors_origins);
+    let app = around(all, cors_origins);
     let app = match phase.trusts_user_id() {
         true => app.layer(middleware::map_response(phases::warned)),
         false => app,
@@ -77,7 +74,7 @@ fn around(routes: Router, cors_origins: Vec<HeaderValue>) -> Router {
 /// The routes of signed-in users. An unknown path is not behind the layer: it is a plain 404.
 fn signed_in(verifier: Verifier, phase: AuthPhase, limits: &Arc<Limits>) -> Router<AppState> {
     let limits = || Arc::clone(limits);
-    let routes = Router::from(routes_of_users())
+    let of_users = Router::from(routes::of_users())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         // The one above reads a body up to its limit, so that the connection can go on. What is
         // announced to be far larger is refused before it comes, and the connection ends.
@@ -85,31 +82,12 @@ fn signed_in(verifier: Verifier, phase: AuthPhase, limits: &Arc<Limits>) -> Rout
     let guard = ClerkAuthLayer::new(verifier).respond_with(AlwaysJson);
     let by_user = middleware::from_fn_with_state(limits(), limits::by_user);
     let guarded = if phase.trusts_user_id() {
-        let identified = routes.route_layer(middleware::from_fn(phases::identified));
+        let identified = of_users.route_layer(middleware::from_fn(phases::identified));
         identified.route_layer(by_user).route_layer(guard.report_only())
     } else {
-        routes.route_layer(by_user).route_layer(guard)
+        of_users.route_layer(by_user).route_layer(guard)
     };
     guarded.route_layer(middleware::from_fn_with_state(limits(), limits::by_address))
-}
-
-/// Behind a session token. Paths and methods stand with the handlers, in what describes them.
-pub(crate) fn routes_of_users() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(me::show))
-        .routes(routes!(accounts::list, accounts::create))
-        .routes(routes!(accounts::remove))
-        .routes(routes!(posts::list, posts::create))
-        .routes(routes!(posts::change, posts::remove))
-        .routes(routes!(suggestions::generate))
-}
-
-/// Open to all, and described. The pages for people are neither of the API nor in its description.
-pub(crate) fn routes_of_all() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(webhook::receive))
-        .routes(routes!(health::healthz))
-        .routes(routes!(health::readyz))
 }
 
 /// This server speaks no gRPC, whatever a request says of itself.
@@ -120,20 +98,6 @@ impl Responder for AlwaysJson {
     fn respond(&self, error: &AuthError, _request: &Parts) -> axum::http::Response<Bytes> {
         refused(error)
     }
-}
-
-/// What the layer would say, from inside of one that only reports.
-pub(crate) fn refusal(error: &AuthError) -> Response {
-    refused(error).map(Body::from)
-}
-
-fn refused(error: &AuthError) -> axum::http::Response<Bytes> {
-    let refusal = Refusal::of(error);
-    let body = serde_json::json!({ "detail": refusal.detail() }).to_string();
-    let mut response = refusal.response(Bytes::from(body));
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    response
 }
 
 fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
@@ -195,8 +159,6 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
 }
 
 const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-/// A post is 280 characters; escaped as JSON they take at most a few kilobytes.
-pub(crate) const BODY_LIMIT: usize = 64 * 1024;
 const FAR_TOO_LARGE: usize = 1024 * 1024;
 /// For a whole request. The database gives up earlier, so what lasts longer is a slow client.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -75,3 +75,7 @@ static UNSERVED: Seldom = Seldom::new(Duration::from_secs(1));
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What this server's own clients ask is far shorter.
 const LONGEST_URI: usize = 8 * 1024;
+
+/// The longest body of the API, in bytes. A post is 280 characters; escaped as JSON they take at most a
+/// few kilobytes.
+pub(crate) const BODY_LIMIT: usize = 64 * 1024;

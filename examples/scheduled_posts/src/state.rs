@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tower_clerk::sea_orm::SeaOrmSink;
 
 use crate::ai::Ai;
-use crate::routes::page::PageConfig;
+use crate::page_config::PageConfig;
 use crate::store::Store;
 
 /// Shared by all requests.

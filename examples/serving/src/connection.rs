@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 
+use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
@@ -23,33 +24,41 @@ use crate::activity::Activity;
 use crate::host::Host;
 use crate::limits::{self, Limits};
 use crate::patience::Patience;
-use crate::{Server, told};
+use crate::tls::Tls;
 
 /// The address of this machine that a request came to.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct LocalAddress(pub SocketAddr);
 
+/// What is served on a connection, and how.
+#[derive(Clone)]
+pub(super) struct Served {
+    pub(super) router: Router,
+    pub(super) tls: Option<Tls>,
+    pub(super) limits: Limits,
+}
+
 /// Serves one connection.
 pub(super) async fn attend(
     stream: TcpStream,
     peer: SocketAddr,
-    server: &Server,
+    served: &Served,
     mut stop: watch::Receiver<bool>,
 ) {
     // Without it small answers wait for the client's acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let Ok(local) = stream.local_addr() else { return };
-    let ends = Ends { peer, local, secure: server.tls.is_some() };
-    let Some(tls) = &server.tls else { return speak(stream, ends, server, stop).await };
-    let handshake = tokio::time::timeout(server.limits.handshake, tls.accept(stream));
+    let ends = Ends { peer, local, secure: served.tls.is_some() };
+    let Some(tls) = &served.tls else { return speak(stream, ends, served, stop).await };
+    let handshake = tokio::time::timeout(served.limits.handshake, tls.accept(stream));
     let accepted = tokio::select! {
         accepted = handshake => accepted,
         // Nothing was asked yet, so there is nothing to finish.
-        () = told(&mut stop) => return,
+        () = stopped(&mut stop) => return,
     };
     match accepted {
-        Ok(Ok(stream)) => speak(stream, ends, server, stop).await,
+        Ok(Ok(stream)) => speak(stream, ends, served, stop).await,
         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
         Err(_) => tracing::debug!("a TLS handshake took too long"),
     }
@@ -64,15 +73,15 @@ struct Ends {
 }
 
 /// HTTP/1 or HTTP/2, whichever the client begins with.
-async fn speak<S>(stream: S, ends: Ends, server: &Server, mut stop: watch::Receiver<bool>)
+async fn speak<S>(stream: S, ends: Ends, served: &Served, mut stop: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let limits = server.limits;
+    let limits = served.limits;
     let activity = Activity::default();
     let service = service_fn(|request: Request<Incoming>| {
         let handling = activity.begin(request.version());
-        let answer = answer(request, ends, server);
+        let answer = answer(request, ends, served);
         async move {
             let answer = answer.await;
             drop(handling);
@@ -89,7 +98,7 @@ where
         tokio::select! {
             ended = connection.as_mut() => return report(ended),
             // What is in flight has the server's grace period, which the server itself watches.
-            () = told(&mut stop), if !stopping => {
+            () = stopped(&mut stop), if !stopping => {
                 connection.as_mut().graceful_shutdown();
                 stopping = true;
             }
@@ -121,12 +130,12 @@ where
 fn answer(
     mut request: Request<Incoming>,
     ends: Ends,
-    server: &Server,
+    served: &Served,
 ) -> impl Future<Output = Response> + Send + use<> {
     request.extensions_mut().insert(ConnectInfo(ends.peer));
     request.extensions_mut().insert(LocalAddress(ends.local));
     let named = ends.secure && Host::of(&request).is_some_and(|host| host.is_public_name());
-    let answer = server.router.clone().oneshot(request);
+    let answer = served.router.clone().oneshot(request);
     async move {
         let mut answer = answer.await.unwrap_or_else(|never| match never {});
         if named {
@@ -134,6 +143,12 @@ fn answer(
         }
         answer
     }
+}
+
+/// Resolves once the server is to stop.
+pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error means that nobody can tell any more, which is as good as a word.
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 fn report(ended: Result<(), Box<dyn std::error::Error + Send + Sync>>) {

@@ -9,7 +9,7 @@ use crate::sea_orm::tables::TableName;
 
 /// A table as it is. Without columns: there is none.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct ActualTable {
     /// What it is if it is no table, as in "a view".
     pub(super) instead: Option<String>,
     /// MySQL's.
@@ -70,8 +70,11 @@ pub(super) async fn is_there(db: &impl ConnectionTrait, table: &TableName) -> Re
     Ok(!columns(db, table).await?.is_empty())
 }
 
-pub(super) async fn table(db: &impl ConnectionTrait, table: &TableName) -> Result<Found, DbErr> {
-    let mut found = Found {
+pub(super) async fn table(
+    db: &impl ConnectionTrait,
+    table: &TableName,
+) -> Result<ActualTable, DbErr> {
+    let mut found = ActualTable {
         columns: columns(db, table).await?,
         indices: indices(db, table).await?,
         ..form(db, table).await?
@@ -86,7 +89,7 @@ pub(super) async fn table(db: &impl ConnectionTrait, table: &TableName) -> Resul
     Ok(found)
 }
 
-async fn form(db: &impl ConnectionTrait, table: &TableName) -> Result<Found, DbErr> {
+async fn form(db: &impl ConnectionTrait, table: &TableName) -> Result<ActualTable, DbErr> {
     let rows = match db.get_database_backend() {
         DbBackend::MySql => ask(db, table, queries::MYSQL_FORM).await?,
         DbBackend::Postgres => ask(db, table, queries::POSTGRES_FORM).await?,
@@ -96,11 +99,11 @@ async fn form(db: &impl ConnectionTrait, table: &TableName) -> Result<Found, DbE
             ask(db, table, &sql).await?
         }
     };
-    let Some(row) = rows.first() else { return Ok(Found::default()) };
-    Ok(Found {
+    let Some(row) = rows.first() else { return Ok(ActualTable::default()) };
+    Ok(ActualTable {
         instead: row.try_get_by_index(0)?,
         engine: row.try_get_by_index(1)?,
-        ..Found::default()
+        ..ActualTable::default()
     })
 }
 

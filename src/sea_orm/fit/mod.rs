@@ -1,6 +1,7 @@
 //! Whether tables that are there can take what the sink writes. Looks and says; changes nothing.
 
 mod definition;
+mod expected;
 mod inspect;
 mod place;
 mod queries;
@@ -9,13 +10,13 @@ mod rules;
 
 use ::sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 
+pub(super) use self::expected::Extent;
 pub(super) use self::place::before_making;
-use self::rules::{Problem, Wanted};
-use super::entity::{organization, organization_membership, user};
-use super::schema::{Deletion, Schema};
-use super::tables::{DELETED_AT, TableName};
+use self::place::unusable;
+use self::rules::Problem;
+use super::schema::Schema;
+use super::tables::TableName;
 use super::transaction;
-use crate::ConfigError;
 
 impl Schema {
     /// Whether the tables can take what the sink writes, the columns of
@@ -53,14 +54,6 @@ impl Schema {
     }
 }
 
-/// Which columns are looked for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Extent {
-    Whole,
-    /// All but those that the application adds.
-    WithoutOwnColumns,
-}
-
 pub(super) async fn check(
     schema: &Schema,
     db: &impl ConnectionTrait,
@@ -68,12 +61,13 @@ pub(super) async fn check(
 ) -> Result<(), DbErr> {
     schema.validate(db.get_database_backend()).map_err(|error| unusable(&error))?;
     let tables = schema.tables();
-    let mut wanted = vec![(tables.users.rows, users(schema, extent))];
+    let mut wanted = vec![(tables.users.rows, expected::users(schema, extent))];
     // Not yet there while the first migration runs, and whole when they are.
     if let Some(kinds) = tables.organizations {
-        for (table, columns) in
-            [(kinds.organizations.rows, organizations()), (kinds.memberships.rows, memberships())]
-        {
+        for (table, columns) in [
+            (kinds.organizations.rows, expected::organizations()),
+            (kinds.memberships.rows, expected::memberships()),
+        ] {
             if extent == Extent::Whole || inspect::is_there(db, &table).await? {
                 wanted.push((table, columns));
             }
@@ -86,55 +80,6 @@ pub(super) async fn check(
         text.push_str(&told(table, &problems));
     }
     if text.is_empty() { Ok(()) } else { Err(DbErr::Migration(text)) }
-}
-
-fn unusable(error: &ConfigError) -> DbErr {
-    DbErr::Migration(format!("a Schema cannot be used: {error}"))
-}
-
-fn users(schema: &Schema, extent: Extent) -> Vec<Wanted> {
-    use user::Column;
-    let mut wanted = vec![
-        Wanted::key(Column::Id),
-        Wanted::text(Column::Email),
-        Wanted::text(Column::FirstName),
-        Wanted::text(Column::LastName),
-        Wanted::text(Column::Username),
-        Wanted::text(Column::ImageUrl),
-        Wanted::time(Column::CreatedAt),
-        Wanted::time(Column::UpdatedAt),
-    ];
-    if schema.deletion() == Deletion::Mark {
-        wanted.push(Wanted::time_or_null(DELETED_AT));
-    }
-    let own = schema.columns().iter().map(|column| Wanted::own(column.name.clone(), extent));
-    wanted.extend(own);
-    wanted
-}
-
-fn organizations() -> Vec<Wanted> {
-    use organization::Column;
-    vec![
-        Wanted::key(Column::Id),
-        Wanted::text(Column::Name),
-        Wanted::text(Column::Slug),
-        Wanted::text(Column::ImageUrl),
-        Wanted::id_or_null(Column::CreatedBy),
-        Wanted::time(Column::CreatedAt),
-        Wanted::time(Column::UpdatedAt),
-    ]
-}
-
-fn memberships() -> Vec<Wanted> {
-    use organization_membership::Column;
-    vec![
-        Wanted::key(Column::Id),
-        Wanted::id(Column::OrganizationId),
-        Wanted::id(Column::UserId),
-        Wanted::text(Column::Role),
-        Wanted::time(Column::CreatedAt),
-        Wanted::time(Column::UpdatedAt),
-    ]
 }
 
 fn told(table: &TableName, problems: &[Problem]) -> String {

@@ -2,7 +2,8 @@
 
 use ::sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use super::{queries, unusable};
+use super::queries;
+use crate::ConfigError;
 use crate::sea_orm::schema::Schema;
 use crate::sea_orm::tables::TableName;
 
@@ -28,6 +29,10 @@ pub(in crate::sea_orm) async fn before_making(
         }
     }
     Ok(())
+}
+
+pub(super) fn unusable(error: &ConfigError) -> DbErr {
+    DbErr::Migration(format!("a Schema cannot be used: {error}"))
 }
 
 fn hidden(table: &TableName, is_in: &str, first: Option<&str>) -> String {

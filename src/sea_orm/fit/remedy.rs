@@ -4,18 +4,18 @@ use ::sea_orm::DbBackend;
 use ::sea_orm::sea_query::IntoIden as _;
 
 use super::definition::Definition;
-use super::inspect::{Column, Found, Index};
-use super::rules::{Holds, ID_LENGTH, Wanted};
+use super::expected::{ExpectedColumn, Holds, ID_LENGTH};
+use super::inspect::{ActualTable, Column, Index};
 use crate::sea_orm::tables::{TableName, quoted};
 
 pub(super) struct Remedies<'a> {
     pub(super) backend: DbBackend,
     pub(super) table: &'a TableName,
-    pub(super) found: &'a Found,
+    pub(super) found: &'a ActualTable,
 }
 
 impl Remedies<'_> {
-    pub(super) fn missing(&self, wanted: &Wanted) -> String {
+    pub(super) fn missing(&self, wanted: &ExpectedColumn) -> String {
         if matches!(wanted.holds, Holds::Anything | Holds::PerhapsAnything) {
             return "add it, or take it out of the Schema".to_owned();
         }
@@ -94,7 +94,7 @@ impl Remedies<'_> {
     }
 
     /// A statement only where every value stays what it is.
-    pub(super) fn with_type(&self, wanted: &Wanted, column: &Column) -> String {
+    pub(super) fn with_type(&self, wanted: &ExpectedColumn, column: &Column) -> String {
         let name = self.quoted(&column.name);
         match self.backend {
             DbBackend::MySql => self.with_mysql_type(wanted, column),
@@ -106,7 +106,7 @@ impl Remedies<'_> {
         }
     }
 
-    fn with_mysql_type(&self, wanted: &Wanted, column: &Column) -> String {
+    fn with_mysql_type(&self, wanted: &ExpectedColumn, column: &Column) -> String {
         let is_text = column.charset.is_some()
             && ["char", "varchar", "tinytext", "text", "mediumtext", "longtext"]
                 .contains(&&*column.data_type);
@@ -172,7 +172,7 @@ impl Remedies<'_> {
         }
     }
 
-    fn beside(&self, wanted: &Wanted, column: &Column) -> String {
+    fn beside(&self, wanted: &ExpectedColumn, column: &Column) -> String {
         format!(
             "what it holds does not turn into {} by itself; give that column another name and add \
              {} for the sink, or give the sink a table of its own",
@@ -181,7 +181,7 @@ impl Remedies<'_> {
         )
     }
 
-    fn type_of(&self, wanted: &Wanted) -> &'static str {
+    fn type_of(&self, wanted: &ExpectedColumn) -> &'static str {
         match (self.backend, wanted.holds) {
             (DbBackend::MySql, Holds::Id | Holds::Key) => {
                 "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
@@ -207,7 +207,7 @@ impl Remedies<'_> {
     }
 }
 
-fn postgres_type(wanted: &Wanted, column: &Column, name: &str) -> Option<String> {
+fn postgres_type(wanted: &ExpectedColumn, column: &Column, name: &str) -> Option<String> {
     if wanted.holds == Holds::Time {
         let cast = match &*column.data_type {
             "timestamp" => "",

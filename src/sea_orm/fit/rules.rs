@@ -3,67 +3,12 @@
 use std::fmt;
 
 use ::sea_orm::DbBackend;
-use ::sea_orm::sea_query::{DynIden, IntoIden};
 
-use super::Extent;
-use super::inspect::{Column, Found, Guards, Index};
+use super::expected::{ExpectedColumn, Holds, ID_LENGTH};
+use super::inspect::{ActualTable, Column, Guards, Index};
 use super::remedy::Remedies;
 use crate::sea_orm::schema::is_same_name;
 use crate::sea_orm::tables::TableName;
-
-/// A column that the sink writes.
-#[derive(Clone, Debug)]
-pub(super) struct Wanted {
-    pub(super) name: DynIden,
-    pub(super) holds: Holds,
-    pub(super) may_be_null: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Holds {
-    /// The application's own: it knows best.
-    Anything,
-    Id,
-    Key,
-    /// The application's own, and it may not be there yet.
-    PerhapsAnything,
-    Text,
-    Time,
-}
-
-impl Wanted {
-    pub(super) fn key(name: impl IntoIden) -> Self {
-        Self { name: name.into_iden(), holds: Holds::Key, may_be_null: false }
-    }
-
-    pub(super) fn id(name: impl IntoIden) -> Self {
-        Self { name: name.into_iden(), holds: Holds::Id, may_be_null: false }
-    }
-
-    pub(super) fn id_or_null(name: impl IntoIden) -> Self {
-        Self { name: name.into_iden(), holds: Holds::Id, may_be_null: true }
-    }
-
-    pub(super) fn text(name: impl IntoIden) -> Self {
-        Self { name: name.into_iden(), holds: Holds::Text, may_be_null: true }
-    }
-
-    pub(super) fn time(name: impl IntoIden) -> Self {
-        Self { name: name.into_iden(), holds: Holds::Time, may_be_null: false }
-    }
-
-    pub(super) fn time_or_null(name: impl IntoIden) -> Self {
-        Self { name: name.into_iden(), holds: Holds::Time, may_be_null: true }
-    }
-
-    pub(super) fn own(name: DynIden, extent: Extent) -> Self {
-        let holds = match extent {
-            Extent::Whole => Holds::Anything,
-            Extent::WithoutOwnColumns => Holds::PerhapsAnything,
-        };
-        Self { name, holds, may_be_null: false }
-    }
-}
 
 /// Something that does not fit.
 #[derive(Debug, PartialEq, Eq)]
@@ -81,8 +26,8 @@ impl fmt::Display for Problem {
 pub(super) fn problems(
     backend: DbBackend,
     table: &TableName,
-    wanted: &[Wanted],
-    found: &Found,
+    wanted: &[ExpectedColumn],
+    found: &ActualTable,
 ) -> Vec<Problem> {
     let remedies = Remedies { backend, table, found };
     let mut rules = Rules { backend, wanted, found, remedies, problems: Vec::new() };
@@ -92,8 +37,8 @@ pub(super) fn problems(
 
 struct Rules<'a> {
     backend: DbBackend,
-    wanted: &'a [Wanted],
-    found: &'a Found,
+    wanted: &'a [ExpectedColumn],
+    found: &'a ActualTable,
     remedies: Remedies<'a>,
     problems: Vec<Problem>,
 }
@@ -141,7 +86,7 @@ impl Rules<'_> {
         }
     }
 
-    fn column(&mut self, wanted: &Wanted, column: &Column) {
+    fn column(&mut self, wanted: &ExpectedColumn, column: &Column) {
         let name = &column.name;
         let (is_own, fits) = match wanted.holds {
             Holds::Anything | Holds::PerhapsAnything => (true, true),
@@ -172,7 +117,7 @@ impl Rules<'_> {
         }
     }
 
-    fn key(&mut self, wanted: &Wanted) {
+    fn key(&mut self, wanted: &ExpectedColumn) {
         let name = wanted.name.to_string();
         let own = self.found.indices.iter().filter(|index| {
             let is_alone = matches!(&*index.columns, [one] if self.is_named(wanted, one));
@@ -262,7 +207,7 @@ impl Rules<'_> {
         }
     }
 
-    fn is_named(&self, wanted: &Wanted, name: &str) -> bool {
+    fn is_named(&self, wanted: &ExpectedColumn, name: &str) -> bool {
         is_same_name(self.backend, &wanted.name.to_string(), name)
     }
 
@@ -276,5 +221,3 @@ fn is_sqlite_text(data_type: &str) -> bool {
     let has = |part: &&str| data_type.contains(*part);
     !data_type.contains("int") && ["char", "clob", "text"].iter().any(has)
 }
-
-pub(super) const ID_LENGTH: i64 = 255;

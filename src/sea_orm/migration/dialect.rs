@@ -3,6 +3,7 @@
 use ::sea_orm::DbBackend;
 use ::sea_orm::sea_query::{ColumnDef, DynIden, Index, IntoIden, Table, TableCreateStatement};
 
+use crate::ids::MAX_ID_BYTES;
 use crate::sea_orm::entity::{organization, organization_membership, user};
 use crate::sea_orm::schema::Deletion;
 use crate::sea_orm::tables::{Backfills, DELETED_AT, Deliveries, TableName, Versions, quoted};
@@ -169,5 +170,5 @@ fn indices(table: &TableName) -> [(DynIden, DynIden); 2] {
     ]
 }
 
-const ID_LENGTH: u32 = 255;
+const ID_LENGTH: u32 = MAX_ID_BYTES as u32;
 const DELIVERY_ID_LENGTH: u32 = 256;

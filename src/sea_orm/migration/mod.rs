@@ -48,7 +48,7 @@ impl Schema {
     /// the statements that would mend it. That another instance is not done after a minute.
     pub async fn migrate(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
         // The lock of MySQL's is the connection's: who left it there would lock everybody out.
-        transaction::to_its_end(self.clone().migrate_whole(db.clone())).await
+        transaction::run_to_completion(self.clone().migrate_whole(db.clone())).await
     }
 
     async fn migrate_whole(self, db: DatabaseConnection) -> Result<(), DbErr> {

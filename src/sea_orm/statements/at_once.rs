@@ -17,7 +17,7 @@ use crate::sea_orm::version::Version;
 /// The parts see nothing of each other but the rows that they hand on. What another transaction
 /// committed while a part waited for it is seen, as in a statement of its own: a conflict clause is
 /// about the newest row, whatever was there when the statement began.
-pub(in crate::sea_orm) fn take_in(
+pub(in crate::sea_orm) fn record_and_upsert(
     recording: &Recording<'_>,
     kind: &Kind,
     row: &Row,

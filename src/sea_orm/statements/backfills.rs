@@ -6,11 +6,15 @@ use ::sea_orm::sea_query::{Expr, InsertStatement, OnConflict, Query};
 
 #[cfg(feature = "backfill")]
 use crate::backfill::Run;
+use crate::ids::InstanceId;
 use crate::sea_orm::tables::{Backfills, TableName};
 
 /// Remembers that users are of an instance: a run that has taken nobody in yet, unless something
 /// is known of the instance.
-pub(in crate::sea_orm) fn start_run(table: &TableName, instance_id: &str) -> InsertStatement {
+pub(in crate::sea_orm) fn start_run(
+    table: &TableName,
+    instance_id: &InstanceId,
+) -> InsertStatement {
     let key = Backfills::InstanceId;
     let nobody = [None::<String>.into(), None::<i64>.into(), 0_i64.into(), false.into()];
     insert_run(table, instance_id, nobody)

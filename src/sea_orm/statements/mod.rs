@@ -8,26 +8,27 @@
 
 mod at_once;
 mod backfills;
+mod both;
 mod deliveries;
 mod rows;
 mod versions;
 
-pub(super) use at_once::take_in;
+pub(super) use at_once::record_and_upsert;
 pub(super) use backfills::start_run;
 #[cfg(feature = "backfill")]
 pub(super) use backfills::{record_run, select_runs};
+pub(super) use both::{forget_version_without_row, select_status, select_user};
 pub(super) use deliveries::{
     Recording, forget_deliveries, forget_some_deliveries, insert_delivery, record_delivery,
 };
 #[cfg(feature = "backfill")]
 pub(super) use rows::select_rows;
 pub(super) use rows::{
-    delete_row, delete_where, insert_rows, mark_deleted, select_user, start_row, update_row,
-    write_rows,
+    delete_row, delete_where, insert_rows, mark_deleted, start_row, update_row, write_rows,
 };
 pub(super) use versions::{
-    bury, bury_started, forget_version_without_row, lock_version, raise_started_version,
-    raise_versions, select_status, start_versions,
+    lock_version, raise_started_version, raise_versions, start_versions, tombstone,
+    tombstone_started,
 };
 #[cfg(feature = "backfill")]
 pub(super) use versions::{lock_versions, select_living, select_versions, set_locked_versions};

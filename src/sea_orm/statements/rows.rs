@@ -1,18 +1,15 @@
 //! Statements about the rows of users, organizations and memberships. Whoever runs them has the
 //! version's lock.
 
-use ::sea_orm::Iterable as _;
 use ::sea_orm::prelude::DateTimeUtc;
 use ::sea_orm::sea_query::{
     DeleteStatement, Expr, ExprTrait as _, InsertStatement, IntoIden, OnConflict, Query,
     SelectStatement, UpdateStatement,
 };
 
-use super::versions::select_deleted;
-use crate::sea_orm::entity::user;
+use crate::ids::Id;
 use crate::sea_orm::row::Row;
-use crate::sea_orm::schema::Deletion;
-use crate::sea_orm::tables::{DELETED_AT, Kind, TableName};
+use crate::sea_orm::tables::{DELETED_AT, TableName};
 
 /// Writes rows of one kind, whatever they held.
 pub(in crate::sea_orm) fn write_rows(table: &TableName, rows: &[Row]) -> InsertStatement {
@@ -56,7 +53,7 @@ pub(in crate::sea_orm) fn update_row(table: &TableName, row: &Row) -> UpdateStat
 }
 
 /// Removes one row.
-pub(in crate::sea_orm) fn delete_row(table: &TableName, id: &str) -> DeleteStatement {
+pub(in crate::sea_orm) fn delete_row(table: &TableName, id: &Id) -> DeleteStatement {
     delete_where(table, ID, id)
 }
 
@@ -64,47 +61,26 @@ pub(in crate::sea_orm) fn delete_row(table: &TableName, id: &str) -> DeleteState
 pub(in crate::sea_orm) fn delete_where(
     table: &TableName,
     column: impl IntoIden,
-    value: &str,
+    id: &Id,
 ) -> DeleteStatement {
     Query::delete()
         .from_table(table.reference())
-        .and_where(Expr::col(column.into_iden()).eq(value))
+        .and_where(Expr::col(column.into_iden()).eq(id.as_str()))
         .to_owned()
 }
 
 /// Says in a user's row since when the user is deleted. No row: there is none.
 pub(in crate::sea_orm) fn mark_deleted(
     table: &TableName,
-    id: &str,
+    id: &Id,
     now: DateTimeUtc,
 ) -> UpdateStatement {
     Query::update()
         .table(table.reference())
         .value(DELETED_AT, now)
-        .and_where(Expr::col(ID).eq(id))
+        .and_where(Expr::col(ID).eq(id.as_str()))
         .and_where(Expr::col(DELETED_AT).is_null())
         .to_owned()
-}
-
-/// A living user's row: of one whose version is not marked as deleted, nor the row.
-pub(in crate::sea_orm) fn select_user(
-    kind: &Kind,
-    deletion: Deletion,
-    id: &str,
-) -> SelectStatement {
-    let mut select = Query::select();
-    for column in user::Column::iter() {
-        // SQLite calls it as the table does, in whatever case that is.
-        select.expr_as(Expr::col(column), column);
-    }
-    select
-        .from(kind.rows.reference())
-        .and_where(Expr::col(user::Column::Id).eq(id))
-        .and_where(Expr::not_exists(select_deleted(&kind.versions, id)));
-    if deletion == Deletion::Mark {
-        select.and_where(Expr::col(DELETED_AT).is_null());
-    }
-    select
 }
 
 /// Ids of those of these rows that are there.

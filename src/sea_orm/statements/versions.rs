@@ -1,15 +1,15 @@
 //! Statements about the newest state seen of each thing. They order all writers of the same thing:
-//! whoever raises, buries or locks a version holds its row until the end of the transaction.
+//! whoever raises, tombstones or locks a version holds its row until the end of the transaction.
 
 use ::sea_orm::sea_query::{
     DynIden, Expr, ExprTrait as _, InsertStatement, IntoIden, OnConflict, Query, SelectStatement,
-    SubQueryStatement, UpdateStatement,
+    UpdateStatement,
 };
 #[cfg(feature = "backfill")]
 use ::sea_orm::{DbBackend, sea_query::Order};
 
-use super::rows::select_rows;
-use crate::sea_orm::tables::{Kind, TableName, Versions};
+use crate::ids::Id;
+use crate::sea_orm::tables::{TableName, Versions};
 use crate::sea_orm::version::Version;
 
 /// Raises versions, given in the order of their ids and each once. No row for one of which a state
@@ -36,14 +36,14 @@ pub(in crate::sea_orm) fn raise_versions(
 /// [`raise_versions`] for one that was [started](start_versions).
 pub(in crate::sea_orm) fn raise_started_version(
     table: &TableName,
-    id: &str,
+    id: &Id,
     version: Version,
 ) -> UpdateStatement {
     Query::update()
         .table(table.reference())
         .value(Versions::Version, version.updated_at)
         .value(Versions::Tie, version.tie)
-        .and_where(stored(table, Versions::Id).eq(id))
+        .and_where(stored(table, Versions::Id).eq(id.as_str()))
         .and_where(stored(table, Versions::Deleted).eq(false))
         .and_where(is_older_than(table, version.updated_at.into(), version.tie.into()))
         .to_owned()
@@ -61,8 +61,8 @@ pub(in crate::sea_orm) fn set_locked_versions(
 }
 
 /// Marks a thing, known or not, as deleted for ever. No row: it was marked already.
-pub(in crate::sea_orm) fn bury(table: &TableName, id: &str) -> InsertStatement {
-    insert_versions(table, &[(id, Version::UNTOLD)], true)
+pub(in crate::sea_orm) fn tombstone(table: &TableName, id: &Id) -> InsertStatement {
+    insert_versions(table, &[(id.as_str(), Version::UNTOLD)], true)
         .on_conflict(
             OnConflict::column(Versions::Id)
                 .update_column(Versions::Deleted)
@@ -72,12 +72,12 @@ pub(in crate::sea_orm) fn bury(table: &TableName, id: &str) -> InsertStatement {
         .to_owned()
 }
 
-/// [`bury`] for one whose version was [started](start_versions).
-pub(in crate::sea_orm) fn bury_started(table: &TableName, id: &str) -> UpdateStatement {
+/// [`tombstone`] for one whose version was [started](start_versions).
+pub(in crate::sea_orm) fn tombstone_started(table: &TableName, id: &Id) -> UpdateStatement {
     Query::update()
         .table(table.reference())
         .value(Versions::Deleted, true)
-        .and_where(stored(table, Versions::Id).eq(id))
+        .and_where(stored(table, Versions::Id).eq(id.as_str()))
         .and_where(stored(table, Versions::Deleted).eq(false))
         .to_owned()
 }
@@ -92,25 +92,12 @@ pub(in crate::sea_orm) fn start_versions(table: &TableName, ids: &[&str]) -> Ins
         .to_owned()
 }
 
-/// Makes the version of a thing that has no row older than every state. The transaction has locked
-/// it: otherwise the row could be on its way.
-pub(in crate::sea_orm) fn forget_version_without_row(kind: &Kind, id: &str) -> UpdateStatement {
-    let Kind { rows, versions, .. } = kind;
-    Query::update()
-        .table(versions.reference())
-        .value(Versions::Version, Version::UNTOLD.updated_at)
-        .value(Versions::Tie, Version::UNTOLD.tie)
-        .and_where(stored(versions, Versions::Id).eq(id))
-        .and_where(Expr::not_exists(select_rows(rows, &[id])))
-        .to_owned()
-}
-
 /// Changes nothing and takes the lock of a living thing's version. No row: it is gone.
-pub(in crate::sea_orm) fn lock_version(table: &TableName, id: &str) -> UpdateStatement {
+pub(in crate::sea_orm) fn lock_version(table: &TableName, id: &Id) -> UpdateStatement {
     Query::update()
         .table(table.reference())
         .value(Versions::Version, Expr::col(Versions::Version))
-        .and_where(stored(table, Versions::Id).eq(id))
+        .and_where(stored(table, Versions::Id).eq(id.as_str()))
         .and_where(stored(table, Versions::Deleted).eq(false))
         .to_owned()
 }
@@ -131,25 +118,12 @@ pub(in crate::sea_orm) fn select_versions(table: &TableName, ids: &[&str]) -> Se
         .to_owned()
 }
 
-/// Whether a thing is marked as deleted, and the id that its row has, if it has one. No row: nobody
-/// has named it yet.
-pub(in crate::sea_orm) fn select_status(kind: &Kind, id: &str) -> SelectStatement {
-    let Kind { rows, versions, .. } = kind;
-    let row = SubQueryStatement::SelectStatement(select_rows(rows, &[id]));
-    Query::select()
-        .column(Versions::Deleted)
-        .expr(Expr::SubQuery(None, Box::new(row)))
-        .from(versions.reference())
-        .and_where(Expr::col(Versions::Id).eq(id))
-        .to_owned()
-}
-
 /// The id of a thing that is marked as deleted. No row: it is not.
-pub(in crate::sea_orm) fn select_deleted(table: &TableName, id: &str) -> SelectStatement {
+pub(in crate::sea_orm) fn select_deleted(table: &TableName, id: &Id) -> SelectStatement {
     Query::select()
         .column(Versions::Id)
         .from(table.reference())
-        .and_where(Expr::col(Versions::Id).eq(id))
+        .and_where(Expr::col(Versions::Id).eq(id.as_str()))
         .and_where(Expr::col(Versions::Deleted).eq(true))
         .to_owned()
 }
@@ -209,7 +183,7 @@ fn is_older_than(table: &TableName, updated_at: Expr, tie: Expr) -> Expr {
 }
 
 /// The stored column: in a conflict clause the bare name would also mean the rejected row's.
-fn stored(table: &TableName, column: Versions) -> Expr {
+pub(super) fn stored(table: &TableName, column: Versions) -> Expr {
     Expr::col((table.name.clone(), column))
 }
 

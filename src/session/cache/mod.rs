@@ -1,4 +1,4 @@
-//! ⑤ Verified tokens, remembered. Without the feature `moka` nothing is, and no other file knows.
+//! Verified tokens, remembered. Without the feature `moka` nothing is, and no other file knows.
 
 #[cfg(feature = "moka")]
 mod store;

@@ -1,4 +1,4 @@
-//! ⑤ The store beneath: what it weighs and when it lets go. The only file that names moka.
+//! The store beneath: what it weighs and when it lets go. The only file that names moka.
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher as _, Hash, Hasher};

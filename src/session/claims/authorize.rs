@@ -1,8 +1,10 @@
-//! ⑥ What a user may do: Clerk's `has()`. Pure; says yes or no, and no whenever in doubt.
+//! What a user may do: Clerk's `has()`. Pure; says yes or no, and no whenever in doubt.
 
 use std::time::Duration;
 
-use super::{Claims, Entitlement, FactorAges, Organization};
+use super::Claims;
+use super::org::Organization;
+use super::parts::{Entitlement, FactorAges};
 
 /// What a user must be, have or have proved, for [`Session::has`](super::super::Session::has).
 ///
@@ -79,7 +81,7 @@ impl Authorization {
         Self { parts: vec![part] }
     }
 
-    pub(super) fn holds_for(&self, claims: &Claims) -> bool {
+    fn holds_for(&self, claims: &Claims) -> bool {
         let organization = claims.organization().filter(|org| !org.id().is_empty());
         self.parts.iter().all(|part| match part {
             Part::Role(role) => organization.is_some_and(|org| has_role(org, role)),
@@ -89,6 +91,14 @@ impl Authorization {
             Part::Plan(query) => has_entitlement(claims.plans(), query),
             Part::Reverified(asked) => claims.factor_ages.is_some_and(|ages| asked.met_by(ages)),
         })
+    }
+}
+
+impl Claims {
+    /// Returns whether the user satisfies `required`: Clerk's `has()`.
+    #[must_use]
+    pub fn has(&self, required: &Authorization) -> bool {
+        required.holds_for(self)
     }
 }
 

@@ -1,23 +1,26 @@
-//! ⑥ What handlers see: the claims of a verified token, typed. Their JSON is in `wire`.
+//! What handlers see: the claims of a verified token, typed. Their JSON is in `wire`.
 
 mod authorize;
+pub(super) mod date;
 mod org;
+mod parts;
 mod texts;
 pub(super) mod wire;
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 
+use self::date::NumericDate;
 use self::texts::{Name, Texts};
-use self::wire::NumericDate;
 use super::error::AuthErrorKind;
 
 pub use authorize::{Authorization, FactorLevel, Reverification};
 pub use org::Organization;
+pub use parts::{Actor, Entitlement, FactorAges};
 
 /// The claims of a session token, of version 1 or 2 alike.
 ///
@@ -123,12 +126,6 @@ impl Claims {
         self.extra.as_ref().map_or(&[], |extra| &extra.plans)
     }
 
-    /// Whether the user is, has and has proved all that is required: Clerk's `has()`.
-    #[must_use]
-    pub fn has(&self, required: &Authorization) -> bool {
-        required.holds_for(self)
-    }
-
     /// The token whose claims they are.
     #[cfg(feature = "moka")]
     pub(super) fn token(&self) -> &[u8] {
@@ -214,44 +211,6 @@ impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Claims").field("sub", &self.user_id()).finish_non_exhaustive()
     }
-}
-
-/// Who impersonates the user: `act`.
-#[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Actor {
-    /// The impersonator's user id: `act.sub`.
-    pub user_id: Box<str>,
-    /// The impersonator's own session: `act.sid`.
-    pub session_id: Option<Box<str>>,
-}
-
-impl fmt::Debug for Actor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Actor").field("user_id", &self.user_id).finish_non_exhaustive()
-    }
-}
-
-/// How long ago the two factors were verified; Clerk counts in minutes. `None`: not enrolled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FactorAges {
-    /// The first factor.
-    pub first: Option<Duration>,
-    /// The second factor.
-    pub second: Option<Duration>,
-}
-
-/// A feature or a plan, and who has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Entitlement {
-    /// Its name, without scope.
-    pub slug: Box<str>,
-    /// The user has it: scope `u`, `uo` or `ou`.
-    pub of_user: bool,
-    /// The active organization has it: scope `o`, `uo` or `ou`.
-    pub of_organization: bool,
 }
 
 /// The claims do not fit the type they were asked for as.

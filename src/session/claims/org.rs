@@ -1,10 +1,10 @@
-//! ⑥ The active organization: version 1 plainly, version 2 from its compact form.
+//! The active organization: version 1 plainly, version 2 from its compact form.
 
 use std::fmt;
 
 use serde::Deserialize;
 
-use super::Entitlement;
+use super::parts::Entitlement;
 
 /// The organization that is active in a session, and what the user may do in it.
 #[derive(Clone, PartialEq, Eq)]

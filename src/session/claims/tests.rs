@@ -1,6 +1,8 @@
 //! What handlers see of version 1 and version 2 tokens.
 #![allow(clippy::needless_pass_by_value, reason = "the tables read better")]
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::*;

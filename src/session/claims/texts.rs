@@ -1,4 +1,4 @@
-//! ⑥ The short texts that nearly every token has, in one piece of memory instead of five.
+//! The short texts that nearly every token has, in one piece of memory instead of five.
 
 /// Some of [`Name`]'s texts.
 pub(super) struct Texts {

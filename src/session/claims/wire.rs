@@ -1,17 +1,19 @@
-//! ⑥ The claims as JSON, of version 1 and 2. serde lives here; nothing here judges.
+//! The claims as JSON, of version 1 and 2. serde lives here; nothing here judges.
 
 use std::borrow::Cow;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, Error as _, Unexpected};
+use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::value::RawValue;
 
 use super::super::error::AuthErrorKind;
-use super::super::parse::{Text, json_object, present};
+use super::super::json::{Text, json_object, present};
+use super::date::NumericDate;
 use super::org::{Organization, OrganizationV1, OrganizationV2};
+use super::parts::{Actor, Entitlement, FactorAges};
 use super::texts::{Name, Texts};
-use super::{Actor, Claims, Entitlement, Extra, FactorAges};
+use super::{Claims, Extra};
 
 /// A payload, borrowed from its bytes. Members that decide something are strict: a wrong type or
 /// a `null` fails the whole. The rest is lenient: what is not understood is not there.
@@ -205,42 +207,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for TextClaim<'a> {
         })
     }
 }
-
-/// Seconds since 1970, whole or fractional (RFC 7519 2). As in Clerk's SDK the fraction is cut
-/// off; a time outside the years up to 9999 is refused.
-#[derive(Clone, Copy)]
-pub(in crate::session) struct NumericDate(i64);
-
-impl NumericDate {
-    pub(in crate::session) fn milliseconds(self) -> i64 {
-        self.0.saturating_mul(1000)
-    }
-
-    pub(super) fn to_system_time(self) -> SystemTime {
-        let distance = Duration::from_secs(self.0.unsigned_abs());
-        let time = if self.0 < 0 {
-            UNIX_EPOCH.checked_sub(distance)
-        } else {
-            UNIX_EPOCH.checked_add(distance)
-        };
-        time.unwrap_or(UNIX_EPOCH)
-    }
-}
-
-impl<'de> Deserialize<'de> for NumericDate {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let seconds = f64::deserialize(deserializer)?;
-        if seconds.abs() <= LAST_SECOND {
-            // Whole numbers up to 2^53 are exact, and the bound is far below.
-            Ok(Self(seconds as i64))
-        } else {
-            Err(D::Error::invalid_value(Unexpected::Float(seconds), &"a time before 10000"))
-        }
-    }
-}
-
-/// The last second of the year 9999.
-const LAST_SECOND: f64 = 253_402_300_799.0;
 
 /// Some thousand years.
 const MAX_MINUTES: f64 = 1e9;

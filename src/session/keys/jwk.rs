@@ -1,4 +1,4 @@
-//! ③ A JWKS document → usable keys. Entry by entry: one odd key does not sink the set.
+//! A JWKS document → usable keys. Entry by entry: one odd key does not sink the set.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::{KeySource, Lookup, MissingKey, PublicKey};
 use crate::ConfigError;
-use crate::session::parse::json_object;
+use crate::session::json::json_object;
 
 /// The usable keys of a JWKS, by `kid`.
 #[derive(Clone, Debug, Default)]
@@ -98,7 +98,7 @@ impl KeySource for StaticKeys {
         kid.and_then(|kid| self.keys.get(kid)).cloned().ok_or(MissingKey::Unknown).into()
     }
 
-    fn still_gives(&self, kid: Option<&str>, key: &Arc<PublicKey>) -> bool {
+    fn is_current(&self, kid: Option<&str>, key: &Arc<PublicKey>) -> bool {
         kid.and_then(|kid| self.keys.get(kid)).is_some_and(|known| Arc::ptr_eq(known, key))
     }
 }

@@ -1,4 +1,4 @@
-//! ③ A key id → the key. What a source of keys is, and the sources that need no network.
+//! A key id → the key. What a source of keys is, and the sources that need no network.
 
 mod jwk;
 mod pem;
@@ -32,7 +32,7 @@ pub trait KeySource: fmt::Debug + Send + Sync + 'static {
     /// Whether [`lookup`](Self::lookup) would now give this very key: asked for each request whose
     /// token is remembered. A source that can say so without handing out a reference should: on
     /// many threads, counting references to one key is what a hit costs most.
-    fn still_gives(&self, kid: Option<&str>, key: &Arc<PublicKey>) -> bool {
+    fn is_current(&self, kid: Option<&str>, key: &Arc<PublicKey>) -> bool {
         matches!(self.lookup(kid), Lookup::Known(known) if Arc::ptr_eq(&known, key))
     }
 

@@ -1,4 +1,4 @@
-//! ③ A PEM public key: verification without any network.
+//! A PEM public key: verification without any network.
 
 use std::sync::Arc;
 
@@ -61,7 +61,7 @@ impl KeySource for PemKey {
         Lookup::Known(Arc::clone(&self.key))
     }
 
-    fn still_gives(&self, _kid: Option<&str>, key: &Arc<PublicKey>) -> bool {
+    fn is_current(&self, _kid: Option<&str>, key: &Arc<PublicKey>) -> bool {
         Arc::ptr_eq(&self.key, key)
     }
 }

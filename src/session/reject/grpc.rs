@@ -1,4 +1,4 @@
-//! ⑦ Refusals for gRPC clients: a status in the headers of an answer without a body.
+//! Refusals for gRPC clients: a status in the headers of an answer without a body.
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;

@@ -1,4 +1,4 @@
-//! ⑦ Refusals for HTTP clients: a JSON body, a problem document, or none.
+//! Refusals for HTTP clients: a JSON body, a problem document, or none.
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;

@@ -1,4 +1,4 @@
-//! ⑦ What a client is told: the one table from `AuthErrorKind` to an answer, and the trait for
+//! What a client is told: the one table from `AuthErrorKind` to an answer, and the trait for
 //! those who want to say it otherwise.
 
 mod grpc;

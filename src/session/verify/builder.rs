@@ -4,11 +4,35 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::policy::{AudiencePolicy, AuthorizedPartyPolicy, Policy};
-use super::{Inner, Instances, Verifier};
+use super::{Instance, Instances, Verifier};
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
 use crate::session::cache::TokenCache;
 use crate::session::keys::KeySource;
+
+impl Verifier {
+    /// A verifier for tokens whose `iss` is exactly `issuer`, by keys from `keys`.
+    pub fn builder(issuer: impl Into<String>, keys: impl KeySource) -> VerifierBuilder {
+        VerifierBuilder {
+            keys: Box::new(keys),
+            clock: Arc::new(SystemClock::new()),
+            policy: Policy::new(issuer.into()),
+            cache_bytes: CACHE_BYTES,
+        }
+    }
+
+    /// A verifier for the instance of a publishable key: its issuer, and the keys that its
+    /// Frontend API publishes. They are fetched when the first token needs them.
+    ///
+    /// # Errors
+    ///
+    /// A system without usable root certificates.
+    #[cfg(feature = "reqwest")]
+    pub fn for_instance(key: &crate::PublishableKey) -> Result<VerifierBuilder, ConfigError> {
+        let keys = crate::session::keys::RemoteKeys::from_url(&key.jwks_url())?;
+        Ok(Self::builder(key.issuer(), keys))
+    }
+}
 
 /// Configures a [`Verifier`].
 #[derive(Debug)]
@@ -21,15 +45,6 @@ pub struct VerifierBuilder {
 }
 
 impl VerifierBuilder {
-    pub(super) fn new(issuer: String, keys: Box<dyn KeySource>) -> Self {
-        Self {
-            keys,
-            clock: Arc::new(SystemClock::new()),
-            policy: Policy::new(issuer),
-            cache_bytes: CACHE_BYTES,
-        }
-    }
-
     /// The origins that a token may have been made for, such as `https://app.example.com`: `azp`
     /// must be one of them, to the letter, and a token without `azp` is refused.
     ///
@@ -125,8 +140,8 @@ impl VerifierBuilder {
             return Err(ConfigError::new("skew", "must be at most five minutes"));
         }
         let cache = TokenCache::new(cache_bytes);
-        let inner = Inner { cache, keys, policy, clock };
-        Ok(Verifier { instances: Instances::One(Arc::new(inner)) })
+        let instance = Instance { cache, keys, policy, clock };
+        Ok(Verifier { instances: Instances::One(Arc::new(instance)) })
     }
 }
 

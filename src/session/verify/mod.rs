@@ -1,4 +1,4 @@
-//! ④ A token → a session: the one place where the steps stand in order. No http types.
+//! A token → a session: the one place where the steps stand in order. No http types.
 
 mod builder;
 mod policy;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use self::policy::Policy;
-use self::rules::Passed;
+use self::rules::Accepted;
 use super::cache::TokenCache;
 use super::claims::wire::Wire;
 use super::error::{AuthError, AuthErrorKind};
@@ -58,11 +58,11 @@ pub struct Verifier {
 /// One instance is the rule, and then nothing is looked at to find it.
 #[derive(Clone)]
 enum Instances {
-    One(Arc<Inner>),
-    ByIssuer(Arc<[Arc<Inner>]>),
+    One(Arc<Instance>),
+    ByIssuer(Arc<[Arc<Instance>]>),
 }
 
-struct Inner {
+struct Instance {
     cache: TokenCache,
     keys: Box<dyn KeySource>,
     policy: Policy,
@@ -70,23 +70,6 @@ struct Inner {
 }
 
 impl Verifier {
-    /// A verifier for tokens whose `iss` is exactly `issuer`, by keys from `keys`.
-    pub fn builder(issuer: impl Into<String>, keys: impl KeySource) -> VerifierBuilder {
-        VerifierBuilder::new(issuer.into(), Box::new(keys))
-    }
-
-    /// A verifier for the instance of a publishable key: its issuer, and the keys that its
-    /// Frontend API publishes. They are fetched when the first token needs them.
-    ///
-    /// # Errors
-    ///
-    /// A system without usable root certificates.
-    #[cfg(feature = "reqwest")]
-    pub fn for_instance(key: &crate::PublishableKey) -> Result<VerifierBuilder, ConfigError> {
-        let keys = super::keys::RemoteKeys::from_url(&key.jwks_url())?;
-        Ok(Self::builder(key.issuer(), keys))
-    }
-
     /// A verifier for the tokens of several instances, each by its own keys and rules: the token's
     /// `iss` says whose it claims to be, and that one judges it. Instances share nothing.
     ///
@@ -95,10 +78,10 @@ impl Verifier {
     /// No verifier at all, or two that accept the same issuer.
     pub fn any_of(verifiers: impl IntoIterator<Item = Self>) -> Result<Self, ConfigError> {
         let problem = |text| ConfigError::new("verifiers", text);
-        let instances: Vec<Arc<Inner>> = verifiers
+        let instances: Vec<Arc<Instance>> = verifiers
             .into_iter()
             .flat_map(|verifier| match verifier.instances {
-                Instances::One(inner) => vec![inner],
+                Instances::One(instance) => vec![instance],
                 Instances::ByIssuer(several) => several.to_vec(),
             })
             .collect();
@@ -121,8 +104,8 @@ impl Verifier {
     /// [`AuthErrorKind`].
     pub async fn verify(&self, token: &str) -> Result<Session, AuthError> {
         match self.start(token.as_bytes()) {
-            Progress::Done(result) => result,
-            Progress::Waiting(mut parked) => poll_fn(|cx| parked.poll(cx)).await,
+            Verification::Done(result) => result,
+            Verification::Parked(mut parked) => poll_fn(|cx| parked.poll(cx)).await,
         }
     }
 
@@ -134,7 +117,7 @@ impl Verifier {
     /// The keys could not be had; the attempts go on by themselves.
     pub async fn warm_up(&self) -> Result<(), AuthError> {
         let instances = match &self.instances {
-            Instances::One(inner) => std::slice::from_ref(inner),
+            Instances::One(instance) => std::slice::from_ref(instance),
             Instances::ByIssuer(several) => several,
         };
         for instance in instances {
@@ -144,40 +127,40 @@ impl Verifier {
     }
 
     /// Verifies a token as far as that goes without waiting.
-    pub(super) fn start(&self, token: &[u8]) -> Progress {
+    pub(super) fn start(&self, token: &[u8]) -> Verification {
         match &self.instances {
-            Instances::One(inner) => inner.start(token),
+            Instances::One(instance) => instance.start(token),
             Instances::ByIssuer(several) => {
                 let kind = match peek_issuer(token) {
                     Err(kind) => kind,
                     Ok(iss) => match several.iter().find(|one| one.policy.accepts_issuer(&iss)) {
-                        Some(inner) => return inner.start(token),
+                        Some(instance) => return instance.start(token),
                         None => AuthErrorKind::IssuerMismatch,
                     },
                 };
-                Progress::Done(Err(kind.into()))
+                Verification::Done(Err(kind.into()))
             }
         }
     }
 }
 
-impl Inner {
-    fn start(self: &Arc<Self>, token: &[u8]) -> Progress {
+impl Instance {
+    fn start(self: &Arc<Self>, token: &[u8]) -> Verification {
         // 0. A token that was verified a moment ago, by a key that is still the instance's.
         if let Some(session) = self.remembered(token) {
-            return Progress::Done(Ok(session));
+            return Verification::Done(Ok(session));
         }
         // 1. Shape, size and header, so that no hopeless token reaches the keys.
         let token = match parse(token) {
             Ok(parsed) => parsed,
-            Err(kind) => return Progress::Done(Err(kind.into())),
+            Err(kind) => return Verification::Done(Err(kind.into())),
         };
         // 2. The key.
         match self.keys.lookup(token.kid.as_deref()) {
-            Lookup::Known(key) => Progress::Done(self.finish(&token, &key)),
-            Lookup::Missing(missing) => Progress::Done(Err(no_key(missing))),
-            Lookup::Pending(key) => Progress::Waiting(Parked {
-                inner: Arc::clone(self),
+            Lookup::Known(key) => Verification::Done(self.finish(&token, &key)),
+            Lookup::Missing(missing) => Verification::Done(Err(no_key(missing))),
+            Lookup::Pending(key) => Verification::Parked(Parked {
+                instance: Arc::clone(self),
                 token: token.into_owned(),
                 key,
             }),
@@ -188,7 +171,7 @@ impl Inner {
     /// gives for its `kid`, and by the wall clock its time has come and is not over.
     fn remembered(&self, token: &[u8]) -> Option<Session> {
         let session = self.cache.get(token)?;
-        if !self.keys.still_gives(session.claims().key_id(), session.key())
+        if !self.keys.is_current(session.claims().key_id(), session.key())
             || !session.window().contains(self.clock.now())
         {
             self.cache.forget(token);
@@ -211,14 +194,14 @@ impl Inner {
         // 4. The rules, by the time of this moment.
         let now = self.clock.now();
         let wire = Wire::parse(&token.payload).ok_or(AuthErrorKind::InvalidClaims)?;
-        let Passed { window, reported } = rules::check(&wire, &self.policy, now)?;
-        if let Some(_kind) = reported {
+        let Accepted { valid_during, violation } = rules::check(&wire, &self.policy, now)?;
+        if let Some(_kind) = violation {
             event!(warn, reason = _kind.as_str(), "a token passes that its policy only reports");
         }
         // 5. The claims, typed. Only what passed everything is remembered.
-        let claims = wire.into_claims(token.text().as_bytes(), token.kid.as_deref(), reported);
+        let claims = wire.into_claims(token.text().as_bytes(), token.kid.as_deref(), violation);
         let claims = claims.ok_or(AuthErrorKind::InvalidClaims)?;
-        let session = Session::new(claims, Arc::clone(key), window);
+        let session = Session::new(claims, Arc::clone(key), valid_during);
         self.cache.put(&session);
         Ok(session)
     }
@@ -227,13 +210,13 @@ impl Inner {
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.instances {
-            Instances::One(inner) => inner.fmt(f),
+            Instances::One(instance) => instance.fmt(f),
             Instances::ByIssuer(several) => f.debug_list().entries(&**several).finish(),
         }
     }
 }
 
-impl fmt::Debug for Inner {
+impl fmt::Debug for Instance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verifier")
             .field("policy", &self.policy)
@@ -255,14 +238,14 @@ fn parse(token: &[u8]) -> Result<UnverifiedToken<'_>, AuthErrorKind> {
 }
 
 /// How far a verification came without waiting.
-pub(super) enum Progress {
+pub(super) enum Verification {
     Done(Result<Session, AuthError>),
-    Waiting(Parked),
+    Parked(Parked),
 }
 
 /// A verification that waits for its key. It owns what it needs: the request goes its own way.
 pub(super) struct Parked {
-    inner: Arc<Inner>,
+    instance: Arc<Instance>,
     token: UnverifiedToken<'static>,
     key: PendingKey,
 }
@@ -271,7 +254,7 @@ impl Parked {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Session, AuthError>> {
         let key: Pin<&mut (dyn Future<Output = _> + Send)> = self.key.as_mut();
         Poll::Ready(match ready!(key.poll(cx)) {
-            Ok(key) => self.inner.finish(&self.token, &key),
+            Ok(key) => self.instance.finish(&self.token, &key),
             Err(missing) => Err(no_key(missing)),
         })
     }

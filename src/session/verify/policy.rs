@@ -1,4 +1,4 @@
-//! ④ What a verifier demands where Clerk leaves a choice. Strict unless relaxed by name.
+//! What a verifier demands where Clerk leaves a choice. Strict unless relaxed by name.
 
 use std::time::Duration;
 

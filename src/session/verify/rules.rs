@@ -1,19 +1,20 @@
-//! ④ The rules for a token whose signature is good. Pure: claims, policy and time come in.
+//! The rules for a token whose signature is good. Pure: claims, policy and time come in.
 
 use std::time::{Duration, SystemTime};
 
-use super::super::claims::wire::{NumericDate, TextClaim, Wire};
+use super::super::claims::date::NumericDate;
+use super::super::claims::wire::{TextClaim, Wire};
 use super::super::error::AuthErrorKind;
 use super::super::window::{Window, milliseconds};
 use super::policy::{AudiencePolicy, AuthorizedPartyPolicy, Policy};
 
-/// A token that passed.
+/// A token that the rules accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Passed {
-    /// When it does so.
-    pub(super) window: Window,
-    /// What it breaks of a rule whose policy is to report.
-    pub(super) reported: Option<AuthErrorKind>,
+pub(super) struct Accepted {
+    /// The times at which they accept it.
+    pub(super) valid_during: Window,
+    /// The rule that the token breaks, where the policy is to report instead of to refuse.
+    pub(super) violation: Option<AuthErrorKind>,
 }
 
 /// Clerk's rules in Clerk's order (`sub`, `aud`, `azp`, `exp`, `nbf`, `iat`), after two that
@@ -22,15 +23,15 @@ pub(super) fn check(
     claims: &Wire<'_>,
     policy: &Policy,
     now: SystemTime,
-) -> Result<Passed, AuthErrorKind> {
+) -> Result<Accepted, AuthErrorKind> {
     // One string; whose token it is, hangs on it.
     if !claims.iss.text().is_some_and(|iss| policy.accepts_issuer(iss)) {
         return Err(AuthErrorKind::IssuerMismatch);
     }
     subject(&claims.sub)?;
     audience(claims.aud.as_ref(), &policy.audience)?;
-    let reported = authorized_party(&claims.azp, policy)?;
-    let window = times(claims, policy.skew, now)?;
+    let violation = authorized_party(&claims.azp, policy)?;
+    let valid_during = times(claims, policy.skew, now)?;
     // A pending session counts as signed out.
     if claims.is_pending() && !policy.pending_allowed {
         return Err(AuthErrorKind::PendingSession);
@@ -39,7 +40,7 @@ pub(super) fn check(
     if claims.act.is_some() && policy.impersonation_denied {
         return Err(AuthErrorKind::Impersonation);
     }
-    Ok(Passed { window, reported })
+    Ok(Accepted { valid_during, violation })
 }
 
 /// The user. Clerk lets an empty `sub` pass; ownership of data hangs on it. A machine's token is

@@ -6,6 +6,7 @@ use super::json::Json;
 use super::object::{Member as _, Object, object};
 use super::organization::Organization;
 use super::times::Times;
+use crate::ids::{MembershipId, OrganizationId, UserId};
 
 object! {
     /// A membership, from an event of `organizationMembership.…`. Clerk sends the whole of it when
@@ -15,12 +16,13 @@ object! {
     /// since 1970.
     OrganizationMembership shows [id, organization_id, user_id]
     reads |raw, object, times| {
-        /// Clerk's id, `orgmem_…`: letters, digits and underscores, 255 at most.
-        id: String = object.id("id")?,
-        /// The organization: the id of `organization`, of the same form.
-        organization_id: String = parent(object, "organization")?.id("id")?,
-        /// The user: the id in `public_user_data`, of the same form.
-        user_id: String = parent(object, "public_user_data")?.id("user_id")?,
+        /// Clerk's id, `orgmem_…`.
+        id: MembershipId = object.id("id", MembershipId::parse)?,
+        /// The organization: the id of `organization`.
+        organization_id: OrganizationId =
+            parent(object, "organization")?.id("id", OrganizationId::parse)?,
+        /// The user: the id in `public_user_data`.
+        user_id: UserId = parent(object, "public_user_data")?.id("user_id", UserId::parse)?,
         /// When it began; never later than the delivery's tolerance allows.
         created_at: i64 = object.created_at(times),
         /// Which state of the membership this is: at least 1, and never later than the delivery's

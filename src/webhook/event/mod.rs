@@ -1,4 +1,4 @@
-//! ④ What happened: the events, and what they carry. Trusts its bytes to be signed; knows neither
+//! What happened: the events, and what they carry. Trusts its bytes to be signed; knows neither
 //! headers nor clocks.
 //!
 //! A type for each of Clerk's objects. What Clerk may leave out is an `Option`, what has a known
@@ -64,8 +64,6 @@ pub use json::Json;
 pub(crate) use listed::ListedUser;
 pub use membership::{OrganizationMembership, PublicUserData};
 use object::Member;
-#[cfg(any(feature = "backfill", feature = "sea-orm"))]
-pub(crate) use object::is_id as is_user_id;
 pub use organization::{DeletedOrganization, Organization};
 pub use role::{Permission, Role};
 pub use session::{Session, SessionStatus};

@@ -41,17 +41,22 @@ impl<'a> Object<'a> {
         T::field(self.get(name), times)
     }
 
-    /// An id that decides something; `None` when it is missing or unusable.
-    pub(super) fn id(&self, name: &str) -> Option<String> {
-        text(self.get(name)?).filter(|id| is_id(id))
+    /// Returns an id that decides something, by its type's `parse`; `None` when it is missing or
+    /// unusable.
+    pub(super) fn id<T>(&self, name: &str, parse: fn(String) -> Option<T>) -> Option<T> {
+        parse(text(self.get(name)?)?)
     }
 
-    /// The same, where Clerk may leave it out: `Some(None)` when it is missing or null.
-    pub(super) fn optional_id(&self, name: &str) -> Option<Option<String>> {
+    /// Returns the same where Clerk may leave it out: `Some(None)` when it is missing or null.
+    pub(super) fn optional_id<T>(
+        &self,
+        name: &str,
+        parse: fn(String) -> Option<T>,
+    ) -> Option<Option<T>> {
         match self.get(name) {
             None => Some(None),
             Some(raw) if raw.get() == "null" => Some(None),
-            Some(_) => self.id(name).map(Some),
+            Some(_) => self.id(name, parse).map(Some),
         }
     }
 
@@ -191,12 +196,6 @@ pub(super) fn integer(raw: &RawValue) -> Option<i64> {
     number.as_i64().or_else(|| number.as_f64().map(|float| float as i64))
 }
 
-/// Whether Clerk may have given this id to something that rows are kept for.
-pub(crate) fn is_id(id: &str) -> bool {
-    (1..=MAX_ID_LENGTH).contains(&id.len())
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
 /// Declares a type for one of Clerk's objects and how it is read: members by their names, before
 /// them those that are more than a member, each with its expression. `shows` lists what `Debug`
 /// may show; `completed by` names what fills in the rest.
@@ -290,8 +289,6 @@ macro_rules! open_enum {
 }
 
 pub(super) use {object, open_enum};
-
-const MAX_ID_LENGTH: usize = 255;
 
 /// Some fifty members: no object of Clerk's has more.
 const AS_MANY_AS_A_USER_HAS: usize = 56;

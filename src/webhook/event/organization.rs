@@ -2,6 +2,7 @@
 
 use super::json::Json;
 use super::object::object;
+use crate::ids::OrganizationId;
 
 object! {
     /// An organization, from `organization.created` or `organization.updated`.
@@ -9,8 +10,8 @@ object! {
     /// Times are milliseconds since 1970.
     Organization shows [id]
     reads |raw, object, times| {
-        /// Clerk's id, `org_…`: letters, digits and underscores, 255 at most.
-        id: String = object.id("id")?,
+        /// Clerk's id, `org_…`.
+        id: OrganizationId = object.id("id", OrganizationId::parse)?,
         /// When it was created; never later than the delivery's tolerance allows.
         created_at: i64 = object.created_at(times),
         /// Which state of the organization this is: at least 1, and never later than the
@@ -57,7 +58,7 @@ object! {
     reads |_, object, _| {
         /// Clerk's id. Clerk's own types make it optional: without it none is meant, and nothing
         /// may be deleted.
-        id: Option<String> = object.optional_id("id")?,
+        id: Option<OrganizationId> = object.optional_id("id", OrganizationId::parse)?,
     }
     members {
         /// Its name in addresses.

@@ -3,6 +3,7 @@
 use super::contact::{EmailAddress, ExternalAccount, PhoneNumber, Web3Wallet};
 use super::json::Json;
 use super::object::object;
+use crate::ids::UserId;
 
 object! {
     /// A user, from `user.created` or `user.updated`.
@@ -12,8 +13,8 @@ object! {
     User shows [id]
     completed by find_primary_email
     reads |raw, object, times| {
-        /// Clerk's user id, `user_…`: letters, digits and underscores, 255 at most.
-        id: String = object.id("id")?,
+        /// Clerk's user id, `user_…`.
+        id: UserId = object.id("id", UserId::parse)?,
         /// When the user was created; never later than the delivery's tolerance allows.
         created_at: i64 = object.created_at(times),
         /// Which state of the user this is: at least 1, and never later than the delivery's
@@ -99,7 +100,7 @@ object! {
     reads |_, object, _| {
         /// Clerk's user id. Clerk's own types make it optional: without it, nobody is meant, and
         /// nothing may be deleted.
-        id: Option<String> = object.optional_id("id")?,
+        id: Option<UserId> = object.optional_id("id", UserId::parse)?,
     }
     members {
         /// The application's own id for the user.

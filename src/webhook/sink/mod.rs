@@ -1,14 +1,12 @@
-//! ⑤ Where deliveries go. The trait and what it answers; sinks made of others are beside it.
+//! Where deliveries go. The trait and what it answers; sinks made of others are beside it.
 
 mod function;
 mod router;
-mod then;
 
 use std::sync::Arc;
 
 pub use function::{SinkFn, sink_fn};
 pub use router::EventRouter;
-pub use then::Then;
 
 use super::error::SinkError;
 use super::verify::Delivery;
@@ -58,6 +56,42 @@ impl<S: Sink> Sink for Arc<S> {
         delivery: &Delivery,
     ) -> impl Future<Output = Result<Outcome, SinkError>> + Send {
         S::apply(self, delivery)
+    }
+}
+
+/// What [`Sink::then`] makes.
+#[derive(Clone, Copy, Debug)]
+pub struct Then<A, B> {
+    first: A,
+    second: B,
+}
+
+impl<A, B> Then<A, B> {
+    fn new(first: A, second: B) -> Self {
+        Self { first, second }
+    }
+
+    /// The sink that every delivery goes to first.
+    #[must_use]
+    pub fn first(&self) -> &A {
+        &self.first
+    }
+
+    /// The sink that gets what the first has taken in.
+    #[must_use]
+    pub fn second(&self) -> &B {
+        &self.second
+    }
+}
+
+impl<A: Sink, B: Sink> Sink for Then<A, B> {
+    async fn apply(&self, delivery: &Delivery) -> Result<Outcome, SinkError> {
+        let first = self.first.apply(delivery).await?;
+        let second = self.second.apply(delivery).await?;
+        Ok(match (first, second) {
+            (_, Outcome::Applied) | (Outcome::Ignored, _) => second,
+            _ => first,
+        })
     }
 }
 

@@ -160,7 +160,7 @@ async fn c4_nobody_whose_key_is_at_hand_waits_for_a_refresh_that_hangs() {
     let server = JwksServer::start(Answer::jwks(&issuer)).await;
     let keys = RemoteKeys::from_url(&server.url()).unwrap();
     let clock = Arc::new(tower_clerk::test_util::ManualClock::new());
-    let verifier = verifier(&keys.aging_by(clock.clone()));
+    let verifier = verifier(&keys.clock(clock.clone()));
     assert_eq!(outcome(&verifier, &issuer).await, Ok(()));
     server.answer(Answer::jwks(&issuer).held());
     clock.advance(Duration::from_secs(331));

@@ -78,7 +78,7 @@ fn gated() -> (Issuer, Gated, Arc<ManualClock>, RemoteKeys) {
 
 fn gated_by(issuer: &Issuer) -> (Gated, Arc<ManualClock>, RemoteKeys) {
     let (fetch, clock) = (Gated::new(issuer), Arc::new(ManualClock::new()));
-    let keys = RemoteKeys::new(fetch.clone()).aging_by(clock.clone());
+    let keys = RemoteKeys::new(fetch.clone()).clock(clock.clone());
     (fetch, clock, keys)
 }
 
@@ -289,7 +289,7 @@ impl Fetch for Panicking {
 async fn a_fetch_that_panics_is_a_failure_with_its_pause() {
     let attempts = Arc::<AtomicUsize>::default();
     let clock = Arc::new(ManualClock::new());
-    let keys = RemoteKeys::new(Panicking { attempts: attempts.clone() }).aging_by(clock.clone());
+    let keys = RemoteKeys::new(Panicking { attempts: attempts.clone() }).clock(clock.clone());
     let verifier = verifier(&keys);
     let token = issuer().token("user_1").mint();
     for _ in 0..50 {

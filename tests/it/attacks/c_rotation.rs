@@ -183,7 +183,7 @@ async fn c28_a_wall_clock_that_jumps_moves_no_schedule() {
     let issuer = issuer();
     let server = JwksServer::start(Answer::jwks(&issuer)).await;
     let clock = Arc::new(ManualClock::new());
-    let verifier = verifier(&RemoteKeys::from_url(&server.url()).unwrap().aging_by(clock.clone()));
+    let verifier = verifier(&RemoteKeys::from_url(&server.url()).unwrap().clock(clock.clone()));
     assert_eq!(outcome(&verifier, &issuer).await, Ok(()));
     let (day, wall) = (Duration::from_secs(86_400), clock.now());
     for jumped in [wall + day, wall - day, wall + 400 * day, std::time::UNIX_EPOCH] {

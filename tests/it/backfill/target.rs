@@ -96,17 +96,17 @@ impl Target for Memory {
         let mut state = self.change()?;
         let mut written = Written::default();
         for user in users {
-            let known = state.users.get(&user.id).copied().unwrap_or_default();
-            if known >= user.updated_at || state.buried.contains(&user.id) {
+            let known = state.users.get(&*user.id).copied().unwrap_or_default();
+            if known >= user.updated_at || state.buried.contains(&*user.id) {
                 written.unchanged += 1;
             } else {
-                state.users.insert(user.id.clone(), user.updated_at);
+                state.users.insert(user.id.to_string(), user.updated_at);
                 written.written += 1;
             }
         }
         state.runs.retain(|known| known.instance_id != run.instance_id);
         state.runs.push(run.clone());
-        state.pages.push(users.iter().map(|user| user.id.clone()).collect());
+        state.pages.push(users.iter().map(|user| user.id.to_string()).collect());
         Ok(written)
     }
 
@@ -114,10 +114,10 @@ impl Target for Memory {
         let state = self.call()?;
         let mut differences = Differences::new();
         for User { id, updated_at, .. } in users {
-            match state.users.get(id) {
-                _ if state.buried.contains(id) => differences.deleted.push(id.clone()),
-                None => differences.missing.push(id.clone()),
-                Some(known) if known < updated_at => differences.outdated.push(id.clone()),
+            match state.users.get(&**id) {
+                _ if state.buried.contains(&**id) => differences.deleted.push(id.to_string()),
+                None => differences.missing.push(id.to_string()),
+                Some(known) if known < updated_at => differences.outdated.push(id.to_string()),
                 Some(_) => {}
             }
         }

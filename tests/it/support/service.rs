@@ -26,7 +26,7 @@ impl Server {
 
     /// On tables that are there.
     pub(crate) fn on(sink: SeaOrmSink) -> Self {
-        let sink = sink.with_clock(clock());
+        let sink = sink.clock(clock());
         let service = builder(sink.clone()).build().unwrap();
         Self { sink, service }
     }

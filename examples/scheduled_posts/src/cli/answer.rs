@@ -2,7 +2,7 @@
 
 use std::io::{Error, ErrorKind, Write as _, stdout};
 
-use crate::cli::Failure;
+use crate::cli::failure::Failure;
 
 /// Prints an answer, whole.
 ///

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use rustix::io::Errno;
 use tokio::net::TcpListener;
 
-use crate::cli::Failure;
+use crate::cli::failure::Failure;
 
 /// One of the program's listeners, by the variables that say where it is.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! `migrate`: the tables, and nothing else.
 
+use crate::cli::failure::{Failure, database_failure};
 use crate::cli::logging::Log;
-use crate::cli::{Failure, database_failure};
 use crate::config::{Env, MigrateConfig};
 use crate::store;
 

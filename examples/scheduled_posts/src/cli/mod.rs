@@ -4,6 +4,7 @@ mod answer;
 mod backfill;
 mod dev_clerk;
 mod doctor;
+mod failure;
 mod help;
 mod listening;
 mod logging;
@@ -11,14 +12,13 @@ mod migrate;
 mod openapi;
 mod serve;
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::cli::failure::Failure;
 use crate::cli::logging::Log;
-use crate::config::{ConfigErrors, Env, table};
-use crate::stand_in::{Place, StartError};
+use crate::config::{Env, table};
 
 /// A scheduled-posts API whose users sign in with Clerk
 #[derive(Debug, Parser)]
@@ -84,51 +84,4 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
 
 fn success((): ()) -> ExitCode {
     ExitCode::SUCCESS
-}
-
-/// Why a subcommand ended badly.
-enum Failure {
-    Config(ConfigErrors),
-    /// Something outside did not play along; says what, and what to do.
-    Start(String),
-    /// Nobody reads the answer any more.
-    Unread,
-}
-
-impl From<ConfigErrors> for Failure {
-    fn from(errors: ConfigErrors) -> Self {
-        Self::Config(errors)
-    }
-}
-
-/// A database that cannot be opened or brought up to date.
-fn database_failure(error: &sea_orm::DbErr) -> Failure {
-    Failure::Start(format!(
-        "DATABASE_URL: the database cannot be used: {error}\nIs it running, may this user create \
-         tables in it, and is the folder of an SQLite file writable?"
-    ))
-}
-
-/// A stand-in that does not start: its port, or the file that it keeps its users in.
-fn dev_clerk_failure(place: &Place, error: StartError) -> Failure {
-    match error {
-        StartError::File(problem) => Failure::Config(
-            format!(
-                "DATABASE_URL: the dev Clerk keeps its users and its key beside the database: \
-                 {problem}"
-            )
-            .into(),
-        ),
-        StartError::Missing => Failure::Start(
-            "this program was built without the dev Clerk; `cargo run -p dev-clerk` runs it alone"
-                .to_owned(),
-        ),
-        StartError::Other(problem) => {
-            Failure::Start(format!("the dev Clerk does not start: {problem}"))
-        }
-        StartError::Port(error) => {
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, place.port));
-            listening::DEV_CLERK.failure(address, &error)
-        }
-    }
 }

@@ -14,14 +14,15 @@ use tower_clerk::sea_orm::SeaOrmSink;
 
 use crate::ai::Ai;
 use crate::app::app;
+use crate::cli::failure::{Failure, database_failure};
 use crate::cli::logging::Log;
-use crate::cli::{Failure, answer, database_failure, dev_clerk_failure, listening};
+use crate::cli::{answer, dev_clerk, listening};
 use crate::config::{AuthPhase, Clerk, Common, Env, ServeConfig, TlsConfig};
 use crate::limits::Limits;
 use crate::open_files;
+use crate::page_config::PageConfig;
 use crate::phases;
 use crate::redirect;
-use crate::routes::page::PageConfig;
 use crate::signals;
 use crate::stand_in::{Place, StandIn};
 use crate::state::{AppState, Stopping};
@@ -152,7 +153,7 @@ async fn start_metrics(
 /// Starts the stand-in, and reads the configuration that it prints as if an operator had set it.
 async fn stand_in(server: &str, place: &Place) -> Result<(ClerkConfig, StandIn), Failure> {
     let dev_clerk = place.start(&format!("{server}{}", webhook::PATH)).await;
-    let dev_clerk = dev_clerk.map_err(|error| dev_clerk_failure(place, error))?;
+    let dev_clerk = dev_clerk.map_err(|error| dev_clerk::failure(place, error))?;
     let variable = |wanted: &str| {
         let mut variables = dev_clerk.variables.iter();
         variables.find(|(name, _)| *name == wanted).map(|(_, value)| value.clone())

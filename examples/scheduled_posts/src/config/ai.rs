@@ -4,7 +4,7 @@ use std::fmt;
 
 use reqwest::Url;
 
-use super::Reader;
+use crate::config::reader::Reader;
 
 /// An OpenAI-compatible service.
 #[derive(Clone, Debug)]

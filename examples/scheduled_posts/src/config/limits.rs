@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use ipnet::{IpNet, Ipv4Net};
 use redis::Client;
 
-use super::Reader;
+use crate::config::reader::Reader;
 
 /// Settings of the limits.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! `AUTH_PHASE`: how far a server is on its way from a trusted `user_id` to verified tokens.
 
-use super::Reader;
+use crate::config::reader::Reader;
 
 /// Whose word counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

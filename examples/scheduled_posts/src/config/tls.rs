@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use crate::config::{Reader, values};
+use crate::config::reader::Reader;
+use crate::config::values;
 use serving::tls::{Certificate, CertificateFiles};
 
 /// HTTPS instead of HTTP.

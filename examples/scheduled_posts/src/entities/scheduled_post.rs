@@ -20,3 +20,6 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// What a post can be as far as clients can make it.
+pub(crate) const STATUSES: [&str; 3] = ["draft", "scheduled", "cancelled"];

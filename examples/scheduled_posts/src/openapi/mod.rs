@@ -13,8 +13,8 @@ use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 use utoipa::{PartialSchema as _, ToSchema as _};
 
-use crate::app;
 use crate::error::Error;
+use crate::routes;
 
 /// The document as JSON: what `/openapi.json` serves and `openapi` prints.
 pub(crate) fn document() -> &'static str {
@@ -27,7 +27,7 @@ pub(crate) fn document() -> &'static str {
 
 /// The routes' own description comes from the very routers that the server is made of.
 fn build() -> OpenApi {
-    let routes = app::routes_of_users().merge(app::routes_of_all()).into_openapi();
+    let routes = routes::of_users().merge(routes::of_all()).into_openapi();
     let mut components = routes.components.unwrap_or_default();
     components.schemas.insert(Error::name().into_owned(), Error::schema());
     components.security_schemes.insert(BEARER.to_owned(), bearer().into());

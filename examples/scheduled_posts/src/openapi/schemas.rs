@@ -5,7 +5,7 @@ use utoipa::openapi::schema::{
     AnyOfBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type,
 };
 
-use crate::routes::posts::STATUSES;
+use crate::entities::scheduled_post::STATUSES;
 
 /// An instant as a client may give it: RFC 3339 with an offset, from 1970 to 9999.
 pub(crate) fn instant() -> ObjectBuilder {

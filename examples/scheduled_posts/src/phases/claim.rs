@@ -5,9 +5,10 @@ use axum::extract::{Query, Request};
 use axum::http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
+use tower_clerk::ids::UserId;
 
-use crate::app::BODY_LIMIT;
 use crate::error::ApiError;
+use crate::requests::BODY_LIMIT;
 
 /// Reads it; and gives the request back, whole.
 pub(super) async fn read(request: Request) -> Result<(Option<String>, Request), ApiError> {
@@ -23,7 +24,7 @@ pub(super) async fn read(request: Request) -> Result<(Option<String>, Request), 
         (Some(claim), _) | (None, Some(claim)) => claim,
         (None, None) => return Ok((None, request)),
     };
-    if !is_user_id(&claim) {
+    if UserId::parse(claim.as_str()).is_none() {
         return Err(ApiError::invalid("user_id must be 1 to 255 letters, digits and underscores"));
     }
     Ok((Some(claim), request))
@@ -60,12 +61,6 @@ async fn from_body(request: Request) -> Result<(Option<String>, Request), ApiErr
 #[derive(Deserialize)]
 struct Member {
     user_id: Option<Value>,
-}
-
-/// As Clerk's ids are. What is none of them must not get near a table.
-fn is_user_id(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    (1..=255).contains(&text.len()) && text.bytes().all(plain)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::entities::scheduled_post;
+use crate::entities::scheduled_post::{self, STATUSES};
 use crate::error::{ApiError, Error};
 use crate::extract::{ApiJson, ApiQuery, CurrentUser, IdPath};
 use crate::openapi::{JsonBody, Missing, SignedIn, bound, cursor, instant, status, status_change};
@@ -256,8 +256,5 @@ fn read_status(text: &str) -> Result<&'static str, ApiError> {
     let known = STATUSES.into_iter().find(|status| *status == text);
     known.ok_or_else(|| ApiError::invalid("status must be draft, scheduled or cancelled"))
 }
-
-/// What a post can be as far as clients can make it.
-pub(crate) const STATUSES: [&str; 3] = ["draft", "scheduled", "cancelled"];
 
 const NOT_FOUND: ApiError = ApiError::NotFound("Post not found");

@@ -7,10 +7,12 @@ mod share;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::Router;
 use axum::routing::{get, post};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -36,7 +38,7 @@ impl Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
-        let server = Server { limits, trusted: Arc::new(move |_| trusted), ..Server::new(router) };
+        let server = Server::new(router).within(limits, trusted);
         let ended = tokio::spawn(server.run(listener, stopped));
         Self { address, stop, ended, dropped }
     }

@@ -1,26 +1,51 @@
-//! A JWKS document from one URL.
+//! The usual way to fetch a JWKS document: one URL, by this crate's HTTP client.
 
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, HeaderValue};
 use reqwest::{Client, StatusCode, Url};
 
+use super::fetch::{Fetch, FetchError, FetchFuture, Fetched};
+use super::lookup::RemoteKeys;
 use crate::ConfigError;
 use crate::http_client::{self, API_VERSION, API_VERSION_HEADER, BodyError};
 use crate::secret::SecretKey;
-use crate::session::keys::{Fetch, FetchError, FetchFuture, Fetched};
 
-/// Fetches a JWKS document from one URL.
+impl RemoteKeys {
+    /// Returns a source for the document at `url`: `https:`, or `http:` on a loopback address. Follows
+    /// no redirects, and gives up after 5 s or 256 KiB.
+    ///
+    /// # Errors
+    ///
+    /// A URL of another form, or a system without usable root certificates.
+    pub fn from_url(url: &str) -> Result<Self, ConfigError> {
+        JwksClient::new(url, None).map(Self::new)
+    }
+
+    /// Returns a source that asks the Backend API, for servers that cannot reach the Frontend API:
+    /// `GET {api_url}/v1/jwks`. `api_url` is `https://api.clerk.com` unless the account says
+    /// otherwise.
+    ///
+    /// # Errors
+    ///
+    /// A URL of another form, or a system without usable root certificates.
+    pub fn from_backend_api(api_url: &str, secret_key: &SecretKey) -> Result<Self, ConfigError> {
+        let url = format!("{}/v1/jwks", api_url.trim_end_matches('/'));
+        JwksClient::new(&url, Some(secret_key)).map(Self::new)
+    }
+}
+
+/// A client for a JWKS document at one URL.
 #[derive(Clone, Debug)]
-pub(crate) struct JwksClient {
+struct JwksClient {
     client: Client,
     url: Url,
     authorization: Option<HeaderValue>,
 }
 
 impl JwksClient {
-    /// A client for `url`, with a secret key when that is the Backend API's.
-    pub(crate) fn new(url: &str, secret_key: Option<&SecretKey>) -> Result<Self, ConfigError> {
+    /// Returns a client for `url`. The Backend API wants the secret key.
+    fn new(url: &str, secret_key: Option<&SecretKey>) -> Result<Self, ConfigError> {
         let url =
             http_client::secure_url(url).map_err(|problem| ConfigError::new(SETTING, problem))?;
         let authorization = secret_key.map(http_client::bearer).transpose()?;
@@ -68,7 +93,7 @@ impl Fetch for JwksClient {
     }
 }
 
-/// `max-age` of `Cache-Control` (RFC 9111 5.2.2.1); zero where nothing may be kept.
+/// Returns `max-age` of `Cache-Control` (RFC 9111 5.2.2.1); zero where nothing may be kept.
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let mut age = None;
     for line in headers.get_all(CACHE_CONTROL) {

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::super::MissingKey;
-use super::FETCH_TIMEOUT;
+use super::fetch::FETCH_TIMEOUT;
 
 /// What has happened so far, as far as the next decision depends on it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct State {
+pub(super) struct FetchState {
     /// The number of the task whose word counts: the one that was started last.
     pub(super) task: u64,
     /// An attempt was started and has not ended.
@@ -45,7 +45,7 @@ pub(super) enum Reason {
     Kid,
 }
 
-impl State {
+impl FetchState {
     /// Decides about a `kid` that is not at hand; `have_keys` says whether any are.
     ///
     /// Without keys an attempt is made unless the pause after a failure lasts. With keys the `kid`

@@ -1,17 +1,44 @@
-//! The one task that fetches: an attempt, a pause, an attempt. Decides nothing.
+//! The task that fetches: an attempt, a pause, an attempt. Decides nothing.
 
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::sync::{Arc, MutexGuard, Weak};
+use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
 use super::super::jwk::KeySet;
-use super::shared::Shared;
-use super::{FETCH_TIMEOUT, Fetch, FetchError, Fetched};
-use crate::trace::in_fetch_span;
+use super::fetch::{FETCH_TIMEOUT, Fetch, FetchError, Fetched};
+use super::shared::{FetchedKeys, Shared};
+use super::state::{FetchState, Reason};
+use crate::trace::{event, in_fetch_span};
 
-/// The task: an attempt, a pause, an attempt. It never holds what it works for across a wait.
-pub(super) async fn keep_fresh(running: Running) {
+/// Starts a task that makes an attempt now, in place of the one that there was. Returns false when
+/// there is no runtime here to start it on; the old task's is not used, since it may have ended.
+///
+/// Takes the lock so as to release it: a runtime that is shutting down drops what is spawned on it at
+/// once, and with it a [`Running`], which takes the lock itself.
+pub(super) fn start(
+    shared: &Arc<Shared>,
+    mut state: MutexGuard<'_, FetchState>,
+    now: Instant,
+    reason: Reason,
+) -> bool {
+    let Ok(runtime) = Handle::try_current() else {
+        drop(state);
+        shared.task_cannot_start(now);
+        event!(error, "session keys cannot be fetched: no tokio runtime is running here");
+        return false;
+    };
+    let number = shared.task_starts(&mut state, now, reason);
+    drop(state);
+    let task = runtime.spawn(keep_fresh(Running { shared: Arc::downgrade(shared), number }));
+    shared.keep_task(number, task.abort_handle());
+    true
+}
+
+/// Fetches, pauses and fetches again until the source is gone. Holds no reference to what is shared
+/// while it waits.
+async fn keep_fresh(running: Running) {
     loop {
         let Some(fetch) = running.attempt_starts() else { return };
         let outcome = in_fetch_span(attempt(&*fetch)).await;
@@ -21,22 +48,18 @@ pub(super) async fn keep_fresh(running: Running) {
     }
 }
 
-/// What the task holds. When it goes, however it goes, those who wait look again.
-pub(super) struct Running {
+/// A running task's hold on what is shared. Dropping it wakes the waiters, however the task ends.
+struct Running {
     shared: Weak<Shared>,
     number: u64,
 }
 
 impl Running {
-    pub(super) fn new(shared: Weak<Shared>, number: u64) -> Self {
-        Self { shared, number }
-    }
-
     fn attempt_starts(&self) -> Option<Arc<dyn Fetch>> {
         self.shared.upgrade()?.attempt_starts(self.number)
     }
 
-    fn attempt_ended(&self, outcome: Result<Brought, FetchError>) -> Option<Duration> {
+    fn attempt_ended(&self, outcome: Result<FetchedKeys, FetchError>) -> Option<Duration> {
         self.shared.upgrade()?.attempt_ended(self.number, outcome)
     }
 }
@@ -49,17 +72,11 @@ impl Drop for Running {
     }
 }
 
-/// What a successful attempt brought.
-pub(super) struct Brought {
-    pub(super) keys: KeySet,
-    pub(super) max_age: Option<Duration>,
-}
-
-async fn attempt(fetch: &dyn Fetch) -> Result<Brought, FetchError> {
+async fn attempt(fetch: &dyn Fetch) -> Result<FetchedKeys, FetchError> {
     let late = |_| FetchError::new(format!("no answer within {} s", FETCH_TIMEOUT.as_secs()));
     let Fetched { body, max_age } = timeout(FETCH_TIMEOUT, fetch.fetch()).await.map_err(late)??;
     match KeySet::parse(&body) {
-        Some(keys) if !keys.is_empty() => Ok(Brought { keys, max_age }),
+        Some(keys) if !keys.is_empty() => Ok(FetchedKeys { keys, max_age }),
         Some(_) => Err(FetchError::new("the document holds no RS256 key of 2048 bits or more")),
         None => Err(FetchError::new("the answer is not a JWKS document")),
     }

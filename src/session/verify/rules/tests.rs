@@ -33,7 +33,7 @@ fn checked(
 ) -> Result<Option<AuthErrorKind>, AuthErrorKind> {
     let json = claims.to_string();
     let wire = Wire::parse(json.as_bytes()).ok_or(AuthErrorKind::InvalidClaims)?;
-    check(&wire, policy, now).map(|passed| passed.reported)
+    check(&wire, policy, now).map(|accepted| accepted.violation)
 }
 
 fn verdict_without(name: &str) -> Result<(), AuthErrorKind> {
@@ -126,7 +126,7 @@ fn the_window_of_a_token_that_passed_says_exactly_when_it_does() {
     claims["iat"] = json!(NOW - 10);
     let json = claims.to_string();
     let wire = Wire::parse(json.as_bytes()).unwrap();
-    let window = check(&wire, &policy(), now()).unwrap().window;
+    let window = check(&wire, &policy(), now()).unwrap().valid_during;
     for ms in (-16_000_i64..66_000).step_by(500).chain([-15_001, 64_999, 65_001]) {
         let at = match u64::try_from(ms) {
             Ok(ms) => now() + Duration::from_millis(ms),

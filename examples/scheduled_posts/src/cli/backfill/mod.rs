@@ -13,9 +13,10 @@ use tokio::time::Instant;
 use tower_clerk::backfill::{BackendApi, Backfill, Target as _};
 use tower_clerk::sea_orm::SeaOrmSink;
 
+use crate::cli::answer;
 use crate::cli::backfill::progress::Teller;
+use crate::cli::failure::{Failure, database_failure};
 use crate::cli::logging::Log;
-use crate::cli::{Failure, answer, database_failure};
 use crate::config::{BackfillConfig, DatabaseUrl, Env};
 use crate::{signals, store};
 

@@ -17,12 +17,13 @@ use std::io::Read as _;
 use std::process::ExitCode;
 use std::str::FromStr;
 
+use crate::cli::answer;
 use crate::cli::doctor::check::Check;
 use crate::cli::doctor::clerk::Answers;
 use crate::cli::doctor::database::Findings;
 use crate::cli::doctor::facts::Facts;
 use crate::cli::doctor::report::Report;
-use crate::cli::{Failure, answer};
+use crate::cli::failure::Failure;
 use crate::config::Env;
 
 /// What to look at, and how to say it.

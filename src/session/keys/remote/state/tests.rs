@@ -18,8 +18,8 @@ fn origin() -> Instant {
 }
 
 /// A state whose last attempt succeeded at `now`; the next is due 300 s later.
-fn fresh(now: Instant) -> State {
-    let mut state = State::default();
+fn fresh(now: Instant) -> FetchState {
+    let mut state = FetchState::default();
     state.started(now, Reason::Due);
     assert_eq!(state.succeeded(now, None, 0.5), secs(300));
     state
@@ -29,18 +29,18 @@ fn fresh(now: Instant) -> State {
 fn what_to_do_about_a_kid_that_is_not_at_hand() {
     let t = origin();
     let after = |failures: usize| {
-        let mut state = State::default();
+        let mut state = FetchState::default();
         for _ in 0..failures {
             state.started(t, Reason::Due);
             state.failed(t, None, 0.5);
         }
         state
     };
-    let cooling = |state: &mut State| {
+    let cooling = |state: &mut FetchState| {
         state.started(t, Reason::Kid);
         state.succeeded(t, None, 0.5);
     };
-    let mut asked = State::default();
+    let mut asked = FetchState::default();
     cooling(&mut asked);
     let mut failing = fresh(t);
     failing.failed(t, Some(secs(200)), 0.5);
@@ -50,7 +50,7 @@ fn what_to_do_about_a_kid_that_is_not_at_hand() {
     absent.is_absent("kid");
 
     for (situation, state, at, have_keys, expected) in [
-        ("nothing has happened", State::default(), 0, false, DUE),
+        ("nothing has happened", FetchState::default(), 0, false, DUE),
         ("in the pause after a failure", after(1), 0, false, unavailable(1)),
         ("in a longer pause", after(4), 3, false, unavailable(5)),
         ("after the pause", after(1), 1, false, DUE),
@@ -61,7 +61,7 @@ fn what_to_do_about_a_kid_that_is_not_at_hand() {
         (
             "...and the cool-down is over",
             {
-                let mut s = State::default();
+                let mut s = FetchState::default();
                 cooling(&mut s);
                 s
             },
@@ -110,7 +110,7 @@ fn an_attempt_that_ought_to_have_ended_is_taken_for_lost() {
 #[test]
 fn the_pause_grows_from_a_second_to_a_minute_and_a_success_ends_that() {
     let t = origin();
-    let mut state = State::default();
+    let mut state = FetchState::default();
     for expected in [1, 2, 4, 8, 16, 32, 60, 60, 60] {
         assert_eq!(state.failed(t, None, 0.5), secs(expected));
     }
@@ -130,7 +130,7 @@ fn a_servers_wishes_are_heard_within_bounds() {
         assert_eq!(pause, secs(expected), "max-age {max_age:?}");
     }
     for (retry_after, expected) in [(0, 1), (1, 1), (120, 120), (u64::MAX, 300)] {
-        let pause = State::default().failed(t, Some(secs(retry_after)), 0.5);
+        let pause = FetchState::default().failed(t, Some(secs(retry_after)), 0.5);
         assert_eq!(pause, secs(expected), "Retry-After {retry_after}");
     }
 }
@@ -140,7 +140,7 @@ fn c27_a_fleet_does_not_move_in_step() {
     let t = origin();
     let success = |jitter| fresh(t).succeeded(t, None, jitter);
     assert_eq!((success(0.0), success(1.0)), (secs(270), secs(330)));
-    let failure = |jitter| State::default().failed(t, None, jitter);
+    let failure = |jitter| FetchState::default().failed(t, None, jitter);
     assert_eq!(failure(0.0), Duration::from_millis(750));
     assert_eq!(failure(1.0), Duration::from_millis(1250));
 }

@@ -1,0 +1,93 @@
+//! How a JWKS document is fetched: the trait, and what an attempt gives. No implementation.
+
+use std::error::Error;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+/// Brings a JWKS document from wherever it is kept.
+pub trait Fetch: Send + Sync + 'static {
+    /// One attempt. It is given up after 5 s, by dropping the future.
+    fn fetch(&self) -> FetchFuture<'_>;
+}
+
+/// An attempt on its way.
+pub type FetchFuture<'a> = Pin<Box<dyn Future<Output = Result<Fetched, FetchError>> + Send + 'a>>;
+
+/// A document that was brought.
+#[derive(Clone)]
+pub struct Fetched {
+    pub(super) body: Bytes,
+    pub(super) max_age: Option<Duration>,
+}
+
+impl Fetched {
+    /// A document's bytes, undecoded.
+    pub fn new(body: impl Into<Bytes>) -> Self {
+        Self { body: body.into(), max_age: None }
+    }
+
+    /// How long its server says that it is fresh.
+    #[must_use]
+    pub fn with_max_age(self, max_age: Duration) -> Self {
+        Self { max_age: Some(max_age), ..self }
+    }
+}
+
+/// Some publish more of a key than they should.
+impl fmt::Debug for Fetched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetched").field("bytes", &self.body.len()).finish_non_exhaustive()
+    }
+}
+
+/// Why a document could not be brought. It is logged, so it must not hold a secret.
+#[derive(Clone, Debug)]
+pub struct FetchError {
+    problem: Box<str>,
+    pub(super) retry_after: Option<Duration>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl FetchError {
+    /// An error with a message for the log.
+    pub fn new(problem: impl Into<Box<str>>) -> Self {
+        Self { problem: problem.into(), retry_after: None, source: None }
+    }
+
+    /// When its server would like to be asked again.
+    #[must_use]
+    pub fn with_retry_after(self, retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..self }
+    }
+
+    /// What caused it.
+    #[must_use]
+    pub fn with_source(self, source: impl Error + Send + Sync + 'static) -> Self {
+        Self { source: Some(Arc::new(source)), ..self }
+    }
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problem)?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl Error for FetchError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// How long one attempt may take.
+pub(super) const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
