@@ -61,6 +61,7 @@ pub mod backfill;
 pub mod clock;
 #[cfg(feature = "reqwest")]
 pub mod config;
+mod detail;
 mod error;
 #[cfg(feature = "reqwest")]
 mod http_client;

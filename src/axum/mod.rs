@@ -14,43 +14,103 @@
 //! }
 //! ```
 
+use std::error::Error;
+use std::fmt;
+
 use axum_core::body::Body;
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::StatusCode;
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
 
-use crate::session::{Anonymous, AuthError, JsonResponder, Session};
+use crate::detail::with_detail;
+use crate::session::{Anonymous, AuthError, JsonResponder, Session, finish};
 use crate::trace::event;
 
-/// Why there is no [`Session`] to extract.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SessionRejection {
-    /// No [`ClerkAuthLayer`](crate::session::ClerkAuthLayer) is mounted on this route: 500. The
-    /// mistake is the server's.
-    LayerMissing,
-    /// The layer let the request pass without a session, for this reason: what the layer itself
-    /// would answer, as JSON.
-    NoSession(AuthError),
+/// The reason why there is no [`Session`] to extract, and the answer to the request.
+///
+/// Behind a [`ClerkAuthLayer`](crate::session::ClerkAuthLayer) the answer is what that layer would
+/// have said, in its own [`Responder`](crate::session::Responder)'s format. On a route without one it
+/// is 500: the mistake is the server's.
+#[derive(Clone, Debug)]
+pub struct SessionRejection {
+    error: Option<AuthError>,
+    response: Box<http::Response<Bytes>>,
+}
+
+impl SessionRejection {
+    /// Returns why the layer let the request pass without a session; `None` when no layer is mounted
+    /// on this route.
+    #[must_use]
+    pub fn error(&self) -> Option<&AuthError> {
+        self.error.as_ref()
+    }
+
+    /// Returns the status of the answer: 401, 403, 503, or 500 without a layer, unless the layer's
+    /// responder chooses another.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    fn no_session(anonymous: &Anonymous, request: &Parts) -> Self {
+        let response = Box::new(anonymous.refuse(request));
+        Self { error: Some(anonymous.error().clone()), response }
+    }
+
+    fn no_layer() -> Self {
+        event!(
+            error,
+            "a handler asks for a session on a route without ClerkAuthLayer; mount the layer",
+        );
+        let mut response = with_detail(http::Response::new(()), "Internal server error");
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        Self { error: None, response: Box::new(response) }
+    }
+}
+
+impl fmt::Display for SessionRejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.error {
+            Some(error) => write!(f, "no session: {error}"),
+            None => f.write_str("no ClerkAuthLayer is mounted on this route; mount the layer"),
+        }
+    }
+}
+
+impl Error for SessionRejection {}
+
+impl IntoResponse for SessionRejection {
+    fn into_response(self) -> Response {
+        self.response.map(Body::from)
+    }
+}
+
+/// The answer of a layer without a responder of its own, for handlers that judge tokens themselves:
+/// JSON with `detail`.
+impl IntoResponse for AuthError {
+    fn into_response(self) -> Response {
+        finish(JsonResponder::http(&self), self).map(Body::from)
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Session {
     type Rejection = SessionRejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
-        match find(parts) {
-            Found::Session(session) => Ok(session),
-            Found::Nobody(error) => Err(SessionRejection::NoSession(error)),
-            Found::NoLayer => Err(SessionRejection::LayerMissing),
+        if let Some(session) = parts.extensions.get::<Self>() {
+            return Ok(session.clone());
+        }
+        match parts.extensions.get::<Anonymous>() {
+            Some(anonymous) => Err(SessionRejection::no_session(anonymous, parts)),
+            None => Err(SessionRejection::no_layer()),
         }
     }
 }
 
-/// `None` for an anonymous request. Without the layer still an error, so that a route nobody
-/// guards does not pass for one that nobody is signed in on.
+/// `None` for a request that the layer let pass without a session. Without the layer it is an error,
+/// so that an unguarded route is not taken for one that nobody is signed in on.
 impl<S: Send + Sync> OptionalFromRequestParts<S> for Session {
     type Rejection = SessionRejection;
 
@@ -58,52 +118,12 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Session {
         parts: &mut Parts,
         _state: &S,
     ) -> Result<Option<Self>, Self::Rejection> {
-        match find(parts) {
-            Found::Session(session) => Ok(Some(session)),
-            Found::Nobody(_) => Ok(None),
-            Found::NoLayer => Err(SessionRejection::LayerMissing),
+        if let Some(session) = parts.extensions.get::<Self>() {
+            return Ok(Some(session.clone()));
         }
-    }
-}
-
-enum Found {
-    Session(Session),
-    Nobody(AuthError),
-    NoLayer,
-}
-
-fn find(parts: &Parts) -> Found {
-    if let Some(session) = parts.extensions.get::<Session>() {
-        return Found::Session(session.clone());
-    }
-    if let Some(Anonymous(error)) = parts.extensions.get::<Anonymous>() {
-        return Found::Nobody(error.clone());
-    }
-    event!(
-        error,
-        "a handler asks for a session on a route without ClerkAuthLayer; mount the layer",
-    );
-    Found::NoLayer
-}
-
-impl IntoResponse for SessionRejection {
-    fn into_response(self) -> Response {
-        match self {
-            Self::NoSession(error) => {
-                let mut response = JsonResponder::http(&error).map(Body::from);
-                let no_store = HeaderValue::from_static("no-store");
-                response.headers_mut().insert(CACHE_CONTROL, no_store);
-                response.extensions_mut().insert(error);
-                response
-            }
-            Self::LayerMissing => {
-                let body = Body::from(Bytes::from_static(br#"{"detail":"Internal server error"}"#));
-                let mut response = Response::new(body);
-                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                let json = HeaderValue::from_static("application/json");
-                response.headers_mut().insert(CONTENT_TYPE, json);
-                response
-            }
+        match parts.extensions.get::<Anonymous>() {
+            Some(_) => Ok(None),
+            None => Err(SessionRejection::no_layer()),
         }
     }
 }

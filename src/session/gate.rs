@@ -5,14 +5,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{
-    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CACHE_CONTROL, HeaderName, ORIGIN,
-};
-use http::{HeaderValue, Method, Request, Response};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, HeaderName, ORIGIN};
+use http::request::Parts;
+use http::{Method, Request, Response};
 
 use super::error::{AuthError, AuthErrorKind};
 use super::extract::bearer_token;
-use super::reject::{JsonResponder, Responder};
+use super::reject::{JsonResponder, Responder, refuse};
 use super::session::Session;
 use super::verify::{Verification, Verifier};
 use crate::clock::{Clock as _, SystemClock};
@@ -42,14 +41,29 @@ pub(super) enum Mode {
     Optional,
 }
 
-/// In the extensions of a request that was let through without a session: tells a route behind
-/// the layer from one that the layer was never mounted on, and why there is no session.
-#[derive(Clone, Debug)]
+/// A mark in the extensions of a request that a layer let pass without a session: why there is none,
+/// and who answers where one is needed after all. Where it is missing, so is the layer.
+#[derive(Clone)]
 #[cfg_attr(
     not(any(feature = "axum", feature = "tonic")),
     expect(dead_code, reason = "only adapters ask why")
 )]
-pub(crate) struct Anonymous(pub(crate) AuthError);
+pub(crate) struct Anonymous {
+    error: AuthError,
+    responder: Arc<dyn Responder>,
+}
+
+#[cfg(any(feature = "axum", feature = "tonic"))]
+impl Anonymous {
+    pub(crate) fn error(&self) -> &AuthError {
+        &self.error
+    }
+
+    /// Returns what the layer would have answered.
+    pub(crate) fn refuse(&self, request: &Parts) -> Response<Bytes> {
+        refuse(&*self.responder, self.error.clone(), request)
+    }
+}
 
 impl Gate {
     pub(super) fn new(verifier: Verifier) -> Self {
@@ -96,7 +110,8 @@ impl Gate {
             let extensions = request.extensions_mut();
             // A session that another layer found is not what this one vouches for.
             extensions.remove::<Session>();
-            extensions.insert(Anonymous(error.clone()));
+            let responder = Arc::clone(&self.responder);
+            extensions.insert(Anonymous { error: error.clone(), responder });
             if !passes {
                 let now = SystemClock::new().monotonic();
                 if let Some(_left_out) = self.reported.left_out_before(error.kind(), now) {
@@ -114,11 +129,7 @@ impl Gate {
         count!("clerk_auth_requests_total", "outcome" => _outcome, "answer" => "refused");
         event!(debug, reason = _outcome, "request refused: no session");
         let (parts, _body) = request.into_parts();
-        let mut response = self.responder.respond(&error, &parts);
-        let no_store = HeaderValue::from_static("no-store");
-        response.headers_mut().entry(CACHE_CONTROL).or_insert(no_store);
-        response.extensions_mut().insert(error);
-        ControlFlow::Break(response)
+        ControlFlow::Break(refuse(&*self.responder, error, &parts))
     }
 
     fn passes_without<B>(&self, error: &AuthError, request: &Request<B>) -> bool {
@@ -147,7 +158,6 @@ impl fmt::Debug for Gate {
             .field("mode", &self.mode)
             .field("report_only", &self.report_only)
             .field("preflights_pass", &self.preflights_pass)
-            .field("responder", &self.responder)
             .finish_non_exhaustive()
     }
 }

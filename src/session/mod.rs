@@ -85,6 +85,8 @@ pub(crate) use verify::{check_authorized_parties, check_issuer};
 
 #[cfg(any(feature = "axum", feature = "tonic"))]
 pub(crate) use gate::Anonymous;
+#[cfg(feature = "axum")]
+pub(crate) use reject::finish;
 
 #[doc = include_str!("../docs/observability.md")]
 pub mod observability {}

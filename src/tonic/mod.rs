@@ -1,9 +1,31 @@
-//! Sessions in tonic services. The layer itself needs nothing of this: mounted on a tonic server
-//! it refuses with `grpc-status` 16, or 14 when the keys are missing.
+//! Sessions in tonic services.
+//!
+//! The layer itself needs nothing of this: mounted on a tonic server it refuses with `grpc-status` 16
+//! (unauthenticated), 7 (permission denied) or 14 (unavailable). `Server::layer` guards all services.
+//! To guard one of several, give it the layer by tonic's `named_layer`:
+//!
+//! ```
+//! use tonic::service::LayerExt as _;
+//! use tower_clerk::session::ClerkAuthLayer;
+//! # use tonic_health::server::health_reporter;
+//!
+//! # async fn routes(auth: ClerkAuthLayer) -> tonic::service::Routes {
+//! # let (_reporter, health) = health_reporter();
+//! # let (_reporter, accounts) = health_reporter();
+//! tonic::service::Routes::new(health).add_service(auth.named_layer(accounts))
+//! # }
+//! ```
+//!
+//! To guard one method of a service, mount the layer in its
+//! [`optional`](crate::session::ClerkAuthLayer::optional) mode and ask for the session in that method.
 
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderValue, Method, Response, Version};
 use tonic::{Code, Request, Status};
 
-use crate::session::{Anonymous, Refusal, Session};
+use crate::session::{Anonymous, AuthError, Refusal, Session};
 use crate::trace::event;
 
 /// The session of a gRPC request.
@@ -16,27 +38,63 @@ use crate::trace::event;
 /// }
 /// ```
 pub trait RequestExt {
-    /// The session that the layer put into the request.
+    /// Returns the session that the layer put into the request.
     ///
     /// # Errors
     ///
-    /// What the layer would have refused the request with, when it let it pass without a session;
-    /// `INTERNAL` when no [`ClerkAuthLayer`](crate::session::ClerkAuthLayer) is mounted.
+    /// What the layer would have refused the request with, when it let the request pass without a
+    /// session: the `grpc-status` that its [`Responder`](crate::session::Responder) writes, or the one
+    /// of [`Refusal`] where that writes none. `INTERNAL` when no
+    /// [`ClerkAuthLayer`](crate::session::ClerkAuthLayer) is mounted.
     fn session(&self) -> Result<&Session, Status>;
 }
 
 impl<T> RequestExt for Request<T> {
     fn session(&self) -> Result<&Session, Status> {
-        let extensions = self.extensions();
-        if let Some(session) = extensions.get::<Session>() {
+        if let Some(session) = self.extensions().get::<Session>() {
             return Ok(session);
         }
-        if let Some(Anonymous(error)) = extensions.get::<Anonymous>() {
-            let refusal = Refusal::of(error);
-            let code = Code::from_bytes(refusal.grpc_status().as_bytes());
-            return Err(Status::new(code, refusal.detail()));
+        match self.extensions().get::<Anonymous>() {
+            Some(anonymous) => {
+                let response: Response<Bytes> = anonymous.refuse(&parts(self));
+                let status = Status::from_header_map(response.headers());
+                Err(status.unwrap_or_else(|| anonymous.error().into()))
+            }
+            None => {
+                event!(
+                    error,
+                    "a method asks for a session without ClerkAuthLayer; mount the layer"
+                );
+                Err(Status::internal("Internal server error"))
+            }
         }
-        event!(error, "a method asks for a session without ClerkAuthLayer; mount the layer");
-        Err(Status::internal("Internal server error"))
     }
+}
+
+/// The status that a layer without a responder of its own refuses with.
+impl From<&AuthError> for Status {
+    fn from(error: &AuthError) -> Self {
+        let refusal = Refusal::of(error);
+        let code = Code::from_bytes(refusal.grpc_status().as_bytes());
+        Self::new(code, refusal.detail())
+    }
+}
+
+/// The status that a layer without a responder of its own refuses with.
+impl From<AuthError> for Status {
+    fn from(error: AuthError) -> Self {
+        (&error).into()
+    }
+}
+
+/// Returns the request as a responder wants it, as far as tonic still has it: not the path.
+fn parts<T>(request: &Request<T>) -> Parts {
+    let (mut parts, ()) = http::Request::new(()).into_parts();
+    parts.method = Method::POST;
+    parts.version = Version::HTTP_2;
+    parts.headers = request.metadata().clone().into_headers();
+    let grpc = HeaderValue::from_static("application/grpc");
+    parts.headers.entry(CONTENT_TYPE).or_insert(grpc);
+    parts.extensions = request.extensions().clone();
+    parts
 }

@@ -1,11 +1,12 @@
 //! What the sender is told. The one table from outcomes and errors to HTTP.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 
 use super::error::{DeliveryError, DeliveryErrorKind};
+use crate::detail::with_detail;
 
 /// The delivery arrived and is stored.
 pub(crate) fn accepted() -> Response<Full<Bytes>> {
@@ -17,10 +18,9 @@ pub(crate) fn accepted() -> Response<Full<Bytes>> {
 /// The delivery was not stored. The error goes along in the extensions.
 pub(crate) fn refused(error: DeliveryError) -> Response<Full<Bytes>> {
     let (status, detail) = row(error.kind());
-    let mut response = Response::new(Full::from(format!(r#"{{"detail":"{detail}"}}"#)));
+    let mut response = with_detail(Response::new(()), detail).map(Full::new);
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if status == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(ALLOW, HeaderValue::from_static("POST"));
@@ -32,7 +32,7 @@ pub(crate) fn refused(error: DeliveryError) -> Response<Full<Bytes>> {
     response
 }
 
-/// Texts stand in JSON as they are: no quotes, no backslashes. What is wrong with a delivery that
+/// What is wrong with a delivery that
 /// is not known to be Clerk's has one text only.
 fn row(kind: DeliveryErrorKind) -> (StatusCode, &'static str) {
     use DeliveryErrorKind as Kind;

@@ -1,11 +1,19 @@
 //! The layer and the extractors on axum, over a real socket.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::routing::get;
+use bytes::Bytes;
+use http::Response;
+use http::request::Parts;
 use tokio::net::TcpListener;
-use tower_clerk::session::{ClerkAuthLayer, Session, StaticKeys, Verifier};
+use tower_clerk::axum::SessionRejection;
+use tower_clerk::session::{
+    AuthError, AuthErrorKind, ClerkAuthLayer, ProblemResponder, Refusal, Session, StaticKeys,
+    Verifier,
+};
 use tower_clerk::test_util::Issuer;
 
 use crate::servers::{ISS, issuer, request};
@@ -99,4 +107,74 @@ async fn behind_a_report_only_layer_a_handler_that_needs_a_session_says_whose_fa
     let old = format!("Bearer {}", issuer.token("user_1").claim("exp", 1_600_000_000).mint());
     let (parts, body) = request(addr, "GET", &[("authorization", &old)]).await;
     assert_eq!((parts.status.as_u16(), &*body), (401, r#"{"detail":"Token expired"}"#));
+}
+
+/// Refuses in a format that nothing else has.
+fn in_own_words(error: &AuthError, request: &Parts) -> Response<Bytes> {
+    let refusal = Refusal::of(error);
+    refusal.response(Bytes::from(format!("{} at {}", refusal.code(), request.uri.path())))
+}
+
+#[tokio::test]
+async fn fault_k14_whoever_answers_for_the_layer_answers_for_its_extractors() {
+    let issuer = issuer();
+    let needs_one = || Router::new().route("/", get(whoami));
+    let expired = format!("Bearer {}", issuer.token("user_1").claim("exp", 1_600_000_000).mint());
+    for (mode, layer) in [
+        ("required", layer(&issuer)),
+        ("optional", layer(&issuer).optional()),
+        ("report-only", layer(&issuer).report_only()),
+    ] {
+        let own = serve(needs_one().layer(layer.clone().respond_with(in_own_words))).await;
+        let problem = serve(needs_one().layer(layer.respond_with(ProblemResponder::new()))).await;
+        let cases: [(&[(&str, &str)], _, _); 2] = [
+            (&[], "not_authenticated", "Not authenticated"),
+            (&[("authorization", &expired)], "token_expired", "Token expired"),
+        ];
+        for (headers, code, detail) in cases {
+            let (parts, body) = request(own, "GET", headers).await;
+            assert_eq!((parts.status.as_u16(), &*body), (401, &*format!("{code} at /")), "{mode}");
+            assert_eq!(parts.headers["cache-control"], "no-store", "{mode}");
+            let (parts, body) = request(problem, "GET", headers).await;
+            assert_eq!(parts.headers["content-type"], "application/problem+json", "{mode}");
+            let expected =
+                format!(r#"{{"title":"Unauthorized","status":401,"detail":"{detail}"}}"#);
+            assert_eq!(body, expected, "{mode}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn fault_a8_a_rejection_says_its_status_and_why_and_an_error_is_an_answer() {
+    let extract = async |layer: Option<ClerkAuthLayer>| {
+        let seen = Arc::new(Mutex::new(None));
+        let handler = {
+            let seen = Arc::clone(&seen);
+            async move |session: Result<Session, SessionRejection>| {
+                *seen.lock().unwrap() = session.err();
+            }
+        };
+        let app = Router::new().route("/", get(handler));
+        let app = match layer {
+            Some(layer) => app.layer(layer),
+            None => app,
+        };
+        request(serve(app).await, "GET", &[]).await;
+        seen.lock().unwrap().take().unwrap()
+    };
+    let anonymous = extract(Some(layer(&issuer()).optional())).await;
+    assert_eq!(anonymous.status(), 401);
+    assert_eq!(anonymous.error().unwrap().kind(), AuthErrorKind::MissingCredentials);
+    assert_eq!(anonymous.to_string(), "no session: no bearer token was sent");
+
+    let no_layer: Box<dyn std::error::Error> = Box::new(extract(None).await);
+    assert_eq!(no_layer.to_string(), "no ClerkAuthLayer is mounted on this route; mount the layer");
+    let no_layer = no_layer.downcast::<SessionRejection>().unwrap();
+    assert_eq!((no_layer.status().as_u16(), no_layer.error()), (500, None));
+
+    let judged = get(async || Err::<(), _>(AuthError::from(AuthErrorKind::Impersonation)));
+    let addr = serve(Router::new().route("/", judged)).await;
+    let (parts, body) = request(addr, "GET", &[]).await;
+    assert_eq!((parts.status.as_u16(), &*body), (403, r#"{"detail":"Not allowed"}"#));
+    assert_eq!(parts.headers["cache-control"], "no-store");
 }

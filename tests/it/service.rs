@@ -282,6 +282,44 @@ async fn refusals_come_as_a_problem_document_as_nothing_or_as_one_likes() {
 }
 
 #[tokio::test]
+async fn fault_k14_a_closure_answers_for_the_layer_and_remembers_what_it_captures() {
+    use bytes::Bytes;
+    use http::request::Parts;
+    use tower_clerk::session::Refusal;
+
+    let sign_in = String::from("https://app.example.com/sign-in");
+    let layer = static_layer(&issuer()).respond_with(move |error: &AuthError, _: &Parts| {
+        Refusal::of(error).response(Bytes::from(format!("go to {sign_in}")))
+    });
+    let refused = layer.layer(Strict::default()).oneshot(with_token("x")).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(refused.headers()["cache-control"], "no-store");
+    assert_eq!(text(refused).await, "go to https://app.example.com/sign-in");
+}
+
+#[test]
+fn fault_a8_a_refusal_has_a_code_that_stays_the_same() {
+    use tower_clerk::session::Refusal;
+
+    let of = |kind: AuthErrorKind| {
+        let refusal = Refusal::of(&kind.into());
+        (refusal.status().as_u16(), refusal.code())
+    };
+    for (kind, expected) in [
+        (AuthErrorKind::MissingCredentials, (401, "not_authenticated")),
+        (AuthErrorKind::PendingSession, (401, "not_authenticated")),
+        (AuthErrorKind::Expired, (401, "token_expired")),
+        (AuthErrorKind::Impersonation, (403, "not_allowed")),
+        (AuthErrorKind::KeysUnavailable, (503, "keys_unavailable")),
+        (AuthErrorKind::BadSignature, (401, "invalid_token")),
+        (AuthErrorKind::UnknownKey, (401, "invalid_token")),
+        (AuthErrorKind::NotYetValid, (401, "invalid_token")),
+    ] {
+        assert_eq!(of(kind), expected, "{kind:?}");
+    }
+}
+
+#[tokio::test]
 async fn impersonation_is_visible_and_can_be_denied_with_403() {
     let issuer = issuer();
     let keys = StaticKeys::from_jwks(&issuer.jwks().to_string()).unwrap();

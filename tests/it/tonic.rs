@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 use tonic::metadata::MetadataValue;
+use tonic::service::LayerExt as _;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Server};
 use tonic::{Code, Request, Status};
@@ -12,7 +13,10 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tower_clerk::session::keys::RemoteKeys;
-use tower_clerk::session::{ClerkAuthLayer, KeySource, StaticKeys, Verifier};
+use tower_clerk::session::{
+    AuthError, AuthErrorKind, ClerkAuthLayer, GrpcResponder, KeySource, ProblemResponder,
+    Responder as _, StaticKeys, Verifier,
+};
 use tower_clerk::tonic::RequestExt;
 
 use crate::servers::{Answer, ISS, JwksServer, issuer};
@@ -39,6 +43,16 @@ impl Health for Named {
     ) -> Result<tonic::Response<Self::WatchStream>, Status> {
         Err(Status::unimplemented("not watched"))
     }
+}
+
+/// Serves a service that is guarded by itself: the server has no layer.
+async fn serve_one_guarded(layer: ClerkAuthLayer) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let guarded = layer.named_layer(HealthServer::new(Named));
+    let server = Server::builder().add_service(guarded);
+    tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+    addr
 }
 
 async fn serve(layer: Option<ClerkAuthLayer>) -> SocketAddr {
@@ -108,4 +122,47 @@ async fn a_method_on_which_the_layer_was_forgotten_lets_nobody_in() {
     let addr = serve(None).await;
     let refused = ask(addr, Some(&issuer().token("user_1").mint())).await.unwrap_err();
     assert_eq!(refused.code(), Code::Internal);
+}
+
+#[tokio::test]
+async fn fault_a8_one_service_can_be_guarded_by_itself() {
+    let issuer = issuer();
+    let keys = StaticKeys::from_jwks(&issuer.jwks().to_string()).unwrap();
+    let addr = serve_one_guarded(layer(keys)).await;
+    let status = ask(addr, Some(&issuer.token("user_1").mint())).await.unwrap();
+    assert_eq!(status, ServingStatus::Serving);
+    assert_eq!(ask(addr, None).await.unwrap_err().code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn fault_k14_whoever_answers_for_the_layer_answers_for_a_method_that_needs_a_session() {
+    let keys = StaticKeys::from_jwks(&issuer().jwks().to_string()).unwrap();
+    let optional = layer(keys).optional();
+    let own = optional.clone().respond_with(|error: &AuthError, request: &http::request::Parts| {
+        assert_eq!(request.headers["content-type"], "application/grpc");
+        let mut response = GrpcResponder::new().respond(error, request);
+        let message = http::HeaderValue::from_static("sign in at https://app.example.com");
+        response.headers_mut().insert("grpc-message", message);
+        response
+    });
+    let refused = ask(serve(Some(own)).await, None).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    assert_eq!(refused.message(), "sign in at https://app.example.com");
+
+    // One that writes no grpc-status leaves it to the refusal's own.
+    let problem = optional.respond_with(ProblemResponder::new());
+    let refused = ask(serve(Some(problem)).await, None).await.unwrap_err();
+    assert_eq!((refused.code(), refused.message()), (Code::Unauthenticated, "Not authenticated"));
+}
+
+#[test]
+fn fault_a8_an_error_is_a_status() {
+    for (kind, code, message) in [
+        (AuthErrorKind::Expired, Code::Unauthenticated, "Token expired"),
+        (AuthErrorKind::Impersonation, Code::PermissionDenied, "Not allowed"),
+        (AuthErrorKind::KeysUnavailable, Code::Unavailable, "Authentication keys unavailable"),
+    ] {
+        let status = Status::from(AuthError::from(kind));
+        assert_eq!((status.code(), status.message()), (code, message));
+    }
 }

@@ -17,14 +17,14 @@ use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
 use bytes::Bytes;
-use tower_clerk::session::{AuthError, ClerkAuthLayer, Responder, Verifier};
+use tower_clerk::session::{AuthError, ClerkAuthLayer, Refusal, Verifier};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::config::AuthPhase;
-use crate::error::{answer, refused};
+use crate::error::answer;
 use crate::limits::{self, Limits};
 use crate::phases;
 use crate::requests::{self, BODY_LIMIT, X_REQUEST_ID};
@@ -79,7 +79,7 @@ fn signed_in(verifier: Verifier, phase: AuthPhase, limits: &Arc<Limits>) -> Rout
         // The one above reads a body up to its limit, so that the connection can go on. What is
         // announced to be far larger is refused before it comes, and the connection ends.
         .layer(RequestBodyLimitLayer::new(FAR_TOO_LARGE));
-    let guard = ClerkAuthLayer::new(verifier).respond_with(AlwaysJson);
+    let guard = ClerkAuthLayer::new(verifier).respond_with(refused);
     let by_user = middleware::from_fn_with_state(limits(), limits::by_user);
     let guarded = if phase.trusts_user_id() {
         let identified = of_users.route_layer(middleware::from_fn(phases::identified));
@@ -90,14 +90,14 @@ fn signed_in(verifier: Verifier, phase: AuthPhase, limits: &Arc<Limits>) -> Rout
     guarded.route_layer(middleware::from_fn_with_state(limits(), limits::by_address))
 }
 
-/// This server speaks no gRPC, whatever a request says of itself.
-#[derive(Debug)]
-struct AlwaysJson;
-
-impl Responder for AlwaysJson {
-    fn respond(&self, error: &AuthError, _request: &Parts) -> axum::http::Response<Bytes> {
-        refused(error)
-    }
+/// Returns JSON, whatever the request says of itself: this server speaks no gRPC.
+fn refused(error: &AuthError, _request: &Parts) -> axum::http::Response<Bytes> {
+    let refusal = Refusal::of(error);
+    let body = serde_json::json!({ "detail": refusal.detail() }).to_string();
+    let mut response = refusal.response(Bytes::from(body));
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
 }
 
 fn cors(origins: Vec<HeaderValue>) -> CorsLayer {

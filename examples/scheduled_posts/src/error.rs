@@ -118,14 +118,3 @@ pub(crate) fn answer(status: StatusCode, detail: &str) -> Response {
 static AWAY: Seldom = Seldom::new(Duration::from_secs(1));
 const AI_UNCONFIGURED: &str = "AI suggestions are not configured; the server needs OPENAI_BASE_URL, \
                                OPENAI_API_KEY and OPENAI_MODEL";
-/// Returns what the session layer answers a refused request with.
-pub(crate) fn refused(
-    error: &tower_clerk::session::AuthError,
-) -> axum::http::Response<bytes::Bytes> {
-    let refusal = tower_clerk::session::Refusal::of(error);
-    let body = serde_json::json!({ "detail": refusal.detail() }).to_string();
-    let mut response = refusal.response(bytes::Bytes::from(body));
-    let json = axum::http::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(axum::http::header::CONTENT_TYPE, json);
-    response
-}

@@ -7,6 +7,7 @@ use http::{HeaderValue, Response};
 
 use super::grpc::{self, GrpcResponder};
 use super::{Refusal, Responder};
+use crate::detail::with_detail;
 use crate::session::error::AuthError;
 
 /// The default: `{"detail": "…"}`, and for a gRPC request what [`GrpcResponder`] says.
@@ -27,8 +28,7 @@ impl JsonResponder {
 
     pub(crate) fn http(error: &AuthError) -> Response<Bytes> {
         let refusal = Refusal::of(error);
-        let body = format!(r#"{{"detail":"{}"}}"#, refusal.detail());
-        with_type(refusal.response(Bytes::from(body)), "application/json")
+        with_detail(refusal.response(Bytes::new()), refusal.detail())
     }
 }
 
@@ -84,11 +84,9 @@ impl Responder for ProblemResponder {
             status.as_u16(),
             refusal.detail()
         );
-        with_type(refusal.response(Bytes::from(body)), "application/problem+json")
+        let mut response = refusal.response(Bytes::from(body));
+        let problem = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(CONTENT_TYPE, problem);
+        response
     }
-}
-
-fn with_type(mut response: Response<Bytes>, content_type: &'static str) -> Response<Bytes> {
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
 }

@@ -4,11 +4,10 @@
 mod grpc;
 mod json;
 
-use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
@@ -17,32 +16,60 @@ use super::error::{AuthError, AuthErrorKind};
 pub use grpc::GrpcResponder;
 pub use json::{EmptyResponder, JsonResponder, ProblemResponder};
 
-/// Says a refusal in the client's language.
+/// Builds the response to a refused request.
 ///
-/// The layer adds `Cache-Control: no-store` unless it is set, and leaves the [`AuthError`] in the
-/// response's extensions. Whatever a responder says, it should not tell the client why a token is
-/// bad beyond what [`Refusal`] does: that would help who makes tokens up.
+/// A closure is one. So is a type, where there is something to keep:
+/// [`ClerkAuthLayer::respond_with`](super::ClerkAuthLayer::respond_with) takes either, and what it
+/// takes answers for the layer and for the extractors behind it.
+///
+/// The layer adds `Cache-Control: no-store` unless the response has that header, and puts the
+/// [`AuthError`] into its extensions. A response should say no more of the reason than [`Refusal`]
+/// does: more would help whoever forges tokens.
 ///
 /// ```
 /// use bytes::Bytes;
-/// use http::{Response, request::Parts};
-/// use tower_clerk::session::{AuthError, Refusal, Responder};
+/// use http::request::Parts;
+/// use tower_clerk::session::{AuthError, ClerkAuthLayer, Refusal, Verifier};
 ///
-/// /// Plain text, and where to sign in.
-/// #[derive(Debug)]
-/// struct Plain;
-///
-/// impl Responder for Plain {
-///     fn respond(&self, error: &AuthError, request: &Parts) -> Response<Bytes> {
+/// /// Plain text that says where to sign in.
+/// fn layer(verifier: Verifier) -> ClerkAuthLayer {
+///     ClerkAuthLayer::new(verifier).respond_with(|error: &AuthError, request: &Parts| {
 ///         let refusal = Refusal::of(error);
 ///         let text = format!("{}; sign in and come back to {}", refusal.detail(), request.uri);
 ///         refusal.response(Bytes::from(text))
-///     }
+///     })
 /// }
 /// ```
-pub trait Responder: fmt::Debug + Send + Sync + 'static {
-    /// The answer to a request that is refused. The request's body has not been read.
+pub trait Responder: Send + Sync + 'static {
+    /// Returns the response to a request that is refused. The request's body has not been read.
     fn respond(&self, error: &AuthError, request: &Parts) -> Response<Bytes>;
+}
+
+impl<F> Responder for F
+where
+    F: Fn(&AuthError, &Parts) -> Response<Bytes> + Send + Sync + 'static,
+{
+    fn respond(&self, error: &AuthError, request: &Parts) -> Response<Bytes> {
+        self(error, request)
+    }
+}
+
+/// Returns the whole answer to a refused request: what `responder` says, not to be stored by caches,
+/// with the error in its extensions.
+pub(crate) fn refuse(
+    responder: &dyn Responder,
+    error: AuthError,
+    request: &Parts,
+) -> Response<Bytes> {
+    finish(responder.respond(&error, request), error)
+}
+
+/// Returns a refusal's response with what each of them has.
+pub(crate) fn finish(mut response: Response<Bytes>, error: AuthError) -> Response<Bytes> {
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().entry(CACHE_CONTROL).or_insert(no_store);
+    response.extensions_mut().insert(error);
+    response
 }
 
 /// Whose fault it is, and what may be said. Nothing that was found before the signature was
@@ -56,11 +83,13 @@ pub struct Refusal {
 enum Verdict {
     /// Nobody asked to be let in.
     NotAuthenticated,
+    /// A good token, too late.
+    Expired,
     /// What was shown is not good.
-    Invalid(&'static str),
+    Invalid,
     /// It is good, and not enough.
     NotAllowed,
-    /// We have no keys to judge by.
+    /// There are no keys to judge by.
     NoKeys(Duration),
 }
 
@@ -75,7 +104,7 @@ impl Refusal {
             AuthErrorKind::KeysUnavailable => {
                 Verdict::NoKeys(error.retry_after().unwrap_or(Duration::from_secs(1)))
             }
-            AuthErrorKind::Expired => Verdict::Invalid("Token expired"),
+            AuthErrorKind::Expired => Verdict::Expired,
             AuthErrorKind::Impersonation => Verdict::NotAllowed,
             AuthErrorKind::AudienceMismatch
             | AuthErrorKind::AudienceMissing
@@ -91,7 +120,7 @@ impl Refusal {
             | AuthErrorKind::TooLarge
             | AuthErrorKind::UnknownKey
             | AuthErrorKind::UnsupportedAlgorithm
-            | AuthErrorKind::WrongTokenType => Verdict::Invalid("Invalid token"),
+            | AuthErrorKind::WrongTokenType => Verdict::Invalid,
         };
         Self { verdict }
     }
@@ -100,7 +129,9 @@ impl Refusal {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self.verdict {
-            Verdict::NotAuthenticated | Verdict::Invalid(_) => StatusCode::UNAUTHORIZED,
+            Verdict::NotAuthenticated | Verdict::Expired | Verdict::Invalid => {
+                StatusCode::UNAUTHORIZED
+            }
             Verdict::NotAllowed => StatusCode::FORBIDDEN,
             Verdict::NoKeys(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -111,9 +142,29 @@ impl Refusal {
     #[must_use]
     pub fn grpc_status(&self) -> &'static str {
         match self.verdict {
-            Verdict::NotAuthenticated | Verdict::Invalid(_) => "16",
+            Verdict::NotAuthenticated | Verdict::Expired | Verdict::Invalid => "16",
             Verdict::NotAllowed => "7",
             Verdict::NoKeys(_) => "14",
+        }
+    }
+
+    /// Returns a stable word for the kind of refusal, for formats of your own:
+    ///
+    /// | code | status | when |
+    /// |---|---|---|
+    /// | `not_authenticated` | 401 | nobody is signed in |
+    /// | `token_expired` | 401 | the token was good, and has expired |
+    /// | `invalid_token` | 401 | the token is bad in any other way |
+    /// | `not_allowed` | 403 | the session is good, and this server does not allow it |
+    /// | `keys_unavailable` | 503 | there are no keys to judge by |
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self.verdict {
+            Verdict::NotAuthenticated => "not_authenticated",
+            Verdict::Expired => "token_expired",
+            Verdict::Invalid => "invalid_token",
+            Verdict::NotAllowed => "not_allowed",
+            Verdict::NoKeys(_) => "keys_unavailable",
         }
     }
 
@@ -122,7 +173,8 @@ impl Refusal {
     pub fn detail(&self) -> &'static str {
         match self.verdict {
             Verdict::NotAuthenticated => "Not authenticated",
-            Verdict::Invalid(detail) => detail,
+            Verdict::Expired => "Token expired",
+            Verdict::Invalid => "Invalid token",
             Verdict::NotAllowed => "Not allowed",
             Verdict::NoKeys(_) => "Authentication keys unavailable",
         }
@@ -143,7 +195,7 @@ impl Refusal {
             Verdict::NotAuthenticated => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            Verdict::Invalid(_) => {
+            Verdict::Expired | Verdict::Invalid => {
                 let challenge = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
                 headers.insert(WWW_AUTHENTICATE, challenge);
             }

@@ -13,7 +13,6 @@ use axum::response::{IntoResponse as _, Response};
 use tower_clerk::session::{AuthError, AuthErrorKind, Session};
 
 use crate::config::AuthPhase;
-use crate::error::refused;
 use crate::telemetry;
 
 /// Whose request it is, as far as phases 1 and 2 can tell. In a request's extensions; nothing that a
@@ -43,7 +42,7 @@ pub(crate) async fn identified(request: Request, next: Next) -> Response {
         }
         (None, Err(error)) => {
             telemetry::phase_3_would("unidentified", error.kind().as_str());
-            return refused(&error).map(axum::body::Body::from);
+            return error.into_response();
         }
         (Some(user_id), Ok(session)) if session.user_id() == user_id => {
             telemetry::phase_3_would("same", "ok");

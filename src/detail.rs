@@ -1,0 +1,29 @@
+//! The JSON body of an answer that is no success: an object with the string `detail`. The only file
+//! that writes it.
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Response};
+
+/// Gives a response `{"detail": …}` as its body, `application/json`.
+pub(crate) fn with_detail<B>(response: Response<B>, detail: &str) -> Response<Bytes> {
+    let body = format!(r#"{{"detail":{}}}"#, serde_json::Value::from(detail));
+    let mut response = response.map(|_| Bytes::from(body));
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_the_text_it_is_one_json_object() {
+        for text in ["Not found", "", "a \"b\" \\ c\n"] {
+            let body = with_detail(Response::new(()), text).into_body();
+            let read: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(read, serde_json::json!({ "detail": text }));
+        }
+    }
+}
