@@ -1,5 +1,7 @@
-//! An application's own statements in the sink's transaction. The trait; no implementation.
+//! An application's own statements in the sink's transaction: the trait, and a closure as one.
 
+use std::fmt;
+use std::future::ready;
 use std::pin::Pin;
 
 use ::sea_orm::{DatabaseTransaction, DbErr};
@@ -8,89 +10,231 @@ use ::sea_orm::{DatabaseTransaction, DbErr};
 use crate::webhook::User;
 use crate::webhook::{Delivery, Outcome};
 
-/// A future on the heap.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// Statements that stand or fall with a delivery.
+/// An application's own statements, which are committed with a delivery or not at all.
 ///
-/// [`run`](Self::run) is called once in the transaction of each delivery but a repeated one (again
-/// when the transaction is, after a deadlock): after
-/// a user's row was written, and before a deleted user's row is removed, so that rows which refer
-/// to it can go first. Events that the sink does not act on reach it too, as
-/// [`Outcome::Ignored`]; so do stale ones, as [`Outcome::Stale`].
+/// [`run`](Self::run) is called in the transaction of each delivery, except a repeated one, and again
+/// when the transaction is repeated after a deadlock. It runs after a user's row was written, and
+/// before a deleted user's row is removed, so that rows which refer to it can go first. It is also
+/// called for events that the sink does not act on, with [`Outcome::Ignored`], and for stale ones, with
+/// [`Outcome::Stale`].
 ///
 /// ```
 /// use sea_orm::sea_query::{Expr, ExprTrait, Query};
 /// use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
-/// use tower_clerk::sea_orm::{BoxFuture, InTransaction};
+/// use tower_clerk::sea_orm::InTransaction;
 /// use tower_clerk::webhook::{Delivery, Event, Outcome};
 ///
-/// /// A user's posts go with the user.
+/// /// Deletes a user's posts with the user.
 /// struct DeletePosts;
 ///
 /// impl InTransaction for DeletePosts {
-///     fn run<'a>(
-///         &'a self,
-///         tx: &'a DatabaseTransaction,
-///         delivery: &'a Delivery,
+///     async fn run(
+///         &self,
+///         tx: &DatabaseTransaction,
+///         delivery: &Delivery,
 ///         outcome: Outcome,
-///     ) -> BoxFuture<'a, Result<(), DbErr>> {
-///         Box::pin(async move {
-///             if let (Event::UserDeleted(user), Outcome::Applied) = (delivery.event(), outcome)
-///                 && let Some(id) = &user.id
-///             {
-///                 let of_user = Expr::col("user_id").eq(id.as_str());
-///                 let delete = Query::delete().from_table("posts").and_where(of_user).to_owned();
-///                 tx.execute(&delete).await?;
-///             }
-///             Ok(())
-///         })
+///     ) -> Result<(), DbErr> {
+///         if let (Event::UserDeleted(user), Outcome::Applied) = (delivery.event(), outcome)
+///             && let Some(id) = &user.id
+///         {
+///             let of_user = Expr::col("user_id").eq(id.as_str());
+///             let delete = Query::delete().from_table("posts").and_where(of_user).to_owned();
+///             tx.execute(&delete).await?;
+///         }
+///         Ok(())
 ///     }
 /// }
 /// ```
+///
+/// [`in_transaction_fn_with_state`] makes one from a closure.
 pub trait InTransaction: Send + Sync + 'static {
-    /// Runs the statements, on `tx` and nothing else: another connection would wait for the
-    /// locks that this transaction holds.
+    /// Runs the statements, on `tx` alone: another connection would wait for the locks that this
+    /// transaction holds.
     ///
     /// # Errors
     ///
-    /// An error rolls everything back, and the delivery comes again. Its text is logged.
-    fn run<'a>(
-        &'a self,
-        tx: &'a DatabaseTransaction,
-        delivery: &'a Delivery,
+    /// An error rolls everything back, and the delivery is sent again. Its text is logged.
+    fn run(
+        &self,
+        tx: &DatabaseTransaction,
+        delivery: &Delivery,
         outcome: Outcome,
-    ) -> BoxFuture<'a, Result<(), DbErr>>;
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// The same for users whom a backfill found new or in a newer state, after their rows were
-    /// written. Does nothing unless it is implemented.
+    /// Runs statements for users whom a backfill added or updated, after their rows were written.
+    /// Does nothing by default.
     ///
     /// # Errors
     ///
     /// An error rolls the whole page back.
     #[cfg(feature = "backfill")]
-    fn backfilled<'a>(
-        &'a self,
-        tx: &'a DatabaseTransaction,
-        users: &'a [&'a User],
-    ) -> BoxFuture<'a, Result<(), DbErr>> {
+    fn backfilled(
+        &self,
+        tx: &DatabaseTransaction,
+        users: &[&User],
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let _ = (tx, users);
-        Box::pin(std::future::ready(Ok(())))
+        ready(Ok(()))
     }
 
-    /// The same for a user whom a reconciliation found gone, before the row is removed. Does
-    /// nothing unless it is implemented.
+    /// Runs statements for a user whom a reconciliation found to be deleted at Clerk, before the row
+    /// is removed. Does nothing by default.
     ///
     /// # Errors
     ///
     /// An error rolls the removal back.
     #[cfg(feature = "backfill")]
-    fn removed<'a>(
-        &'a self,
-        tx: &'a DatabaseTransaction,
-        user_id: &'a str,
-    ) -> BoxFuture<'a, Result<(), DbErr>> {
+    fn removed(
+        &self,
+        tx: &DatabaseTransaction,
+        user_id: &str,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let _ = (tx, user_id);
-        Box::pin(std::future::ready(Ok(())))
+        ready(Ok(()))
     }
 }
+
+/// Makes an [`InTransaction`] from a state and a closure, or an `async fn`, that is given a clone of
+/// it with each delivery. The delivery is passed by value, which copies nothing.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use sea_orm::sea_query::Query;
+/// use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+/// use tower_clerk::sea_orm::{SeaOrmSink, in_transaction_fn_with_state};
+/// use tower_clerk::webhook::{Delivery, Outcome};
+///
+/// /// Writes down what was received, in a table whose name is the state.
+/// async fn write_down(
+///     table: Arc<str>,
+///     tx: &DatabaseTransaction,
+///     delivery: Delivery,
+///     outcome: Outcome,
+/// ) -> Result<(), DbErr> {
+///     let line = format!("{} {outcome:?}", delivery.event().kind());
+///     let mut insert = Query::insert();
+///     insert.into_table(table.to_string()).columns(["line"]).values_panic([line.into()]);
+///     tx.execute(&insert).await.map(drop)
+/// }
+///
+/// fn sink(sink: SeaOrmSink, table: Arc<str>) -> SeaOrmSink {
+///     sink.with_hook(in_transaction_fn_with_state(table, write_down))
+/// }
+/// ```
+pub fn in_transaction_fn_with_state<S, F>(state: S, run: F) -> InTransactionFn<S, F>
+where
+    S: Clone + Send + Sync + 'static,
+    F: for<'a> TransactionFn<'a, S>,
+{
+    InTransactionFn { state, run }
+}
+
+/// The [`InTransaction`] of [`in_transaction_fn_with_state`].
+#[derive(Clone, Copy)]
+pub struct InTransactionFn<S, F> {
+    state: S,
+    run: F,
+}
+
+impl<S, F> InTransaction for InTransactionFn<S, F>
+where
+    S: Clone + Send + Sync + 'static,
+    F: for<'a> TransactionFn<'a, S>,
+{
+    fn run(
+        &self,
+        tx: &DatabaseTransaction,
+        delivery: &Delivery,
+        outcome: Outcome,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        self.run.call(self.state.clone(), tx, delivery.clone(), outcome)
+    }
+}
+
+impl<S, F> fmt::Debug for InTransactionFn<S, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InTransactionFn").finish_non_exhaustive()
+    }
+}
+
+/// A closure or an `async fn` that takes a state, a transaction, a delivery and its outcome.
+/// Implemented for all of them; there is nothing else to implement it for.
+pub trait TransactionFn<'a, S>: Send + Sync + 'static {
+    /// The future that it returns.
+    type Future: Future<Output = Result<(), DbErr>> + Send + 'a;
+
+    /// Calls it.
+    fn call(
+        &self,
+        state: S,
+        tx: &'a DatabaseTransaction,
+        delivery: Delivery,
+        outcome: Outcome,
+    ) -> Self::Future;
+}
+
+impl<'a, S, F, R> TransactionFn<'a, S> for F
+where
+    F: Fn(S, &'a DatabaseTransaction, Delivery, Outcome) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<(), DbErr>> + Send + 'a,
+{
+    type Future = R;
+
+    fn call(
+        &self,
+        state: S,
+        tx: &'a DatabaseTransaction,
+        delivery: Delivery,
+        outcome: Outcome,
+    ) -> R {
+        self(state, tx, delivery, outcome)
+    }
+}
+
+/// An [`InTransaction`] whose futures are boxed, so that several types fit into one list.
+pub(super) trait Hook: Send + Sync {
+    fn run<'a>(
+        &'a self,
+        tx: &'a DatabaseTransaction,
+        delivery: &'a Delivery,
+        outcome: Outcome,
+    ) -> BoxFuture<'a>;
+
+    #[cfg(feature = "backfill")]
+    fn backfilled<'a>(
+        &'a self,
+        tx: &'a DatabaseTransaction,
+        users: &'a [&'a User],
+    ) -> BoxFuture<'a>;
+
+    #[cfg(feature = "backfill")]
+    fn removed<'a>(&'a self, tx: &'a DatabaseTransaction, user_id: &'a str) -> BoxFuture<'a>;
+}
+
+impl<H: InTransaction> Hook for H {
+    fn run<'a>(
+        &'a self,
+        tx: &'a DatabaseTransaction,
+        delivery: &'a Delivery,
+        outcome: Outcome,
+    ) -> BoxFuture<'a> {
+        Box::pin(InTransaction::run(self, tx, delivery, outcome))
+    }
+
+    #[cfg(feature = "backfill")]
+    fn backfilled<'a>(
+        &'a self,
+        tx: &'a DatabaseTransaction,
+        users: &'a [&'a User],
+    ) -> BoxFuture<'a> {
+        Box::pin(InTransaction::backfilled(self, tx, users))
+    }
+
+    #[cfg(feature = "backfill")]
+    fn removed<'a>(&'a self, tx: &'a DatabaseTransaction, user_id: &'a str) -> BoxFuture<'a> {
+        Box::pin(InTransaction::removed(self, tx, user_id))
+    }
+}
+
+type BoxFuture<'a> = Pin<Box<dyn Future<Output = Result<(), DbErr>> + Send + 'a>>;

@@ -46,7 +46,7 @@ mod version;
 
 pub use entity::{organization, organization_membership, user};
 pub use failure::is_transient;
-pub use hook::{BoxFuture, InTransaction};
+pub use hook::{InTransaction, InTransactionFn, TransactionFn, in_transaction_fn_with_state};
 #[cfg(feature = "sea-orm-migration")]
 pub use migration::{Migrator, migrate, migrations};
 pub use schema::{Deletion, Schema};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ::sea_orm::prelude::DateTimeUtc;
 use ::sea_orm::{ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbErr};
 
-use super::hook::InTransaction;
+use super::hook::{Hook, InTransaction};
 use super::instances::Recorded;
 use super::schema::Schema;
 use super::tables::Tables;
@@ -24,7 +24,7 @@ pub struct SeaOrmSink {
     schema: Arc<Schema>,
     tables: Arc<Tables>,
     pub(super) clock: Arc<dyn Clock>,
-    hooks: Vec<Arc<dyn InTransaction>>,
+    hooks: Vec<Arc<dyn Hook>>,
     instances: Recorded,
 }
 
@@ -120,7 +120,7 @@ impl SeaOrmSink {
     }
 
     #[cfg(feature = "backfill")]
-    pub(super) fn hooks(&self) -> impl Iterator<Item = &dyn InTransaction> {
+    pub(super) fn hooks(&self) -> impl Iterator<Item = &dyn Hook> {
         self.hooks.iter().map(|hook| &**hook)
     }
 

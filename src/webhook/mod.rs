@@ -54,5 +54,7 @@ pub(crate) use event::ListedUser;
 pub use event::{DeletedUser, Event, User};
 pub use future::ResponseFuture;
 pub use service::{WebhookService, WebhookServiceBuilder};
-pub use sink::{EventRouter, Outcome, Sink, SinkFn, Then, sink_fn};
+pub use sink::{
+    EventRouter, Outcome, Sink, SinkFn, SinkFnWithState, Then, sink_fn, sink_fn_with_state,
+};
 pub use verify::Delivery;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
 use serde_json::{Value, json};
 use tower_clerk::backfill::{BackendApi, Backfill, BackfillErrorKind, Run, Target};
-use tower_clerk::sea_orm::{BoxFuture, Deletion, InTransaction, Schema, SeaOrmSink, UserStatus};
+use tower_clerk::sea_orm::{Deletion, InTransaction, Schema, SeaOrmSink, UserStatus};
 use tower_clerk::secret::SecretKey;
 use tower_clerk::test_util::{user_created, user_deleted, user_updated};
 use tower_clerk::webhook::{Delivery, Outcome, User};
@@ -103,32 +103,17 @@ impl Hook {
 }
 
 impl InTransaction for Hook {
-    fn run<'a>(
-        &'a self,
-        _: &'a DatabaseTransaction,
-        _: &'a Delivery,
-        _: Outcome,
-    ) -> BoxFuture<'a, Result<(), DbErr>> {
-        Box::pin(async { Ok(()) })
+    async fn run(&self, _: &DatabaseTransaction, _: &Delivery, _: Outcome) -> Result<(), DbErr> {
+        Ok(())
     }
 
-    fn backfilled<'a>(
-        &'a self,
-        tx: &'a DatabaseTransaction,
-        users: &'a [&'a User],
-    ) -> BoxFuture<'a, Result<(), DbErr>> {
-        Box::pin(async move {
-            tx.execute_unprepared("UPDATE users SET username = 'greeted'").await?;
-            self.hear(users.iter().map(|user| user.id.to_string()))
-        })
+    async fn backfilled(&self, tx: &DatabaseTransaction, users: &[&User]) -> Result<(), DbErr> {
+        tx.execute_unprepared("UPDATE users SET username = 'greeted'").await?;
+        self.hear(users.iter().map(|user| user.id.to_string()))
     }
 
-    fn removed<'a>(
-        &'a self,
-        _: &'a DatabaseTransaction,
-        user_id: &'a str,
-    ) -> BoxFuture<'a, Result<(), DbErr>> {
-        Box::pin(async move { self.hear([user_id.to_owned()].into_iter()) })
+    async fn removed(&self, _: &DatabaseTransaction, user_id: &str) -> Result<(), DbErr> {
+        self.hear([user_id.to_owned()].into_iter())
     }
 }
 

@@ -11,7 +11,9 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 use tokio::sync::Notify;
-use tower_clerk::sea_orm::{BoxFuture, InTransaction, SeaOrmSink, UserStatus, migrate, migrations};
+use tower_clerk::sea_orm::{
+    InTransaction, SeaOrmSink, UserStatus, in_transaction_fn_with_state, migrate, migrations,
+};
 use tower_clerk::test_util::{user_created, user_deleted, user_updated};
 use tower_clerk::webhook::{
     Delivery, DeliveryError, DeliveryErrorKind, Event, Outcome, WebhookService,
@@ -26,6 +28,7 @@ on_each_database!(
     a_delivery_given_up_at_the_deadline_leaves_nothing_and_the_retry_applies,
     e51_a_hook_deletes_what_refers_to_a_user_in_the_same_transaction,
     a_hook_sees_every_delivery_but_repeated_ones,
+    fault_a7_a_closure_with_a_state_runs_in_the_transaction,
     a_writer_waits_for_the_one_that_came_first_and_then_sees_what_it_did,
     what_a_database_quotes_of_the_data_does_not_get_into_the_log,
     several_instances_may_migrate_at_once,
@@ -58,19 +61,12 @@ struct Trouble {
 }
 
 impl InTransaction for Trouble {
-    fn run<'a>(
-        &'a self,
-        _: &'a DatabaseTransaction,
-        _: &'a Delivery,
-        _: Outcome,
-    ) -> BoxFuture<'a, Result<(), DbErr>> {
-        Box::pin(async move {
-            match self.on.load(Ordering::SeqCst) {
-                true if self.hangs => std::future::pending().await,
-                true => Err(DbErr::Custom("the application refuses".into())),
-                false => Ok(()),
-            }
-        })
+    async fn run(&self, _: &DatabaseTransaction, _: &Delivery, _: Outcome) -> Result<(), DbErr> {
+        match self.on.load(Ordering::SeqCst) {
+            true if self.hangs => std::future::pending().await,
+            true => Err(DbErr::Custom("the application refuses".into())),
+            false => Ok(()),
+        }
     }
 }
 
@@ -110,22 +106,20 @@ async fn trouble(db: DatabaseConnection, hangs: bool, kind: DeliveryErrorKind) {
 struct DeletePosts;
 
 impl InTransaction for DeletePosts {
-    fn run<'a>(
-        &'a self,
-        tx: &'a DatabaseTransaction,
-        delivery: &'a Delivery,
+    async fn run(
+        &self,
+        tx: &DatabaseTransaction,
+        delivery: &Delivery,
         outcome: Outcome,
-    ) -> BoxFuture<'a, Result<(), DbErr>> {
-        Box::pin(async move {
-            if let (Event::UserDeleted(user), Outcome::Applied) = (delivery.event(), outcome)
-                && let Some(id) = &user.id
-            {
-                let of_user = Expr::col("user_id").eq(id.as_str());
-                let delete = Query::delete().from_table("posts").and_where(of_user).to_owned();
-                tx.execute(&delete).await?;
-            }
-            Ok(())
-        })
+    ) -> Result<(), DbErr> {
+        if let (Event::UserDeleted(user), Outcome::Applied) = (delivery.event(), outcome)
+            && let Some(id) = &user.id
+        {
+            let of_user = Expr::col("user_id").eq(id.as_str());
+            let delete = Query::delete().from_table("posts").and_where(of_user).to_owned();
+            tx.execute(&delete).await?;
+        }
+        Ok(())
     }
 }
 
@@ -163,18 +157,16 @@ async fn e51_a_hook_deletes_what_refers_to_a_user_in_the_same_transaction(db: Da
 struct Diary;
 
 impl InTransaction for Diary {
-    fn run<'a>(
-        &'a self,
-        tx: &'a DatabaseTransaction,
-        delivery: &'a Delivery,
+    async fn run(
+        &self,
+        tx: &DatabaseTransaction,
+        delivery: &Delivery,
         outcome: Outcome,
-    ) -> BoxFuture<'a, Result<(), DbErr>> {
-        Box::pin(async move {
-            let line = format!("{} {outcome:?}", delivery.event().kind());
-            let mut insert = Query::insert();
-            insert.into_table("diary").columns(["line"]).values_panic([line.into()]);
-            tx.execute(&insert).await.map(drop)
-        })
+    ) -> Result<(), DbErr> {
+        let line = format!("{} {outcome:?}", delivery.event().kind());
+        let mut insert = Query::insert();
+        insert.into_table("diary").columns(["line"]).values_panic([line.into()]);
+        tx.execute(&insert).await.map(drop)
     }
 }
 
@@ -214,6 +206,32 @@ async fn a_hook_sees_every_delivery_but_repeated_ones(db: DatabaseConnection) {
     assert_eq!(lines, expected.map(|line| [line, line]).concat());
 }
 
+async fn fault_a7_a_closure_with_a_state_runs_in_the_transaction(db: DatabaseConnection) {
+    migrate(&db).await.unwrap();
+    db.execute_unprepared("CREATE TABLE diary (line TEXT)").await.unwrap();
+    let refuses = Arc::new(AtomicBool::new(true));
+    let hook = in_transaction_fn_with_state(
+        Arc::clone(&refuses),
+        async |refuses: Arc<AtomicBool>, tx: &DatabaseTransaction, delivery: Delivery, _| {
+            let mut insert = Query::insert();
+            insert.into_table("diary").columns(["line"]).values_panic([delivery.id().into()]);
+            tx.execute(&insert).await?;
+            match refuses.load(Ordering::SeqCst) {
+                true => Err(DbErr::Custom("the application refuses".into())),
+                false => Ok(()),
+            }
+        },
+    );
+    let sink = SeaOrmSink::new(db.clone()).unwrap().with_hook(hook);
+    let service = builder(sink).build().unwrap();
+    let delivery = || signed("msg_1", &user_created("user_1", None, T)).into_request();
+    assert_eq!(send(&service, delivery()).await.status(), 503);
+    assert_eq!((count(&db, "diary").await, count(&db, "users").await), (0, 0));
+    refuses.store(false, Ordering::SeqCst);
+    assert_eq!(send(&service, delivery()).await.status(), 204);
+    assert_eq!((count(&db, "diary").await, count(&db, "users").await), (1, 1));
+}
+
 /// Holds its transaction open from the moment that it has said so until it is told to go on.
 struct Hold {
     entered: Arc<Notify>,
@@ -221,17 +239,10 @@ struct Hold {
 }
 
 impl InTransaction for Hold {
-    fn run<'a>(
-        &'a self,
-        _: &'a DatabaseTransaction,
-        _: &'a Delivery,
-        _: Outcome,
-    ) -> BoxFuture<'a, Result<(), DbErr>> {
-        Box::pin(async move {
-            self.entered.notify_one();
-            self.go_on.notified().await;
-            Ok(())
-        })
+    async fn run(&self, _: &DatabaseTransaction, _: &Delivery, _: Outcome) -> Result<(), DbErr> {
+        self.entered.notify_one();
+        self.go_on.notified().await;
+        Ok(())
     }
 }
 

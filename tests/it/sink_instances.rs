@@ -7,7 +7,7 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
 use serde_json::{Value, json};
 use tower_clerk::backfill::{BackendApi, Backfill, BackfillErrorKind, Run, Target};
-use tower_clerk::sea_orm::{BoxFuture, InTransaction, SeaOrmSink, UserStatus};
+use tower_clerk::sea_orm::{InTransaction, SeaOrmSink, UserStatus};
 use tower_clerk::secret::SecretKey;
 use tower_clerk::test_util::{user_created, user_deleted, user_updated};
 use tower_clerk::webhook::{Delivery, Outcome};
@@ -139,16 +139,9 @@ async fn an_instance_is_recorded_once_in_the_life_of_a_process(db: DatabaseConne
 struct Refusal(Arc<AtomicBool>);
 
 impl InTransaction for Refusal {
-    fn run<'a>(
-        &'a self,
-        _: &'a DatabaseTransaction,
-        _: &'a Delivery,
-        _: Outcome,
-    ) -> BoxFuture<'a, Result<(), DbErr>> {
+    async fn run(&self, _: &DatabaseTransaction, _: &Delivery, _: Outcome) -> Result<(), DbErr> {
         let refuses = self.0.load(Ordering::SeqCst);
-        Box::pin(async move {
-            if refuses { Err(DbErr::Custom("the application refuses".into())) } else { Ok(()) }
-        })
+        if refuses { Err(DbErr::Custom("the application refuses".into())) } else { Ok(()) }
     }
 }
 

@@ -8,9 +8,7 @@ use sea_orm::sqlx;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tower_clerk::sea_orm::{
-    BoxFuture, InTransaction, SeaOrmSink, UserStatus, is_transient, migrate, user,
-};
+use tower_clerk::sea_orm::{InTransaction, SeaOrmSink, UserStatus, is_transient, migrate, user};
 use tower_clerk::test_util::{user_created, user_deleted, user_updated};
 use tower_clerk::webhook::{Delivery, DeliveryErrorKind, Outcome};
 
@@ -205,35 +203,28 @@ struct Conflict {
 }
 
 impl InTransaction for Conflict {
-    fn run<'a>(
-        &'a self,
-        tx: &'a DatabaseTransaction,
-        _: &'a Delivery,
-        _: Outcome,
-    ) -> BoxFuture<'a, Result<(), DbErr>> {
-        Box::pin(async move {
-            let less = |left: usize| left.checked_sub(1);
-            if self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_err() {
-                return Ok(());
+    async fn run(&self, tx: &DatabaseTransaction, _: &Delivery, _: Outcome) -> Result<(), DbErr> {
+        let less = |left: usize| left.checked_sub(1);
+        if self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_err() {
+            return Ok(());
+        }
+        let failure = match tx.get_database_backend() {
+            DbBackend::MySql => tx.execute_unprepared(self.mysql).await,
+            DbBackend::Postgres => {
+                let raise = "DO $$ BEGIN RAISE EXCEPTION SQLSTATE '40P01'; END $$";
+                tx.execute_unprepared(raise).await
             }
-            let failure = match tx.get_database_backend() {
-                DbBackend::MySql => tx.execute_unprepared(self.mysql).await,
-                DbBackend::Postgres => {
-                    let raise = "DO $$ BEGIN RAISE EXCEPTION SQLSTATE '40P01'; END $$";
-                    tx.execute_unprepared(raise).await
-                }
-                // Somebody else wants to write while this transaction does.
-                _ => {
-                    let other = self.db.get_sqlite_connection_pool().acquire().await.unwrap();
-                    let mut other = other.detach();
-                    sqlx::raw_sql("PRAGMA busy_timeout = 0").execute(&mut other).await.unwrap();
-                    let busy = sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await;
-                    let busy = sea_orm::RuntimeErr::SqlxError(Arc::new(busy.unwrap_err()));
-                    return Err(DbErr::Exec(busy));
-                }
-            };
-            failure.map(drop)
-        })
+            // Somebody else wants to write while this transaction does.
+            _ => {
+                let other = self.db.get_sqlite_connection_pool().acquire().await.unwrap();
+                let mut other = other.detach();
+                sqlx::raw_sql("PRAGMA busy_timeout = 0").execute(&mut other).await.unwrap();
+                let busy = sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await;
+                let busy = sea_orm::RuntimeErr::SqlxError(Arc::new(busy.unwrap_err()));
+                return Err(DbErr::Exec(busy));
+            }
+        };
+        failure.map(drop)
     }
 }
 

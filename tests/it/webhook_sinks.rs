@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tower_clerk::test_util::user_created;
 use tower_clerk::webhook::{
-    Delivery, DeliveryErrorKind, EventRouter, Outcome, Sink, SinkError, sink_fn,
+    Delivery, DeliveryErrorKind, EventRouter, Outcome, Sink, SinkError, sink_fn, sink_fn_with_state,
 };
 
 use crate::support::delivery::{Recorder, builder, send, signed};
@@ -61,6 +61,24 @@ async fn a_closure_is_a_sink() {
     let service = builder(failing).build().unwrap();
     let answer = send(&service, signed("msg_8", &of_kind("user.created")).into_request()).await;
     assert_eq!(answer.refusal(), DeliveryErrorKind::SinkUnavailable);
+}
+
+#[tokio::test]
+async fn fault_a7_a_closure_that_needs_a_state_awaits_with_it() {
+    let (sender, mut received) = tokio::sync::mpsc::channel::<String>(1);
+    let sink = sink_fn_with_state(
+        sender,
+        async |sender: tokio::sync::mpsc::Sender<String>, delivery: Delivery| {
+            sender.send(delivery.id().to_owned()).await.map_err(SinkError::transient)?;
+            Ok(Outcome::Applied)
+        },
+    );
+    let service = builder(sink).build().unwrap();
+    let delivery = || signed("msg_7", &of_kind("user.created")).into_request();
+    assert_eq!(send(&service, delivery()).await.status(), 204);
+    assert_eq!(received.recv().await.as_deref(), Some("msg_7"));
+    drop(received);
+    assert_eq!(send(&service, delivery()).await.refusal(), DeliveryErrorKind::SinkUnavailable);
 }
 
 #[tokio::test]

@@ -5,13 +5,13 @@ mod router;
 
 use std::sync::Arc;
 
-pub use function::{SinkFn, sink_fn};
+pub use function::{SinkFn, SinkFnWithState, sink_fn, sink_fn_with_state};
 pub use router::EventRouter;
 
 use super::error::SinkError;
 use super::verify::Delivery;
 
-/// Takes deliveries in.
+/// A destination of deliveries.
 ///
 /// Svix delivers at least once and in no order. An implementation therefore
 ///
@@ -23,10 +23,10 @@ use super::verify::Delivery;
 /// It should answer within a few seconds. Its future is dropped when the client goes away or the
 /// service's deadline passes; a dropped transaction has to roll back.
 ///
-/// [`sink_fn`] makes one of a closure, [`EventRouter`] chooses among several by the event's type,
-/// and [`then`](Self::then) puts one after another.
+/// [`sink_fn`] and [`sink_fn_with_state`] make one from a closure, [`EventRouter`] chooses among several
+/// by the event's type, and [`then`](Self::then) runs one after another.
 pub trait Sink: Send + Sync + 'static {
-    /// Takes a delivery in.
+    /// Applies a delivery and returns the outcome.
     ///
     /// # Errors
     ///
@@ -35,13 +35,12 @@ pub trait Sink: Send + Sync + 'static {
     fn apply(&self, delivery: &Delivery)
     -> impl Future<Output = Result<Outcome, SinkError>> + Send;
 
-    /// This sink, and after it another, for every delivery.
+    /// Returns a sink that passes every delivery to this one and then to `next`.
     ///
-    /// The second gets what the first has taken in, whatever became of it, and nothing that the
-    /// first failed at. When the second fails, both get the next try: the first then says
-    /// [`Outcome::Duplicate`], and the second has its chance. The outcome is
-    /// [`Applied`](Outcome::Applied) if either says so, and otherwise the first one's unless that
-    /// is [`Ignored`](Outcome::Ignored).
+    /// `next` is called unless this sink fails, whatever its outcome. When `next` fails, both are called
+    /// again with the next attempt: this one then returns [`Outcome::Duplicate`], and `next` has another
+    /// chance. The outcome is [`Applied`](Outcome::Applied) if either returns it, and otherwise this
+    /// one's, unless that is [`Ignored`](Outcome::Ignored).
     fn then<N: Sink>(self, next: N) -> Then<Self, N>
     where
         Self: Sized,
@@ -59,7 +58,7 @@ impl<S: Sink> Sink for Arc<S> {
     }
 }
 
-/// What [`Sink::then`] makes.
+/// The sink of [`Sink::then`].
 #[derive(Clone, Copy, Debug)]
 pub struct Then<A, B> {
     first: A,
@@ -95,7 +94,7 @@ impl<A: Sink, B: Sink> Sink for Then<A, B> {
     }
 }
 
-/// What became of a delivery. Svix is told the same in every case: it arrived.
+/// The outcome of a delivery. Svix is told the same in every case: it arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {

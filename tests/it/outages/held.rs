@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, TransactionTrait};
-use tower_clerk::sea_orm::{BoxFuture, InTransaction, SeaOrmSink, migrate};
+use tower_clerk::sea_orm::{InTransaction, SeaOrmSink, migrate};
 use tower_clerk::webhook::{Delivery, Outcome};
 
 use super::{
@@ -94,17 +94,12 @@ async fn e30_what_was_given_up_leaves_its_connection_free(place: Place) {
 struct Slow;
 
 impl InTransaction for Slow {
-    fn run<'a>(
-        &'a self,
-        tx: &'a DatabaseTransaction,
-        _: &'a Delivery,
-        _: Outcome,
-    ) -> BoxFuture<'a, Result<(), DbErr>> {
+    async fn run(&self, tx: &DatabaseTransaction, _: &Delivery, _: Outcome) -> Result<(), DbErr> {
         let sql = match tx.get_database_backend() {
             DbBackend::MySql => "SELECT SLEEP(3)",
             _ => "SELECT pg_sleep(3)",
         };
-        Box::pin(async move { tx.execute_unprepared(sql).await.map(drop) })
+        tx.execute_unprepared(sql).await.map(drop)
     }
 }
 

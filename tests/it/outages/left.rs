@@ -4,7 +4,7 @@
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement,
 };
-use tower_clerk::sea_orm::{BoxFuture, InTransaction, SeaOrmSink, migrate};
+use tower_clerk::sea_orm::{InTransaction, SeaOrmSink, migrate};
 use tower_clerk::webhook::{Delivery, Outcome};
 
 use super::{Known, clear, created, known, taken_in, updated};
@@ -83,13 +83,8 @@ async fn open_transactions(db: &DatabaseConnection) -> i64 {
 struct Hook;
 
 impl InTransaction for Hook {
-    fn run<'a>(
-        &'a self,
-        _: &'a DatabaseTransaction,
-        _: &'a Delivery,
-        _: Outcome,
-    ) -> BoxFuture<'a, Result<(), DbErr>> {
-        Box::pin(async { Ok(()) })
+    async fn run(&self, _: &DatabaseTransaction, _: &Delivery, _: Outcome) -> Result<(), DbErr> {
+        Ok(())
     }
 }
 
