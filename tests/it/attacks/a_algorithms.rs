@@ -15,7 +15,7 @@ use tower_clerk::session::{AuthErrorKind, PemKey, StaticKeys};
 use tower_clerk::test_util::Issuer;
 
 use super::target::{Target, decoded, encoded, key_number, parts, text, with_signature};
-use crate::servers::issuer;
+use crate::support::servers::issuer;
 
 /// A token whose header names `alg`, signed over with whatever `sign` makes of it.
 fn signed(target: &Target, alg: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {

@@ -8,7 +8,7 @@ use tower_clerk::session::keys::{Lookup, RemoteKeys};
 use tower_clerk::session::{AuthErrorKind, KeySource, StaticKeys};
 
 use super::target::{Target, text};
-use crate::servers::{Answer, JwksServer, issuer};
+use crate::support::servers::{Answer, JwksServer, issuer};
 
 #[tokio::test]
 async fn a6_another_keys_signature_is_refused_under_any_kid_and_none() {
@@ -71,7 +71,7 @@ async fn a8_no_address_in_a_token_is_fetched() {
         }
     }
     // Connections are accepted in the order in which they came, so this one is the first.
-    crate::servers::request(trap.addr(), "GET", &[]).await;
+    crate::support::servers::request(trap.addr(), "GET", &[]).await;
     assert_eq!(trap.requests(), 1, "the test's own");
     // One for the genuine token, one for the first kid that the set lacks or the first bad
     // signature: the others come within the cool-down.
@@ -95,7 +95,7 @@ async fn a9_an_address_or_key_in_a_genuine_token_is_ignored() {
         let token = target.token().header(name, value.clone()).mint();
         target.accepts((name, text(&value)), &token).await;
     }
-    crate::servers::request(trap.addr(), "GET", &[]).await;
+    crate::support::servers::request(trap.addr(), "GET", &[]).await;
     assert_eq!(trap.requests(), 1, "the test's own");
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tower_clerk::session::{AuthErrorKind, StaticKeys, Verifier};
 
 use super::target::{Target, claims_of};
-use crate::servers::{ISS, issuer};
+use crate::support::servers::{ISS, issuer};
 
 /// A token with a claim written as this very text, JSON or not, genuinely signed.
 fn with_literal(target: &Target, name: &str, literal: &str) -> String {

@@ -16,7 +16,7 @@ use tower_clerk::clock::{Clock, SystemClock};
 use tower_clerk::session::{StaticKeys, Verifier};
 
 use super::mutations::{recipes, runner};
-use crate::servers::{ISS, issuer};
+use crate::support::servers::{ISS, issuer};
 
 /// `jsonwebtoken` with everything switched on that it has, and with the key chosen by `kid`.
 struct Theirs {

@@ -4,8 +4,8 @@ use tower_clerk::session::AuthErrorKind;
 
 use super::a_keys::CountingKeys;
 use super::target::{Target, claims_of, decoded, encoded, parts, signed_as_is};
-use crate::servers::issuer;
 use crate::support::log::Log;
+use crate::support::servers::issuer;
 
 pub(crate) const HEADER: &[u8] = br#"{"alg":"RS256","kid":"ins_1"}"#;
 

@@ -8,7 +8,7 @@ use tower_clerk::session::{AuthErrorKind, StaticKeys, Verifier};
 
 use super::mutations::{recipes, runner};
 use super::target::{Target, parts};
-use crate::servers::{ISS, issuer};
+use crate::support::servers::{ISS, issuer};
 
 /// Runs a future that never waits.
 fn now_or_never<F: Future>(future: F) -> F::Output {

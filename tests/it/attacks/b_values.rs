@@ -7,7 +7,7 @@ use tower_clerk::session::AuthErrorKind;
 
 use super::b_parsing::{HEADER, counting};
 use super::target::{Target, claims_of, encoded, text};
-use crate::servers::within;
+use crate::support::servers::within;
 
 #[tokio::test]
 async fn b7_a_time_is_any_number_that_json_can_write() {

@@ -9,10 +9,10 @@ use tower_clerk::session::AuthErrorKind;
 use tower_clerk::session::keys::RemoteKeys;
 use tower_clerk::test_util::Issuer;
 
-use crate::observed::Observed;
-use crate::remote_keys::{aging, outcome, verifier};
-use crate::servers::{Answer, JwksServer, issuer, within};
-use crate::tls::serve_tls;
+use crate::keys::remote::{aging, outcome, verifier};
+use crate::support::observed::Observed;
+use crate::support::servers::{Answer, JwksServer, issuer, within};
+use crate::support::tls::serve_tls;
 
 /// The answer leaves a cold source without keys and a warm one with those it had. `evil` is the
 /// issuer whose keys it may hold.

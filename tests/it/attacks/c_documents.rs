@@ -10,8 +10,8 @@ use tower_clerk::session::keys::RemoteKeys;
 use tower_clerk::session::{AuthErrorKind, StaticKeys, Verifier};
 use tower_clerk::test_util::{Issuer, ManualClock};
 
-use crate::remote_keys::{outcome, verifier};
-use crate::servers::{Answer, ISS, JwksServer, issuer};
+use crate::keys::remote::{outcome, verifier};
+use crate::support::servers::{Answer, ISS, JwksServer, issuer};
 
 /// Reads the keys in this order; `None` when none of them can be used.
 fn read(keys: &[&Value]) -> Option<Verifier> {

@@ -11,8 +11,8 @@ use tower::ServiceExt;
 use tower_clerk::session::keys::RemoteKeys;
 use tower_clerk::session::{AuthErrorKind, ClerkAuthLayer, Session};
 
-use crate::remote_keys::{aging, outcome, remote, verifier};
-use crate::servers::{Answer, JwksServer, at_once, eventually, issuer, within};
+use crate::keys::remote::{aging, outcome, remote, verifier};
+use crate::support::servers::{Answer, JwksServer, at_once, eventually, issuer, within};
 
 #[tokio::test]
 async fn c1_without_keys_at_the_start_routes_answer_503_and_heal_by_themselves() {

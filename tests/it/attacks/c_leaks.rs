@@ -7,9 +7,9 @@ use tower_clerk::session::keys::RemoteKeys;
 use tower_clerk::session::{AuthBody, ClerkAuthLayer, PemKey, StaticKeys, Verifier};
 use tower_clerk::test_util::Issuer;
 
-use crate::observed::Observed;
-use crate::remote_keys::{aging, outcome, verifier};
-use crate::servers::{Answer, ISS, JwksServer, issuer, within};
+use crate::keys::remote::{aging, outcome, verifier};
+use crate::support::observed::Observed;
+use crate::support::servers::{Answer, ISS, JwksServer, issuer, within};
 
 /// Each text that must not be found, in the text where it must not.
 fn free_of(text: &str, canaries: &[&str]) {

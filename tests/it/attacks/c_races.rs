@@ -14,8 +14,8 @@ use tower_clerk::session::keys::{
 use tower_clerk::session::{AuthErrorKind, Verifier};
 use tower_clerk::test_util::{Issuer, ManualClock};
 
-use crate::remote_keys::{outcome, remote, verifier};
-use crate::servers::{Answer, JwksServer, eventually, issuer, within};
+use crate::keys::remote::{outcome, remote, verifier};
+use crate::support::servers::{Answer, JwksServer, eventually, issuer, within};
 
 /// A document that comes when the test lets it.
 #[derive(Clone)]

@@ -11,8 +11,8 @@ use tower_clerk::session::keys::RemoteKeys;
 use tower_clerk::session::{AuthErrorKind, Verifier};
 use tower_clerk::test_util::{Issuer, ManualClock};
 
-use crate::remote_keys::{aging, outcome, verifier};
-use crate::servers::{Answer, ISS, JwksServer, at_once, eventually, issuer, within};
+use crate::keys::remote::{aging, outcome, verifier};
+use crate::support::servers::{Answer, ISS, JwksServer, at_once, eventually, issuer, within};
 
 /// A token under this `kid` that nobody has signed.
 fn made_up(kid: &str) -> String {

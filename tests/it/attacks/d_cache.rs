@@ -13,8 +13,8 @@ use tower_clerk::session::{
 };
 use tower_clerk::test_util::{Issuer, ManualClock, ScriptedKeys};
 
-use crate::remote_keys::aging;
-use crate::servers::{Answer, ISS, JwksServer, eventually, issuer, within};
+use crate::keys::remote::aging;
+use crate::support::servers::{Answer, ISS, JwksServer, eventually, issuer, within};
 
 fn verifier(keys: impl KeySource, clock: &Arc<ManualClock>) -> Verifier {
     Verifier::builder(ISS, keys).clock(clock.clone()).build().unwrap()

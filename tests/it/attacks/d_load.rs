@@ -9,8 +9,8 @@ use tower_clerk::session::keys::Lookup;
 use tower_clerk::session::{KeySource, Verifier};
 use tower_clerk::test_util::{Issuer, ManualClock, ScriptedKeys};
 
-use crate::remote_keys::remote;
-use crate::servers::{Answer, ISS, JwksServer, issuer, within};
+use crate::keys::remote::remote;
+use crate::support::servers::{Answer, ISS, JwksServer, issuer, within};
 
 fn with_bytes(issuer: &Issuer, clock: &Arc<ManualClock>, bytes: u64) -> Verifier {
     let builder = Verifier::builder(ISS, ScriptedKeys::of(issuer)).clock(clock.clone());

@@ -18,8 +18,8 @@ use tower_clerk::test_util::Issuer;
 use tower_clerk::webhook::WebhookService;
 
 use super::target::{Target, encoded, key_number};
-use crate::servers::{Answer, ISS, JwksServer, issuer};
 use crate::support::delivery::Recorder;
+use crate::support::servers::{Answer, ISS, JwksServer, issuer};
 
 fn builder(iss: &str) -> VerifierBuilder {
     static KEYS: LazyLock<StaticKeys> =

@@ -8,7 +8,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tower_clerk::test_util::Issuer;
 
 use super::target::encoded;
-use crate::servers::ISS;
+use crate::support::servers::ISS;
 
 /// A token on paper: what is done to a good one, and who signs it.
 #[derive(Clone, Debug)]

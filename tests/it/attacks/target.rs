@@ -17,7 +17,7 @@ use tower_clerk::session::{
 };
 use tower_clerk::test_util::{Issuer, ManualClock, TokenBuilder};
 
-use crate::servers::{ISS, issuer};
+use crate::support::servers::{ISS, issuer};
 
 pub(crate) type Verdict = Result<String, AuthErrorKind>;
 

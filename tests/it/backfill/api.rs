@@ -15,8 +15,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::servers::within;
 use crate::support::body::{Broken, Endless};
+use crate::support::servers::within;
 
 pub(crate) struct ClerkApi {
     address: String,

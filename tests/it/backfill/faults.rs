@@ -11,7 +11,7 @@ use tower_clerk::secret::SecretKey;
 use super::api::{ClerkApi, Fault, users};
 use super::target::Memory;
 use super::{KEY, backfill};
-use crate::servers::within;
+use crate::support::servers::within;
 
 #[tokio::test]
 async fn a_rate_limit_is_obeyed_for_as_long_as_the_server_says() {

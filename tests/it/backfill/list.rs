@@ -10,7 +10,7 @@ use tower_clerk::test_util::ManualClock;
 use super::api::{ClerkApi, Fault, user, users};
 use super::target::Memory;
 use super::{KEY, backfill};
-use crate::servers::within;
+use crate::support::servers::within;
 
 #[tokio::test]
 async fn all_users_come_once_oldest_first_page_by_page() {

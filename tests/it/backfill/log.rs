@@ -8,8 +8,8 @@ use tower_clerk::webhook::SinkError;
 use super::api::{ClerkApi, Fault, users};
 use super::target::Memory;
 use super::{KEY, backfill};
-use crate::servers::within;
 use crate::support::log::Log;
+use crate::support::servers::within;
 
 #[tokio::test]
 async fn every_event_of_the_chapter_is_told_without_a_key_or_a_user() {

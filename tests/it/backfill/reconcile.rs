@@ -9,7 +9,7 @@ use tower_clerk::webhook::SinkError;
 use super::api::{ClerkApi, Fault, user, users};
 use super::backfill;
 use super::target::Memory;
-use crate::servers::within;
+use crate::support::servers::within;
 
 #[tokio::test]
 async fn a_dry_run_tells_all_that_differs_and_changes_nothing() {

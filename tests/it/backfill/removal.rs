@@ -9,7 +9,7 @@ use tower_clerk::webhook::SinkError;
 use super::api::{ClerkApi, Fault, user, users};
 use super::backfill;
 use super::target::{Memory, run};
-use crate::servers::within;
+use crate::support::servers::within;
 
 /// Two who are there, three who are gone.
 const IDS: [&str; 5] = ["user_01", "user_02", "user_gone_1", "user_gone_2", "user_gone_3"];

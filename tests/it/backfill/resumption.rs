@@ -8,7 +8,7 @@ use tower_clerk::webhook::SinkError;
 use super::api::{ClerkApi, Fault, user, users};
 use super::backfill;
 use super::target::{Memory, run};
-use crate::servers::{eventually, within};
+use crate::support::servers::{eventually, within};
 
 #[tokio::test]
 async fn a_run_killed_while_it_waits_for_a_page_goes_on_after_the_last_one() {

@@ -20,7 +20,7 @@ use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::servers::within;
+use crate::support::servers::within;
 
 /// A free port, and its address.
 async fn bind() -> (TcpListener, SocketAddr) {

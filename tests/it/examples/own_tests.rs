@@ -10,8 +10,8 @@ use tower_clerk::clock::SystemClock;
 use tower_clerk::session::{StaticKeys, Verifier};
 
 use super::{follow, serve};
-use crate::servers::{ISS, issuer};
 use crate::support::delivery::secret;
+use crate::support::servers::{ISS, issuer};
 
 #[tokio::test]
 async fn the_server_of_the_tests_to_copy_works_on_a_socket_too() {

@@ -7,7 +7,7 @@ mod example;
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::{follow, serve};
-use crate::observed::Observed;
+use crate::support::observed::Observed;
 use example::Enforcement;
 
 /// Follows the instructions, and returns the bodies and what was logged meanwhile.

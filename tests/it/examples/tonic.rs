@@ -10,7 +10,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tower_clerk::session::{StaticKeys, Verifier};
 
 use super::bind;
-use crate::servers::{ISS, issuer};
+use crate::support::servers::{ISS, issuer};
 
 #[tokio::test]
 async fn a_grpc_client_is_refused_without_a_token_and_answered_with_one() {

@@ -7,7 +7,7 @@ mod example;
 use tower_clerk::secret::SigningSecret;
 
 use super::{follow, serve};
-use crate::observed::Observed;
+use crate::support::observed::Observed;
 
 #[tokio::test]
 async fn each_signed_delivery_is_a_line_in_the_log_with_ids_and_nothing_personal() {

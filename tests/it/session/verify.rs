@@ -8,7 +8,7 @@ use tower_clerk::clock::Clock;
 use tower_clerk::session::{AuthErrorKind, PemKey, StaticKeys, Verifier};
 use tower_clerk::test_util::{Issuer, ManualClock};
 
-use crate::servers::{ISS, issuer};
+use crate::support::servers::{ISS, issuer};
 
 fn verifier(issuer: &Issuer) -> Verifier {
     let keys = StaticKeys::from_jwks(&issuer.jwks().to_string()).unwrap();

@@ -7,10 +7,10 @@ use tower_clerk::sea_orm::{
 };
 use tower_clerk::test_util::{user_created, user_deleted};
 
-use crate::sink::orders;
+use crate::sink::states::orders;
 use crate::support::database::{count, on_each_database};
 use crate::support::delivery::{send, signed};
-use crate::support::service::Server;
+use crate::support::sink_service::Server;
 
 on_each_database!(
     an_organization_and_its_members_are_kept,

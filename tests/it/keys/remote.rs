@@ -9,7 +9,7 @@ use tower_clerk::session::keys::{MissingKey, RemoteKeys};
 use tower_clerk::session::{AuthErrorKind, Verifier};
 use tower_clerk::test_util::{Issuer, ManualClock};
 
-use crate::servers::{Answer, ISS, JwksServer, eventually, issuer, within};
+use crate::support::servers::{Answer, ISS, JwksServer, eventually, issuer, within};
 
 pub(crate) fn verifier(keys: &RemoteKeys) -> Verifier {
     Verifier::builder(ISS, keys.clone()).build().unwrap()

@@ -4,9 +4,9 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 use tower_clerk::sea_orm::{Schema, SeaOrmSink, migrate};
 use tower_clerk::test_util::{user_created, user_deleted, user_updated};
 
-use crate::sink_schema::row;
+use crate::sink::schema::row;
 use crate::support::database::{count, on_each_database};
-use crate::support::service::Server;
+use crate::support::sink_service::Server;
 
 on_each_database!(
     a_fitting_table_of_users_is_taken_as_it_is,

@@ -12,7 +12,7 @@ use tower_clerk::sea_orm::{InTransaction, SeaOrmSink, UserStatus, is_transient, 
 use tower_clerk::test_util::{user_created, user_deleted, user_updated};
 use tower_clerk::webhook::{Delivery, DeliveryErrorKind, Outcome};
 
-use crate::sink::orders;
+use crate::sink::states::orders;
 use crate::support::database::{count, on_each_database};
 use crate::support::delivery::{builder, send, signed};
 

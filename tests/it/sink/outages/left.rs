@@ -8,10 +8,10 @@ use tower_clerk::sea_orm::{InTransaction, SeaOrmSink, migrate};
 use tower_clerk::webhook::{Delivery, Outcome};
 
 use super::{Known, clear, created, known, taken_in, updated};
-use crate::servers::{eventually, within};
 use crate::support::database::{Place, count, on_each_server};
 use crate::support::delivery::{builder, send, signed};
 use crate::support::proxy::{At, Cut, Proxy, Through};
+use crate::support::servers::{eventually, within};
 
 on_each_server!(
     e43_a_delivery_left_at_any_packet_takes_no_statement_of_the_applications_with_it,

@@ -16,7 +16,7 @@ use tower_clerk::session::{
 };
 use tower_clerk::test_util::Issuer;
 
-use crate::servers::{ISS, issuer, request};
+use crate::support::servers::{ISS, issuer, request};
 
 async fn whoami(session: Session) -> String {
     session.user_id().to_owned()

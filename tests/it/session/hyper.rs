@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tower::{Layer, service_fn};
 use tower_clerk::session::{ClerkAuthLayer, Session, StaticKeys, Verifier};
 
-use crate::servers::{ISS, issuer, request};
+use crate::support::servers::{ISS, issuer, request};
 
 async fn echo(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let user = request.extensions().get::<Session>().unwrap().user_id().to_owned();

@@ -19,7 +19,7 @@ use tower_clerk::session::{
 };
 use tower_clerk::tonic::RequestExt;
 
-use crate::servers::{Answer, ISS, JwksServer, issuer};
+use crate::support::servers::{Answer, ISS, JwksServer, issuer};
 
 /// Serves those whom it can name.
 struct Named;

@@ -14,9 +14,9 @@ use tower_clerk::session::{ClerkAuthLayer, StaticKeys, Verifier};
 use tower_clerk::test_util::user_created;
 use tower_clerk::webhook::WebhookService;
 
-use crate::servers::{ISS, issuer};
 use crate::support::delivery::{Recorder, SECRET, signed_now};
-use crate::webhook_transport::{live, post};
+use crate::support::servers::{ISS, issuer};
+use crate::webhook::transport::{live, post};
 
 async fn serve(app: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -11,11 +11,11 @@ use tower_clerk::secret::SigningSecret;
 use tower_clerk::test_util::{SignedDelivery, user_created};
 use tower_clerk::webhook::{Delivery, Outcome, Sink, SinkError, sink_fn};
 
-use crate::observed::Observed;
 use crate::support::delivery::{
     NOW, OTHER_SECRET, Recorder, SECRET, at, builder, clock, secret, send, signed,
 };
 use crate::support::log::Log;
+use crate::support::observed::Observed;
 
 struct Away;
 

@@ -5,9 +5,9 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 use tower_clerk::sea_orm::{Deletion, Schema, SeaOrmSink, migrate};
 use tower_clerk::test_util::{user_created, user_deleted, user_updated};
 
-use crate::sink_schema::row;
+use crate::sink::schema::row;
 use crate::support::database::{count, on_each_database};
-use crate::support::service::Server;
+use crate::support::sink_service::Server;
 
 on_each_database!(
     a_name_that_is_taken_or_empty_is_refused_everywhere,

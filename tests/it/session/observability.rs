@@ -9,10 +9,10 @@ use tower_clerk::session::keys::{KeySource, RemoteKeys};
 use tower_clerk::session::{AuthorizedPartyPolicy, ClerkAuthLayer, Verifier};
 use tower_clerk::test_util::{ManualClock, ScriptedKeys};
 
-use crate::observed::Observed;
-use crate::servers::{Answer, ISS, JwksServer, issuer, within};
+use crate::support::observed::Observed;
+use crate::support::servers::{Answer, ISS, JwksServer, issuer, within};
 
-const CHAPTER: &str = include_str!("../../src/docs/observability.md");
+const CHAPTER: &str = include_str!("../../../src/docs/observability.md");
 
 /// The rows of the table under this heading, cell by cell.
 fn table(heading: &str) -> Vec<Vec<&'static str>> {

@@ -9,10 +9,10 @@ use serde_json::json;
 use tower_clerk::sea_orm::{Deletion, Schema, SeaOrmSink, UserStatus, migrate};
 use tower_clerk::test_util::{user_created, user_deleted, user_updated};
 
-use crate::servers::eventually;
 use crate::support::database::{count, on_each_database};
 use crate::support::delivery::NOW;
-use crate::support::service::Server;
+use crate::support::servers::eventually;
+use crate::support::sink_service::Server;
 
 on_each_database!(
     the_table_of_users_may_have_another_name,

@@ -12,7 +12,7 @@ use tower_clerk::session::{
 };
 use tower_clerk::test_util::Issuer;
 
-use crate::servers::{Answer, ISS, JwksServer, issuer};
+use crate::support::servers::{Answer, ISS, JwksServer, issuer};
 
 /// Panics when it is called without having been polled ready; a clone of it is not ready.
 #[derive(Debug, Default)]

@@ -13,10 +13,10 @@ use tower_clerk::test_util::{user_created, user_deleted, user_updated};
 use tower_clerk::webhook::{Delivery, Outcome};
 
 use crate::backfill::api::{ClerkApi, users};
-use crate::servers::within;
 use crate::support::database::{count, on_each_database};
 use crate::support::delivery::{send, signed};
-use crate::support::service::Server;
+use crate::support::servers::within;
+use crate::support::sink_service::Server;
 
 on_each_database!(
     another_instances_key_changes_nothing_where_webhooks_filled_the_table,

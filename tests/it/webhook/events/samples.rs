@@ -59,7 +59,7 @@ pub(super) const TYPES: [(&str, &str); 46] = [
 
 pub(super) fn sample(name: &str) -> Value {
     static SAMPLES: LazyLock<Map<String, Value>> = LazyLock::new(|| {
-        serde_json::from_str(include_str!("../../vectors/webhook_data.json")).unwrap()
+        serde_json::from_str(include_str!("../../../vectors/webhook_data.json")).unwrap()
     });
     SAMPLES[name].clone()
 }

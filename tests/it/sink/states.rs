@@ -9,7 +9,7 @@ use tower_clerk::test_util::{SignedDelivery, user_created, user_deleted, user_up
 
 use crate::support::database::{count, on_each_database};
 use crate::support::delivery::{NOW, at, builder, clock, secret, send, signed};
-use crate::support::service::Server;
+use crate::support::sink_service::Server;
 
 on_each_database!(
     a_user_is_created_updated_and_deleted,

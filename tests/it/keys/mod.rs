@@ -1,0 +1,3 @@
+//! Keys that are fetched, kept and refreshed.
+
+pub(crate) mod remote;

@@ -1,0 +1,8 @@
+//! Requests on their way to a handler: the verifier, the layer, and the servers that mount it.
+
+mod axum;
+mod hyper;
+mod observability;
+mod service;
+mod tonic;
+mod verify;

@@ -1,0 +1,14 @@
+//! The sink for databases, on all three of them.
+
+mod backfill;
+mod faults;
+mod fit;
+mod fit_names;
+mod instances;
+mod order;
+mod organizations;
+mod outages;
+mod rowless;
+mod schema;
+mod states;
+mod storm;

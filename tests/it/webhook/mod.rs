@@ -1,0 +1,10 @@
+//! Deliveries on their way to a sink.
+
+mod authenticity;
+mod events;
+mod headers;
+mod log;
+mod replay;
+mod sinks;
+mod sockets;
+mod transport;
