@@ -1,25 +1,15 @@
-//! A database of one's own for each test: a file for SQLite, a fresh database on a server.
-//!
-//! Servers are named by the environment, for example `TEST_POSTGRES_URL=postgres://…/postgres` and
-//! `TEST_MYSQL_URL=mysql://…/mysql`, by users who may create databases.
-//! What does not run for want of one says so on stderr; with `CI` or `TEST_REQUIRE_SERVERS` set,
-//! it fails instead.
+//! Tests that run on each database, each on one of its own: see `own_database`.
 
 use std::env;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
 use tokio::task::JoinError;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Backend {
-    MySql,
-    Postgres,
-    Sqlite,
-}
+use super::own_database::OwnDatabase;
+pub(crate) use super::own_database::{Backend, execute, not_run, with_database};
 
 /// Runs each of these `async fn(DatabaseConnection)` on every backend, as tests of their own.
 macro_rules! on_each_database {
@@ -114,10 +104,25 @@ pub(crate) async fn run_at<F>(backend: Backend, name: &str, test: impl FnOnce(Pl
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let Some(database) = TestDatabase::create(backend, name).await else { return };
-    let outcome = tokio::spawn(test(database.place())).await;
-    database.remove().await;
-    resume(outcome);
+    let folder = new_folder();
+    let database = OwnDatabase::create(backend, name, &folder.join("test.db")).await;
+    if let Some(database) = database {
+        let place = Place { backend, url: database.url.clone() };
+        let outcome = tokio::spawn(test(place)).await;
+        database.remove().await;
+        std::fs::remove_dir_all(folder).unwrap();
+        resume(outcome);
+    } else {
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
+
+fn new_folder() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let folder = env::temp_dir().join(format!("tower_clerk_{}_{count}", process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
 }
 
 fn resume(outcome: Result<(), JoinError>) {
@@ -159,109 +164,4 @@ pub(crate) async fn count(db: &DatabaseConnection, table: &str) -> i64 {
     let sql = format!("SELECT COUNT(*) FROM {table}");
     let statement = Statement::from_string(db.get_database_backend(), sql);
     db.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap()
-}
-
-enum TestDatabase {
-    MySql { server: String, name: String },
-    Postgres { server: String, name: String },
-    Sqlite { folder: PathBuf },
-}
-
-impl TestDatabase {
-    async fn create(backend: Backend, test: &str) -> Option<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name =
-            format!("tower_clerk_{}_{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        match backend {
-            Backend::MySql => {
-                let server = server_url("TEST_MYSQL_URL", test)?;
-                // Unlike anything that the sink wants, so that the sink has to say what it wants.
-                let charset = "CHARACTER SET latin1 COLLATE latin1_swedish_ci";
-                execute(&server, &format!("CREATE DATABASE {name} {charset}")).await;
-                Some(Self::MySql { server, name })
-            }
-            Backend::Postgres => {
-                let server = server_url("TEST_POSTGRES_URL", test)?;
-                // In an order that is not the bytes', where the server can.
-                let sorted = "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C'";
-                let create = format!("CREATE DATABASE {name}");
-                if try_execute(&server, &format!("{create} {sorted}")).await.is_err() {
-                    execute(&server, &create).await;
-                }
-                Some(Self::Postgres { server, name })
-            }
-            Backend::Sqlite => {
-                let folder = env::temp_dir().join(name);
-                std::fs::create_dir_all(&folder).unwrap();
-                Some(Self::Sqlite { folder })
-            }
-        }
-    }
-
-    fn place(&self) -> Place {
-        match self {
-            Self::MySql { server, name } => {
-                Place { backend: Backend::MySql, url: with_database(server, name) }
-            }
-            Self::Postgres { server, name } => {
-                Place { backend: Backend::Postgres, url: with_database(server, name) }
-            }
-            Self::Sqlite { folder } => Place {
-                backend: Backend::Sqlite,
-                url: format!("sqlite://{}?mode=rwc", folder.join("test.db").display()),
-            },
-        }
-    }
-
-    async fn remove(self) {
-        match self {
-            Self::MySql { server, name } => {
-                execute(&server, &format!("DROP DATABASE {name}")).await;
-            }
-            Self::Postgres { server, name } => {
-                execute(&server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
-            }
-            Self::Sqlite { folder } => std::fs::remove_dir_all(folder).unwrap(),
-        }
-    }
-}
-
-/// The server's address, or a word about the test that does not run without it.
-fn server_url(variable: &str, test: &str) -> Option<String> {
-    if let Ok(url) = env::var(variable)
-        && !url.is_empty()
-    {
-        return Some(url);
-    }
-    not_run(test, &format!("{variable} is unset"));
-    None
-}
-
-/// Says that a test does not run for want of a server; fails when it has to.
-pub(crate) fn not_run(test: &str, why: &str) {
-    let required = |name| env::var(name).is_ok_and(|value| !value.is_empty() && value != "0");
-    assert!(!required("CI") && !required("TEST_REQUIRE_SERVERS"), "{test} needs a server: {why}");
-    // Not by a print macro: the test harness swallows those of tests that pass.
-    let line = format!("\nnot run: {test} needs a server, {why}\n");
-    std::io::stderr().write_all(line.as_bytes()).unwrap();
-}
-
-/// The URL of another database on the same server.
-pub(crate) fn with_database(server: &str, name: &str) -> String {
-    let (base, query) = server.split_once('?').unwrap_or((server, ""));
-    let (address, _) = base.rsplit_once('/').unwrap();
-    format!("{address}/{name}?{query}")
-}
-
-pub(crate) async fn execute(server: &str, sql: &str) {
-    try_execute(server, sql).await.unwrap();
-}
-
-async fn try_execute(server: &str, sql: &str) -> Result<(), DbErr> {
-    let mut options = ConnectOptions::new(server);
-    options.max_connections(1).sqlx_logging(false);
-    let connection = Database::connect(options).await?;
-    let done = connection.execute_unprepared(sql).await;
-    connection.close().await?;
-    done.map(drop)
 }

@@ -7,8 +7,8 @@ use super::*;
 
 #[expect(dead_code, reason = "no database is wanted here")]
 #[expect(clippy::duplicate_mod, reason = "other unit tests want one of their own")]
-#[path = "../../../tests/it/support/database.rs"]
-mod database;
+#[path = "../../../../../tests/it/support/own_database.rs"]
+mod own_database;
 #[expect(dead_code, reason = "no Redis is stopped here")]
 #[path = "../../../tests/it/support/redis.rs"]
 mod redis_support;

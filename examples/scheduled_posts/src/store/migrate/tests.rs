@@ -9,10 +9,10 @@ use sea_orm::{ConnectOptions, Database};
 use super::*;
 
 #[expect(dead_code, reason = "SQLite is not waited on here")]
-#[path = "../../../tests/it/support/database.rs"]
-mod database;
+#[path = "../../../../../tests/it/support/own_database.rs"]
+mod own_database;
 
-use database::{Backend, TestDatabase};
+use own_database::{Backend, OwnDatabase};
 
 #[tokio::test]
 async fn postgres_waits_for_another_instance_longer_than_a_statement_may_last() {
@@ -32,7 +32,11 @@ async fn mysql_waits_for_another_instance_longer_than_a_statement_may_last() {
 }
 
 async fn waits_for_another_instance(backend: Backend, hold: &str, waits: &str) {
-    let Some(database) = TestDatabase::create(backend, Path::new("")).await else { return };
+    let Some(database) =
+        OwnDatabase::create(backend, "a migration that waits", Path::new("")).await
+    else {
+        return;
+    };
     let url = database.url.clone();
     let (hold, waits) = (hold.to_owned(), waits.to_owned());
     // As a task, so that its panic does not keep the database from being dropped.
@@ -67,7 +71,7 @@ async fn waits_for_another_instance(backend: Backend, hold: &str, waits: &str) {
         waiting.await.unwrap();
     });
     let outcome = tokio::time::timeout(Duration::from_secs(30), test).await;
-    database.drop().await;
+    database.remove().await;
     outcome.expect("in time").unwrap();
 }
 

@@ -3,12 +3,13 @@
 pub(crate) mod ai;
 pub(crate) mod browser;
 mod clerk;
-mod database;
 mod front;
 mod frontend_api;
 mod http;
 mod listing;
 pub(crate) mod numbers;
+#[path = "../../../../../tests/it/support/own_database.rs"]
+mod own_database;
 mod page;
 mod process;
 mod random;
@@ -21,11 +22,11 @@ mod webhooks;
 mod world;
 
 pub(crate) use clerk::Clerk;
-pub(crate) use database::Backend;
 pub(crate) use front::{Fault, Front};
 pub(crate) use frontend_api::FrontendApi;
 pub(crate) use http::{Answer, Api, answer};
 pub(crate) use listing::Listing;
+pub(crate) use own_database::Backend;
 pub(crate) use page::{DAY, Page};
 pub(crate) use process::Process;
 pub(crate) use random::Random;

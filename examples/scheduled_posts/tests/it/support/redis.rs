@@ -6,13 +6,13 @@ use std::process::{self, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::database::not_run;
+use super::own_database::not_run;
 
 /// `None` when there is no server to test on and none is required.
 pub(crate) fn redis_url() -> Option<String> {
     let url = std::env::var("TEST_REDIS_URL").ok();
     if url.is_none() {
-        not_run("TEST_REDIS_URL is unset");
+        not_run(&name(), "TEST_REDIS_URL is unset");
     }
     url
 }
@@ -30,7 +30,7 @@ impl OwnRedis {
         match redis.launch() {
             Ok(url) => redis.url = url,
             Err(NO_PROGRAM) => {
-                not_run("Redis is missing on this machine");
+                not_run(&name(), "Redis is missing on this machine");
                 return None;
             }
             Err(code) => panic!("scripts/database ended with {code}"),
@@ -97,3 +97,8 @@ impl Drop for OwnRedis {
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/database");
 /// What the script ends with when there is nothing to start.
 const NO_PROGRAM: i32 = 3;
+
+/// Returns the name of the running test.
+fn name() -> String {
+    std::thread::current().name().unwrap_or("a test").to_owned()
+}

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::task::LocalSet;
 use uuid::Uuid;
 
-use crate::support::database::{Backend, TestDatabase};
+use crate::support::own_database::{Backend, OwnDatabase};
 use crate::support::{Api, Clerk, Process, until};
 
 pub(crate) struct World {
@@ -25,13 +25,15 @@ impl World {
         F: Future<Output = ()> + 'static,
     {
         let folder = tempfile::tempdir().unwrap();
-        let Some(database) = TestDatabase::create(backend, folder.path()).await else { return };
+        let file = folder.path().join("posts.db");
+        let name = std::thread::current().name().unwrap_or("a test").to_owned();
+        let Some(database) = OwnDatabase::create(backend, &name, &file).await else { return };
         let database_url = database.url.clone();
         let world = Self { folder, database_url, port: free_port(), clerk_port: free_port() };
         // As a task, so that its panic does not keep the database from being dropped.
         let tasks = LocalSet::new();
         let result = tasks.run_until(tasks.spawn_local(test(world))).await;
-        database.drop().await;
+        database.remove().await;
         if let Err(error) = result {
             std::panic::resume_unwind(error.into_panic());
         }
