@@ -149,8 +149,11 @@ use Direction::{Either, TheyAreStricter, WeAreStricter};
 type Class = (&'static str, Direction, fn(&View<'_>) -> bool);
 
 const CLASSES: &[Class] = &[
-    // They parse `crit` and ignore it; `b64` they do not know.
-    ("crit or b64", WeAreStricter, |t| t.header.has("crit") || t.header.has("b64")),
+    // They reject what `crit` names, and take a null for a member that is not there; `b64` they do not
+    // know.
+    ("crit is null, or b64", WeAreStricter, |t| {
+        t.header.has("b64") || t.header.all("crit").any(|crit| crit == "null")
+    }),
     // They do not look at `typ`.
     ("typ is not JWT", WeAreStricter, |t| {
         t.header.has("typ") && t.header.text("typ").as_deref() != Some("JWT")
