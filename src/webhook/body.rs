@@ -1,4 +1,5 @@
-//! The raw body, within a size and a time. Nothing is decoded here: the signature covers bytes.
+//! The raw body, read within limits of size and time. Nothing is decoded here: the signature covers
+//! the bytes.
 
 use std::error::Error;
 use std::time::Duration;
@@ -10,15 +11,17 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::error::{DeliveryError, DeliveryErrorKind};
 
-/// How much is read of a body, and for how long.
+/// The limits for reading a body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyLimits {
+    /// The longest body, in bytes.
     pub(crate) bytes: usize,
+    /// The longest time from the first byte to the last.
     pub(crate) time: Duration,
 }
 
-/// Reads a body to its end, or to the first byte over the limit. An announced length over the
-/// limit is refused with nothing read.
+/// Reads a body to its end, or to the first byte over the limit. Refuses an announced length over
+/// the limit without reading.
 pub(crate) async fn read<B>(
     headers: &HeaderMap,
     body: B,
@@ -43,17 +46,20 @@ where
         .caused_by(error)),
         Err(_) => Err(DeliveryError::new(
             DeliveryErrorKind::BodyTimeout,
-            "the body did not arrive in time",
+            "the body did not arrive within the webhook body timeout",
         )),
     }
 }
 
-/// The announced length; 0 when nothing readable is announced, since the limit holds either way.
+/// Returns the announced length; 0 without a readable one, since the limit applies either way.
 fn announced_length(headers: &HeaderMap) -> u64 {
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     announced.and_then(|value| value.trim_ascii().parse().ok()).unwrap_or(0)
 }
 
 fn too_large() -> DeliveryError {
-    DeliveryError::new(DeliveryErrorKind::BodyTooLarge, "the body is longer than the limit")
+    DeliveryError::new(
+        DeliveryErrorKind::BodyTooLarge,
+        "the body is longer than the webhook body limit",
+    )
 }

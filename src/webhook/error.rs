@@ -1,19 +1,19 @@
-//! Why a delivery was not applied, and whether sending it again helps. Knows no HTTP status.
+//! The errors of deliveries and sinks, and whether a retry helps. Knows no HTTP status.
 
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-/// Why a delivery was not applied.
+/// An error because of which a delivery was not applied.
 ///
-/// The sender is told no more than a fixed text. [`WebhookService`](super::WebhookService) puts
-/// this error into the extensions of its response, for logging and metrics on this side.
+/// The sender receives only a fixed text. [`WebhookService`](super::WebhookService) puts this error
+/// into the extensions of its response, for the server's own logs and metrics.
 #[derive(Clone, Debug)]
 pub struct DeliveryError {
     kind: DeliveryErrorKind,
     problem: &'static str,
     delivery: Option<Arc<str>>,
-    /// Whether the signature was found good before it happened.
+    /// Whether the signature had been verified before the error.
     signed: bool,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
@@ -35,25 +35,25 @@ impl DeliveryError {
         Self { source: Some(source.into().into()), ..self }
     }
 
-    /// Returns whether only a holder of a signing secret can have caused it.
+    /// Returns whether only a holder of a signing secret can have caused the error.
     pub(crate) fn needs_secret(&self) -> bool {
         self.signed
     }
 
-    /// What went wrong, to be matched on.
+    /// Returns the kind of error, for matching.
     #[must_use]
     pub fn kind(&self) -> DeliveryErrorKind {
         self.kind
     }
 
-    /// The delivery's id, if its headers were well formed. Unless the kind says that the delivery
-    /// was authentic, anybody may have written it.
+    /// Returns the delivery's id, if its headers were well formed. Unless the kind implies that the
+    /// delivery was authentic, any client may have chosen it.
     #[must_use]
     pub fn delivery_id(&self) -> Option<&str> {
         self.delivery.as_deref()
     }
 
-    /// This error and its causes in one line.
+    /// Returns this error and its causes in one line.
     #[must_use]
     pub fn report(&self) -> impl fmt::Display {
         let mut line = self.to_string();
@@ -65,7 +65,7 @@ impl DeliveryError {
         line
     }
 
-    /// Whether the same event, sent again, may be applied.
+    /// Returns whether a retry of the same event may succeed.
     #[must_use]
     pub fn retry_helps(&self) -> bool {
         match self.kind {
@@ -118,28 +118,28 @@ pub enum DeliveryErrorKind {
     BodyTooLarge,
     /// The connection broke while the body was read.
     BodyUnreadable,
-    /// Body and sink together took longer than the sender waits.
+    /// Body and sink together took longer than the deadline.
     DeadlinePassed,
-    /// The delivery is authentic, and yet not an event that can be read.
+    /// The delivery is authentic, but its event is unreadable.
     InvalidEvent,
     /// A signed header is missing, repeated or malformed.
     InvalidHeaders,
-    /// No configured secret made one of the signatures.
+    /// No configured signing secret matches one of the signatures.
     InvalidSignature,
-    /// A webhook is a POST.
+    /// The method is not POST.
     MethodNotAllowed,
-    /// The delivery is authentic, and not of the instance that this service is for.
+    /// The delivery is authentic, but not from the configured instance.
     OtherInstance,
-    /// The sink failed in a way that the next try will not mend.
+    /// The sink failed permanently: a retry does not help.
     SinkRefused,
-    /// The sink failed in a way that the next try may mend.
+    /// The sink failed transiently: a retry may help.
     SinkUnavailable,
-    /// The delivery is too old, or from the future.
+    /// The timestamp is too far in the past or in the future.
     TimestampOutOfTolerance,
 }
 
 impl DeliveryErrorKind {
-    /// Returns a stable word for this kind, as a label of metrics: `invalid_signature` and the like.
+    /// Returns a stable name of this kind, for labels of metrics: `invalid_signature`, for example.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -159,9 +159,9 @@ impl DeliveryErrorKind {
     }
 }
 
-/// Why a sink did not take an event.
+/// An error because of which a sink did not take an event.
 ///
-/// The texts of this error and of its sources are logged: leave personal data out of them.
+/// The texts of this error and of its sources are logged: keep personal data out of them.
 #[derive(Clone, Debug)]
 pub struct SinkError {
     retry_helps: bool,
@@ -169,19 +169,20 @@ pub struct SinkError {
 }
 
 impl SinkError {
-    /// A failure that may pass: the database is away, busy, or rolled back a conflict.
+    /// Creates an error for a transient failure: the database is unreachable, busy, or rolled back
+    /// because of a conflict.
     #[must_use]
     pub fn transient(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { retry_helps: true, source: source.into().into() }
     }
 
-    /// A failure that will come again with the same event.
+    /// Creates an error for a permanent failure, which every retry of the event would meet again.
     #[must_use]
     pub fn permanent(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { retry_helps: false, source: source.into().into() }
     }
 
-    /// Whether the same event, sent again, may be applied.
+    /// Returns whether a retry of the same event may succeed.
     #[must_use]
     pub fn retry_helps(&self) -> bool {
         self.retry_helps
@@ -190,7 +191,7 @@ impl SinkError {
 
 impl fmt::Display for SinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.retry_helps { "a passing failure" } else { "a lasting failure" })
+        f.write_str(if self.retry_helps { "a transient failure" } else { "a permanent failure" })
     }
 }
 

@@ -1,4 +1,4 @@
-//! The service's future. Boxed: a webhook is rare, and its sink goes to a database.
+//! The service's future. It is boxed: webhooks are rare, and most sinks wait for a database.
 
 use std::convert::Infallible;
 use std::fmt;

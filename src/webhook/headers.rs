@@ -1,4 +1,4 @@
-//! The three signed headers, judged before the body is read. Nothing is verified here.
+//! The three signed headers, checked before the body is read. No signature is verified here.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,7 +6,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::error::{DeliveryError, DeliveryErrorKind};
 
-/// Id, timestamp and signatures of a delivery: present once each, and well formed.
+/// The id, timestamp and signatures of a delivery: each present once and well formed.
 #[derive(Debug)]
 pub(crate) struct SignedHeaders {
     id: String,
@@ -15,8 +15,8 @@ pub(crate) struct SignedHeaders {
 }
 
 impl SignedHeaders {
-    /// Reads `svix-id`, `svix-timestamp` and `svix-signature`, or the same three with `webhook-`
-    /// as the Standard Webhooks specification names them. The families are never mixed.
+    /// Reads `svix-id`, `svix-timestamp` and `svix-signature`, or the same three with the prefix
+    /// `webhook-` of the Standard Webhooks specification. The two families are never mixed.
     pub(crate) fn read(headers: &HeaderMap) -> Result<Self, DeliveryError> {
         let family =
             if SVIX.names().any(|name| headers.contains_key(name)) { &SVIX } else { &UNBRANDED };
@@ -24,7 +24,10 @@ impl SignedHeaders {
         let timestamp = only(headers, &family.timestamp)?;
         let signature = only(headers, &family.signature)?;
         if !is_delivery_id(id.text) {
-            return Err(invalid("the delivery's id holds characters that no id has"));
+            return Err(invalid(
+                "the delivery's id is longer than 256 bytes, or has characters other than ASCII \
+                 letters, digits, `_` and `-`",
+            ));
         }
         let seconds = decimal(timestamp.text)
             .ok_or_else(|| invalid("the timestamp is not a plain decimal number of seconds"))?;
@@ -36,21 +39,22 @@ impl SignedHeaders {
         Ok(Self { id: id.text.into(), timestamp: seconds, filtered })
     }
 
+    /// Returns the delivery's id.
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
-    /// Seconds since 1970.
+    /// Returns the timestamp, in seconds since 1970.
     pub(crate) fn timestamp(&self) -> u64 {
         self.timestamp
     }
 
-    /// The timestamp as a time; `None` beyond what the platform can say.
+    /// Returns the timestamp as a time; `None` if the platform cannot represent it.
     pub(crate) fn sent_at(&self) -> Option<SystemTime> {
         UNIX_EPOCH.checked_add(Duration::from_secs(self.timestamp))
     }
 
-    /// The three headers and nothing else, under Svix's names.
+    /// Returns the three headers alone, under Svix's names.
     pub(crate) fn filtered(&self) -> &HeaderMap {
         &self.filtered
     }
@@ -68,10 +72,15 @@ impl Family {
     }
 }
 
-/// The header's one value, trimmed; refused when it is missing, repeated, blank or not ASCII.
+/// Returns the header's only value, trimmed. Refuses a missing, repeated, blank or non-ASCII one.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Only<'a>, DeliveryError> {
     let mut values = headers.get_all(name).iter();
-    let value = values.next().ok_or_else(|| invalid("a signed header is missing"))?;
+    let value = values.next().ok_or_else(|| {
+        invalid(
+            "a signed header is missing (id, timestamp or signature, all `svix-…` or all \
+             `webhook-…`): the request is no webhook delivery, or a proxy removes headers",
+        )
+    })?;
     if values.next().is_some() {
         return Err(invalid("a signed header is repeated"));
     }
@@ -82,7 +91,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Only<'a>, Deliv
     }
 }
 
-/// A header's one value, and its text without the space around it.
+/// The only value of a header, and its text without surrounding whitespace.
 #[derive(Clone, Copy)]
 struct Only<'a> {
     value: &'a HeaderValue,
@@ -90,29 +99,32 @@ struct Only<'a> {
 }
 
 impl Only<'_> {
-    /// The text as a value: mostly the value itself, which a clone shares.
+    /// Returns the text as a value: usually a clone of the value itself, which shares its bytes.
     fn trimmed(self) -> Result<HeaderValue, DeliveryError> {
         if self.text.len() == self.value.len() {
             return Ok(self.value.clone());
         }
         HeaderValue::from_str(self.text)
-            .map_err(|_| invalid("a signed header holds characters that no header has"))
+            .map_err(|_| invalid("a signed header has characters that are not allowed in a header"))
     }
 }
 
-/// A period is what separates id, timestamp and body in the signed text: an id that holds one
-/// could move that border.
+/// Returns whether the text is 256 bytes of ASCII letters, digits, `_` and `-` at most.
+///
+/// A period separates id, timestamp and body in the signed text: an id with a period could shift
+/// that boundary.
 fn is_delivery_id(id: &str) -> bool {
     id.len() <= MAX_ID_LENGTH
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
-/// Exactly the text that the number is written as again when the signature is checked: no sign,
-/// no leading zero, no fraction.
+/// Parses a number in canonical form: no sign, no leading zero, no fraction.
+///
+/// The number is formatted again when the signature is checked, and must give the same text.
 fn decimal(text: &str) -> Option<u64> {
     let canonical =
         text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    // Svix signs an i64.
+    // Svix signs the timestamp as an i64.
     if canonical {
         text.parse().ok().filter(|seconds| i64::try_from(*seconds).is_ok())
     } else {

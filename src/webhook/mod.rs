@@ -1,12 +1,12 @@
-//! FLOW 2: a delivery on its way to the sink.
+//! The webhook flow: signed deliveries become typed events for a [`Sink`].
 //!
 //! ```text
 //! headers ─①─▶ ids ─②body─▶ bytes ─③verify─▶ Delivery ─④decode─▶ event ─⑤sink─▶ ⑥respond
 //! ```
 //!
-//! [`WebhookService`] is a Tower service for any server; a [`Sink`] does what is to be done, a
-//! closure for example ([`sink_fn`]). The feature `sea-orm` has one for databases. What each event
-//! carries is in [`event`].
+//! [`WebhookService`] is a Tower service for any server. A [`Sink`] acts on the events: a closure
+//! can be one ([`sink_fn`]), and the feature `sea-orm` has one for databases. The module [`event`]
+//! has the types of the events.
 //!
 //! ```
 //! use std::sync::Mutex;

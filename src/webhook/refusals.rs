@@ -1,5 +1,5 @@
-//! What the operator is told about refused deliveries: each one is counted, and those that anybody
-//! on the internet can cause are logged in samples. Builds no response.
+//! The counting and logging of refused deliveries. All are counted; those that any client on the
+//! internet can cause are logged in samples. Builds no response.
 
 use std::sync::Arc;
 
@@ -9,10 +9,11 @@ use crate::meter::count;
 use crate::sampling::Samples;
 use crate::trace::event;
 
-/// Counts refused deliveries, and decides which of them get a line in the log.
+/// A counter of refused deliveries, which also decides which of them are logged.
 ///
-/// A refusal that needs no signing secret gets at most one line every ten seconds for each kind; the
-/// next line of that kind says how many were left out. All others get a line each.
+/// A refusal that can be caused without a signing secret is logged at most once every ten seconds
+/// for each kind; the next line of that kind has the number that were left out. Every other refusal
+/// is logged.
 #[derive(Debug)]
 pub(super) struct Refusals {
     clock: Arc<dyn Clock>,
@@ -20,12 +21,12 @@ pub(super) struct Refusals {
 }
 
 impl Refusals {
-    /// Returns a record that has seen no refusal.
+    /// Creates a counter without refusals.
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, samples: Samples::default() }
     }
 
-    /// Counts a refusal, and logs it unless one of its kind was logged a moment ago.
+    /// Counts a refusal, and logs it unless the sampling of its kind leaves it out.
     pub(super) fn record(&self, error: &DeliveryError) {
         count!("clerk_webhook_refused_total", "reason" => error.kind().as_str());
         let left_out = match error.needs_secret() {

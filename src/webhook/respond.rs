@@ -1,4 +1,4 @@
-//! What the sender is told. The one table from outcomes and errors to HTTP.
+//! The responses to the sender: the only mapping from results and errors to HTTP.
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, HeaderValue, RETRY_AFTER};
@@ -8,14 +8,14 @@ use http_body_util::Full;
 use super::error::{DeliveryError, DeliveryErrorKind};
 use crate::detail::with_detail;
 
-/// The delivery arrived and is stored.
+/// Builds the response to a delivery that the sink has taken.
 pub(crate) fn accepted() -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
     response
 }
 
-/// The delivery was not stored. The error goes along in the extensions.
+/// Builds the response to a refused delivery, with the error in its extensions.
 pub(crate) fn refused(error: DeliveryError) -> Response<Full<Bytes>> {
     let (status, detail) = row(error.kind());
     let mut response = with_detail(Response::new(()), detail).map(Full::new);
@@ -32,8 +32,9 @@ pub(crate) fn refused(error: DeliveryError) -> Response<Full<Bytes>> {
     response
 }
 
-/// What is wrong with a delivery that
-/// is not known to be Clerk's has one text only.
+/// Returns the status and the `detail` for a kind of error.
+///
+/// All errors in headers and signatures share one text: the sender may not be Clerk.
 fn row(kind: DeliveryErrorKind) -> (StatusCode, &'static str) {
     use DeliveryErrorKind as Kind;
     match kind {
@@ -53,5 +54,5 @@ fn row(kind: DeliveryErrorKind) -> (StatusCode, &'static str) {
     }
 }
 
-/// Svix waits between its own delay and twice that, whatever stands here.
+/// Svix waits between one and two times its own delay, whatever this value is.
 const RETRY_AFTER_SECONDS: &str = "5";

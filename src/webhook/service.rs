@@ -1,4 +1,4 @@
-//! The steps to in their order, as a Tower service, and the settings that they run with.
+//! The Tower service that takes a delivery through all steps in order, and its builder.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -26,25 +26,25 @@ use crate::clock::{Clock, SystemClock};
 use crate::secret::SigningSecret;
 use crate::trace;
 
-/// Receives Clerk's webhooks and hands them to a [`Sink`].
+/// A Tower service that receives Clerk's webhooks and hands them to a [`Sink`].
 ///
-/// Mount it where it sees the request's own body: no layer may have decompressed or parsed it,
-/// since the signature covers the bytes as they were sent. No session is needed: the signature is
-/// what makes a delivery Clerk's.
+/// Mount it where it receives the original body: the signature covers the bytes as they were sent,
+/// so no layer may decompress or parse them first. No session is needed: the signature proves that
+/// a delivery is Clerk's.
 ///
-/// | answer | when |
+/// | status | when |
 /// |---|---|
 /// | 204 | the sink has the delivery |
-/// | 400 | not authentic, too old, of another instance, or nothing that can be read |
-/// | 405 | not a POST |
+/// | 400 | the delivery is not authentic, too old, of another instance, or unreadable |
+/// | 405 | the method is not POST |
 /// | 408, 413 | the body took too long, or is too long |
-/// | 500 | the sink refused the event for good |
+/// | 500 | the sink refused the event permanently |
 /// | 503 with `Retry-After` | the sink is unavailable, or the deadline passed |
 ///
-/// Every refusal is `application/json` with one string member, `detail`; its reason,
-/// [`DeliveryError`], is in the response's extensions.
+/// The body of every refusal is `application/json` with one string member, `detail`. The
+/// [`DeliveryError`] is in the response's extensions.
 ///
-/// Polling a request outside a Tokio runtime with timers panics.
+/// Polling the future outside a Tokio runtime with timers panics.
 pub struct WebhookService<S> {
     receiver: Arc<Receiver<S>>,
 }
@@ -58,8 +58,8 @@ struct Receiver<S> {
 }
 
 impl<S> WebhookService<S> {
-    /// Starts building a service for deliveries that any of these secrets signed. During a
-    /// rotation give the old one and the new one.
+    /// Starts building a service that accepts deliveries signed with any of these secrets. During a
+    /// rotation, pass the old and the new secret.
     pub fn builder(
         secrets: impl IntoIterator<Item = SigningSecret>,
         sink: S,
@@ -75,7 +75,7 @@ impl<S> WebhookService<S> {
         }
     }
 
-    /// The sink.
+    /// Returns the sink.
     #[must_use]
     pub fn sink(&self) -> &S {
         &self.receiver.sink
@@ -131,7 +131,7 @@ where
 }
 
 impl<S: Sink> Receiver<S> {
-    /// Leaves the delivery's id in `signed` once its signature was found good.
+    /// Runs all steps; sets `signed` to the delivery's id as soon as its signature is verified.
     async fn receive<B>(
         &self,
         request: Request<B>,
@@ -145,7 +145,7 @@ impl<S: Sink> Receiver<S> {
         if request.method != Method::POST {
             return Err(DeliveryError::new(
                 DeliveryErrorKind::MethodNotAllowed,
-                "a webhook is a post",
+                "the request's method is not POST",
             ));
         }
         let headers = SignedHeaders::read(&request.headers)?;
@@ -154,7 +154,7 @@ impl<S: Sink> Receiver<S> {
             let headers = self.verifier.judge_time(headers)?;
             let body = body::read(&request.headers, body, self.body_limits).await?;
             let delivery = self.verifier.open(headers, &body)?;
-            // It is set once.
+            // This is the only place that sets it, once per request.
             let _ = signed.set(delivery.id().to_owned());
             self.hand_over(&delivery).await
         };
@@ -175,11 +175,12 @@ impl<S: Sink> Receiver<S> {
     }
 }
 
-/// Returns the error of a delivery that took too long; with its id, if it was authentic.
+/// Returns the error for a delivery that took too long, with its id if it was authentic.
 fn deadline_passed(signed: Option<String>) -> DeliveryError {
     let error = DeliveryError::new(
         DeliveryErrorKind::DeadlinePassed,
-        "the delivery took longer than its sender waits",
+        "body and sink together took longer than the webhook deadline; Svix sends the delivery \
+         again",
     );
     match signed {
         Some(id) => error.after_signature().about(&id),
@@ -187,7 +188,7 @@ fn deadline_passed(signed: Option<String>) -> DeliveryError {
     }
 }
 
-/// Settings of a [`WebhookService`].
+/// A builder for [`WebhookService`].
 #[must_use = "a builder does nothing until it is built"]
 pub struct WebhookServiceBuilder<S> {
     secrets: Vec<SigningSecret>,
@@ -200,53 +201,54 @@ pub struct WebhookServiceBuilder<S> {
 }
 
 impl<S> WebhookServiceBuilder<S> {
-    /// The longest body that is read, in bytes. Default: 1 MiB.
+    /// Sets the longest body that is read, in bytes; default: 1 MiB.
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limits.bytes = bytes;
         self
     }
 
-    /// How long a body may take, from its first byte to its last. Default: 10 s.
+    /// Sets how long reading a body may take, to its last byte; default: 10 s.
     pub fn body_timeout(mut self, timeout: Duration) -> Self {
         self.body_limits.time = timeout;
         self
     }
 
-    /// Who says what time it is. Default: the operating system.
+    /// Sets the clock; default: the operating system's.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// How long body and sink may take together. Default: 14 s, since Svix waits 15 s for an
-    /// answer and then tries again.
+    /// Sets how long body and sink may take together; default: 14 s, since Svix waits 15 s for a
+    /// response and then tries again.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// Takes deliveries of this instance alone, `ins_…`; those of another, and those that do not
-    /// say, are refused before the sink sees them. Default: every instance's that knows a secret.
+    /// Sets the only Clerk instance whose deliveries are accepted, `ins_…`; default: any instance
+    /// that signs with one of the secrets.
     ///
-    /// Guards against the secret of one environment in the settings of another.
+    /// Deliveries of another instance, or without an instance id, are refused before the sink sees
+    /// them. This guards against using the secret of one environment in another.
     pub fn instance_id(mut self, id: impl Into<String>) -> Self {
         self.instance_id = Some(id.into());
         self
     }
 
-    /// How far a delivery's timestamp may be from now, in both directions. Default: 300 s, as
-    /// Clerk's own SDKs have it.
+    /// Sets how far a delivery's timestamp may be from the current time, in both directions;
+    /// default: 300 s, as in Clerk's own SDKs.
     pub fn tolerance(mut self, tolerance: Duration) -> Self {
         self.tolerance = tolerance;
         self
     }
 
-    /// The service.
+    /// Builds the service.
     ///
     /// # Errors
     ///
-    /// No secret at all, an instance id that is none, or a limit or time of zero, with which
-    /// nothing could ever be received.
+    /// Fails without a secret, with an invalid instance id, or with a body limit, body timeout or
+    /// deadline of zero, which would refuse every delivery.
     pub fn build(self) -> Result<WebhookService<S>, ConfigError> {
         let zero = |setting| ConfigError::new(setting, "must be more than zero");
         if self.body_limits.bytes == 0 {

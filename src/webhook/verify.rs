@@ -1,5 +1,5 @@
-//! From signed bytes to a [`Delivery`]: the clock first, then the signature, then the event.
-//! Nothing else makes a `Delivery`, and nothing else names the signature crate.
+//! The verification of deliveries: the timestamp, then the signature, then the event. Only this
+//! file creates a [`Delivery`] and names the signature crate.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,9 +16,9 @@ use crate::secret::SigningSecret;
 
 /// An authentic event. Clones share it.
 ///
-/// Only a checked signature makes one, so a [`Sink`](super::Sink) need not doubt it. Which
-/// try of an event it is, Svix does not say: [`sent_at`](Self::sent_at) minus
-/// [`occurred_at`](Self::occurred_at) comes closest.
+/// A value of this type exists only after its signature was verified, so a [`Sink`](super::Sink)
+/// can trust it. Svix does not say how many times it has tried the event; the difference between
+/// [`sent_at`](Self::sent_at) and [`occurred_at`](Self::occurred_at) is the best estimate.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     contents: Arc<Contents>,
@@ -32,44 +32,44 @@ struct Contents {
 }
 
 impl Delivery {
-    /// The event's id, `svix-id`: the same in every try, so it tells a repetition.
+    /// Returns the event's id, `svix-id`. It is the same in every try, so it identifies duplicates.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.contents.id
     }
 
-    /// When this try was sent, to the second. A later try has another time.
+    /// Returns the time at which this try was sent, to the second. A later try has another time.
     #[must_use]
     pub fn sent_at(&self) -> SystemTime {
         self.contents.sent_at
     }
 
-    /// When the event happened, if its envelope says so.
+    /// Returns the time of the event, if its envelope has one.
     #[must_use]
     pub fn occurred_at(&self) -> Option<SystemTime> {
         self.contents.envelope.occurred_at
     }
 
-    /// The instance that the event comes from, `ins_…`, if its envelope says so.
+    /// Returns the id of the event's Clerk instance, `ins_…`, if its envelope has one.
     #[must_use]
     pub fn instance_id(&self) -> Option<&str> {
         self.contents.envelope.instance_id.as_deref()
     }
 
-    /// What happened.
+    /// Returns the event.
     #[must_use]
     pub fn event(&self) -> &Event {
         &self.contents.envelope.event
     }
 
-    /// What happened, as it came: the envelope's `data`, null when it has none.
+    /// Returns the envelope's `data`, unchanged; null if it has none.
     #[must_use]
     pub fn data(&self) -> &Json {
         &self.contents.envelope.data
     }
 
-    /// What made it happen: the envelope's `event_attributes`, for example the address and the
-    /// browser of a request.
+    /// Returns the envelope's `event_attributes`: the origin of the event, for example the address
+    /// and the browser of a request.
     #[must_use]
     pub fn attributes(&self) -> Option<&Json> {
         self.contents.envelope.attributes.as_ref()
@@ -81,11 +81,11 @@ impl Delivery {
 pub(crate) struct TimelyHeaders {
     headers: SignedHeaders,
     sent_at: SystemTime,
-    /// The latest time that is believed, judged at the same moment; milliseconds since 1970.
+    /// The latest plausible time by the same clock reading, in milliseconds since 1970.
     latest: i64,
 }
 
-/// The steps of verification, in their order.
+/// A verifier of deliveries. Its methods are the steps, in their order.
 #[derive(Debug)]
 pub(crate) struct DeliveryVerifier {
     webhooks: Vec<Webhook>,
@@ -113,15 +113,15 @@ impl DeliveryVerifier {
         let instance_id = match instance_id {
             None => None,
             Some(id) => Some(InstanceId::parse(id).ok_or_else(|| {
-                let text =
-                    "must be `ins_` and letters or digits, as a delivery has it in `instance_id`";
+                let text = "must be `ins_` and letters or digits, as in a delivery's `instance_id`";
                 ConfigError::new("webhook instance id", text)
             })?),
         };
         Ok(Self { webhooks, instance_id, tolerance, clock })
     }
 
-    /// Is the delivery of our time? Whole seconds, both ends included, as Svix counts.
+    /// Checks the timestamp against the tolerance: in whole seconds, both ends included, as Svix
+    /// does.
     pub(crate) fn judge_time(
         &self,
         headers: SignedHeaders,
@@ -129,7 +129,8 @@ impl DeliveryVerifier {
         let out = || {
             DeliveryError::new(
                 DeliveryErrorKind::TimestampOutOfTolerance,
-                "the delivery is too old or from the future",
+                "the delivery's timestamp is outside the webhook tolerance: the delivery is old, \
+                 or this server's clock is wrong",
             )
         };
         let since_1970 = self.clock.now().duration_since(UNIX_EPOCH).map_err(|_| out())?;
@@ -142,7 +143,7 @@ impl DeliveryVerifier {
         Ok(TimelyHeaders { headers, sent_at, latest: i64::try_from(latest).unwrap_or(i64::MAX) })
     }
 
-    /// Did one of our secrets sign these bytes, what do they say, and is it our instance's?
+    /// Verifies the signature, decodes the event and checks its instance.
     pub(crate) fn open(
         &self,
         timely: TimelyHeaders,
@@ -156,7 +157,9 @@ impl DeliveryVerifier {
         if !signed {
             return Err(DeliveryError::new(
                 DeliveryErrorKind::InvalidSignature,
-                "no configured secret made a signature of this delivery",
+                "no configured signing secret matches the delivery's signatures: the delivery is \
+                 forged, or the secret is not that of this endpoint; the Clerk Dashboard shows it \
+                 on the endpoint's page",
             ));
         }
         let sent = i64::try_from(headers.timestamp()).unwrap_or(i64::MAX).saturating_mul(1000);
@@ -166,7 +169,8 @@ impl DeliveryVerifier {
         {
             return Err(DeliveryError::new(
                 DeliveryErrorKind::OtherInstance,
-                "the event is not of the instance that this service is for",
+                "the event is from a Clerk instance other than the configured webhook instance \
+                 id, or names none: check that this id and the signing secret belong together",
             )
             .after_signature());
         }

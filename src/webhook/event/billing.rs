@@ -1,132 +1,130 @@
-//! What is paid for: subscriptions, their items, and payments.
+//! Billing: subscriptions, their items, and payments.
 
 use super::json::Json;
 use super::object::{object, open_enum};
 
 object! {
-    /// A subscription, from an event of `subscription.…`. Times are milliseconds since 1970.
+    /// A subscription, from an event of `subscription.…`.
     Subscription shows [id, status, payer_id]
     members {
         /// Clerk's id.
         id: Option<String>,
-        /// How it stands.
+        /// The status.
         status: Option<SubscriptionStatus>,
-        /// Who pays: Clerk's id of the payer.
+        /// Clerk's id of the payer.
         payer_id: Option<String>,
-        /// Who pays: a user or an organization.
+        /// The payer: a user or an organization.
         payer: Option<Payer>,
-        /// What it is paid with.
+        /// The id of the payment source.
         payment_source_id: Option<String>,
-        /// The last payment for it.
+        /// The id of the latest payment.
         latest_payment_id: Option<String>,
-        /// What it consists of.
+        /// The items.
         items: Vec<SubscriptionItem>,
-        /// When it became active.
+        /// The time of activation, in milliseconds since 1970.
         active_at: Option<i64>,
-        /// When it was canceled.
+        /// The time of cancellation, in milliseconds since 1970.
         canceled_at: Option<i64>,
-        /// When it ended.
+        /// The time at which it ended, in milliseconds since 1970.
         ended_at: Option<i64>,
-        /// Since when a payment is overdue.
+        /// The time since which a payment is overdue, in milliseconds since 1970.
         past_due_at: Option<i64>,
-        /// When it was made.
+        /// The time of creation, in milliseconds since 1970.
         created_at: Option<i64>,
-        /// When it last changed.
+        /// The time of the last change, in milliseconds since 1970.
         updated_at: Option<i64>,
     }
 }
 
 object! {
-    /// A plan that is subscribed to, from an event of `subscriptionItem.…`. Times are milliseconds
-    /// since 1970.
+    /// A subscription to one plan, from an event of `subscriptionItem.…`.
     SubscriptionItem shows [id, status, plan_id]
     members {
         /// Clerk's id.
         id: Option<String>,
-        /// How it stands.
+        /// The status.
         status: Option<SubscriptionStatus>,
-        /// Whether it is being tried for nothing.
+        /// Whether it is a free trial.
         is_free_trial: Option<bool>,
-        /// The plan's id.
+        /// The id of the plan.
         plan_id: Option<String>,
         /// The plan.
         plan: Option<Json>,
-        /// How often it is paid, for example `month`; some of Clerk's types call it `plan_period`.
+        /// The payment interval, for example `month`; some of Clerk's types call it `plan_period`.
         interval: Option<String>,
-        /// The same, by its other name.
+        /// The payment interval under its other name; see `interval`.
         plan_period: Option<String>,
-        /// When the period that is paid began.
+        /// The start of the paid period, in milliseconds since 1970.
         period_start: Option<i64>,
-        /// When it ends.
+        /// The end of the paid period, in milliseconds since 1970.
         period_end: Option<i64>,
-        /// The subscription that it is part of.
+        /// The id of the subscription that it belongs to.
         subscription_id: Option<String>,
-        /// Who pays: a user or an organization.
+        /// The payer: a user or an organization.
         payer: Option<Payer>,
-        /// What a period costs.
+        /// The price of a period.
         amount: Option<Json>,
-        /// How many seats are paid for.
+        /// The paid seats.
         seats: Option<Json>,
-        /// When it was made.
+        /// The time of creation, in milliseconds since 1970.
         created_at: Option<i64>,
-        /// When it last changed.
+        /// The time of the last change, in milliseconds since 1970.
         updated_at: Option<i64>,
     }
 }
 
 object! {
-    /// An attempt to be paid, from an event of `paymentAttempt.…`. Times are milliseconds since
-    /// 1970.
+    /// A payment attempt, from an event of `paymentAttempt.…`.
     PaymentAttempt shows [id, status, payment_id]
     members {
         /// Clerk's id.
         id: Option<String>,
-        /// The payment.
+        /// The id of the payment.
         payment_id: Option<String>,
-        /// The invoice.
+        /// The id of the invoice.
         invoice_id: Option<String>,
-        /// The statement.
+        /// The id of the statement.
         statement_id: Option<String>,
-        /// The payment provider's id.
+        /// The payment provider's id of the attempt.
         gateway_external_id: Option<String>,
-        /// How it went.
+        /// The status.
         status: Option<PaymentStatus>,
-        /// Why it failed: `code` and `decline_code`.
+        /// The reason of a failure: `code` and `decline_code`.
         failed_reason: Option<Json>,
-        /// First payment, or one that comes again.
+        /// The type of charge: a first payment or a recurring one.
         charge_type: Option<ChargeType>,
-        /// Who pays: a user or an organization.
+        /// The payer: a user or an organization.
         payer: Option<Payer>,
-        /// Who is paid.
+        /// The payee.
         payee: Option<Json>,
-        /// What it is paid with.
+        /// The payment source.
         payment_source: Option<Json>,
         /// The amounts.
         totals: Option<Json>,
-        /// What is paid for.
+        /// The subscription items that are paid for.
         subscription_items: Vec<SubscriptionItem>,
-        /// The day that it is for.
+        /// The billing date, in milliseconds since 1970.
         billing_date: Option<i64>,
-        /// When it was paid.
+        /// The time of payment, in milliseconds since 1970.
         paid_at: Option<i64>,
-        /// When it failed.
+        /// The time of the failure, in milliseconds since 1970.
         failed_at: Option<i64>,
-        /// When it was made.
+        /// The time of creation, in milliseconds since 1970.
         created_at: Option<i64>,
-        /// When it last changed.
+        /// The time of the last change, in milliseconds since 1970.
         updated_at: Option<i64>,
     }
 }
 
 object! {
-    /// Who pays: a user or an organization.
+    /// A payer: a user or an organization.
     Payer shows [id, user_id, organization_id]
     members {
         /// Clerk's id of the payer.
         id: Option<String>,
-        /// The user.
+        /// The user's id.
         user_id: Option<String>,
-        /// The organization.
+        /// The organization's id.
         organization_id: Option<String>,
         /// The user's e-mail address.
         email: Option<String>,
@@ -134,7 +132,7 @@ object! {
 }
 
 open_enum! {
-    /// How a subscription or one of its items stands.
+    /// The status of a subscription or of one of its items.
     SubscriptionStatus {
         Abandoned = "abandoned",
         Active = "active",
@@ -148,7 +146,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// How an attempt to be paid went.
+    /// The status of a payment attempt.
     PaymentStatus {
         Failed = "failed",
         Paid = "paid",
@@ -157,7 +155,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// First payment, or one that comes again.
+    /// The type of a charge: a first payment or a recurring one.
     ChargeType {
         Checkout = "checkout",
         Recurring = "recurring",

@@ -1,4 +1,4 @@
-//! E-mails and text messages. They carry one-time codes: nothing of their content is ever shown.
+//! E-mails and text messages. They carry one-time codes, so `Debug` shows nothing of their content.
 
 use super::json::Json;
 use super::object::object;
@@ -7,34 +7,34 @@ object! {
     /// An e-mail, from `email.created`.
     ///
     /// It may carry a one-time code, which opens an account: never log it. The `Debug` form shows
-    /// which e-mail it is, and nothing that it says or to whom.
+    /// neither content nor recipient.
     Email shows [id, slug, status]
     members {
         /// Clerk's id, `ema_…`.
         id: Option<String>,
-        /// Which template, for example `verification_code`.
+        /// The template's slug, for example `verification_code`.
         slug: Option<String>,
-        /// The part before the `@` that it comes from.
+        /// The local part (before the `@`) of the sender's address.
         from_email_name: Option<String>,
-        /// The part before the `@` that an answer goes to.
+        /// The local part (before the `@`) of the reply address.
         reply_to_email_name: Option<String>,
-        /// Whom it goes to.
+        /// The recipient's address.
         to_email_address: Option<String>,
-        /// Clerk's id of that address.
+        /// Clerk's id of the recipient's address.
         email_address_id: Option<String>,
-        /// The user it goes to.
+        /// The recipient's user id.
         user_id: Option<String>,
-        /// The subject. It may hold the code.
+        /// The subject. It may contain the code.
         subject: Option<String>,
-        /// The body, HTML. It may hold the code.
+        /// The body as HTML. It may contain the code.
         body: Option<String>,
-        /// The body as text. It may hold the code.
+        /// The body as text. It may contain the code.
         body_plain: Option<String>,
-        /// What became of it, for example `queued`.
+        /// The status, for example `queued`.
         status: Option<String>,
-        /// What the template was filled with, the code included.
+        /// The template's variables, including the code.
         data: Option<Json>,
-        /// Whether Clerk delivers it; if not, the application has to.
+        /// Whether Clerk delivers it. If not, the application must.
         delivered_by_clerk: Option<bool>,
     }
 }
@@ -43,28 +43,28 @@ object! {
     /// A text message, from `sms.created`.
     ///
     /// It may carry a one-time code, which opens an account: never log it. The `Debug` form shows
-    /// which message it is, and nothing that it says or to whom.
+    /// neither content nor recipient.
     Sms shows [id, slug, status]
     members {
         /// Clerk's id, `sms_…`.
         id: Option<String>,
-        /// Which template, for example `verification_code`.
+        /// The template's slug, for example `verification_code`.
         slug: Option<String>,
-        /// The number that it comes from.
+        /// The sender's number.
         from_phone_number: Option<String>,
-        /// The number that it goes to.
+        /// The recipient's number.
         to_phone_number: Option<String>,
-        /// Clerk's id of that number.
+        /// Clerk's id of the recipient's number.
         phone_number_id: Option<String>,
-        /// The user it goes to.
+        /// The recipient's user id.
         user_id: Option<String>,
-        /// The text. It may hold the code.
+        /// The text. It may contain the code.
         message: Option<String>,
-        /// What became of it, for example `queued`.
+        /// The status, for example `queued`.
         status: Option<String>,
-        /// What the template was filled with, the code included.
+        /// The template's variables, including the code.
         data: Option<Json>,
-        /// Whether Clerk delivers it; if not, the application has to.
+        /// Whether Clerk delivers it. If not, the application must.
         delivered_by_clerk: Option<bool>,
     }
 }

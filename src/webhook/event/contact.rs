@@ -1,62 +1,62 @@
-//! How a user can be reached and recognised: addresses, numbers, wallets, accounts elsewhere.
+//! A user's e-mail addresses, phone numbers, wallets and external accounts.
 
 use super::object::{object, open_enum};
 
 object! {
-    /// An e-mail address of a user. Times are milliseconds since 1970.
+    /// An e-mail address of a user.
     EmailAddress shows [id]
     members {
         /// Clerk's id, `idn_…`.
         id: Option<String>,
         /// The address.
         email_address: Option<String>,
-        /// Whether a sign-up that is not finished holds it.
+        /// Whether an unfinished sign-up holds it.
         reserved: Option<bool>,
-        /// Whether it belongs to the user, and how that is known.
+        /// The verification that it belongs to the user.
         verification: Option<Verification>,
-        /// When it was added.
+        /// The time of creation, in milliseconds since 1970.
         created_at: Option<i64>,
-        /// When it last changed.
+        /// The time of the last change, in milliseconds since 1970.
         updated_at: Option<i64>,
     }
 }
 
 object! {
-    /// A phone number of a user. Times are milliseconds since 1970.
+    /// A phone number of a user.
     PhoneNumber shows [id]
     members {
         /// Clerk's id, `idn_…`.
         id: Option<String>,
-        /// The number, as E.164 writes it.
+        /// The number in E.164 format.
         phone_number: Option<String>,
-        /// Whether a sign-up that is not finished holds it.
+        /// Whether an unfinished sign-up holds it.
         reserved: Option<bool>,
-        /// Whether it may serve as a second factor.
+        /// Whether it may be used as a second factor.
         reserved_for_second_factor: Option<bool>,
-        /// Whether it is the second factor that is asked for first.
+        /// Whether it is the default second factor.
         default_second_factor: Option<bool>,
-        /// Whether it belongs to the user, and how that is known.
+        /// The verification that it belongs to the user.
         verification: Option<Verification>,
-        /// When it was added.
+        /// The time of creation, in milliseconds since 1970.
         created_at: Option<i64>,
-        /// When it last changed.
+        /// The time of the last change, in milliseconds since 1970.
         updated_at: Option<i64>,
     }
 }
 
 object! {
-    /// A wallet of a user. Times are milliseconds since 1970.
+    /// A Web3 wallet of a user.
     Web3Wallet shows [id]
     members {
         /// Clerk's id, `idn_…`.
         id: Option<String>,
         /// The wallet's address.
         web3_wallet: Option<String>,
-        /// Whether it belongs to the user, and how that is known.
+        /// The verification that it belongs to the user.
         verification: Option<Verification>,
-        /// When it was added.
+        /// The time of creation, in milliseconds since 1970.
         created_at: Option<i64>,
-        /// When it last changed.
+        /// The time of the last change, in milliseconds since 1970.
         updated_at: Option<i64>,
     }
 }
@@ -67,38 +67,38 @@ object! {
     members {
         /// Clerk's id.
         id: Option<String>,
-        /// Which provider, for example `oauth_google`.
+        /// The provider, for example `oauth_google`.
         provider: Option<String>,
-        /// The user's id there.
+        /// The user's id at the provider.
         provider_user_id: Option<String>,
-        /// The user's e-mail address there.
+        /// The user's e-mail address at the provider.
         email_address: Option<String>,
-        /// The user's name there.
+        /// The user's name at the provider.
         username: Option<String>,
-        /// What the user allowed, separated by spaces.
+        /// The scopes that the user approved, separated by spaces.
         approved_scopes: Option<String>,
-        /// Whether it belongs to the user, and how that is known.
+        /// The verification that it belongs to the user.
         verification: Option<Verification>,
     }
 }
 
 object! {
-    /// Whether something belongs to somebody, and how that is known.
+    /// A verification of who owns an address, a number, a wallet, an account or a domain.
     Verification shows [status, strategy]
     members {
-        /// How far it got.
+        /// The status.
         status: Option<VerificationStatus>,
-        /// How it is done, for example `email_code`.
+        /// The method, for example `email_code`.
         strategy: Option<String>,
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: Option<i64>,
-        /// When it has to be done by: milliseconds since 1970.
+        /// The deadline, in milliseconds since 1970.
         expire_at: Option<i64>,
     }
 }
 
 open_enum! {
-    /// How far a verification got.
+    /// The status of a verification.
     VerificationStatus {
         Expired = "expired",
         Failed = "failed",

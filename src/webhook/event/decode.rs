@@ -1,4 +1,4 @@
-//! From bytes to an event. The only file that reads the envelope.
+//! The decoding of a signed body into an event. Only this file reads the envelope.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,7 +10,7 @@ use super::object::{Object, integer, text};
 use super::times::Times;
 use crate::webhook::error::{DeliveryError, DeliveryErrorKind};
 
-/// An event and what its envelope says about it.
+/// An event and the other members of its envelope.
 #[derive(Debug)]
 pub(crate) struct Envelope {
     pub(crate) attributes: Option<Json>,
@@ -20,7 +20,7 @@ pub(crate) struct Envelope {
     pub(crate) occurred_at: Option<SystemTime>,
 }
 
-/// Reads a signed body. `sent` and `latest` are milliseconds since 1970.
+/// Decodes a signed body. `sent` and `latest` are in milliseconds since 1970.
 pub(crate) fn decode(body: &[u8], sent: i64, latest: i64) -> Result<Envelope, DeliveryError> {
     let envelope =
         Object::from_slice(body).ok_or_else(|| invalid("the body is not a JSON object"))?;
@@ -38,8 +38,10 @@ pub(crate) fn decode(body: &[u8], sent: i64, latest: i64) -> Result<Envelope, De
     })
 }
 
-/// Clerk documents milliseconds and shows seconds in every example: what is too small for
-/// milliseconds (before March 1973) is seconds.
+/// Returns an envelope's timestamp in milliseconds.
+///
+/// Clerk documents milliseconds, but its examples show seconds: a value that would be before March
+/// 1973 in milliseconds is taken as seconds.
 fn millis(timestamp: i64) -> Option<i64> {
     match timestamp {
         ..=0 => None,

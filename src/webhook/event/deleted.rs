@@ -1,16 +1,16 @@
-//! What is left of a thing that was deleted.
+//! The type of deleted domains, roles and permissions.
 
 use super::object::object;
 
 object! {
-    /// What is left of a domain, a role or a permission that was deleted.
+    /// A deleted domain, role or permission.
     DeletedObject shows [id, object]
     members {
-        /// The thing's id.
+        /// Clerk's id.
         id: Option<String>,
-        /// What kind of thing it was, for example `role`.
+        /// The kind of object, for example `role`.
         object: Option<String>,
-        /// Its name in addresses, if it had one.
+        /// The slug, its name in URLs, if it had one.
         slug: Option<String>,
         /// The application's own id for it.
         external_id: Option<String>,

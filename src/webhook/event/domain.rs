@@ -5,41 +5,41 @@ use super::json::Json;
 use super::object::{object, open_enum};
 
 object! {
-    /// A domain whose people may join, from `organizationDomain.created` or `.updated`. Times are
-    /// milliseconds since 1970.
+    /// A domain of an organization, from `organizationDomain.created` or `.updated`. Owners of its
+    /// addresses may join the organization.
     OrganizationDomain shows [id, organization_id]
     members {
         /// Clerk's id, `orgdmn_…`.
         id: Option<String>,
-        /// The organization.
+        /// The organization's id.
         organization_id: Option<String>,
         /// The domain, for example `example.com`.
         name: Option<String>,
-        /// How its people join.
+        /// The way in which owners of its addresses join.
         enrollment_mode: Option<EnrollmentMode>,
-        /// The address by which the domain was verified.
+        /// The address with which the domain was verified.
         affiliation_email_address: Option<String>,
-        /// Whether the domain is the organization's.
+        /// The verification that the domain is the organization's.
         verification: Option<Verification>,
-        /// Whether somebody of the domain belongs to the organization.
+        /// The verification that a holder of an address at the domain is a member.
         affiliation_verification: Option<Verification>,
-        /// Whether the domain's name service says so.
+        /// The verification of ownership, by a record in the DNS.
         ownership_verification: Option<Verification>,
-        /// How many invitations are open.
+        /// The number of open invitations.
         total_pending_invitations: Option<i64>,
-        /// How many suggestions are open.
+        /// The number of open suggestions.
         total_pending_suggestions: Option<i64>,
-        /// What others may know of the organization.
+        /// The organization's data that others may see.
         public_organization_data: Option<Json>,
-        /// When it was added.
+        /// The time of creation, in milliseconds since 1970.
         created_at: Option<i64>,
-        /// When it last changed.
+        /// The time of the last change, in milliseconds since 1970.
         updated_at: Option<i64>,
     }
 }
 
 open_enum! {
-    /// How the people of a domain join its organization.
+    /// A way in which owners of a domain's addresses join its organization.
     EnrollmentMode {
         AutomaticInvitation = "automatic_invitation",
         AutomaticSuggestion = "automatic_suggestion",

@@ -4,47 +4,46 @@ use super::json::Json;
 use super::object::{object, open_enum};
 
 object! {
-    /// An invitation, from an event of `organizationInvitation.…`. Times are milliseconds since
-    /// 1970.
+    /// An invitation, from an event of `organizationInvitation.…`.
     OrganizationInvitation shows [id, organization_id, status]
     members {
         /// Clerk's id, `orginv_…`.
         id: Option<String>,
-        /// The organization.
+        /// The organization's id.
         organization_id: Option<String>,
-        /// Who is invited.
+        /// The invited person's e-mail address.
         email_address: Option<String>,
-        /// The role that waits, for example `org:member`.
+        /// The role that the member will have, for example `org:member`.
         role: Option<String>,
-        /// The role's name for people.
+        /// The role's display name.
         role_name: Option<String>,
-        /// The user who invites.
+        /// The inviting user's id.
         inviter_id: Option<String>,
-        /// What others may know of that user.
+        /// The inviting user's data that others may see.
         public_inviter_data: Option<Json>,
-        /// What others may know of the organization.
+        /// The organization's data that others may see.
         public_organization_data: Option<Json>,
-        /// What became of it.
+        /// The status.
         status: Option<InvitationStatus>,
-        /// The user who accepted it.
+        /// The id of the user who accepted it.
         user_id: Option<String>,
-        /// Where it is accepted.
+        /// The URL at which it is accepted.
         url: Option<String>,
-        /// What the membership's public metadata will be.
+        /// The public metadata that the membership will have.
         public_metadata: Option<Json>,
-        /// What the membership's private metadata will be.
+        /// The private metadata that the membership will have.
         private_metadata: Option<Json>,
-        /// When it ends.
+        /// The time of expiry, in milliseconds since 1970.
         expires_at: Option<i64>,
-        /// When it was made.
+        /// The time of creation, in milliseconds since 1970.
         created_at: Option<i64>,
-        /// When it last changed.
+        /// The time of the last change, in milliseconds since 1970.
         updated_at: Option<i64>,
     }
 }
 
 open_enum! {
-    /// What became of an invitation.
+    /// The status of an invitation.
     InvitationStatus {
         Accepted = "accepted",
         Expired = "expired",

@@ -1,4 +1,4 @@
-//! JSON as it came, parsed by whoever needs it.
+//! Unparsed JSON, for callers to parse.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// A piece of JSON as it came. Clones share it.
+/// A JSON value as unparsed text. Clones share it.
 ///
-/// The `Debug` form leaves the text out, since it may tell about a person.
+/// The `Debug` form omits the text, which may hold personal data.
 ///
 /// ```
 /// # fn app_id(user: &tower_clerk::webhook::User) -> Option<u64> {
@@ -29,17 +29,17 @@ impl Json {
         Self { text: raw.get().into() }
     }
 
-    /// The text: one JSON value.
+    /// Returns the text: one JSON value.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Reads it as a type, [`serde_json::Value`] for example.
+    /// Parses the text as a type, [`serde_json::Value`] for example.
     ///
     /// # Errors
     ///
-    /// JSON of another shape than the type's.
+    /// Fails if the JSON does not have the shape of the type.
     pub fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
         serde_json::from_str(self.as_str())
     }
@@ -51,7 +51,7 @@ impl fmt::Debug for Json {
     }
 }
 
-/// The same text.
+/// Compares the texts.
 impl PartialEq for Json {
     fn eq(&self, other: &Self) -> bool {
         self.as_str() == other.as_str()

@@ -1,4 +1,4 @@
-//! A user as the Backend API lists one: the same object as an event's, without an envelope.
+//! A user in a list of the Backend API: the same object as in an event, without an envelope.
 
 use serde_json::value::RawValue;
 
@@ -6,9 +6,9 @@ use super::object::{Member, Object, text};
 use super::times::Times;
 use super::user::User;
 
-/// One element of a list.
+/// An element of a list of users.
 pub(crate) struct ListedUser {
-    /// The id as it was sent, if it is a text at all.
+    /// The id as it was sent, if it is a string.
     pub(crate) id: Option<String>,
     /// `created_at` as it was sent, in milliseconds since 1970.
     pub(crate) created_at: Option<i64>,
@@ -17,12 +17,12 @@ pub(crate) struct ListedUser {
 }
 
 impl ListedUser {
-    /// `latest` is the latest time that is believed, in milliseconds since 1970.
+    /// Reads an element. `latest` is the latest plausible time, in milliseconds since 1970.
     pub(crate) fn read(raw: &RawValue, latest: i64) -> Self {
         let Some(object) = Object::parse(raw) else {
             return Self { id: None, created_at: None, user: None };
         };
-        // A state that does not say when it was is older than every one that does.
+        // A state without a time is older than every state with one.
         let times = Times { latest, occurred: None, sent: 1 };
         Self {
             id: object.get("id").and_then(text),

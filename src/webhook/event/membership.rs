@@ -1,4 +1,4 @@
-//! Who belongs to an organization.
+//! A user's membership of an organization.
 
 use serde_json::value::RawValue;
 
@@ -9,48 +9,49 @@ use super::times::Times;
 use crate::ids::{MembershipId, OrganizationId, UserId};
 
 object! {
-    /// A membership, from an event of `organizationMembership.…`. Clerk sends the whole of it when
-    /// it is deleted, too.
+    /// A membership, from an event of `organizationMembership.…`. Clerk sends the whole membership
+    /// when it is deleted, too.
     ///
-    /// Who leaves and comes back has a new membership with another id. Times are milliseconds
-    /// since 1970.
+    /// A user who leaves and comes back has a new membership with another id.
     OrganizationMembership shows [id, organization_id, user_id]
     reads |raw, object, times| {
         /// Clerk's id, `orgmem_…`.
         id: MembershipId = object.id("id", MembershipId::parse)?,
-        /// The organization: the id of `organization`.
+        /// The organization's id, from `organization`.
         organization_id: OrganizationId =
             parent(object, "organization")?.id("id", OrganizationId::parse)?,
-        /// The user: the id in `public_user_data`.
+        /// The user's id, from `public_user_data`.
         user_id: UserId = parent(object, "public_user_data")?.id("user_id", UserId::parse)?,
-        /// When it began; never later than the delivery's tolerance allows.
+        /// The time of creation, in milliseconds since 1970; never later than the delivery's
+        /// tolerance allows.
         created_at: i64 = object.created_at(times),
-        /// Which state of the membership this is: at least 1, and never later than the delivery's
-        /// tolerance allows. The newest state is the one with the largest number.
+        /// The time of this state of the membership, in milliseconds since 1970: at least 1, and
+        /// never later than the delivery's tolerance allows. The state with the largest time is the
+        /// newest.
         updated_at: i64 = object.updated_at(times),
         /// The organization as of the event.
         organization: Organization = organization(object, times)?,
-        /// The whole object as it came, for what is not read here.
+        /// The whole object, unchanged, for members that have no field here.
         data: Json = Json::new(raw),
     }
     members {
         /// The member's role, for example `org:admin`.
         role: Option<String>,
-        /// The role's name for people.
+        /// The role's display name.
         role_name: Option<String>,
-        /// What the role allows, for example `org:sys_memberships:read`.
+        /// The permissions of the role, for example `org:sys_memberships:read`.
         permissions: Vec<String>,
-        /// What everybody may read and only the Backend API may write.
+        /// The public metadata: readable by every client, writable only by the Backend API.
         public_metadata: Option<Json>,
-        /// What only the Backend API may read and write.
+        /// The private metadata: readable and writable only by the Backend API.
         private_metadata: Option<Json>,
-        /// What other members may know of the user.
+        /// The user's data that other members may see.
         public_user_data: Option<PublicUserData>,
     }
 }
 
 object! {
-    /// What other members of an organization may know of a user.
+    /// The data of a user that other members of an organization may see.
     PublicUserData shows [user_id]
     members {
         /// Clerk's user id.
@@ -61,15 +62,15 @@ object! {
         last_name: Option<String>,
         /// The user name.
         username: Option<String>,
-        /// What the user signs in with, for example an e-mail address.
+        /// The user's sign-in identifier, for example an e-mail address.
         identifier: Option<String>,
-        /// Where the user's picture is.
+        /// The URL of the user's picture.
         image_url: Option<String>,
-        /// Whether the user chose that picture.
+        /// Whether the user chose this picture.
         has_image: Option<bool>,
-        /// Whether the user may not sign in any more.
+        /// Whether the user is banned from signing in.
         banned: Option<bool>,
-        /// Whether a directory took the user's access away.
+        /// Whether a directory revoked the user's access.
         deprovisioned: Option<bool>,
     }
 }

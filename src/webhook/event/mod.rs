@@ -1,11 +1,10 @@
-//! What happened: the events, and what they carry. Trusts its bytes to be signed; knows neither
-//! headers nor clocks.
+//! The events and their data. Assumes that the bytes are signed; knows no headers and no clocks.
 //!
-//! A type for each of Clerk's objects. What Clerk may leave out is an `Option`, what has a known
-//! set of texts is an enum with an `Unknown(String)`, and a member of another type than Clerk says
-//! is `None` instead of an error: only an event whose ids decide something (users, organizations,
-//! memberships) is refused when those ids are missing or unusable. What is not read here is in
-//! [`Delivery::data`](super::Delivery::data), the JSON as it came.
+//! Each of Clerk's objects has a type. A member that Clerk may omit is an `Option`, a member with a
+//! known set of texts is an enum with an `Unknown(String)`, and a member of an unexpected type is
+//! `None` instead of an error. Only an event whose ids become keys (users, organizations,
+//! memberships) is refused if those ids are missing or unusable. Members without a field here are
+//! in [`Delivery::data`](super::Delivery::data), the unchanged JSON.
 //!
 //! ```
 //! use tower_clerk::webhook::event::{Event, SessionStatus, SubscriptionStatus};
@@ -71,27 +70,27 @@ use times::Times;
 pub use user::{DeletedUser, User};
 pub use waitlist::{WaitlistEntry, WaitlistStatus};
 
-/// Declares [`Event`]: a type's name, its variant and what that carries. Where a problem is named,
-/// data that cannot be read refuses the delivery; elsewhere it is [`Event::Unknown`].
+/// Declares [`Event`]: the name of each type, its variant and its data. Unreadable data refuses the
+/// delivery where a problem is given, and is an [`Event::Unknown`] elsewhere.
 macro_rules! events {
     ($($kind:literal $variant:ident($data:ty) $(or $problem:literal)?,)*) => {
-        /// Something that happened at Clerk.
+        /// An event at Clerk.
         ///
-        /// Only the envelope's `type` says which, never what `data` says of itself. Clerk's list
-        /// is open: a type that is not known here is [`Unknown`](Self::Unknown), and its data is
-        /// in [`Delivery::data`](crate::webhook::Delivery::data) like everybody's.
+        /// Only the envelope's `type` decides which one, never a member of `data`. Clerk may add
+        /// types: one that is not known here is [`Unknown`](Self::Unknown), and its data is in
+        /// [`Delivery::data`](crate::webhook::Delivery::data), as for every event.
         ///
         /// Source: <https://clerk.com/docs/guides/development/webhooks/overview>.
         #[derive(Clone, Debug, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum Event {
             $(#[doc = concat!("`", $kind, "`.")] $variant($data),)*
-            /// A type that is not known here, or a known one whose data is not an object at all.
+            /// A type that is not known here, or a known one whose data is not an object.
             Unknown(UnknownEvent),
         }
 
         impl Event {
-            /// The envelope's `type`, for example `user.created`.
+            /// Returns the envelope's `type`, for example `user.created`.
             #[must_use]
             pub fn kind(&self) -> &str {
                 match self {
@@ -129,11 +128,11 @@ events! {
     "organizationInvitation.created" OrganizationInvitationCreated(OrganizationInvitation),
     "organizationInvitation.revoked" OrganizationInvitationRevoked(OrganizationInvitation),
     "organizationMembership.created" OrganizationMembershipCreated(OrganizationMembership)
-        or "the membership lacks a usable id of itself, its organization or its user",
+        or "the membership, its organization or its user has no usable id",
     "organizationMembership.deleted" OrganizationMembershipDeleted(OrganizationMembership)
-        or "the membership lacks a usable id of itself, its organization or its user",
+        or "the membership, its organization or its user has no usable id",
     "organizationMembership.updated" OrganizationMembershipUpdated(OrganizationMembership)
-        or "the membership lacks a usable id of itself, its organization or its user",
+        or "the membership, its organization or its user has no usable id",
     "paymentAttempt.created" PaymentAttemptCreated(PaymentAttempt),
     "paymentAttempt.updated" PaymentAttemptUpdated(PaymentAttempt),
     "permission.created" PermissionCreated(Permission),

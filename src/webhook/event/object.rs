@@ -1,5 +1,5 @@
-//! How an object's members are read: what is missing or of another type is `None`, and no member
-//! is parsed before somebody asks for it.
+//! The reading of an object's members. A member that is missing or of an unexpected type is `None`;
+//! each member is parsed only when it is read.
 
 use std::borrow::{Borrow, Cow};
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use super::json::Json;
 use super::times::Times;
 
-/// A JSON object whose members are still text. Of a repeated name the last one counts.
+/// A JSON object whose members are unparsed. The last member with a repeated name counts.
 pub(super) struct Object<'a>(HashMap<Name<'a>, &'a RawValue, BuildHasherDefault<NameHasher>>);
 
 impl<'a> Object<'a> {
@@ -22,10 +22,10 @@ impl<'a> Object<'a> {
         Self::from_slice(raw.get().as_bytes())
     }
 
-    /// Reads an object; `None` when it is anything else, or not JSON in UTF-8.
+    /// Parses an object; `None` for any other value, and for bytes that are not JSON in UTF-8.
     pub(super) fn from_slice(bytes: &'a [u8]) -> Option<Self> {
         let mut reader = serde_json::Deserializer::from_slice(bytes);
-        // A name, a value and what stands between are seldom less.
+        // A name, a value and the punctuation are seldom shorter than 24 bytes.
         let members = Members((bytes.len() / 24).min(AS_MANY_AS_A_USER_HAS), PhantomData);
         let object = members.deserialize(&mut reader).ok()?;
         reader.end().ok()?;
@@ -36,18 +36,18 @@ impl<'a> Object<'a> {
         self.0.get(name).copied()
     }
 
-    /// A member as its type reads it.
+    /// Reads a member as a type.
     pub(super) fn field<T: Field>(&self, name: &str, times: Times) -> T {
         T::field(self.get(name), times)
     }
 
-    /// Returns an id that decides something, by its type's `parse`; `None` when it is missing or
-    /// unusable.
+    /// Returns a required id, parsed with its type's `parse`; `None` if it is missing or unusable.
     pub(super) fn id<T>(&self, name: &str, parse: fn(String) -> Option<T>) -> Option<T> {
         parse(text(self.get(name)?)?)
     }
 
-    /// Returns the same where Clerk may leave it out: `Some(None)` when it is missing or null.
+    /// Returns an id that Clerk may omit: `Some(None)` if it is missing or null, `None` if it is
+    /// unusable.
     pub(super) fn optional_id<T>(
         &self,
         name: &str,
@@ -60,25 +60,26 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// When the state was, by what says so best; within what is believed.
+    /// Returns the time of the state, within the plausible range: `updated_at`, or else the event's
+    /// time, `created_at`, or the time of sending.
     pub(super) fn updated_at(&self, times: Times) -> i64 {
         let updated_at = self.millis("updated_at").or(times.occurred);
         times.within(updated_at.or_else(|| self.millis("created_at")).unwrap_or(times.sent))
     }
 
-    /// When the thing was created: if nothing says so, when its state was.
+    /// Returns the time of creation, or the time of the state if there is none.
     pub(super) fn created_at(&self, times: Times) -> i64 {
         let created_at = self.millis("created_at").map(|created| times.within(created));
         created_at.unwrap_or_else(|| self.updated_at(times))
     }
 
-    /// A time as it was sent.
+    /// Returns a time as it was sent, in milliseconds since 1970.
     pub(super) fn millis(&self, name: &str) -> Option<i64> {
         integer(self.get(name)?)
     }
 }
 
-/// Reads an object of about so many members.
+/// A deserializer of an object of about this many members.
 struct Members<'a>(usize, PhantomData<&'a ()>);
 
 impl<'de: 'a, 'a> DeserializeSeed<'de> for Members<'a> {
@@ -105,8 +106,8 @@ impl<'de: 'a, 'a> Visitor<'de> for Members<'a> {
     }
 }
 
-/// FNV-1a: names are short, and they are Clerk's. Nothing is looked up by a name that somebody else
-/// chose, such as those in metadata, which stay text.
+/// An FNV-1a hasher: names are short, and Clerk chooses them. Names that others choose, for example
+/// in metadata, are never hashed: their objects stay unparsed.
 struct NameHasher(u64);
 
 impl Default for NameHasher {
@@ -136,8 +137,9 @@ impl Borrow<str> for Name<'_> {
     }
 }
 
-/// What may stand in a member; `None` when it is of another type.
+/// A type that a member may have.
 pub(super) trait Member: Sized {
+    /// Reads a value; `None` if it is of another type.
     fn read(raw: &RawValue, times: Times) -> Option<Self>;
 }
 
@@ -165,7 +167,7 @@ impl Member for Json {
     }
 }
 
-/// A member that may be missing.
+/// A type of a field, whose member may be missing.
 pub(super) trait Field {
     fn field(raw: Option<&RawValue>, times: Times) -> Self;
 }
@@ -176,7 +178,7 @@ impl<T: Member> Field for Option<T> {
     }
 }
 
-/// Elements of another type are left out.
+/// Skips elements of another type.
 impl<T: Member> Field for Vec<T> {
     fn field(raw: Option<&RawValue>, times: Times) -> Self {
         let elements: Option<Vec<&RawValue>> =
@@ -189,16 +191,16 @@ pub(super) fn text(raw: &RawValue) -> Option<String> {
     serde_json::from_str(raw.get()).ok()
 }
 
-/// Any JSON number as an integer, the ends of the range standing for what lies beyond them.
+/// Returns any JSON number as an integer, saturating at the ends of the range.
 pub(super) fn integer(raw: &RawValue) -> Option<i64> {
     let number: Number = serde_json::from_str(raw.get()).ok()?;
     #[expect(clippy::cast_possible_truncation, reason = "saturating is what is wanted")]
     number.as_i64().or_else(|| number.as_f64().map(|float| float as i64))
 }
 
-/// Declares a type for one of Clerk's objects and how it is read: members by their names, before
-/// them those that are more than a member, each with its expression. `shows` lists what `Debug`
-/// may show; `completed by` names what fills in the rest.
+/// Declares a type for one of Clerk's objects, and how it is read. `reads` has the fields that need
+/// an expression, `members` those that are read by their names. `shows` lists the fields that
+/// `Debug` may show; `completed by` names a function that fills in the rest.
 macro_rules! object {
     (
         $(#[$meta:meta])*
@@ -248,12 +250,12 @@ macro_rules! object {
     (@wire $field:ident $wire:literal) => { $wire };
 }
 
-/// Declares a type for a member with a handful of known texts.
+/// Declares an enum for a member with a few known texts.
 macro_rules! open_enum {
     ($(#[$meta:meta])* $name:ident { $($variant:ident = $text:literal,)* }) => {
         $(#[$meta])*
         ///
-        /// Clerk's list is open: a text that is not known here is kept.
+        /// Clerk may add values: a text that is not known here is kept.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum $name {
@@ -263,7 +265,7 @@ macro_rules! open_enum {
         }
 
         impl $name {
-            /// Clerk's text for it.
+            /// Returns Clerk's text for this value.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 match self {
@@ -290,5 +292,5 @@ macro_rules! open_enum {
 
 pub(super) use {object, open_enum};
 
-/// Some fifty members: no object of Clerk's has more.
+/// The number of a user's members, some fifty: no other object of Clerk's has more.
 const AS_MANY_AS_A_USER_HAS: usize = 56;

@@ -1,4 +1,4 @@
-//! An organization, and one that is gone.
+//! An organization, and a deleted one.
 
 use super::json::Json;
 use super::object::object;
@@ -6,62 +6,62 @@ use crate::ids::OrganizationId;
 
 object! {
     /// An organization, from `organization.created` or `organization.updated`.
-    ///
-    /// Times are milliseconds since 1970.
     Organization shows [id]
     reads |raw, object, times| {
         /// Clerk's id, `org_…`.
         id: OrganizationId = object.id("id", OrganizationId::parse)?,
-        /// When it was created; never later than the delivery's tolerance allows.
+        /// The time of creation, in milliseconds since 1970; never later than the delivery's
+        /// tolerance allows.
         created_at: i64 = object.created_at(times),
-        /// Which state of the organization this is: at least 1, and never later than the
-        /// delivery's tolerance allows. The newest state is the one with the largest number.
+        /// The time of this state of the organization, in milliseconds since 1970: at least 1, and
+        /// never later than the delivery's tolerance allows. The state with the largest time is the
+        /// newest.
         updated_at: i64 = object.updated_at(times),
-        /// The whole object as it came, for what is not read here.
+        /// The whole object, unchanged, for members that have no field here.
         data: Json = Json::new(raw),
     }
     members {
-        /// Its name.
+        /// The name.
         name: Option<String>,
-        /// Its name in addresses.
+        /// The slug: its name in URLs.
         slug: Option<String>,
-        /// Where its picture is.
+        /// The URL of its picture.
         image_url: Option<String>,
-        /// Whether somebody chose that picture.
+        /// Whether a member chose this picture.
         has_image: Option<bool>,
-        /// The user who created it.
+        /// The id of the user who created it.
         created_by: Option<String>,
-        /// How many members it has.
+        /// The number of members.
         members_count: Option<i64>,
-        /// How many invitations are open.
+        /// The number of open invitations.
         pending_invitations_count: Option<i64>,
-        /// How many members it may have; 0 for any number.
+        /// The largest number of members; 0 for no limit.
         max_allowed_memberships: Option<i64>,
-        /// Whether nobody is left who may manage it.
+        /// Whether no remaining member may manage it.
         missing_member_with_elevated_permissions: Option<bool>,
         /// Whether its admins may delete it.
         admin_delete_enabled: Option<bool>,
-        /// Which set of roles it uses.
+        /// The key of its set of roles.
         role_set_key: Option<String>,
-        /// What everybody may read and only the Backend API may write.
+        /// The public metadata: readable by every client, writable only by the Backend API.
         public_metadata: Option<Json>,
-        /// What only the Backend API may read and write.
+        /// The private metadata: readable and writable only by the Backend API.
         private_metadata: Option<Json>,
-        /// When somebody was last active in it.
+        /// The time of the last activity of a member, in milliseconds since 1970.
         last_active_at: Option<i64>,
     }
 }
 
 object! {
-    /// An organization that is gone, from `organization.deleted`.
+    /// A deleted organization, from `organization.deleted`.
     DeletedOrganization shows [id]
     reads |_, object, _| {
-        /// Clerk's id. Clerk's own types make it optional: without it none is meant, and nothing
-        /// may be deleted.
+        /// Clerk's id. It is optional in Clerk's own types: without it, no organization is meant,
+        /// and nothing may be deleted.
         id: Option<OrganizationId> = object.optional_id("id", OrganizationId::parse)?,
     }
     members {
-        /// Its name in addresses.
+        /// The slug: its name in URLs.
         slug: Option<String>,
     }
 }

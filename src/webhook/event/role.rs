@@ -3,46 +3,45 @@
 use super::object::object;
 
 object! {
-    /// A role, from `role.created` or `role.updated`. Times are milliseconds since 1970.
+    /// A role, from `role.created` or `role.updated`.
     Role shows [id, key]
     members {
         /// Clerk's id, `role_…`.
         id: Option<String>,
-        /// Its name for people.
+        /// The display name.
         name: Option<String>,
-        /// Its name in tokens, for example `org:admin`.
+        /// The key: its name in tokens, for example `org:admin`.
         key: Option<String>,
-        /// What it is for.
+        /// The purpose.
         description: Option<String>,
-        /// Whether who creates an organization may have it.
+        /// Whether the creator of an organization may have it.
         is_creator_eligible: Option<bool>,
-        /// What it allows.
+        /// The permissions that it grants.
         permissions: Vec<Permission>,
-        /// When it was made.
+        /// The time of creation, in milliseconds since 1970.
         created_at: Option<i64>,
-        /// When it last changed.
+        /// The time of the last change, in milliseconds since 1970.
         updated_at: Option<i64>,
     }
 }
 
 object! {
-    /// A permission, from `permission.created` or `permission.updated`. Times are milliseconds
-    /// since 1970.
+    /// A permission, from `permission.created` or `permission.updated`.
     Permission shows [id, key]
     members {
         /// Clerk's id, `perm_…`.
         id: Option<String>,
-        /// Its name for people.
+        /// The display name.
         name: Option<String>,
-        /// Its name in tokens, for example `org:invoices:create`.
+        /// The key: its name in tokens, for example `org:invoices:create`.
         key: Option<String>,
-        /// What it is for.
+        /// The purpose.
         description: Option<String>,
-        /// The member `type`: `user` for the application's own, `system` for Clerk's.
+        /// The member `type`: `user` for the application's permissions, `system` for Clerk's.
         kind ("type"): Option<String>,
-        /// When it was made.
+        /// The time of creation, in milliseconds since 1970.
         created_at: Option<i64>,
-        /// When it last changed.
+        /// The time of the last change, in milliseconds since 1970.
         updated_at: Option<i64>,
     }
 }

@@ -1,44 +1,44 @@
-//! A session as Clerk's events describe one; not to be confused with the session of a request.
+//! A session in Clerk's events, as opposed to the verified session of a request.
 
 use super::json::Json;
 use super::object::{object, open_enum};
 use super::user::User;
 
 object! {
-    /// A session, from an event of `session.…`. Times are milliseconds since 1970.
+    /// A session, from an event of `session.…`.
     Session shows [id, user_id, status]
     members {
         /// Clerk's id, `sess_…`.
         id: Option<String>,
-        /// Whose session it is.
+        /// The user's id.
         user_id: Option<String>,
-        /// The device, `client_…`.
+        /// The device's id, `client_…`.
         client_id: Option<String>,
-        /// Who acts as the user, if somebody does.
+        /// The actor, if another user acts as this one.
         actor: Option<Json>,
-        /// What became of the session.
+        /// The status.
         status: Option<SessionStatus>,
-        /// The organization that was last active in it.
+        /// The id of the organization that was last active in it.
         last_active_organization_id: Option<String>,
-        /// When it was last used.
+        /// The time of the last use, in milliseconds since 1970.
         last_active_at: Option<i64>,
-        /// From where it was last used: address, place and browser.
+        /// The origin of the last use: address, place and browser.
         latest_activity: Option<Json>,
-        /// When it ends.
+        /// The time of expiry, in milliseconds since 1970.
         expire_at: Option<i64>,
-        /// When it is given up.
+        /// The time at which it counts as abandoned, in milliseconds since 1970.
         abandon_at: Option<i64>,
-        /// When it began.
+        /// The time of creation, in milliseconds since 1970.
         created_at: Option<i64>,
-        /// When it last changed.
+        /// The time of the last change, in milliseconds since 1970.
         updated_at: Option<i64>,
-        /// The user as of the event.
+        /// The user at the time of the event.
         user: Option<User>,
     }
 }
 
 open_enum! {
-    /// What became of a session.
+    /// The status of a session.
     SessionStatus {
         Abandoned = "abandoned",
         Active = "active",

@@ -1,4 +1,4 @@
-//! What is read out of a signed body.
+//! The decoding of signed bodies.
 
 use std::time::{Duration, UNIX_EPOCH};
 

@@ -1,18 +1,19 @@
-//! The times that a state's own are judged by.
+//! The reference times for the times of a state.
 
-/// All in milliseconds since 1970.
+/// The times that bound or replace the times of a state, in milliseconds since 1970.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
-    /// The latest that is believed: a state from the far future would win for ever.
+    /// The latest plausible time: a state from the far future would stay the newest for ever.
     pub(crate) latest: i64,
-    /// When the event happened, by its envelope.
+    /// The time of the event, if its envelope has one.
     pub(crate) occurred: Option<i64>,
-    /// When this try was sent.
+    /// The time at which this try was sent.
     pub(crate) sent: i64,
 }
 
 impl Times {
-    /// At least 1: 0 is older than every state that Clerk ever told.
+    /// Limits a time to the range from 1 to `latest`; 0 is reserved as older than every state that
+    /// Clerk sends.
     pub(super) fn within(self, millis: i64) -> i64 {
         millis.min(self.latest).max(1)
     }

@@ -1,4 +1,4 @@
-//! A user as Clerk describes one, and one who is gone.
+//! A user, and a deleted one.
 
 use super::contact::{EmailAddress, ExternalAccount, PhoneNumber, Web3Wallet};
 use super::json::Json;
@@ -8,22 +8,24 @@ use crate::ids::UserId;
 object! {
     /// A user, from `user.created` or `user.updated`.
     ///
-    /// Everything that Clerk may leave out is optional; what is of another type than Clerk says is
-    /// `None`. The `Debug` form shows the id alone. Times are milliseconds since 1970.
+    /// Every member that Clerk may omit is optional; a member of an unexpected type is `None`. The
+    /// `Debug` form shows only the id.
     User shows [id]
     completed by find_primary_email
     reads |raw, object, times| {
         /// Clerk's user id, `user_…`.
         id: UserId = object.id("id", UserId::parse)?,
-        /// When the user was created; never later than the delivery's tolerance allows.
+        /// The time of creation, in milliseconds since 1970; never later than the delivery's
+        /// tolerance allows.
         created_at: i64 = object.created_at(times),
-        /// Which state of the user this is: at least 1, and never later than the delivery's
-        /// tolerance allows. The newest state is the one with the largest number.
+        /// The time of this state of the user, in milliseconds since 1970: at least 1, and never
+        /// later than the delivery's tolerance allows. The state with the largest time is the
+        /// newest.
         updated_at: i64 = object.updated_at(times),
-        /// The primary e-mail address: the one that `primary_email_address_id` names, never
+        /// The primary e-mail address: the one that `primary_email_address_id` identifies, never
         /// another.
         email: Option<String> = None,
-        /// The whole object as it came, for what is not read here.
+        /// The whole object, unchanged, for members that have no field here.
         data: Json = Json::new(raw),
     }
     members {
@@ -35,70 +37,70 @@ object! {
         last_name: Option<String>,
         /// The user name.
         username: Option<String>,
-        /// Where the user's picture is.
+        /// The URL of the user's picture.
         image_url: Option<String>,
-        /// Whether the user chose that picture.
+        /// Whether the user chose this picture.
         has_image: Option<bool>,
         /// The language, for example `en-GB`.
         locale: Option<String>,
-        /// Which of `email_addresses` is the primary one.
+        /// The id of the primary one of `email_addresses`.
         primary_email_address_id: Option<String>,
-        /// Which of `phone_numbers` is the primary one.
+        /// The id of the primary one of `phone_numbers`.
         primary_phone_number_id: Option<String>,
-        /// Which of `web3_wallets` is the primary one.
+        /// The id of the primary one of `web3_wallets`.
         primary_web3_wallet_id: Option<String>,
         /// All e-mail addresses, verified or not.
         email_addresses: Vec<EmailAddress>,
         /// All phone numbers, verified or not.
         phone_numbers: Vec<PhoneNumber>,
-        /// All wallets.
+        /// All Web3 wallets.
         web3_wallets: Vec<Web3Wallet>,
-        /// Accounts at other providers.
+        /// The accounts at other providers.
         external_accounts: Vec<ExternalAccount>,
-        /// What everybody may read and only the Backend API may write.
+        /// The public metadata: readable by every client, writable only by the Backend API.
         public_metadata: Option<Json>,
-        /// What only the Backend API may read and write.
+        /// The private metadata: readable and writable only by the Backend API.
         private_metadata: Option<Json>,
-        /// What the user may write.
+        /// The unsafe metadata: writable by the user.
         unsafe_metadata: Option<Json>,
-        /// Whether the user may not sign in any more.
+        /// Whether the user is banned from signing in.
         banned: Option<bool>,
-        /// Whether the user may not sign in for a while.
+        /// Whether the user is locked out for a while.
         locked: Option<bool>,
-        /// Whether a directory took the user's access away.
+        /// Whether a directory revoked the user's access.
         deprovisioned: Option<bool>,
         /// Whether the user has a password.
         password_enabled: Option<bool>,
         /// Whether the user has a second factor.
         two_factor_enabled: Option<bool>,
-        /// Whether that is an authenticator app.
+        /// Whether the user has an authenticator app (TOTP) as a second factor.
         totp_enabled: Option<bool>,
         /// Whether the user has backup codes.
         backup_code_enabled: Option<bool>,
-        /// When the user first set up a second factor.
+        /// The time at which the user first set up a second factor, in milliseconds since 1970.
         mfa_enabled_at: Option<i64>,
-        /// When the user gave up the last second factor.
+        /// The time at which the user removed the last second factor, in milliseconds since 1970.
         mfa_disabled_at: Option<i64>,
-        /// When the user last signed in.
+        /// The time of the last sign-in, in milliseconds since 1970.
         last_sign_in_at: Option<i64>,
-        /// When the user was last seen.
+        /// The time of the last activity, in milliseconds since 1970.
         last_active_at: Option<i64>,
-        /// When the user accepted the terms.
+        /// The time at which the user accepted the terms, in milliseconds since 1970.
         legal_accepted_at: Option<i64>,
         /// Whether the user may delete the account.
         delete_self_enabled: Option<bool>,
         /// Whether the user may create organizations.
         create_organization_enabled: Option<bool>,
-        /// How many organizations the user may create.
+        /// The number of organizations that the user may create.
         create_organizations_limit: Option<i64>,
     }
 }
 
 object! {
-    /// A user who is gone, from `user.deleted`.
+    /// A deleted user, from `user.deleted`.
     DeletedUser shows [id]
     reads |_, object, _| {
-        /// Clerk's user id. Clerk's own types make it optional: without it, nobody is meant, and
+        /// Clerk's user id. It is optional in Clerk's own types: without it, no user is meant, and
         /// nothing may be deleted.
         id: Option<UserId> = object.optional_id("id", UserId::parse)?,
     }

@@ -1,32 +1,31 @@
-//! Who waits to be let in.
+//! An entry of the waiting list.
 
 use super::json::Json;
 use super::object::{object, open_enum};
 
 object! {
-    /// An entry of the waiting list, from an event of `waitlistEntry.…`. Times are milliseconds
-    /// since 1970.
+    /// An entry of the waiting list, from an event of `waitlistEntry.…`.
     WaitlistEntry shows [id, status]
     members {
         /// Clerk's id, `wle_…`.
         id: Option<String>,
-        /// Who waits.
+        /// The waiting person's e-mail address.
         email_address: Option<String>,
-        /// What became of it.
+        /// The status.
         status: Option<WaitlistStatus>,
-        /// Whether nobody may decide about it any more.
+        /// Whether its status can no longer be changed.
         is_locked: Option<bool>,
-        /// The invitation that was sent.
+        /// The invitation that Clerk sent.
         invitation: Option<Json>,
-        /// When it was made.
+        /// The time of creation, in milliseconds since 1970.
         created_at: Option<i64>,
-        /// When it last changed.
+        /// The time of the last change, in milliseconds since 1970.
         updated_at: Option<i64>,
     }
 }
 
 open_enum! {
-    /// What became of an entry of the waiting list.
+    /// The status of an entry of the waiting list.
     WaitlistStatus {
         Completed = "completed",
         Invited = "invited",
