@@ -1,4 +1,4 @@
-//! What is asked of the Backend API, and what each status means. Reads no users.
+//! The requests to the Backend API, and the meaning of each status. Reads no users.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::ids::InstanceId;
 use crate::secret::SecretKey;
 use crate::trace::event;
 
-/// An instance's Backend API. Clones share the connections.
+/// A client for an instance's Backend API. Clones share the connections.
 #[derive(Clone, Debug)]
 pub struct BackendApi {
     client: ApiClient,
@@ -24,24 +24,27 @@ pub struct BackendApi {
 }
 
 impl BackendApi {
-    /// The API at this URL, `https://api.clerk.com` for Clerk's own, by an instance's secret key.
+    /// Creates a client for the API at this URL, `https://api.clerk.com` for Clerk's own, with an
+    /// instance's secret key.
     ///
     /// # Errors
     ///
-    /// A URL that is neither `https:` nor on a loopback address; no root certificates.
+    /// Fails if the URL is neither `https:` nor on a loopback address, if it has a user name, a
+    /// password, a query or a fragment, or if the system has no root certificates.
     pub fn new(api_url: &str, secret_key: &SecretKey) -> Result<Self, ConfigError> {
         let client = ApiClient::new(api_url, secret_key)?;
         Ok(Self { client, is_live: secret_key.is_live() })
     }
 
-    /// How long a request may take, from the connection to the end of the answer. Default: 30 s.
+    /// Sets how long a request may take, from the connection to the end of the response; default:
+    /// 30 s.
     #[must_use]
     pub fn request_timeout(self, timeout: Duration) -> Self {
         Self { client: self.client.with_timeout(timeout), ..self }
     }
 
-    /// Half of what the instance allows: 1000 requests in 10 s with a live key, 100 with a test
-    /// key.
+    /// Returns the default pace: half of the instance's rate limit, which is 1000 requests in 10 s
+    /// with a live key, and 100 with a test key.
     ///
     /// Source: <https://clerk.com/docs/guides/how-clerk-works/system-limits>.
     pub(super) fn usual_pace(&self) -> Duration {
@@ -49,7 +52,7 @@ impl BackendApi {
     }
 }
 
-/// One operation's line to the API: questions one after another, at a pace, with patience.
+/// One operation's access to the API: requests in sequence, at a pace, with retries.
 #[derive(Debug)]
 pub(super) struct Line<'a> {
     api: &'a BackendApi,
@@ -62,7 +65,7 @@ impl<'a> Line<'a> {
         Self { api, pace: Pace::new(pace), pauses }
     }
 
-    /// The instance that the secret key belongs to.
+    /// Returns the instance that the secret key belongs to.
     pub(super) async fn instance(&mut self) -> Result<InstanceId, BackfillError> {
         #[derive(Deserialize)]
         struct Instance {
@@ -72,10 +75,10 @@ impl<'a> Line<'a> {
         serde_json::from_slice(&answer.body)
             .ok()
             .and_then(|Instance { id }| InstanceId::parse(id))
-            .ok_or_else(|| unreadable("the instance has no id"))
+            .ok_or_else(|| unreadable("the instance has no usable id"))
     }
 
-    /// How many users there are, if that is to be had at once.
+    /// Returns the number of users, if the first try succeeds.
     pub(super) async fn count(&mut self) -> Result<Option<u64>, BackfillError> {
         #[derive(Deserialize)]
         struct Count {
@@ -90,7 +93,8 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The first of those created after this time, oldest first; without one, of all.
+    /// Returns the first page of the users created after this time, oldest first; without a time,
+    /// of all users.
     pub(super) async fn page(
         &mut self,
         limit: u32,
@@ -99,7 +103,7 @@ impl<'a> Line<'a> {
         Ok(self.ask_page(limit, None, created_after).await?.body)
     }
 
-    /// Who comes after this user; `None` when Clerk does not go on from there.
+    /// Returns the page after this user; `None` if Clerk cannot continue from this user.
     pub(super) async fn page_after(
         &mut self,
         last: &str,
@@ -126,23 +130,24 @@ impl<'a> Line<'a> {
         self.ask(&question.taking(takes)).await
     }
 
-    /// Which of these ids Clerk knows, a hundred at most.
+    /// Returns which of these ids, a hundred at most, Clerk knows.
     pub(super) async fn known(&mut self, ids: &[String]) -> Result<Vec<String>, BackfillError> {
-        // Without a limit it would be ten.
+        // The default limit is ten.
         let mut query = vec![("limit", "100")];
         query.extend(ids.iter().map(|id| ("user_id", id.as_str())));
-        let answer = self.ask(&Question::new("users by their ids", &["users"], &query)).await?;
+        let answer = self.ask(&Question::new("users by id", &["users"], &query)).await?;
         let known = page::ids(&answer.body).ok_or_else(no_list)?;
         if known.iter().any(|id| !ids.contains(id)) {
-            return Err(unreadable("users who were not asked for"));
+            return Err(unreadable("it lists users who were not asked for"));
         }
         Ok(known)
     }
 
-    /// Whether Clerk says of this user, and nobody else in its place, that there is no such user.
+    /// Returns whether Clerk itself, and no proxy in its place, reports that this user does not
+    /// exist.
     pub(super) async fn is_gone(&mut self, id: &str) -> Result<bool, BackfillError> {
         let path = ["users", id];
-        let question = Question::new("a user by the id", &path, &[]);
+        let question = Question::new("a user by id", &path, &[]);
         let answer = self.ask(&question.taking(&[StatusCode::NOT_FOUND])).await?;
         if answer.status == StatusCode::OK {
             return Ok(false);
@@ -150,7 +155,7 @@ impl<'a> Line<'a> {
         if error_code(&answer.body).as_deref() == Some("resource_not_found") {
             return Ok(true);
         }
-        Err(unreadable("a 404 that is not Clerk's"))
+        Err(unreadable("it is a 404 without Clerk's code `resource_not_found`"))
     }
 
     async fn ask(&mut self, question: &Question<'_>) -> Result<ApiAnswer, BackfillError> {
@@ -176,7 +181,7 @@ impl<'a> Line<'a> {
                 status = trouble.status(),
                 tries,
                 ?pause,
-                "the Backend API did not answer; it is asked again"
+                "a request to the Backend API failed and will be retried"
             );
             sleep(pause).await;
             tries += 1;
@@ -184,7 +189,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// A GET, and what else than 200 is an answer to it.
+/// A GET request. `takes` has the statuses that are valid answers besides 200.
 struct Question<'a> {
     name: &'static str,
     path: &'a [&'a str],
@@ -214,7 +219,7 @@ enum Verdict {
     Again(Trouble),
 }
 
-/// What passes, as a rule.
+/// A failure that is usually transient.
 enum Trouble {
     Answer(ApiAnswer),
     Silence(ApiFailure),
@@ -242,20 +247,20 @@ impl Trouble {
         match self {
             Self::Answer(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => {
                 unavailable(format!(
-                    "the Backend API was asked for {name} {tries} times and says 429, too many \
-                     requests: the application and other runs share its limit; set a longer \
-                     `pace` and run again, it goes on where it stopped"
+                    "the Backend API answered 429 (too many requests) after {tries} tries to get \
+                     {name}: the application and other runs share its rate limit; set a longer \
+                     `pace` and run again, it resumes where it stopped"
                 ))
             }
             Self::Answer(answer) => unavailable(format!(
-                "the Backend API was asked for {name} {tries} times and last said {}; run again \
-                 when it is well, it goes on where it stopped",
+                "the Backend API answered {} after {tries} tries to get {name}; run again when it \
+                 has recovered, it resumes where it stopped",
                 answer.status
             )),
             Self::Silence(failure) => {
                 let error = unavailable(format!(
-                    "the Backend API was asked for {name} {tries} times and did not answer; look \
-                     at the network and at the API URL, then run again: it goes on where it stopped"
+                    "the Backend API did not answer in {tries} tries to get {name}; check the \
+                     network and the API URL, then run again: it resumes where it stopped"
                 ));
                 match failure {
                     ApiFailure::Broken(source) => error.caused_by(source),
@@ -266,7 +271,7 @@ impl Trouble {
     }
 }
 
-/// The table of statuses.
+/// Classifies the outcome of a request by its status.
 fn judge(outcome: Result<ApiAnswer, ApiFailure>) -> Verdict {
     match outcome {
         Ok(answer) => match answer.status {
@@ -289,38 +294,39 @@ fn refused(question: &Question<'_>, answer: &ApiAnswer) -> BackfillError {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => BackfillError::new(
             BackfillErrorKind::KeyRefused,
             format!(
-                "the Backend API refuses the secret key: it says {status}{code}; set the secret \
-                 key that the Dashboard shows under API keys, and look whether the API URL is \
+                "the Backend API refused the secret key with {status}{code}; set the secret key \
+                 that the Clerk Dashboard shows under API keys, and check that the API URL is \
                  that instance's"
             ),
         ),
         _ => BackfillError::unexpected(format!(
-            "the Backend API was asked for {name} and says {status}{code}; look at the API URL, \
-             and at proxies on the way to it"
+            "the Backend API answered the request for {name} with {status}{code}; check the API \
+             URL, and any proxy on the way to it"
         )),
     }
 }
 
 fn too_long(question: &Question<'_>) -> BackfillError {
     BackfillError::unexpected(format!(
-        "the Backend API was asked for {} and answers more than 64 MiB; set a smaller `page_size` \
-         and run again, it goes on where it stopped",
+        "the Backend API's answer to the request for {} is longer than 64 MiB; set a smaller \
+         `page_size` and run again, it resumes where it stopped",
         question.name
     ))
 }
 
+/// Returns the error for an answer that the Backend API would not give.
 fn unreadable(what: &'static str) -> BackfillError {
     BackfillError::unexpected(format!(
-        "what answers is not the Backend API as it is known here: {what}; look at the API URL, \
-         and at proxies on the way to it"
+        "the answer does not look like the Backend API's: {what}; check the API URL, and any \
+         proxy on the way to it"
     ))
 }
 
 pub(super) fn no_list() -> BackfillError {
-    unreadable("no list of users")
+    unreadable("it is not a list of users")
 }
 
-/// The code in Clerk's error shape, if it is one that may be repeated.
+/// Returns the error code of a body in Clerk's error format, if it is safe to repeat in a message.
 fn error_code(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Errors {
@@ -336,6 +342,6 @@ fn error_code(body: &[u8]) -> Option<String> {
     (code.len() <= 64 && is_word(&code)).then_some(code)
 }
 
-/// How Clerk may say that it does not know the user after whom a page is to begin.
+/// The statuses with which Clerk may report that the user before the page does not exist.
 const LOST_CURSOR: [StatusCode; 3] =
     [StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND, StatusCode::UNPROCESSABLE_ENTITY];

@@ -1,4 +1,4 @@
-//! Why a backfill did not go on, and what to do about it.
+//! The errors that end a backfill, and what to do about them.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use crate::webhook::SinkError;
 
-/// Why a backfill did not go on.
+/// An error that ended a backfill.
 ///
-/// The message says what happened and what to do; it never holds the secret key or a user's id.
+/// The message says what happened and what to do. It never contains the secret key or a user's id.
 #[derive(Clone, Debug)]
 pub struct BackfillError {
     kind: BackfillErrorKind,
@@ -30,13 +30,13 @@ impl BackfillError {
         Self { source: Some(source.into().into()), ..self }
     }
 
-    /// What went wrong, to be matched on.
+    /// Returns the kind of error, for matching.
     #[must_use]
     pub fn kind(&self) -> BackfillErrorKind {
         self.kind
     }
 
-    /// This error and its causes in one line.
+    /// Returns this error and its causes in one line.
     #[must_use]
     pub fn report(&self) -> impl fmt::Display {
         let mut line = self.to_string();
@@ -64,11 +64,11 @@ impl Error for BackfillError {
 impl From<SinkError> for BackfillError {
     fn from(error: SinkError) -> Self {
         let problem = if error.retry_helps() {
-            "the target failed several times in a row; when it is well again, run the backfill \
-             again: it goes on where it stopped"
+            "the target failed several times in a row; run the backfill again when the target has \
+             recovered: it resumes where it stopped"
         } else {
-            "the target refuses, and will again: look at the cause, then run the backfill again; \
-             it goes on where it stopped"
+            "the target failed, and a retry would fail too; fix the cause, then run the backfill \
+             again: it resumes where it stopped"
         };
         Self::new(BackfillErrorKind::TargetFailed, problem).caused_by(error)
     }
@@ -78,18 +78,18 @@ impl From<SinkError> for BackfillError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BackfillErrorKind {
-    /// The Backend API does not take the secret key.
+    /// The Backend API refused the secret key.
     KeyRefused,
-    /// Nobody may be removed from a target that was not filled, to the end, from this instance.
+    /// The target was not filled completely from this instance, so no user may be removed.
     NotFilled,
-    /// The target holds users of another Clerk instance.
+    /// The target has users of another Clerk instance.
     OtherInstance,
     /// The target failed.
     TargetFailed,
-    /// More users would be removed than was allowed.
+    /// More users would be removed than allowed.
     TooManyGone,
-    /// The Backend API did not answer, however often it was asked.
+    /// The Backend API did not answer successfully in any try.
     Unavailable,
-    /// The Backend API, or whoever answers in its place, said what it never says.
+    /// The answer of the Backend API, or of a proxy in its place, was not a valid one.
     UnexpectedAnswer,
 }

@@ -1,13 +1,13 @@
-//! FLOW 3: users from the Backend API into a target.
+//! The backfill flow: users from the Backend API into a [`Target`].
 //!
 //! ```text
 //! target.runs ─▶ from where? ─①api─▶ bytes ─②page─▶ users ─③run─▶ target.write ─▶ next page
 //!                             ④reconcile: target.ids_after ─①─▶ whom does Clerk no longer have?
 //! ```
 //!
-//! Webhooks tell what changes from the day on which they are set up. [`Backfill`] brings in who was
-//! there before, and whatever deliveries were lost; a [`Target`] takes them, `sea_orm::SeaOrmSink`
-//! for example.
+//! Webhooks report only the changes after they were set up. [`Backfill`] adds the users who existed
+//! before, and the changes of lost deliveries. It writes them to a [`Target`], for example
+//! `sea_orm::SeaOrmSink`.
 #![doc = include_str!("../docs/backfill.md")]
 #![warn(clippy::indexing_slicing)]
 

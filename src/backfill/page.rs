@@ -1,4 +1,4 @@
-//! From an answer's bytes to users. Pure: what cannot be read is left out and counted.
+//! The decoding of a page of users. Pure; unreadable users are skipped and counted.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,27 +12,28 @@ use crate::webhook::{ListedUser, User};
 /// A page of Clerk's list.
 #[derive(Debug)]
 pub(super) struct Page {
-    /// Nobody twice.
+    /// The users, each once.
     pub(super) users: Vec<User>,
-    /// How many were left out because they have no usable id.
+    /// The number of users who were skipped because they have no usable id.
     pub(super) unreadable: u64,
-    /// How many the list had, readable or not.
+    /// The number of users in the list, readable or not.
     pub(super) listed: usize,
-    /// The last who can be gone on from, readable or not.
+    /// The last user from whom the next page can begin, readable or not.
     pub(super) last: Option<Last>,
-    /// How many users there are on all pages, if the answer says so.
+    /// The number of users on all pages, if the answer has it.
     pub(super) total: Option<u64>,
 }
 
-/// Where a page ends, as it was sent.
+/// The last user of a page, as it was sent.
 #[derive(Debug)]
 pub(super) struct Last {
     pub(super) id: String,
-    /// Milliseconds since 1970.
+    /// The time of creation, in milliseconds since 1970.
     pub(super) created_at: Option<i64>,
 }
 
-/// Reads a page; `None` when it is no list. `latest` is the latest time that is believed.
+/// Decodes a page; `None` if it is not a list. `latest` is the latest plausible time, in
+/// milliseconds since 1970.
 pub(super) fn decode(body: &[u8], latest: i64) -> Option<Page> {
     let List { data, total_count } = list(body)?;
     let listed = data.len();
@@ -67,13 +68,13 @@ pub(super) fn decode(body: &[u8], latest: i64) -> Option<Page> {
     Some(page)
 }
 
-/// The ids of a list's users; `None` when it is no list.
+/// Returns the ids of a list's users; `None` if it is not a list.
 pub(super) fn ids(body: &[u8]) -> Option<Vec<String>> {
     let List { data, .. } = list(body)?;
     Some(data.into_iter().filter_map(|raw| ListedUser::read(raw, 0).id).collect())
 }
 
-/// A list as Clerk answers it: bare, or in an envelope.
+/// A list in an answer of Clerk's: a bare array, or one in an envelope.
 #[derive(Deserialize)]
 struct List<'a> {
     #[serde(borrow)]
@@ -85,12 +86,12 @@ struct List<'a> {
 fn list(body: &[u8]) -> Option<List<'_>> {
     match serde_json::from_slice(body) {
         Ok(data) => Some(List { data, total_count: None }),
-        // Every array is a bare list, so this is an object.
+        // Every array is a bare list, so this can only be an object.
         Err(_) => serde_json::from_slice(body).ok(),
     }
 }
 
-/// Whether a page can begin after this id, and a target remember it.
+/// Returns whether a page can begin after this id, and a target can store it.
 fn is_cursor(id: &str) -> bool {
     (1..=MAX_ID_BYTES).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -1,20 +1,20 @@
-//! What an operator is told: while a run goes on, and when it has ended.
+//! The progress and the results of a backfill, for the operator.
 
-/// How far it is, after a page or a user.
+/// The progress after a page or a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// What is being done; the other members are about this alone.
+    /// The current phase; the other members are about this phase alone.
     pub phase: Phase,
-    /// Users so far, with those of the run that this one goes on with.
+    /// The number of users so far, including those of the run that this one resumes.
     pub users: u64,
-    /// How many users there will be, if that is known: while they are listed, how many Clerk has.
+    /// The expected number of users, if it is known; while users are listed, the number at Clerk.
     pub total: Option<u64>,
-    /// Users who were not known to the target, in an older state, or missing.
+    /// The number of users who were unknown to the target, known in an older state, or missing.
     pub written: u64,
-    /// Users whom the target knew at least as new, or who are deleted there.
+    /// The number of users whom the target had in the same or a newer state, or as deleted.
     pub unchanged: u64,
-    /// Whether this run goes on with one that was broken off.
+    /// Whether this run resumes an unfinished one.
     pub resumed: bool,
 }
 
@@ -24,61 +24,64 @@ impl Progress {
     }
 }
 
-/// What is being done, and whose [`Progress`] that is.
+/// The phase of a backfill that a [`Progress`] is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
-    /// Clerk is asked for each user who seems gone, by the id.
+    /// Each user who seems deleted is requested from Clerk, by id.
     Confirming,
     /// Clerk's users are listed, and written or compared.
     Listing,
-    /// The target's users are gone through, in search of those whom Clerk no longer has.
+    /// The target's users are searched for those who no longer exist at Clerk.
     LookingForGone,
     /// Users are removed.
     Removing,
 }
 
-/// What a run did.
+/// The result of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// The Clerk instance that the users are of, `ins_…`.
+    /// The id of the users' Clerk instance, `ins_…`.
     pub instance_id: String,
-    /// Users taken in, with those of the run that this one went on with.
+    /// The number of users processed, including those of the run that this one resumed.
     pub users: u64,
-    /// Users who were not known to the target, in an older state, or missing; of this run alone.
+    /// The number of users who were unknown to the target, known in an older state, or missing; of
+    /// this run alone.
     pub written: u64,
-    /// Users whom the target knew at least as new, or who are deleted there; of this run alone.
+    /// The number of users whom the target had in the same or a newer state, or as deleted; of this
+    /// run alone.
     pub unchanged: u64,
-    /// Users who were passed over because they have no usable id; of this run alone.
+    /// The number of users who were skipped because they have no usable id; of this run alone.
     pub unreadable: u64,
-    /// Whether this run went on with one that was broken off.
+    /// Whether this run resumed an unfinished one.
     pub resumed: bool,
 }
 
-/// How Clerk and the target differ, from [`Backfill::dry_run`](super::Backfill::dry_run).
+/// The differences between Clerk and the target, from
+/// [`Backfill::dry_run`](super::Backfill::dry_run).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drift {
-    /// The Clerk instance that the users are of, `ins_…`.
+    /// The id of the users' Clerk instance, `ins_…`.
     pub instance_id: String,
-    /// Users at Clerk.
+    /// The number of users at Clerk.
     pub users: u64,
-    /// Users at Clerk who were passed over because they have no usable id.
+    /// The number of users at Clerk who were skipped because they have no usable id.
     pub unreadable: u64,
-    /// Clerk has them, the target does not.
+    /// The users whom Clerk has and the target does not.
     pub missing: Sample,
-    /// The target has an older state of them.
+    /// The users of whom the target has an older state.
     pub outdated: Sample,
-    /// Clerk lists them, and the target was told that they were deleted.
+    /// The users whom Clerk lists although they are deleted in the target.
     pub deleted: Sample,
-    /// The target has them, Clerk does not. `None` where that cannot be said: the target knows of
-    /// other instances' users too, from their backfills or webhooks, and they are not at this one.
+    /// The users whom the target has and Clerk does not. `None` if that is unknown: the target also
+    /// has users of other instances, from backfills or webhooks, who do not exist at this one.
     pub gone: Option<Sample>,
 }
 
 impl Drift {
-    /// Whether nothing differs.
+    /// Returns whether there are no differences.
     #[must_use]
     pub fn is_none(&self) -> bool {
         let gone = self.gone.as_ref().map_or(0, |gone| gone.count);
@@ -86,13 +89,13 @@ impl Drift {
     }
 }
 
-/// Users of one kind: how many, and the ids of the first hundred.
+/// The number of users of one kind, and the ids of the first hundred.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sample {
-    /// How many.
+    /// The number of users.
     pub count: u64,
-    /// The ids of the first of them, a hundred at most.
+    /// The ids of the first users, a hundred at most.
     pub examples: Vec<String>,
 }
 
@@ -107,15 +110,15 @@ impl Sample {
     }
 }
 
-/// What [`Backfill::remove_gone`](super::Backfill::remove_gone) did.
+/// The result of [`Backfill::remove_gone`](super::Backfill::remove_gone).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Removed {
-    /// Users whom Clerk no longer has, and who are now gone here too.
+    /// The number of users who no longer exist at Clerk and were removed here too.
     pub removed: u64,
-    /// Users whom Clerk had after all when it was asked for each.
+    /// The number of users who still existed when they were requested by id.
     pub kept: u64,
-    /// Users whom somebody else removed meanwhile, a webhook for example.
+    /// The number of users who were already removed by another writer, for example a webhook.
     pub gone_already: u64,
 }
 

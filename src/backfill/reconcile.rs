@@ -1,4 +1,5 @@
-//! Looking for what differs, and removing whom Clerk no longer has: never by one look alone.
+//! The search for differences, and the removal of users who no longer exist at Clerk. A list alone
+//! never decides a removal.
 
 use super::api::Line;
 use super::error::{BackfillError, BackfillErrorKind};
@@ -11,10 +12,10 @@ use crate::trace::event;
 use crate::webhook::SinkError;
 
 impl<T: Target> Backfill<T> {
-    /// How Clerk and the target differ; changes nothing, and remembers nothing.
+    /// Returns how Clerk and the target differ. Changes nothing and stores nothing.
     ///
-    /// It asks for all users at Clerk, and for each user of the target by the id: a request for
-    /// each page, and one for each hundred ids. What webhooks change meanwhile may be among the
+    /// It requests all users at Clerk, and each user of the target by id: one request for each
+    /// page, and one for each hundred ids. Changes that webhooks make meanwhile may count as
     /// differences.
     ///
     /// # Errors
@@ -61,19 +62,21 @@ impl<T: Target> Backfill<T> {
         Ok(drift)
     }
 
-    /// Removes those from the target whom Clerk no longer has, and whose deletion no webhook told:
-    /// for ever, as `user.deleted` would.
+    /// Removes the users from the target who no longer exist at Clerk and whose deletion no webhook
+    /// reported: for ever, as `user.deleted` would.
     ///
-    /// Only from a target that was filled from this very instance, to the end, and that knows of
-    /// users of no other: see [`Target::runs`] for what it knows.
-    /// First all of them are looked for; if there are more than `most`, nobody is removed. Then
-    /// Clerk is asked for each by the id, and must say of each that there is no such user: should
-    /// anything else answer, nobody is removed. Rows whose id is none of Clerk's are left alone.
+    /// The target must have been filled completely from this instance, and must have users of no
+    /// other instance; see [`Target::runs`].
+    ///
+    /// First, the method searches for all such users; if there are more than `most`, it removes
+    /// none. Then it requests each of them by id, and keeps those whom Clerk still has. If any
+    /// answer is neither the user nor Clerk's own error for an unknown user, it removes none. Rows
+    /// whose id cannot be one of Clerk's are left alone.
     ///
     /// # Errors
     ///
-    /// See [`BackfillErrorKind`]. If the target fails while users are being removed, those before
-    /// are gone, and the next call removes the others.
+    /// See [`BackfillErrorKind`]. If the target fails during the removal, the users before the
+    /// failure are removed, and the next call removes the others.
     pub async fn remove_gone(&self, most: u32) -> Result<Removed, BackfillError> {
         let outcome = self.remove(most).await;
         match &outcome {
@@ -82,12 +85,12 @@ impl<T: Target> Backfill<T> {
                 removed = _removed.removed,
                 kept = _removed.kept,
                 gone_already = _removed.gone_already,
-                "users whom Clerk no longer has were removed"
+                "users who no longer exist at Clerk were removed"
             ),
             Err(_error) => event!(
                 warn,
                 kind = ?_error.kind(),
-                "users whom Clerk no longer has were not removed: {_error}"
+                "removing users who no longer exist at Clerk failed: {_error}"
             ),
         }
         outcome
@@ -129,8 +132,8 @@ impl<T: Target> Backfill<T> {
             return Err(BackfillError::new(
                 BackfillErrorKind::OtherInstance,
                 format!(
-                    "nobody was removed: the secret key is of the instance {instance_id}, and the \
-                     target has users of {other}, all of whom would seem gone; set the key of the \
+                    "no user was removed: the secret key is of the instance {instance_id}, but the \
+                     target has users of {other}, who would all seem deleted; set the key of the \
                      instance that this target belongs to"
                 ),
             ));
@@ -140,10 +143,10 @@ impl<T: Target> Backfill<T> {
             own => Err(BackfillError::new(
                 BackfillErrorKind::NotFilled,
                 format!(
-                    "nobody was removed: the target was {} filled from the instance \
-                     {instance_id}, so that its users may be somebody else's; let a run end first",
+                    "no user was removed: the target was {} filled from the instance \
+                     {instance_id}, so its users may be of another one; finish a run first",
                     if own.is_some_and(|run| run.last_user_id.is_some()) {
-                        "not yet wholly"
+                        "not yet completely"
                     } else {
                         "never"
                     }
@@ -152,7 +155,7 @@ impl<T: Target> Backfill<T> {
         }
     }
 
-    /// Whom a list by ids leaves out.
+    /// Returns the target's users whom Clerk's lists by id leave out.
     async fn candidates(
         &self,
         line: &mut Line<'_>,
@@ -167,9 +170,9 @@ impl<T: Target> Backfill<T> {
                 return Err(BackfillError::new(
                     BackfillErrorKind::TooManyGone,
                     format!(
-                        "nobody was removed: Clerk no longer has at least {found} of the target's \
-                         users, and no more than {most} may be removed; look at them with \
-                         `dry_run`, and allow more if it is right"
+                        "no user was removed: at least {found} of the target's users seem deleted \
+                         at Clerk, and no more than {most} may be removed; list them with \
+                         `dry_run`, and allow more if that is right"
                     ),
                 ));
             }
@@ -178,16 +181,16 @@ impl<T: Target> Backfill<T> {
     }
 }
 
-/// A way through the target's ids, in search of those that Clerk leaves out.
+/// A walk over the target's ids, in search of those that Clerk does not list.
 #[derive(Default)]
 struct Search {
     after: Option<String>,
-    /// How many were gone through.
+    /// The number of ids that were visited.
     users: u64,
 }
 
 impl Search {
-    /// Those of the next ids whom Clerk does not list; `None` after the last id.
+    /// Returns those of the next ids that Clerk does not list; `None` after the last id.
     async fn next<T: Target>(
         &mut self,
         backfill: &Backfill<T>,
@@ -201,13 +204,14 @@ impl Search {
             && ids.is_sorted_by(|a, b| a < b)
             && ids.len() <= MAX_IDS;
         if !is_in_order {
-            return Err(
-                SinkError::permanent("ids_after gives too many ids, or not in order").into()
-            );
+            return Err(SinkError::permanent(
+                "`ids_after` returned too many ids, or ids out of order",
+            )
+            .into());
         }
         self.after = Some(last.clone());
         self.users += length(&ids);
-        // What Clerk cannot have given, Clerk cannot have lost; and a sign in front would exclude.
+        // Only Clerk's ids can be missing at Clerk; and in a query a sign before an id excludes it.
         ids.retain(|id| UserId::parse(id.as_str()).is_some());
         if !ids.is_empty() {
             let known = line.known(&ids).await?;
@@ -218,6 +222,6 @@ impl Search {
     }
 }
 
-/// As many ids as Clerk takes in one question.
+/// The number of ids that Clerk accepts in one request.
 const IDS_AT_ONCE: u32 = 100;
 const MAX_IDS: usize = 100;

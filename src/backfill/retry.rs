@@ -1,4 +1,4 @@
-//! How fast, and how often again. Knows neither questions nor users.
+//! The pace of requests and the pauses before retries. Knows neither requests nor users.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::trace::event;
 use crate::webhook::SinkError;
 
-/// Keeps requests apart, so that the application's share of the rate limit is left to it.
+/// A pace for requests, which leaves the application its share of the rate limit.
 #[derive(Debug)]
 pub(super) struct Pace {
     apart: Duration,
@@ -21,7 +21,7 @@ impl Pace {
         Self { apart, next: None }
     }
 
-    /// Waits until the next request may start, and says that it does.
+    /// Waits until the next request may start, and counts it as started.
     pub(super) async fn turn(&mut self) {
         if let Some(next) = self.next {
             sleep_until(next).await;
@@ -30,20 +30,20 @@ impl Pace {
     }
 }
 
-/// The pauses between tries of one thing.
+/// The pauses between the tries of a call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pauses {
     pub(super) first: Duration,
 }
 
 impl Pauses {
-    /// The pause after so many tries; `wish` is what a server asks for.
+    /// Returns the pause after this many tries; `wish` is the pause that the server asks for.
     pub(super) fn after(self, tries: u32, wish: Option<Duration>) -> Duration {
         let doubled = self.first.saturating_mul(1 << tries.saturating_sub(1).min(16));
         jitter(doubled.min(LONGEST_PAUSE)).max(wish.unwrap_or_default().min(LONGEST_WISH))
     }
 
-    /// Asks the target until it does not fail, or in a way that will come again.
+    /// Calls the target until it succeeds or fails permanently, or until the tries are used up.
     pub(super) async fn target<T, F>(self, mut ask: impl FnMut() -> F) -> Result<T, SinkError>
     where
         F: Future<Output = Result<T, SinkError>>,
@@ -58,7 +58,7 @@ impl Pauses {
                         error = std::error::Error::source(&error),
                         tries,
                         ?pause,
-                        "the backfill's target failed; it is asked again"
+                        "a call to the backfill's target failed and will be retried"
                     );
                     sleep(pause).await;
                     tries += 1;
@@ -69,23 +69,24 @@ impl Pauses {
     }
 }
 
-/// From half of it to all of it, so that two do not meet again.
+/// Returns a random duration from half of `longest` to `longest`, so that two clients do not
+/// collide again.
 fn jitter(longest: Duration) -> Duration {
-    // Each such hasher has keys of its own.
+    // Each `RandomState` has its own random keys.
     let random = RandomState::new().build_hasher().finish() % 1024;
     let half = longest / 2;
     half + half.mul_f64(f64::from(u32::try_from(random).unwrap_or_default()) / 1024.0)
 }
 
-/// How often one question is put to the Backend API: with pauses of about a minute in all.
+/// The number of tries of a request to the Backend API; the pauses are about a minute in all.
 pub(super) const API_TRIES: u32 = 8;
 
 const TARGET_TRIES: u32 = 5;
 
-/// The longest pause that doubling leads to.
+/// The longest pause that doubling reaches.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// The longest pause that a server may wish for.
+/// The longest pause that a server may ask for.
 const LONGEST_WISH: Duration = Duration::from_secs(300);
 
 #[cfg(test)]

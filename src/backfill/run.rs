@@ -1,4 +1,4 @@
-//! The run: page after page into the target, each with the mark from which another run goes on.
+//! The run: writes page after page to the target, each with the position at which a run resumes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use super::walk::Walk;
 use crate::clock::{Clock, SystemClock};
 use crate::trace::event;
 
-/// Brings a target in step with Clerk, by way of the Backend API.
+/// A backfill, which updates a target with the users of the Backend API.
 ///
-/// Its futures may be dropped at any time: what was not committed is asked for again by the next
-/// [`run`](Self::run). Let one at a time work on a target; several are only a waste.
+/// Its futures may be dropped at any time: the next [`run`](Self::run) requests again what was not
+/// committed. Several backfills of one target at the same time do no harm, but only waste requests.
 ///
-/// Polling them outside a tokio runtime with timers and I/O panics.
+/// Polling the futures outside a Tokio runtime with timers and I/O panics.
 pub struct Backfill<T> {
     pub(super) target: T,
     pub(super) page_size: u32,
@@ -31,7 +31,7 @@ pub struct Backfill<T> {
 }
 
 impl<T> Backfill<T> {
-    /// From this API to this target.
+    /// Creates a backfill from this API to this target.
     #[must_use]
     pub fn new(api: BackendApi, target: T) -> Self {
         Self {
@@ -46,49 +46,54 @@ impl<T> Backfill<T> {
         }
     }
 
-    /// How many users are asked for at a time, from 1 to 500; what is beyond counts as the nearest.
-    /// Default: 500. As many are in memory, and in one transaction of the target.
+    /// Sets the number of users per page, clamped to 1 to 500; default: 500. A page is held in
+    /// memory and written in one transaction of the target.
     #[must_use]
     pub fn page_size(self, users: u32) -> Self {
         Self { page_size: users.clamp(1, MAX_PAGE_SIZE), ..self }
     }
 
-    /// How long after the start of one request the next may start. Default: 20 ms with a live key,
-    /// 200 ms with a test key, half of what Clerk's rate limit allows; the other half is the
-    /// application's.
+    /// Sets the time from the start of one request to the start of the next; default: 20 ms with a
+    /// live key, 200 ms with a test key. This is half of Clerk's rate limit; the other half is left
+    /// to the application.
     #[must_use]
     pub fn pace(self, apart: Duration) -> Self {
         Self { pace: apart, ..self }
     }
 
-    /// The pause after a first try that failed; it doubles with each, up to a minute. Default:
-    /// 500 ms. A question is put eight times: the pauses between them add up to a minute at most, and
-    /// a Backend API that does not answer at all takes [its timeout](BackendApi::request_timeout)
-    /// each time, so five minutes in all.
+    /// Sets the pause after the first failed try; default: 500 ms. It doubles with each try, up to
+    /// a minute.
+    ///
+    /// A request is tried eight times. With the default the pauses add up to about a minute; a
+    /// Backend API that never answers also takes [its timeout](BackendApi::request_timeout) for
+    /// each try, so about five minutes in all.
     #[must_use]
     pub fn first_pause(self, pause: Duration) -> Self {
         Self { pauses: Pauses { first: pause }, ..self }
     }
 
-    /// Called after each page of Clerk's list, in [`run`](Self::run) and
-    /// [`dry_run`](Self::dry_run); and, in the latter and [`remove_gone`](Self::remove_gone), after
-    /// each hundred of the target's users and each user who is asked for or removed: see [`Phase`].
-    /// The counts of what was written are those of a run, otherwise 0.
+    /// Sets a function that is called with the progress; default: none.
+    ///
+    /// [`run`](Self::run) and [`dry_run`](Self::dry_run) call it after each page of Clerk's list;
+    /// [`dry_run`](Self::dry_run) and [`remove_gone`](Self::remove_gone) after each hundred of the
+    /// target's users; [`remove_gone`](Self::remove_gone) after each user who is confirmed or
+    /// removed. See [`Phase`]. The counts of written and unchanged users are 0 except in a run.
     #[must_use]
     pub fn on_progress(self, tell: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
         Self { on_progress: Some(Box::new(tell)), ..self }
     }
 
-    /// Who says what time it is; states from later than five minutes ahead are not believed.
-    /// Default: the operating system.
+    /// Sets the clock; default: the operating system's. A time more than five minutes ahead of it
+    /// counts as five minutes ahead.
     #[must_use]
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
     }
 
-    /// Lets users of several Clerk instances into one target. Without it, a target that knows of
-    /// another instance's users, from its backfills or its webhooks, is refused: as a rule that is
-    /// a wrong secret key or a wrong database.
+    /// Allows users of several Clerk instances in one target; default: not allowed.
+    ///
+    /// By default, a target that has another instance's users, from backfills or webhooks, is
+    /// refused: usually the secret key or the database is the wrong one.
     #[must_use]
     pub fn several_instances(self) -> Self {
         Self { several_instances: true, ..self }
@@ -98,7 +103,7 @@ impl<T> Backfill<T> {
         Line::new(&self.api, self.pace, self.pauses)
     }
 
-    /// The latest time that is believed now, as of a webhook; milliseconds since 1970.
+    /// Returns the latest plausible time, as for webhooks, in milliseconds since 1970.
     pub(super) fn latest(&self) -> i64 {
         let since_1970 = self.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since_1970.saturating_add(TOLERANCE).as_millis()).unwrap_or(i64::MAX)
@@ -112,15 +117,15 @@ impl<T> Backfill<T> {
 }
 
 impl<T: Target> Backfill<T> {
-    /// Brings all of Clerk's users into the target: from where a run of the same instance was
-    /// broken off, otherwise from the start.
+    /// Writes all of Clerk's users to the target. It resumes an unfinished run of the same
+    /// instance, and otherwise begins at the start.
     ///
-    /// Nobody is removed; see [`remove_gone`](Self::remove_gone).
+    /// No user is removed; see [`remove_gone`](Self::remove_gone).
     ///
     /// # Errors
     ///
-    /// See [`BackfillErrorKind`]. What was taken in until then stays, and the next run goes on
-    /// from there.
+    /// See [`BackfillErrorKind`]. The pages that were written stay, and the next run resumes after
+    /// them.
     pub async fn run(&self) -> Result<Report, BackfillError> {
         let mut line = self.line();
         let instance_id = line.instance().await?;
@@ -157,16 +162,16 @@ impl<T: Target> Backfill<T> {
         Ok(Report { instance_id, users, written, unchanged, unreadable, resumed })
     }
 
-    /// The target's runs, sorted; refuses those of other instances unless several may be there.
+    /// Returns the target's runs; refuses those of other instances unless several are allowed.
     pub(super) async fn runs(&self, instance_id: &str) -> Result<Runs, BackfillError> {
         let runs = self.all_runs(instance_id).await?;
         match &runs.other {
             Some(other) if !self.several_instances => Err(BackfillError::new(
                 BackfillErrorKind::OtherInstance,
                 format!(
-                    "the secret key is of the instance {instance_id}, and the target has users of \
-                     {other}: set that instance's key, or this instance's database; only if one \
-                     target shall hold users of both, build the backfill with `several_instances`"
+                    "the secret key is of the instance {instance_id}, but the target has users of \
+                     {other}: set the key of {other}, or the database of {instance_id}; only if \
+                     one target is to hold users of both, allow it with `several_instances`"
                 ),
             )),
             _ => Ok(runs),
@@ -198,16 +203,20 @@ impl<T> fmt::Debug for Backfill<T> {
 
 type OnProgress = Box<dyn Fn(&Progress) + Send + Sync>;
 
-/// What a target remembers: the run of this instance, and the id of another that it has users of.
+/// The runs that a target has stored: that of this instance, and the id of another instance.
 pub(super) struct Runs {
     pub(super) own: Option<Run>,
     pub(super) other: Option<String>,
 }
 
-/// Says in the log that users of a page were passed over.
+/// Logs the number of users of a page who were skipped, and returns it.
 pub(super) fn told(unreadable: u64) -> u64 {
     if unreadable > 0 {
-        event!(warn, users = unreadable, "the Backend API lists users without a usable id");
+        event!(
+            warn,
+            users = unreadable,
+            "the Backend API lists users without a usable id; they are skipped"
+        );
     }
     unreadable
 }
@@ -216,10 +225,10 @@ pub(super) fn length<U>(list: &[U]) -> u64 {
     u64::try_from(list.len()).unwrap_or(u64::MAX)
 }
 
-/// The largest page that Clerk gives.
+/// The largest page that Clerk returns.
 const MAX_PAGE_SIZE: u32 = 500;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// As that of the webhooks.
+/// The tolerance, equal to the default of webhooks.
 const TOLERANCE: Duration = Duration::from_secs(300);

@@ -1,72 +1,70 @@
-//! Where users go: the trait, and what it takes and answers. Knows nothing of Clerk's API.
+//! The trait for places that store users, and its types. Knows nothing of Clerk's API.
 
 use std::sync::Arc;
 
 use crate::webhook::{SinkError, User};
 
-/// Where backfilled users go.
+/// A place that stores backfilled users, for example `sea_orm::SeaOrmSink`.
 ///
-/// `sea_orm::SeaOrmSink` is one. Webhooks may be taken in at the same time, into the same place:
-/// the rules of [`Sink`](crate::webhook::Sink) hold for both, so that neither can undo the other.
+/// Webhooks may write to the same place at the same time: both follow the rules of
+/// [`Sink`](crate::webhook::Sink), so that neither can undo the other.
 ///
-/// What fails with an error that a retry may mend ([`SinkError::transient`]) is called again a few
+/// A method that fails with a transient error ([`SinkError::transient`]) is called again a few
 /// times.
 pub trait Target: Send + Sync + 'static {
-    /// Which Clerk instances this target has users of, and how far each run got: the [`Run`]s that
-    /// were last written, one for each instance, and [`Run::new`] for each instance of which
-    /// webhooks alone told. Only what stands here keeps another instance's key out.
+    /// Returns a [`Run`] for each Clerk instance that this target has users of: the one that was
+    /// written last, or [`Run::new`] for an instance that is known from webhooks alone. Only an
+    /// instance that is returned here keeps another instance's key out.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the target from answering.
+    /// Fails if the target cannot be read.
     fn runs(&self) -> impl Future<Output = Result<Vec<Run>, SinkError>> + Send;
 
-    /// Takes a page in and remembers `run`, both or neither: one transaction. By the same rules as
-    /// deliveries: only what is newer ([`User::updated_at`]) is written, nobody deleted comes back.
-    /// Who is not deleted and yet missing is written in whatever state: the list is the best there
-    /// is.
+    /// Writes a page and `run` in one transaction. The rules are those of deliveries: only a newer
+    /// state ([`User::updated_at`]) is written, and a deleted user does not come back. A user who
+    /// is not deleted but missing is written in any state: the list is the best one available.
     ///
-    /// No id is in `users` twice; `users` may be empty. `run` takes the place of what was
-    /// remembered for its instance.
+    /// No id is in `users` twice; `users` may be empty. `run` replaces the one that was stored for
+    /// its instance.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the target from taking all of it in. Nothing of the page or of `run` may
-    /// remain then.
+    /// Fails if the page or `run` cannot be written in full. Neither may remain in part.
     fn write(
         &self,
         users: &[User],
         run: &Run,
     ) -> impl Future<Output = Result<Written, SinkError>> + Send;
 
-    /// How the target's rows differ from these users; changes nothing.
+    /// Returns how the target's rows differ from these users; changes nothing.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the target from answering.
+    /// Fails if the target cannot be read.
     fn compare(
         &self,
         users: &[User],
     ) -> impl Future<Output = Result<Differences, SinkError>> + Send;
 
-    /// Ids of users that are not deleted, in byte order, from after `after`, at most `limit`. None
-    /// at all: there are no more.
+    /// Returns the ids that follow `after` in byte order, without those of deleted users, `limit`
+    /// at most. An empty list means that there are no more.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the target from answering.
+    /// Fails if the target cannot be read.
     fn ids_after(
         &self,
         after: Option<&str>,
         limit: u32,
     ) -> impl Future<Output = Result<Vec<String>, SinkError>> + Send;
 
-    /// Removes a user whom Clerk no longer has, as `user.deleted` would: for ever. False: was gone
-    /// already.
+    /// Removes a user who no longer exists at Clerk, for ever, as `user.deleted` would. Returns
+    /// false if the user was already removed.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the target from removing the user.
+    /// Fails if the user cannot be removed.
     fn remove(&self, user_id: &str) -> impl Future<Output = Result<bool, SinkError>> + Send;
 }
 
@@ -103,29 +101,29 @@ impl<T: Target> Target for Arc<T> {
     }
 }
 
-/// How far a run got: where the next one goes on, and, once finished, the record that the target
-/// was filled from this instance.
+/// The progress of a run: the place at which the next run resumes and, once finished, the record
+/// that the target was filled from this instance.
 ///
-/// A target keeps it as a row; its members are what [`new`](Self::new) and an assignment to each
-/// bring back.
+/// A target stores it as a row, and restores it with [`new`](Self::new) and an assignment to each
+/// member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Run {
-    /// The Clerk instance, `ins_…`: letters, digits and underscores, 255 at most.
+    /// The Clerk instance's id, `ins_…`: letters, digits and underscores, 255 at most.
     pub instance_id: String,
-    /// The last user of the last page, as Clerk's list has the id: printable ASCII without spaces,
-    /// 255 characters at most.
+    /// The id of the last user of the last page, as in Clerk's list: printable ASCII without
+    /// spaces, 255 characters at most.
     pub last_user_id: Option<String>,
-    /// When the last user of the last page was created, as Clerk says: milliseconds since 1970.
+    /// The time at which that user was created, as in Clerk's list, in milliseconds since 1970.
     pub last_created_at: Option<i64>,
-    /// How many users were taken in so far.
+    /// The number of users that were processed so far.
     pub users: u64,
-    /// Whether there was a last page.
+    /// Whether the last page was written.
     pub finished: bool,
 }
 
 impl Run {
-    /// A run that has taken nobody in yet.
+    /// Creates a run that has processed no user.
     #[must_use]
     pub fn new(instance_id: impl Into<String>) -> Self {
         Self {
@@ -138,38 +136,38 @@ impl Run {
     }
 }
 
-/// What became of a page's users.
+/// The outcome of writing a page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Written {
-    /// Users who were not known, in an older state, or missing.
+    /// The number of users who were unknown, known in an older state, or missing.
     pub written: u64,
-    /// Users who were known at least as new, or who are deleted.
+    /// The number of users who were known in the same or a newer state, or who are deleted.
     pub unchanged: u64,
 }
 
 impl Written {
-    /// So many users written, so many left as they were.
+    /// Creates an outcome with these numbers of users.
     #[must_use]
     pub const fn new(written: u64, unchanged: u64) -> Self {
         Self { written, unchanged }
     }
 }
 
-/// How a target's rows differ from what Clerk lists, by users' ids.
+/// The differences between a target's rows and Clerk's list, as ids of users.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Differences {
-    /// Clerk has them, the target does not.
+    /// The users whom Clerk has and the target does not.
     pub missing: Vec<String>,
-    /// The target has an older state of them.
+    /// The users of whom the target has an older state.
     pub outdated: Vec<String>,
-    /// Clerk lists them, and the target was told that they were deleted.
+    /// The users whom Clerk lists although they are deleted in the target.
     pub deleted: Vec<String>,
 }
 
 impl Differences {
-    /// No difference.
+    /// Creates a value without differences.
     #[must_use]
     pub const fn new() -> Self {
         Self { missing: Vec::new(), outdated: Vec::new(), deleted: Vec::new() }

@@ -1,5 +1,5 @@
-//! From page to page: where the next one begins, what to do when that user is gone, and when all
-//! users came.
+//! The walk over all pages: where the next page begins, what happens when that user was deleted,
+//! and when the list is complete.
 
 use bytes::Bytes;
 
@@ -9,26 +9,28 @@ use super::page::{self, Last, Page};
 use super::target::Run;
 use crate::trace::event;
 
-/// A way through all users, oldest first. Whoever is created meanwhile comes on the last pages.
+/// A walk over all users, oldest first. Users who are created meanwhile come on the last pages.
 ///
-/// A page that is shorter than it may be proves nothing: somebody on the way may allow less. The
-/// way is over where nobody new comes after the last user.
+/// A short page does not prove the end of the list: a proxy on the way may lower the limit. The
+/// walk ends where no new user follows the last one.
 #[derive(Debug)]
 pub(super) struct Walk {
     limit: u32,
     last_id: Option<String>,
     last_created_at: Option<i64>,
-    /// Only users created after this are asked for, since a cursor was lost.
+    /// The time after which the requested users were created, in milliseconds since 1970; set once
+    /// a cursor was lost.
     created_after: Option<i64>,
     circle: Circle,
-    /// How many users came, and how many there should be, if that is known.
+    /// The number of users that were listed.
     listed: u64,
+    /// The number of users by Clerk's own count, if it is known.
     total: Option<u64>,
     is_over: bool,
 }
 
 impl Walk {
-    /// From where this run is; for one that has not begun, from the start.
+    /// Creates a walk that begins where this run stopped, or at the start for a new run.
     pub(super) fn from(run: &Run, limit: u32, total: Option<u64>) -> Self {
         Self {
             limit,
@@ -42,7 +44,7 @@ impl Walk {
         }
     }
 
-    /// The next page, the last of which may be empty; `None` after it.
+    /// Returns the next page, or `None` after the last one. The last page may be empty.
     pub(super) async fn next(
         &mut self,
         line: &mut Line<'_>,
@@ -64,26 +66,26 @@ impl Walk {
         Ok(Some(page))
     }
 
-    /// Notes in a run how far the way led.
+    /// Stores the walk's position in a run.
     pub(super) fn mark(&self, run: &mut Run) {
         run.last_user_id.clone_from(&self.last_id);
         run.last_created_at = self.last_created_at;
         run.finished = self.is_over;
     }
 
-    /// Takes a page's last user for the place to go on from, if it leads on.
+    /// Takes a page's last user as the position; returns whether the walk continues from there.
     fn goes_on(&mut self, last: Option<Last>, is_short: bool) -> Result<bool, BackfillError> {
         match last {
             None if is_short => Ok(false),
             None => Err(BackfillError::unexpected(
-                "nobody on a whole page of the Backend API's list has an id from which the next \
+                "no user on a full page of the Backend API's list has an id after which the next \
                  page could begin; set a larger `page_size`",
             )),
             Some(Last { id, .. }) if self.last_id.as_ref() == Some(&id) => match is_short {
                 true => Ok(false),
                 false => Err(BackfillError::unexpected(
-                    "the Backend API's list does not go on: two pages end with the same user; look \
-                     at proxies that answer from a cache, or set a larger `page_size`",
+                    "the Backend API's list does not advance: two pages end with the same user; \
+                     check for a caching proxy, or set a larger `page_size`",
                 )),
             },
             Some(Last { id, created_at }) => {
@@ -91,8 +93,8 @@ impl Walk {
                 let goes_back = times.is_some_and(|(at, last)| at < last);
                 if goes_back || self.circle.closes(&id) {
                     return Err(BackfillError::unexpected(
-                        "the Backend API's list goes round in circles: a page leads back to users \
-                         before it; look at proxies that answer from a cache, and run again",
+                        "the Backend API's list goes in circles: a page leads back to earlier \
+                         users; check for a caching proxy, and run again",
                     ));
                 }
                 self.last_id = Some(id);
@@ -102,7 +104,8 @@ impl Walk {
         }
     }
 
-    /// Users may be deleted while they are listed; not a tenth of them, and more than a hundred.
+    /// Checks the number of listed users against Clerk's count. Some may be deleted meanwhile, but
+    /// a difference of more than a hundred users and more than a tenth of them is an error.
     fn is_complete(&self) -> Result<(), BackfillError> {
         let (total, listed) = (self.total.unwrap_or_default(), self.listed);
         let missing = total.saturating_sub(listed);
@@ -110,8 +113,9 @@ impl Walk {
             return Ok(());
         }
         Err(BackfillError::unexpected(format!(
-            "the Backend API's list ends after {listed} users, and by its own count there are \
-             {total}; look at proxies on the way to it, and run again: it goes on where it stopped"
+            "the Backend API's list ended after {listed} users, but by its own count there are \
+             {total}; check any proxy on the way to it, and run again: it resumes where it \
+             stopped"
         )))
     }
 
@@ -120,20 +124,22 @@ impl Walk {
             if let Some(body) = line.page_after(last, self.limit, self.created_after).await? {
                 return Ok(body);
             }
-            // Who was last is gone: by the time, then. Those of that very millisecond come again.
+            // The last user was deleted: continue by time. The users of that millisecond come
+            // again.
             self.created_after = self.last_created_at.map(|at| at.saturating_sub(1));
             self.circle = Circle::default();
             event!(
                 warn,
-                "the Backend API does not know the last page's last user any more; going on by time"
+                "the Backend API no longer knows the last user of the previous page; continuing by \
+                 time of creation"
             );
         }
         line.page(self.limit, self.created_after).await
     }
 }
 
-/// Notices that a way comes to the same place again, by Brent's method: one place is remembered,
-/// and another one after twice as many steps. For what is of one millisecond, or without a time.
+/// A detector of cycles, by Brent's method: it remembers one place, and another one after twice as
+/// many steps. It serves users of the same millisecond, or without a time.
 #[derive(Debug, Default)]
 struct Circle {
     place: Option<String>,
@@ -142,6 +148,7 @@ struct Circle {
 }
 
 impl Circle {
+    /// Visits a place; returns whether it closes a cycle.
     fn closes(&mut self, place: &str) -> bool {
         if self.place.as_deref() == Some(place) {
             return true;

@@ -1,4 +1,4 @@
-//! One question to the Backend API. Neither asks twice nor reads what is answered.
+//! A client for single requests to the Backend API. It neither retries nor reads the answers.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::{API_VERSION, API_VERSION_HEADER, BodyError};
 use crate::ConfigError;
 use crate::secret::SecretKey;
 
-/// Asks the Backend API. Clones share the connections.
+/// A client for the Backend API. Clones share the connections.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiClient {
     client: Client,
@@ -24,18 +24,18 @@ impl ApiClient {
         let problem = |problem| ConfigError::new(SETTING, problem);
         let base = super::secure_url(api_url).map_err(problem)?;
         if base.query().is_some() || base.fragment().is_some() {
-            return Err(problem("must end with its path: no `?` and no `#`"));
+            return Err(problem("must have no query (`?`) and no fragment (`#`)"));
         }
         let client = super::build(super::client_for(&base), SETTING)?;
         Ok(Self { client, base, authorization: super::bearer(secret_key)?, timeout: TIMEOUT })
     }
 
-    /// From the connection to the end of the body.
+    /// Sets how long a request may take, from the connection to the end of the body.
     pub(crate) fn with_timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
-    /// `GET {base}/v1/{path}?{query}`.
+    /// Sends `GET {base}/v1/{path}?{query}`.
     pub(crate) async fn get(
         &self,
         path: &[&str],
@@ -56,7 +56,7 @@ impl ApiClient {
                 BodyError::TooLong => ApiFailure::TooLong,
             })?
         } else {
-            // The status says enough where the rest cannot be had.
+            // The status is enough if the body cannot be read.
             super::body(response, MAX_ERROR_BYTES).await.unwrap_or_default()
         };
         Ok(ApiAnswer { status, retry_after, body })
@@ -64,7 +64,7 @@ impl ApiClient {
 
     fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
         let mut url = self.base.clone();
-        // An http URL has a path.
+        // Every http URL has a path.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().push("v1").extend(path);
         }
@@ -75,7 +75,7 @@ impl ApiClient {
     }
 }
 
-/// What the Backend API answered, whatever the status.
+/// An answer of the Backend API, with any status.
 #[derive(Debug)]
 pub(crate) struct ApiAnswer {
     pub(crate) status: StatusCode,
@@ -83,25 +83,25 @@ pub(crate) struct ApiAnswer {
     pub(crate) body: Bytes,
 }
 
-/// Why there is no answer.
+/// A failure because of which there is no answer.
 #[derive(Debug)]
 pub(crate) enum ApiFailure {
-    /// No connection, one that broke, or none of it in time.
+    /// The connection failed or broke, or the answer did not arrive in time.
     Broken(reqwest::Error),
-    /// More than 64 MiB.
+    /// The body is longer than 64 MiB.
     TooLong,
 }
 
 impl ApiFailure {
     fn broken(error: reqwest::Error) -> Self {
-        // A URL names users.
+        // The URL may contain users' ids.
         Self::Broken(error.without_url())
     }
 }
 
 const SETTING: &str = "API URL";
 
-/// A page of 500 users, with all the metadata that Clerk lets each have, is some 20 MiB.
+/// A page of 500 users, each with all the metadata that Clerk allows, is some 20 MiB.
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 const MAX_ERROR_BYTES: usize = 256 * 1024;
 

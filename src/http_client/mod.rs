@@ -1,5 +1,5 @@
-//! The only socket in the crate: one way to set an HTTP client up, for all that is fetched from
-//! Clerk. What is fetched is in the files beside.
+//! The HTTP client for all requests to Clerk, and the only socket in the crate. The requests
+//! themselves are in other files.
 
 #[cfg(feature = "backfill")]
 mod backend_api;
@@ -18,35 +18,38 @@ pub(crate) use backend_api::{ApiAnswer, ApiClient, ApiFailure};
 use crate::ConfigError;
 use crate::secret::SecretKey;
 
-/// What all clients have in common.
+/// Returns a builder with the settings that all clients share.
 pub(crate) fn client_for(url: &Url) -> ClientBuilder {
     let client = Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
-        // A document that moves is a document that somebody moved.
+        // Clerk does not redirect these requests: a redirect is a mistake or an attack.
         .redirect(Policy::none())
         .user_agent(concat!("tower-clerk/", env!("CARGO_PKG_VERSION")));
     if is_loopback(url) {
-        // Nobody between this machine and itself: a proxy from the environment would be asked in
-        // plain text, and whoever answers there would choose the keys.
+        // No proxy for loopback addresses: a proxy from the environment would receive the request
+        // in plain text, and could choose the keys.
         client.no_proxy()
     } else {
         client
     }
 }
 
+/// Builds a client; names `setting` in the error.
 pub(crate) fn build(client: ClientBuilder, setting: &'static str) -> Result<Client, ConfigError> {
     client.build().map_err(|_| {
-        let problem = "no TLS client can be made: are root certificates installed?";
+        let problem =
+            "no TLS client can be built: check that the system's root certificates are installed";
         ConfigError::new(setting, problem)
     })
 }
 
-/// Why a body was not read to its end.
+/// An error because of which a body was not read to its end.
 pub(crate) enum BodyError {
     Broken(reqwest::Error),
     TooLong,
 }
 
+/// Reads a body of at most `limit` bytes.
 pub(crate) async fn body(mut response: Response, limit: usize) -> Result<Bytes, BodyError> {
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await.map_err(BodyError::Broken)? {
@@ -58,28 +61,31 @@ pub(crate) async fn body(mut response: Response, limit: usize) -> Result<Bytes, 
     Ok(body.freeze())
 }
 
+/// Returns the value of `Authorization` for a secret key, marked as sensitive.
 pub(crate) fn bearer(secret_key: &SecretKey) -> Result<HeaderValue, ConfigError> {
     let text = format!("Bearer {}", secret_key.expose());
-    let mut value = HeaderValue::try_from(text)
-        .map_err(|_| ConfigError::new("secret key", "holds what no header can"))?;
+    let mut value = HeaderValue::try_from(text).map_err(|_| {
+        ConfigError::new("secret key", "has characters that are not allowed in a header")
+    })?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-/// `Retry-After` in seconds (RFC 9110 10.2.3); a date is passed over.
+/// Returns `Retry-After` if it is in seconds (RFC 9110 10.2.3); a date is ignored.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
 }
 
-/// `https:`, or `http:` to a loopback address; a host; no user, no password.
+/// Parses a URL with a host and without user name and password: `https:`, or `http:` on a loopback
+/// address.
 pub(crate) fn secure_url(text: &str) -> Result<Url, &'static str> {
     let url = Url::parse(text).map_err(|_| "is not a URL")?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("must not hold a user name or a password");
+        return Err("must not contain a user name or a password");
     }
     if url.host_str().is_none() {
-        return Err("must name a host");
+        return Err("must have a host");
     }
     match url.scheme() {
         "https" => Ok(url),
@@ -94,7 +100,7 @@ fn is_loopback(url: &Url) -> bool {
     host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// The version of the Backend API whose answers are understood here.
+/// The version of the Backend API that this crate understands.
 pub(crate) const API_VERSION: &str = "2026-05-12";
 pub(crate) const API_VERSION_HEADER: &str = "clerk-api-version";
 

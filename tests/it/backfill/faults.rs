@@ -83,7 +83,7 @@ async fn what_does_not_pass_ends_the_run_and_says_that_another_goes_on() {
         let error = within(backfill(&api, &target).run()).await.unwrap_err();
         assert_eq!(error.kind(), BackfillErrorKind::Unavailable, "{error}");
         let text = error.to_string();
-        assert!(text.contains(says) && text.contains("goes on where it stopped"), "{text}");
+        assert!(text.contains(says) && text.contains("resumes where it stopped"), "{text}");
         assert_eq!(api.pages().len(), 1 + 8);
         assert_eq!(target.ids().len(), 2);
         let report = error.report().to_string();

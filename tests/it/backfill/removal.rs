@@ -118,7 +118,7 @@ async fn only_a_target_wholly_filled_from_this_one_instance_is_cleaned() {
         for backfill in [backfill(&api, &target), backfill(&api, &target).several_instances()] {
             let error = within(backfill.remove_gone(100)).await.unwrap_err();
             assert_eq!(error.kind(), kind);
-            assert!(error.to_string().starts_with("nobody was removed"), "{error}");
+            assert!(error.to_string().starts_with("no user was removed"), "{error}");
         }
         assert_eq!(target.state().changes, 0);
     }
