@@ -1,11 +1,11 @@
-//! A clock that stands still until it is told otherwise.
+//! A clock that stands still until a test moves it.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::clock::{Clock, SystemClock};
 
-/// A clock that is set by hand. Clones are not offered: share it in an `Arc`.
+/// A clock that a test sets. It is not `Clone`: share it in an `Arc`.
 #[derive(Debug)]
 pub struct ManualClock {
     hands: Mutex<Hands>,
@@ -18,14 +18,14 @@ struct Hands {
 }
 
 impl ManualClock {
-    /// A clock that shows the present moment and stays there.
+    /// Creates a clock that stands still at the current time.
     #[must_use]
     pub fn new() -> Self {
         let (wall, monotonic) = (SystemClock::new().now(), SystemClock::new().monotonic());
         Self { hands: Mutex::new(Hands { wall, monotonic }) }
     }
 
-    /// Time passes: both clocks go on by `duration`.
+    /// Advances the wall clock and the monotonic clock by `duration`.
     pub fn advance(&self, duration: Duration) {
         self.change(|hands| {
             hands.wall += duration;
@@ -33,7 +33,7 @@ impl ManualClock {
         });
     }
 
-    /// Somebody sets the wall clock; no time passes.
+    /// Sets the wall clock alone, as an adjustment of the system's clock does.
     pub fn set_wall(&self, wall: SystemTime) {
         self.change(|hands| hands.wall = wall);
     }

@@ -1,4 +1,4 @@
-//! A webhook delivery with a genuine signature, and the bodies that Clerk sends.
+//! Webhook deliveries with valid signatures, and bodies like those that Clerk sends.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ use svix::webhooks::Webhook;
 
 use crate::secret::SigningSecret;
 
-/// A signed delivery: headers and a body, to be sent in whatever way a test likes.
+/// A signed delivery: headers and a body, which a test can send in any way.
 ///
 /// ```
 /// use std::time::SystemTime;
@@ -31,11 +31,12 @@ pub struct SignedDelivery {
 }
 
 impl SignedDelivery {
-    /// Signs a body as Svix does, as sent at `sent_at` (whole seconds; 1970 for what is before).
+    /// Signs a body as Svix does, with `sent_at` as its timestamp, in whole seconds; a time before
+    /// 1970 counts as 1970.
     ///
     /// # Panics
     ///
-    /// A body that is not UTF-8, or an id that cannot stand in a header.
+    /// Panics if the body is not UTF-8, or if the id is not allowed in a header.
     #[must_use]
     #[expect(clippy::expect_used, reason = "a test cannot go on without a delivery")]
     pub fn new(
@@ -62,19 +63,19 @@ impl SignedDelivery {
         Self { headers, body }
     }
 
-    /// `content-type` and the three signed headers.
+    /// Returns `content-type` and the three signed headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The body that is signed.
+    /// Returns the signed body.
     #[must_use]
     pub fn body(&self) -> &Bytes {
         &self.body
     }
 
-    /// A POST to `/`, ready for a service.
+    /// Returns the delivery as a POST request to `/`, ready for a service.
     #[must_use]
     pub fn into_request(self) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(self.body));
@@ -84,19 +85,21 @@ impl SignedDelivery {
     }
 }
 
-/// The body of `user.created`. `updated_at`: milliseconds since 1970; the user was created then.
+/// Returns a body of `user.created`. `updated_at` is in milliseconds since 1970, and is also the
+/// user's `created_at`.
 #[must_use]
 pub fn user_created(id: &str, email: Option<&str>, updated_at: i64) -> Value {
     envelope("user.created", &user(id, email, updated_at))
 }
 
-/// The body of `user.updated`. `updated_at`: milliseconds since 1970.
+/// Returns a body of `user.updated`. `updated_at` is in milliseconds since 1970, and is also the
+/// user's `created_at`.
 #[must_use]
 pub fn user_updated(id: &str, email: Option<&str>, updated_at: i64) -> Value {
     envelope("user.updated", &user(id, email, updated_at))
 }
 
-/// The body of `user.deleted`.
+/// Returns a body of `user.deleted`.
 #[must_use]
 pub fn user_deleted(id: &str) -> Value {
     envelope("user.deleted", &json!({ "object": "user", "id": id, "deleted": true }))

@@ -1,4 +1,4 @@
-//! A Clerk instance that signs: mints session tokens and publishes its key.
+//! A test issuer, which mints session tokens and publishes its key.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::clock::{Clock, SystemClock};
 
-/// An instance of Clerk, as far as its tokens are concerned: an issuer name, a key id and a key.
+/// An issuer of session tokens, in place of a Clerk instance: an `iss`, a key id and a key.
 #[derive(Clone)]
 pub struct Issuer {
     key: Arc<KeyPair>,
@@ -22,11 +22,11 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// An issuer with a new RSA-2048 key.
+    /// Creates an issuer with a new RSA-2048 key.
     ///
     /// # Panics
     ///
-    /// When the operating system gives no randomness.
+    /// Panics if the operating system provides no randomness.
     #[must_use]
     #[expect(clippy::expect_used, reason = "a test cannot go on without a key")]
     pub fn new(iss: &str, kid: &str) -> Self {
@@ -34,43 +34,44 @@ impl Issuer {
         Self { key: Arc::new(key), iss: iss.into(), kid: kid.into() }
     }
 
-    /// An issuer with a key that [`to_pkcs8`](Self::to_pkcs8) wrote; `None` when it is not one.
+    /// Creates an issuer with a key from [`to_pkcs8`](Self::to_pkcs8); `None` if it is not a valid
+    /// key.
     #[must_use]
     pub fn from_pkcs8(iss: &str, kid: &str, pkcs8: &[u8]) -> Option<Self> {
         let key = KeyPair::from_pkcs8(pkcs8).ok()?;
         Some(Self { key: Arc::new(key), iss: iss.into(), kid: kid.into() })
     }
 
-    /// The private key, PKCS#8 in DER.
+    /// Returns the private key as PKCS#8 in DER.
     ///
     /// # Panics
     ///
-    /// When there is no memory left.
+    /// Panics if memory is exhausted.
     #[must_use]
     #[expect(clippy::expect_used, reason = "a test cannot go on without a key")]
     pub fn to_pkcs8(&self) -> Vec<u8> {
         self.key.as_der().expect("an RSA key has a PKCS#8 form").as_ref().to_vec()
     }
 
-    /// The same instance after a rotation: another key under another id.
+    /// Creates an issuer with the same `iss`, a new key and the key id `kid`, as after a rotation.
     #[must_use]
     pub fn rotated(&self, kid: &str) -> Self {
         Self::new(&self.iss, kid)
     }
 
-    /// The issuer's name, `iss` in its tokens.
+    /// Returns the issuer: `iss` in its tokens.
     #[must_use]
     pub fn iss(&self) -> &str {
         &self.iss
     }
 
-    /// The key's id.
+    /// Returns the key id.
     #[must_use]
     pub fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// The public key as an entry of a JWKS.
+    /// Returns the public key as an entry of a JWKS.
     #[must_use]
     pub fn jwk(&self) -> Value {
         let (n, e) = self.components();
@@ -80,17 +81,17 @@ impl Issuer {
         })
     }
 
-    /// The document that `/.well-known/jwks.json` serves.
+    /// Returns the JWKS, the document that `/.well-known/jwks.json` serves.
     #[must_use]
     pub fn jwks(&self) -> Value {
         json!({ "keys": [self.jwk()] })
     }
 
-    /// The public key as PEM, as the Dashboard shows it (SubjectPublicKeyInfo).
+    /// Returns the public key as PEM, as the Clerk Dashboard shows it (SubjectPublicKeyInfo).
     ///
     /// # Panics
     ///
-    /// When there is no memory left.
+    /// Panics if memory is exhausted.
     #[must_use]
     #[expect(clippy::expect_used, reason = "a test cannot go on without a key")]
     pub fn pem(&self) -> String {
@@ -104,7 +105,7 @@ impl Issuer {
         pem + "-----END PUBLIC KEY-----\n"
     }
 
-    /// A session token for `user_id`: version 2, valid for 60 s, to be bent as a test needs it.
+    /// Starts building a session token of version 2 for `user_id`, valid for 60 s.
     #[must_use]
     pub fn token(&self, user_id: &str) -> TokenBuilder {
         let now = seconds(SystemClock::new().now());
@@ -118,17 +119,18 @@ impl Issuer {
         TokenBuilder { issuer: self.clone(), header: object(header), claims: object(claims) }
     }
 
-    /// A session token of version 1, which instances issued before April 2025 and some still do.
+    /// Starts building a session token of version 1, which instances issued before April 2025 and
+    /// some still issue.
     #[must_use]
     pub fn token_v1(&self, user_id: &str) -> TokenBuilder {
         self.token(user_id).without_claim("v").without_claim("sts")
     }
 
-    /// Signs any text with this issuer's key: RSASSA-PKCS1-v1_5 with SHA-256.
+    /// Signs any bytes with this issuer's key: RSASSA-PKCS1-v1_5 with SHA-256.
     ///
     /// # Panics
     ///
-    /// When there is no memory left.
+    /// Panics if memory is exhausted.
     #[must_use]
     #[expect(clippy::expect_used, reason = "a test cannot go on without a signature")]
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
@@ -153,7 +155,7 @@ impl fmt::Debug for Issuer {
     }
 }
 
-/// A token on its way: every member of header and claims can be set, replaced or taken out.
+/// A builder for tokens. Every member of the header and of the claims can be set or removed.
 #[derive(Clone, Debug)]
 pub struct TokenBuilder {
     issuer: Issuer,
@@ -169,17 +171,17 @@ impl TokenBuilder {
         self
     }
 
-    /// Leaves a claim out.
+    /// Removes a claim.
     #[must_use]
     pub fn without_claim(mut self, name: &str) -> Self {
         self.claims.remove(name);
         self
     }
 
-    /// Makes an organization the session's active one, in the form of the token's version.
+    /// Sets the session's active organization, in the format of the token's version.
     ///
-    /// `role` and `permissions` are as a handler sees them: `org:admin`, `org:posts:manage`.
-    /// System permissions (`org:sys_…`) are in no token of Clerk's.
+    /// `role` and `permissions` are in the form that a handler sees: `org:admin`,
+    /// `org:posts:manage`. Clerk's tokens never contain system permissions (`org:sys_…`).
     #[must_use]
     pub fn organization(self, id: &str, slug: &str, role: &str, permissions: &[&str]) -> Self {
         if self.claims.get("v").is_none_or(|version| version.as_f64() != Some(2.0)) {
@@ -189,7 +191,7 @@ impl TokenBuilder {
                 .claim("org_role", role)
                 .claim("org_permissions", permissions);
         }
-        // Version 2 names features and actions once each and says by masks which go together.
+        // Version 2 lists features and actions once each; masks say which belong together.
         let (mut features, mut actions) = (Vec::<&str>::new(), Vec::<&str>::new());
         let mut masks = Vec::<u64>::new();
         for permission in permissions {
@@ -214,28 +216,28 @@ impl TokenBuilder {
         )
     }
 
-    /// Sets a header member.
+    /// Sets a member of the header.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.header.insert(name.into(), value.into());
         self
     }
 
-    /// Leaves a header member out.
+    /// Removes a member of the header.
     #[must_use]
     pub fn without_header(mut self, name: &str) -> Self {
         self.header.remove(name);
         self
     }
 
-    /// Counts the token's times from `now`: issued then, valid from 10 s before until 60 s after.
+    /// Sets the token's times: issued at `now`, valid from 10 s before until 60 s after.
     #[must_use]
     pub fn issued_at(self, now: SystemTime) -> Self {
         let now = seconds(now);
         self.claim("iat", now).claim("nbf", now - 10).claim("exp", now + 60)
     }
 
-    /// Lets the token expire `lifetime` after it was issued.
+    /// Sets the expiry to `lifetime` after the time of issue.
     #[must_use]
     pub fn expires_after(self, lifetime: Duration) -> Self {
         let iat = self.claims.get("iat").and_then(Value::as_i64).unwrap_or_default();
@@ -243,7 +245,7 @@ impl TokenBuilder {
         self.claim("exp", iat.saturating_add(lifetime))
     }
 
-    /// Signs the token.
+    /// Signs the token and returns it.
     #[must_use]
     pub fn mint(&self) -> String {
         let header = Value::Object(self.header.clone()).to_string();
@@ -253,7 +255,8 @@ impl TokenBuilder {
 }
 
 impl Issuer {
-    /// Signs exactly these bytes as header and payload, JSON or not.
+    /// Returns a token with exactly these bytes as header and payload, JSON or not, and a valid
+    /// signature.
     #[must_use]
     pub fn mint_raw(&self, header: &[u8], payload: &[u8]) -> String {
         let mut token =
@@ -270,7 +273,7 @@ fn seconds(time: SystemTime) -> i64 {
     i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Where `name` stands in the list, at its end if it was not there.
+/// Returns the index of `name` in the list; appends it if it is missing.
 fn place<'a>(list: &mut Vec<&'a str>, name: &'a str) -> usize {
     list.iter().position(|known| *known == name).unwrap_or_else(|| {
         list.push(name);

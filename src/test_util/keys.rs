@@ -1,4 +1,4 @@
-//! A key source without a network that does as it is told.
+//! A key source without a network, which a test controls.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,9 +10,9 @@ use super::Issuer;
 use crate::session::KeySource;
 use crate::session::keys::{Lookup, MissingKey, PemKey, PublicKey};
 
-/// The keys of an instance as a test tells it: published, withdrawn, out of reach, on their way.
+/// A key source that a test controls: its keys can be published, withdrawn, unavailable or pending.
 ///
-/// Clones are the same source: give one to the verifier and keep one to tell it what to do.
+/// Clones are the same source: pass one to the verifier, and keep one to control it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -67,13 +67,13 @@ enum Reach {
 }
 
 impl ScriptedKeys {
-    /// A source that publishes no key yet: every `kid` is unknown.
+    /// Creates a source without keys: every `kid` is unknown.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A source that publishes the key of `issuer`.
+    /// Creates a source with the key of `issuer`.
     #[must_use]
     pub fn of(issuer: &Issuer) -> Self {
         let keys = Self::new();
@@ -81,11 +81,11 @@ impl ScriptedKeys {
         keys
     }
 
-    /// Publishes the key of `issuer`, in place of one with the same `kid`.
+    /// Publishes the key of `issuer`. It replaces a key with the same `kid`.
     ///
     /// # Panics
     ///
-    /// When there is no memory left.
+    /// Panics if memory is exhausted.
     #[expect(clippy::expect_used, reason = "an issuer's PEM is one")]
     pub fn publish(&self, issuer: &Issuer) {
         let key = PemKey::parse(&issuer.pem()).expect("an RSA key").public_key();
@@ -94,36 +94,36 @@ impl ScriptedKeys {
         script.keys.push((issuer.kid().into(), key));
     }
 
-    /// Takes the key with this `kid` back.
+    /// Withdraws the key with this `kid`.
     pub fn withdraw(&self, kid: &str) {
         self.script().keys.retain(|(published, _)| **published != *kid);
     }
 
-    /// What is published can be had, which is how a source starts. Lookups that wait are answered.
+    /// Makes the published keys available, which is the initial state, and answers pending lookups.
     pub fn available(&self) {
         self.reach(Reach::Available);
     }
 
-    /// No key can be had, and asking again is worth it after `retry_after`: the instance is down.
-    /// Lookups that wait are answered.
+    /// Makes all keys unavailable, with a retry after `retry_after`, as when the instance is down,
+    /// and answers pending lookups.
     pub fn unavailable(&self, retry_after: Duration) {
         self.reach(Reach::Unavailable(retry_after));
     }
 
-    /// Each lookup waits until [`available`](Self::available) or
-    /// [`unavailable`](Self::unavailable) is called: the keys are being fetched.
+    /// Makes each lookup wait until [`available`](Self::available) or
+    /// [`unavailable`](Self::unavailable) is called, as when the keys are being fetched.
     pub fn pending(&self) {
         self.reach(Reach::Pending);
     }
 
-    /// How many lookups there were: one a token, and a second for a token that was remembered and
-    /// no longer holds.
+    /// Returns the number of lookups: one for each token, and a second for a cached token that is
+    /// no longer valid.
     #[must_use]
     pub fn lookups(&self) -> usize {
         self.shared.lookups.load(Ordering::Relaxed)
     }
 
-    /// How many tokens had a key that is published and a signature that is not its.
+    /// Returns the number of tokens that had the `kid` of a published key, but not its signature.
     #[must_use]
     pub fn failed_signatures(&self) -> usize {
         self.shared.failed_signatures.load(Ordering::Relaxed)
@@ -147,7 +147,7 @@ impl ScriptedKeys {
 }
 
 impl Script {
-    /// `None` while it is not known.
+    /// Returns the answer to a lookup; `None` while it is pending.
     fn answer(&self, kid: Option<&str>) -> Option<Result<Arc<PublicKey>, MissingKey>> {
         match self.reach {
             Reach::Pending => None,

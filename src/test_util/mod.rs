@@ -1,5 +1,5 @@
-//! Tools for the tests of servers that mount this crate. Nothing here opens a socket, and nothing
-//! in the crate names it.
+//! Tools for testing servers that use this crate. Nothing here opens a socket, and no other module
+//! of the crate uses it.
 #![doc = include_str!("../docs/testing.md")]
 
 mod clock;
