@@ -1,17 +1,18 @@
-//! What time it is. The only file that reads the system's clocks.
+//! The [`Clock`] trait and the system's clocks, which only this file reads.
 
 use std::fmt;
 use std::time::{Instant, SystemTime};
 
-/// A source of time, so that tests can say what time it is.
+/// A source of time, which tests can replace.
 ///
-/// A token's `exp` is judged by [`now`](Self::now); every schedule (cool-downs, refreshes,
-/// staleness) by [`monotonic`](Self::monotonic), which no clock adjustment moves.
+/// A token's times, such as `exp`, are compared with [`now`](Self::now). Every schedule
+/// (cool-downs, refreshes, staleness) uses [`monotonic`](Self::monotonic), which no clock
+/// adjustment moves.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// The wall clock.
+    /// Returns the time of the wall clock.
     fn now(&self) -> SystemTime;
 
-    /// A clock that never goes back.
+    /// Returns the time of a clock that never goes back.
     fn monotonic(&self) -> Instant;
 }
 
@@ -21,7 +22,7 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 pub struct SystemClock;
 
 impl SystemClock {
-    /// The operating system's clocks.
+    /// Returns the operating system's clocks.
     #[must_use]
     pub const fn new() -> Self {
         Self

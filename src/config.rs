@@ -1,5 +1,5 @@
-//! Environment → configuration, all errors at once. Names the builders of the flows; no flow
-//! names it.
+//! Configuration from environment variables. Reports all errors at once. Uses the builders of the
+//! flows; no flow uses this module.
 
 use std::fmt;
 
@@ -11,16 +11,16 @@ use crate::session::{
 };
 use crate::{ConfigError, PublishableKey};
 
-/// What the `CLERK_…` variables say, by the names that Clerk's own SDKs use.
+/// The configuration in the `CLERK_…` variables, which have the names that Clerk's own SDKs use.
 ///
 /// | variable | meaning |
 /// |---|---|
-/// | `CLERK_PUBLISHABLE_KEY` or `NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY` | gives issuer and JWKS URL |
-/// | `CLERK_ISSUER`, `CLERK_JWKS_URL` | override them, or stand without the key |
-/// | `CLERK_JWT_KEY` | PEM public key: no network |
-/// | `CLERK_AUTHORIZED_PARTIES` | origins separated by commas |
-/// | `CLERK_SECRET_KEY`, `CLERK_API_URL` | the Backend API |
-/// | `CLERK_WEBHOOK_SIGNING_SECRET` or `CLERK_WEBHOOK_SECRET` | several separated by spaces |
+/// | `CLERK_PUBLISHABLE_KEY` or `NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY` | determines the issuer and the JWKS URL |
+/// | `CLERK_ISSUER`, `CLERK_JWKS_URL` | override them, or replace the key |
+/// | `CLERK_JWT_KEY` | the public key in PEM, which needs no network |
+/// | `CLERK_AUTHORIZED_PARTIES` | the origins that tokens may be issued for, separated by commas |
+/// | `CLERK_SECRET_KEY`, `CLERK_API_URL` | the key and the base URL of the Backend API |
+/// | `CLERK_WEBHOOK_SIGNING_SECRET` or `CLERK_WEBHOOK_SECRET` | one or more signing secrets, separated by spaces |
 ///
 /// An empty variable counts as unset.
 ///
@@ -52,13 +52,14 @@ enum Keys {
 }
 
 impl ClerkConfig {
-    /// Reads the variables of the process.
+    /// Reads the process's environment variables.
     ///
     /// # Errors
     ///
     /// See [`from_vars`](Self::from_vars).
     pub fn from_env() -> Result<Self, ConfigErrors> {
-        // What is not UTF-8 is set, and nothing here takes its replacement characters for good.
+        // A value that is not UTF-8 counts as set. Its replacement characters pass no check in this
+        // file.
         Self::from_vars(|name| Some(std::env::var_os(name)?.to_string_lossy().into_owned()))
     }
 
@@ -66,9 +67,9 @@ impl ClerkConfig {
     ///
     /// # Errors
     ///
-    /// Everything that is wrong, at once: variables that cannot be read, two names for one setting
-    /// that say different things, and no source of keys (a publishable key, an issuer with a JWKS
-    /// URL, or an issuer with a JWT key).
+    /// Returns all errors at once: variables that cannot be parsed, two names for one setting with
+    /// different values, and no source of keys (a publishable key, an issuer with a JWKS URL, or an
+    /// issuer with a JWT key).
     pub fn from_vars(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
         let mut vars = Vars { get, errors: Vec::new() };
         let publishable_key = vars.parsed(&PUBLISHABLE_KEY, PublishableKey::parse);
@@ -107,7 +108,7 @@ impl ClerkConfig {
             (None, None, Some(key)) => Some(Keys::Url(key.jwks_url())),
             (None, None, None) => None,
         };
-        // What is set and cannot be read is not missing as well.
+        // A variable that is set but cannot be parsed is not reported as missing too.
         let unreadable = |names: &[&str]| errors.iter().any(|e| names.contains(&e.setting()));
         if keys.is_none() && !unreadable(&SOURCES_OF_KEYS) {
             errors.push(ConfigError::new(
@@ -118,7 +119,7 @@ impl ClerkConfig {
         } else if issuer.is_none() && !unreadable(&PUBLISHABLE_KEY) {
             errors.push(ConfigError::new(
                 "CLERK_ISSUER",
-                "is not set, and no CLERK_PUBLISHABLE_KEY gives it: whose tokens are accepted?",
+                "is not set, and there is no CLERK_PUBLISHABLE_KEY to take it from; set either",
             ));
         }
         match (issuer, keys) {
@@ -135,12 +136,12 @@ impl ClerkConfig {
         }
     }
 
-    /// A verifier for this configuration. With a JWKS URL each call makes a source of keys of its
-    /// own: call it once and clone the verifier.
+    /// Builds a verifier for this configuration. With a JWKS URL each call creates its own source
+    /// of keys: call it once and clone the verifier.
     ///
     /// # Errors
     ///
-    /// A system without usable root certificates.
+    /// The system has no usable root certificates.
     pub fn verifier(&self) -> Result<Verifier, ConfigError> {
         let builder = match &self.keys {
             Keys::Pem(pem) => self.builder(pem.clone()),
@@ -161,25 +162,25 @@ impl ClerkConfig {
         }
     }
 
-    /// The publishable key, when it is set.
+    /// Returns the publishable key, if it is set.
     #[must_use]
     pub fn publishable_key(&self) -> Option<&PublishableKey> {
         self.publishable_key.as_ref()
     }
 
-    /// The secret key, when it is set.
+    /// Returns the secret key, if it is set.
     #[must_use]
     pub fn secret_key(&self) -> Option<&SecretKey> {
         self.secret_key.as_ref()
     }
 
-    /// What `iss` must be.
+    /// Returns the `iss` that tokens must have.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// Where the keys are fetched from; none with a JWT key, which needs no network.
+    /// Returns the URL that keys are fetched from; `None` with a JWT key, which needs no network.
     #[must_use]
     pub fn jwks_url(&self) -> Option<&str> {
         match &self.keys {
@@ -188,38 +189,38 @@ impl ClerkConfig {
         }
     }
 
-    /// The origins that `azp` must be one of; none when the variable is unset.
+    /// Returns the origins of which `azp` must be one; empty if the variable is unset.
     #[must_use]
     pub fn authorized_parties(&self) -> &[String] {
         &self.authorized_parties
     }
 
-    /// The webhook signing secrets; none when the variable is unset.
+    /// Returns the webhook signing secrets; empty if the variable is unset.
     #[must_use]
     pub fn signing_secrets(&self) -> &[SigningSecret] {
         &self.signing_secrets
     }
 
-    /// Whether authorized parties are configured. Without them `azp` is not checked, of which a
-    /// server should warn its operator once.
+    /// Returns whether authorized parties are configured. Without them `azp` is not checked, and a
+    /// server should warn its operator of that once.
     #[must_use]
     pub fn has_authorized_parties(&self) -> bool {
         !self.authorized_parties.is_empty()
     }
 
-    /// The Backend API's base, without a slash at its end.
+    /// Returns the Backend API's base URL, without a trailing slash.
     #[must_use]
     pub fn api_url(&self) -> &str {
         self.api_url.trim_end_matches('/')
     }
 }
 
-/// Everything that is wrong with a configuration, a line each.
+/// All errors of a configuration. `Display` writes one line for each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
-    /// The errors, in the order of the variables.
+    /// Returns the errors, in the order in which the variables are checked.
     pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
         self.0.iter()
     }
@@ -243,7 +244,8 @@ struct Vars<G> {
 }
 
 impl<G: Fn(&str) -> Option<String>> Vars<G> {
-    /// The value under the first of several names that is set, and that name.
+    /// Returns the first of several names that is set, with its value. Notes an error if another
+    /// name is set to a different value.
     fn text<'n>(&mut self, names: &[&'n str]) -> Option<(&'n str, String)> {
         let set = |name: &&'n str| {
             let value = (self.get)(name)?.trim().to_owned();
@@ -252,7 +254,7 @@ impl<G: Fn(&str) -> Option<String>> Vars<G> {
         let mut values = names.iter().filter_map(set);
         let first = values.next()?;
         if let Some(other) = values.find(|other| other.1 != first.1) {
-            let problem = format!("says something else than {}; set only one of them", first.0);
+            let problem = format!("has another value than {}; set only one of them", first.0);
             self.errors.push(ConfigError::new(other.0.to_owned(), problem));
         }
         Some(first)

@@ -1,11 +1,10 @@
-//! The JSON body of an answer that is no success: an object with the string `detail`. The only file
-//! that writes it.
+//! The JSON body of error responses: an object with the string `detail`. Only this file writes it.
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response};
 
-/// Gives a response `{"detail": …}` as its body, `application/json`.
+/// Returns the response with the body `{"detail": …}`, `application/json`.
 pub(crate) fn with_detail<B>(response: Response<B>, detail: &str) -> Response<Bytes> {
     let body = format!(r#"{{"detail":{}}}"#, serde_json::Value::from(detail));
     let mut response = response.map(|_| Bytes::from(body));

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration. Errors of the flows live with their flow.
+//! The error of an invalid configuration. Each flow defines its own errors in its module.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -6,8 +6,8 @@ use std::fmt;
 
 /// A setting that cannot be used.
 ///
-/// The message names the setting, what is wrong with it and what would be right, and never
-/// repeats the value: settings are often secrets.
+/// The message names the setting, what is wrong with it and what would be right. It never repeats
+/// the value: settings are often secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     setting: Cow<'static, str>,
@@ -22,14 +22,14 @@ impl ConfigError {
         Self { setting: setting.into(), problem: problem.into() }
     }
 
-    /// The same problem under the name that the reader knows the setting by, for example an
-    /// environment variable.
+    /// Returns the same problem with another name for the setting: the one that the reader knows,
+    /// for example an environment variable's.
     #[must_use]
     pub fn named(self, setting: impl Into<Cow<'static, str>>) -> Self {
         Self { setting: setting.into(), ..self }
     }
 
-    /// The setting's name.
+    /// Returns the setting's name.
     #[must_use]
     pub fn setting(&self) -> &str {
         &self.setting

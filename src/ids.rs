@@ -1,9 +1,9 @@
-//! Clerk's ids, checked where they become keys of rows.
+//! Types for Clerk's ids, checked where they become keys of rows.
 //!
 //! Clerk writes an id as a prefix followed by letters and digits, for example
-//! `user_2g7np7Hrk0SN6kj5EDMLDaKNL0S`. The prefix is not checked: users who were imported from another
-//! instance may have an id of another form. A session's user id is not of these types: no token is
-//! refused because of how its `sub` is written.
+//! `user_2g7np7Hrk0SN6kj5EDMLDaKNL0S`. The prefix is not checked, because users who were imported
+//! from another instance may have ids of another form. A session's user id has none of these types,
+//! so that no token is refused for the form of its `sub`.
 //!
 //! ```
 //! use tower_clerk::ids::UserId;
@@ -20,12 +20,12 @@ use std::ops::Deref;
 /// The length of the longest id, in bytes.
 pub(crate) const MAX_ID_BYTES: usize = 255;
 
-/// An id of any kind of thing: 1 to 255 ASCII letters, digits and underscores.
+/// An id of any kind: 1 to 255 ASCII letters, digits and underscores.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Id(String);
 
 impl Id {
-    /// Returns the id that a text is, if it is one.
+    /// Parses an id; returns `None` if the text is not one.
     pub(crate) fn parse(text: impl Into<String>) -> Option<Self> {
         let text = text.into();
         let is_id = (1..=MAX_ID_BYTES).contains(&text.len())
@@ -38,14 +38,14 @@ impl Id {
     }
 }
 
-/// The id in quotes.
+/// Writes the id in quotes.
 impl fmt::Debug for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
     }
 }
 
-/// Declares a type for the ids of one kind of thing. `is` says what else such an id must be.
+/// Declares a type for ids of one kind. The function after `is` adds a condition.
 macro_rules! id {
     ($(#[$meta:meta])* $name:ident is $is:expr) => {
         $(#[$meta])*
@@ -53,7 +53,7 @@ macro_rules! id {
         pub struct $name(Id);
 
         impl $name {
-            /// Returns the id that a text is; `None` unless it is one.
+            /// Parses an id; returns `None` if the text is not one.
             #[must_use]
             pub fn parse(text: impl Into<String>) -> Option<Self> {
                 let is: fn(&str) -> bool = $is;
@@ -141,8 +141,8 @@ id! {
 }
 
 id! {
-    /// A Clerk instance's id: `ins_` and at least one more ASCII letter, digit or underscore, 255 in
-    /// all.
+    /// A Clerk instance's id: `ins_` and at least one more ASCII letter, digit or underscore, at
+    /// most 255 characters in all.
     InstanceId is |id| id.strip_prefix("ins_").is_some_and(|rest| !rest.is_empty())
 }
 

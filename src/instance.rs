@@ -1,4 +1,4 @@
-//! A Clerk instance as its publishable key names it. Parsing only; nothing here opens a socket.
+//! Publishable keys, which name a Clerk instance. This file only parses; it opens no socket.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -11,8 +11,9 @@ use crate::ConfigError;
 
 /// A publishable key, `pk_test_…` or `pk_live_…`: public, and enough to find an instance's keys.
 ///
-/// It is the base64 of the Frontend API's host followed by `$`. Clerk's own SDKs take any text
-/// there; here it must be a bare host with an optional port, because a JWKS URL is built from it.
+/// The prefix is followed by the base64 of the Frontend API's host and `$`. Clerk's own SDKs accept
+/// any text there; this type accepts only a bare host with an optional port, because a JWKS URL is
+/// built from it.
 ///
 /// ```
 /// use tower_clerk::PublishableKey;
@@ -30,11 +31,11 @@ pub struct PublishableKey {
 }
 
 impl PublishableKey {
-    /// Reads a publishable key as the Dashboard shows it, with or without base64 padding.
+    /// Parses a publishable key as the Dashboard shows it, with or without base64 padding.
     ///
     /// # Errors
     ///
-    /// A wrong prefix, a part that is not base64, or one that does not hold `<host>[:port]$`.
+    /// The prefix is wrong, the rest is not base64, or it does not hold `<host>[:port]$`.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let problem = |text| ConfigError::new("publishable key", text);
         let encoded = text
@@ -45,39 +46,41 @@ impl PublishableKey {
             .decode(encoded)
             .ok()
             .and_then(|bytes| String::from_utf8(bytes).ok())
-            .ok_or_else(|| problem("the last part is not base64 of text; copy it again, whole"))?;
+            .ok_or_else(|| {
+                problem("the part after the prefix is not base64 text; copy the whole key again")
+            })?;
         let host = decoded
             .strip_suffix('$')
             .filter(|host| is_host_and_port(host))
-            .ok_or_else(|| problem("does not name a host; copy it again, whole"))?;
+            .ok_or_else(|| problem("does not name a host; copy the whole key again"))?;
         Ok(Self { text: text.into(), host: host.into() })
     }
 
-    /// The key as it was given.
+    /// Returns the key as it was given.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The Frontend API's host, with its port when it has one.
+    /// Returns the Frontend API's host, with its port if it has one.
     #[must_use]
     pub fn frontend_api(&self) -> &str {
         &self.host
     }
 
-    /// What `iss` is in this instance's session tokens.
+    /// Returns the `iss` of this instance's session tokens.
     #[must_use]
     pub fn issuer(&self) -> String {
         format!("https://{}", self.host)
     }
 
-    /// Where the Frontend API publishes the instance's keys.
+    /// Returns the URL at which the Frontend API publishes the instance's keys.
     #[must_use]
     pub fn jwks_url(&self) -> String {
         format!("https://{}/.well-known/jwks.json", self.host)
     }
 
-    /// Whether the key belongs to a production instance.
+    /// Returns whether the key belongs to a production instance.
     #[must_use]
     pub fn is_live(&self) -> bool {
         self.text.starts_with("pk_live_")
@@ -90,8 +93,8 @@ impl fmt::Debug for PublishableKey {
     }
 }
 
-/// Letters, digits, hyphens and dots, or an IPv6 address in brackets; at least one dot or colon
-/// in it, as Clerk demands a dot; then an optional port.
+/// Returns whether a text is a host with an optional port. The host is an IPv6 address in brackets,
+/// or consists of letters, digits, hyphens and at least one dot, which Clerk demands.
 fn is_host_and_port(text: &str) -> bool {
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, rest)) => {

@@ -1,14 +1,15 @@
-//! Users sign in with [Clerk](https://clerk.com); this crate tells a server who they are and keeps
-//! its database in step.
+//! [Clerk](https://clerk.com) for servers: a Tower layer that verifies session tokens, and webhooks
+//! and a backfill that keep a database in step with Clerk.
 //!
-//! Three flows, each a module whose files are named after its stages:
+//! It has three flows. Each is a module whose files are named after its stages:
 //!
-//! - [`session`]: a request's session token becomes a verified [`Session`](session::Session) in
-//!   the request's extensions. [`ClerkAuthLayer`](session::ClerkAuthLayer) is a Tower layer for
-//!   any hyper, axum or tonic server.
-//! - `webhook`: a signed delivery becomes a typed event for a `Sink`; `sea_orm` has one that
+//! - [`session`]: verifies a request's session token and puts a [`Session`](session::Session) into
+//!   the request's extensions. [`ClerkAuthLayer`](session::ClerkAuthLayer) is a Tower layer for any
+//!   hyper, axum or tonic server.
+//! - `webhook`: turns a signed delivery into a typed event for a `Sink`. The sink of `sea_orm`
 //!   writes rows.
-//! - `backfill`: users from the Backend API into a `Target`: who was there before the webhooks.
+//! - `backfill`: reads users from the Backend API into a `Target`: those who signed up before the
+//!   webhooks were set up, and those whose webhooks were lost.
 //!
 //! ```
 //! # #[cfg(feature = "axum")] mod example {
@@ -30,8 +31,8 @@
 //! # }
 //! ```
 //!
-//! axum's `route_layer` guards the routes above it and leaves a path that does not exist a 404; with
-//! its `layer` that would be 401 for whoever is not signed in.
+//! axum's `route_layer` guards the routes above it and leaves an unknown path a 404. With `layer`
+//! an unknown path is a 401 unless the caller is signed in.
 //!
 //! # Features
 //!
@@ -42,16 +43,16 @@
 //! | `axum` | extractors for axum |
 //! | `tonic` | sessions in tonic services |
 //! | `webhook` | the webhook service |
-//! | `backfill` | users from the Backend API: who was there before the webhooks, and what these lost |
+//! | `backfill` | users from the Backend API: those from before the webhooks, and those that webhooks lost |
 //! | `sea-orm`, `sea-orm-migration` | the sink for PostgreSQL, MySQL or MariaDB, and SQLite; its migrations |
 //! | `metrics` | counters and gauges through the `metrics` facade |
 //! | `tracing` | events; never a token, a secret or an e-mail address |
-//! | `remote` | the key engine over a [`Fetch`](session::keys::Fetch) of your own |
+//! | `remote` | keys that are fetched by your own [`Fetch`](session::keys::Fetch) and kept up to date |
 //! | `full` | all of the above |
 //! | `test-util` | an issuer, signed deliveries and a clock for your own tests |
 //!
-//! Features only add: none changes a default or installs a process-wide crypto provider. Without
-//! default features the crate verifies with PEM keys and needs no tokio.
+//! Features are additive: none changes a default or installs a process-wide crypto provider.
+//! Without default features the crate verifies with PEM or static keys and needs no tokio.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "axum")]
@@ -85,7 +86,7 @@ pub mod webhook;
 pub use error::ConfigError;
 pub use instance::PublishableKey;
 
-/// The README's examples are tests.
+/// The README, whose examples run as tests.
 #[cfg(all(doctest, feature = "full"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,6 +1,7 @@
-//! Metric macros that vanish without the feature `metrics`. No other file asks for that feature.
+//! Metric macros, which expand to nothing without the feature `metrics`. Only this file checks that
+//! feature.
 //!
-//! Labels are reasons and outcomes, never anything that a client chose.
+//! Labels are reasons and outcomes, never a value that a client chose.
 
 macro_rules! count {
     ($name:literal, $($label:literal => $value:expr),* $(,)?) => {{

@@ -1,16 +1,16 @@
-//! Log lines that strangers can cause: one now and then for each kind, and how many were left out.
+//! Sampling of log lines that clients can cause, with a count of those that were left out.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Decides which of many alike events get a line in the log: of each kind at most one every ten seconds.
+/// A sampler that allows one log line every ten seconds for each kind of event.
 #[derive(Debug)]
 pub(crate) struct Samples<K> {
-    /// By kind. There are few, and the lock is held for a moment.
+    /// The last line of each kind. There are few kinds, and the lock is held briefly.
     kinds: Mutex<Vec<(K, Sample)>>,
 }
 
-/// What was logged of one kind.
+/// The last log line of one kind, and the number of events left out since.
 #[derive(Clone, Copy, Debug)]
 struct Sample {
     logged_at: Instant,
@@ -24,8 +24,8 @@ impl<K> Default for Samples<K> {
 }
 
 impl<K: Copy + PartialEq> Samples<K> {
-    /// Returns how many events of this kind were left out since its last line, or none where this one
-    /// is to be left out too.
+    /// Returns how many events of this kind were left out since its last line; `None` if this event
+    /// should be left out too.
     pub(crate) fn left_out_before(&self, kind: K, now: Instant) -> Option<u64> {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((_, sample)) = kinds.iter_mut().find(|(of, _)| *of == kind) else {

@@ -1,4 +1,5 @@
-//! Secrets as types: parsed once, redacted in `Debug`, never shown or serialised.
+//! Types for secrets. They are parsed once, redacted in `Debug`, and neither displayed nor
+//! serialised.
 
 use std::fmt;
 
@@ -7,48 +8,51 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::ConfigError;
 
-/// A webhook signing secret, `whsec_` and the base64 of 24 to 64 bytes.
+/// A webhook signing secret: `whsec_` and the base64 of 24 to 64 bytes.
 ///
-/// The Dashboard shows it for each webhook endpoint; the length is the one that the Standard
-/// Webhooks specification allows.
+/// The Dashboard shows one for each webhook endpoint. The Standard Webhooks specification sets the
+/// length.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SigningSecret {
     key: Box<[u8]>,
 }
 
 impl SigningSecret {
-    /// Reads a secret as the Dashboard shows it.
+    /// Parses a secret as the Dashboard shows it.
     ///
     /// # Errors
     ///
-    /// Anything but `whsec_` and standard base64 of 24 to 64 bytes.
+    /// The text is not `whsec_` and the standard base64 of 24 to 64 bytes.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let problem = |text| ConfigError::new("webhook signing secret", text);
         let encoded = text.strip_prefix("whsec_").ok_or_else(|| {
             problem("must start with `whsec_`; copy it from the endpoint's page in the Dashboard")
         })?;
-        let key = STANDARD
-            .decode(encoded)
-            .map_err(|_| problem("the part after `whsec_` is not base64; copy it again, whole"))?;
+        let key = STANDARD.decode(encoded).map_err(|_| {
+            problem("the part after `whsec_` is not base64; copy the whole secret again")
+        })?;
         if !(24..=64).contains(&key.len()) {
             return Err(problem(
-                "the part after `whsec_` must hold 24 to 64 bytes; copy it again, whole",
+                "the part after `whsec_` must hold 24 to 64 bytes; copy the whole secret again",
             ));
         }
         Ok(Self { key: key.into() })
     }
 
-    /// Reads one or several secrets separated by spaces, as they stand side by side while a
-    /// secret is being rotated.
+    /// Parses one or several secrets separated by spaces. Several are valid while a secret is being
+    /// rotated.
     ///
     /// # Errors
     ///
-    /// No secret at all, or the first that [`parse`](Self::parse) refuses.
+    /// There is no secret, or [`parse`](Self::parse) refuses one; the first error is returned.
     pub fn parse_list(text: &str) -> Result<Vec<Self>, ConfigError> {
         let secrets =
             text.split_ascii_whitespace().map(Self::parse).collect::<Result<Vec<_>, _>>()?;
         if secrets.is_empty() {
-            return Err(ConfigError::new("webhook signing secret", "is empty"));
+            return Err(ConfigError::new(
+                "webhook signing secret",
+                "is empty; copy it from the endpoint's page in the Dashboard",
+            ));
         }
         Ok(secrets)
     }
@@ -65,19 +69,20 @@ impl fmt::Debug for SigningSecret {
     }
 }
 
-/// An instance's secret key, `sk_test_…` or `sk_live_…`: it may do anything in the Backend API.
+/// An instance's secret key, `sk_test_…` or `sk_live_…`, which gives full access to the Backend
+/// API.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretKey {
     text: Box<str>,
 }
 
 impl SecretKey {
-    /// Reads a secret key as the Dashboard shows it.
+    /// Parses a secret key as the Dashboard shows it.
     ///
     /// # Errors
     ///
-    /// Anything but `sk_test_` or `sk_live_` and at least one more character, all of them
-    /// printable ASCII, as the `Authorization` header demands.
+    /// The text is not `sk_test_` or `sk_live_` followed by at least one more character, all of
+    /// them printable ASCII, as the `Authorization` header demands.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let rest = text.strip_prefix("sk_test_").or_else(|| text.strip_prefix("sk_live_"));
         match rest {
@@ -91,13 +96,13 @@ impl SecretKey {
         }
     }
 
-    /// Whether the key belongs to a production instance.
+    /// Returns whether the key belongs to a production instance.
     #[must_use]
     pub fn is_live(&self) -> bool {
         self.text.starts_with("sk_live_")
     }
 
-    /// The key itself, for an `Authorization` header.
+    /// Returns the key itself, for an `Authorization` header.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.text

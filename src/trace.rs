@@ -1,4 +1,5 @@
-//! Events and spans that vanish without the feature `tracing`. No other file asks for that feature.
+//! Events and spans, which expand to nothing without the feature `tracing`. Only this file checks
+//! that feature.
 
 macro_rules! event {
     ($level:ident, $($arg:tt)*) => {{

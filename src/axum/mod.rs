@@ -1,4 +1,4 @@
-//! Extractors for axum: [`Session`] for routes that need one, `Option<Session>` behind a layer
+//! Extractors for axum: [`Session`] for routes that need one, and `Option<Session>` behind a layer
 //! that lets anonymous requests pass.
 //!
 //! ```
@@ -28,11 +28,11 @@ use crate::detail::with_detail;
 use crate::session::{Anonymous, AuthError, JsonResponder, Session, finish};
 use crate::trace::event;
 
-/// The reason why there is no [`Session`] to extract, and the answer to the request.
+/// The rejection of a request that has no [`Session`]: the reason, and the response.
 ///
-/// Behind a [`ClerkAuthLayer`](crate::session::ClerkAuthLayer) the answer is what that layer would
-/// have said, in its own [`Responder`](crate::session::Responder)'s format. On a route without one it
-/// is 500: the mistake is the server's.
+/// Behind a [`ClerkAuthLayer`](crate::session::ClerkAuthLayer) the response is the one that the
+/// layer's [`Responder`](crate::session::Responder) builds. On a route without the layer it is a
+/// 500, because the server is at fault.
 #[derive(Clone, Debug)]
 pub struct SessionRejection {
     error: Option<AuthError>,
@@ -40,15 +40,14 @@ pub struct SessionRejection {
 }
 
 impl SessionRejection {
-    /// Returns why the layer let the request pass without a session; `None` when no layer is mounted
-    /// on this route.
+    /// Returns why the request has no session; `None` if no layer is mounted on this route.
     #[must_use]
     pub fn error(&self) -> Option<&AuthError> {
         self.error.as_ref()
     }
 
-    /// Returns the status of the answer: 401, 403, 503, or 500 without a layer, unless the layer's
-    /// responder chooses another.
+    /// Returns the status of the response: 401, 403 or 503, or 500 without a layer, unless the
+    /// layer's responder chooses another.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.response.status()
@@ -87,8 +86,8 @@ impl IntoResponse for SessionRejection {
     }
 }
 
-/// The answer of a layer without a responder of its own, for handlers that judge tokens themselves:
-/// JSON with `detail`.
+/// Builds the response of a layer with the default responder, JSON with `detail`, for handlers that
+/// verify tokens themselves.
 impl IntoResponse for AuthError {
     fn into_response(self) -> Response {
         finish(JsonResponder::http(&self), self).map(Body::from)
@@ -109,8 +108,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Session {
     }
 }
 
-/// `None` for a request that the layer let pass without a session. Without the layer it is an error,
-/// so that an unguarded route is not taken for one that nobody is signed in on.
+/// Extracts `None` if the layer let the request pass without a session. Without the layer it
+/// rejects the request, so that an unguarded route is not taken for one without signed-in users.
 impl<S: Send + Sync> OptionalFromRequestParts<S> for Session {
     type Rejection = SessionRejection;
 

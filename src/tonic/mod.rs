@@ -1,8 +1,8 @@
 //! Sessions in tonic services.
 //!
-//! The layer itself needs nothing of this: mounted on a tonic server it refuses with `grpc-status` 16
-//! (unauthenticated), 7 (permission denied) or 14 (unavailable). `Server::layer` guards all services.
-//! To guard one of several, give it the layer by tonic's `named_layer`:
+//! The layer works without this module: mounted on a tonic server it refuses with `grpc-status` 16
+//! (unauthenticated), 7 (permission denied) or 14 (unavailable). `Server::layer` guards all
+//! services. To guard one of several, apply the layer to it with tonic's `named_layer`:
 //!
 //! ```
 //! use tonic::service::LayerExt as _;
@@ -17,7 +17,8 @@
 //! ```
 //!
 //! To guard one method of a service, mount the layer in its
-//! [`optional`](crate::session::ClerkAuthLayer::optional) mode and ask for the session in that method.
+//! [`optional`](crate::session::ClerkAuthLayer::optional) mode and ask for the session in that
+//! method.
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -28,7 +29,7 @@ use tonic::{Code, Request, Status};
 use crate::session::{Anonymous, AuthError, Refusal, Session};
 use crate::trace::event;
 
-/// The session of a gRPC request.
+/// An extension of [`Request`] with access to its session.
 ///
 /// ```
 /// use tower_clerk::tonic::RequestExt;
@@ -42,10 +43,10 @@ pub trait RequestExt {
     ///
     /// # Errors
     ///
-    /// What the layer would have refused the request with, when it let the request pass without a
-    /// session: the `grpc-status` that its [`Responder`](crate::session::Responder) writes, or the one
-    /// of [`Refusal`] where that writes none. `INTERNAL` when no
-    /// [`ClerkAuthLayer`](crate::session::ClerkAuthLayer) is mounted.
+    /// Returns the status with which the layer would have refused the request, if it let the
+    /// request pass without a session: the `grpc-status` that its
+    /// [`Responder`](crate::session::Responder) writes, or that of [`Refusal`] if it writes none.
+    /// Returns `INTERNAL` if no [`ClerkAuthLayer`](crate::session::ClerkAuthLayer) is mounted.
     fn session(&self) -> Result<&Session, Status>;
 }
 
@@ -71,7 +72,7 @@ impl<T> RequestExt for Request<T> {
     }
 }
 
-/// The status that a layer without a responder of its own refuses with.
+/// Returns the status with which a layer with the default responder refuses.
 impl From<&AuthError> for Status {
     fn from(error: &AuthError) -> Self {
         let refusal = Refusal::of(error);
@@ -80,14 +81,14 @@ impl From<&AuthError> for Status {
     }
 }
 
-/// The status that a layer without a responder of its own refuses with.
+/// Returns the status with which a layer with the default responder refuses.
 impl From<AuthError> for Status {
     fn from(error: AuthError) -> Self {
         (&error).into()
     }
 }
 
-/// Returns the request as a responder wants it, as far as tonic still has it: not the path.
+/// Returns the request's parts for a responder, as far as tonic keeps them: the path is lost.
 fn parts<T>(request: &Request<T>) -> Parts {
     let (mut parts, ()) = http::Request::new(()).into_parts();
     parts.method = Method::POST;
