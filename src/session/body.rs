@@ -1,4 +1,4 @@
-//! The body of an answer: the inner service's untouched, or a refusal's few bytes.
+//! The response body: the inner service's, untouched, or a refusal's.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -1,62 +1,64 @@
-//! Why a request has no session. Knows no HTTP status: what a client is told is in `reject`.
+//! The error of a request without a session. Responses and their HTTP statuses are in `reject`.
 
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// Why a request could not be given a session.
+/// The reason why a request has no session.
 ///
-/// Cheap to copy about. The layer leaves it in the response's extensions, so that logging and metrics
-/// can see the reason that the client is not told.
+/// Cheap to clone. The layer puts it into the response's extensions, so that logs and metrics can
+/// contain the reason, which the client does not learn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthError {
     kind: AuthErrorKind,
     retry_after: Option<Duration>,
 }
 
-/// The reasons, one word each.
+/// The reasons why a request has no session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AuthErrorKind {
-    /// `aud` holds none of the configured audiences, or is neither text nor a list of texts.
+    /// An `aud` that contains none of the configured audiences, or is neither a string nor a list
+    /// of strings.
     AudienceMismatch,
-    /// An audience is demanded and the token has no `aud`.
+    /// A missing `aud`, when an audience is required.
     AudienceMissing,
-    /// `azp` is none of the configured authorized parties, or not text.
+    /// An `azp` that is none of the configured authorized parties, or not a string.
     AuthorizedPartyMismatch,
-    /// Authorized parties are configured and the token has no `azp`.
+    /// A missing or empty `azp`, when authorized parties are configured.
     AuthorizedPartyMissing,
-    /// The signature is not this instance's.
+    /// A signature that is not the instance's.
     BadSignature,
-    /// The header has `crit` or `b64`, of which nothing is implemented (RFC 7515 4.1.11).
+    /// A header with `crit` or `b64`, neither of which is implemented (RFC 7515 4.1.11).
     CriticalHeader,
-    /// `exp` and the skew are past. The signature was good.
+    /// A token with a good signature whose `exp` plus the skew is past.
     Expired,
-    /// The user is being impersonated (`act`), which this server does not allow.
+    /// An impersonated user (`act`), when the server does not allow impersonation.
     Impersonation,
-    /// A claim that decides something is missing or of a wrong type.
+    /// A payload that is not a JSON object, or in which a claim that the rules need is missing,
+    /// empty or of the wrong type.
     InvalidClaims,
-    /// `iat` lies further ahead than the skew.
+    /// An `iat` further ahead than the skew.
     IssuedInFuture,
-    /// `iss` is none of the configured issuers.
+    /// An `iss` that is none of the configured issuers.
     IssuerMismatch,
-    /// No verification keys could be had: our side's fault, not the client's.
+    /// Verification keys that are unavailable: the server's fault, not the client's.
     KeysUnavailable,
-    /// Not `Bearer` and one token of three base64url parts.
+    /// Credentials that are not `Bearer` and one token of three base64url parts.
     Malformed,
-    /// No bearer token was sent.
+    /// A request without a bearer token.
     MissingCredentials,
-    /// `nbf` lies further ahead than the skew.
+    /// An `nbf` further ahead than the skew.
     NotYetValid,
-    /// The session is pending (`sts`): the user has still to do something before it counts.
+    /// A pending session (`sts`): the user has to do something before it counts.
     PendingSession,
-    /// The token is longer than any genuine one.
+    /// A token that is longer than any genuine one.
     TooLarge,
-    /// The instance publishes no key with the token's `kid`.
+    /// A `kid` that none of the instance's keys has.
     UnknownKey,
-    /// `alg` is not RS256.
+    /// An `alg` other than RS256.
     UnsupportedAlgorithm,
-    /// A token of another category: JWT template, machine or OAuth token.
+    /// A token of another category: a JWT template's, a machine's or an OAuth token.
     WrongTokenType,
 }
 
@@ -69,13 +71,14 @@ impl AuthError {
         Self { kind: AuthErrorKind::KeysUnavailable, retry_after: Some(retry_after) }
     }
 
-    /// The reason.
+    /// Returns the reason.
     #[must_use]
     pub fn kind(&self) -> AuthErrorKind {
         self.kind
     }
 
-    /// When it is worth asking again; only with [`AuthErrorKind::KeysUnavailable`].
+    /// Returns the time to wait before the next try; `None` except with
+    /// [`AuthErrorKind::KeysUnavailable`].
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
@@ -83,7 +86,7 @@ impl AuthError {
 }
 
 impl AuthErrorKind {
-    /// The reason as one `snake_case` word, for logs and metric labels.
+    /// Returns the reason as one `snake_case` word, for logs and metric labels.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -120,26 +123,32 @@ impl From<AuthErrorKind> for AuthError {
 impl fmt::Display for AuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            AuthErrorKind::AudienceMismatch => "the token was made for another audience",
-            AuthErrorKind::AudienceMissing => "the token does not say for which audience",
-            AuthErrorKind::AuthorizedPartyMismatch => "the token was made for another origin",
-            AuthErrorKind::AuthorizedPartyMissing => "the token does not say for which origin",
-            AuthErrorKind::BadSignature => "the token's signature is not good",
-            AuthErrorKind::CriticalHeader => "the token's header demands an extension",
+            AuthErrorKind::AudienceMismatch => "the token was issued for another audience (aud)",
+            AuthErrorKind::AudienceMissing => "the token names no audience (aud)",
+            AuthErrorKind::AuthorizedPartyMismatch => {
+                "the token was issued for another origin (azp)"
+            }
+            AuthErrorKind::AuthorizedPartyMissing => "the token names no origin (azp)",
+            AuthErrorKind::BadSignature => "the token's signature does not match",
+            AuthErrorKind::CriticalHeader => {
+                "the token's header demands an unsupported extension (crit, b64)"
+            }
             AuthErrorKind::Expired => "the token has expired",
             AuthErrorKind::Impersonation => "the user is being impersonated",
-            AuthErrorKind::InvalidClaims => "a claim is missing or of a wrong type",
+            AuthErrorKind::InvalidClaims => "a claim is missing, empty or of the wrong type",
             AuthErrorKind::IssuedInFuture => "the token was issued in the future",
-            AuthErrorKind::IssuerMismatch => "the token is another issuer's",
-            AuthErrorKind::KeysUnavailable => "no verification keys can be had",
-            AuthErrorKind::Malformed => "not one bearer token of three base64url parts",
+            AuthErrorKind::IssuerMismatch => "the token has another issuer (iss)",
+            AuthErrorKind::KeysUnavailable => "the verification keys are not available",
+            AuthErrorKind::Malformed => {
+                "the credentials are not one bearer token of three base64url parts"
+            }
             AuthErrorKind::MissingCredentials => "no bearer token was sent",
             AuthErrorKind::NotYetValid => "the token is not valid yet",
             AuthErrorKind::PendingSession => "the session is pending",
             AuthErrorKind::TooLarge => "the token is too long",
-            AuthErrorKind::UnknownKey => "no published key has the token's key id",
+            AuthErrorKind::UnknownKey => "no known key has the token's key id (kid)",
             AuthErrorKind::UnsupportedAlgorithm => "the token's algorithm is not RS256",
-            AuthErrorKind::WrongTokenType => "not a session token",
+            AuthErrorKind::WrongTokenType => "the token is not a session token",
         })
     }
 }

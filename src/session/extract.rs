@@ -1,19 +1,20 @@
-//! The request's headers → the token. Borrows; decodes nothing.
+//! Extraction of the bearer token from a request's headers. Borrows; decodes nothing.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use super::error::{AuthError, AuthErrorKind};
 
-/// The bearer token of a request: `Authorization: Bearer <token>`, the scheme in any case
-/// (RFC 9110 11.1), one header line. What follows the scheme is the token as it stands.
+/// Returns a request's bearer token: one header line `Authorization: Bearer <token>`, with the
+/// scheme in any case (RFC 9110 11.1). What follows the scheme is returned as it is, without the
+/// spaces around it.
 ///
-/// Another scheme is no credential of ours. What might be meant as one and is not quite (two
-/// lines, no scheme) is malformed rather than absent, so that a layer which lets
-/// anonymous requests pass does not let these.
+/// Another scheme counts as no credentials. A line that resembles a bearer token (no scheme) and
+/// more than one line are malformed, not missing, so that a layer that lets anonymous requests pass
+/// refuses them.
 ///
-/// Clerk's JavaScript SDK takes a bare token and ignores what follows a second space; this does
-/// neither.
+/// Clerk's JavaScript SDK accepts a bare token and ignores what follows a second space; this
+/// function does neither.
 pub(super) fn bearer_token(headers: &HeaderMap) -> Result<&[u8], AuthError> {
     let mut lines = headers.get_all(AUTHORIZATION).iter();
     let Some(line) = lines.next() else {
@@ -34,11 +35,11 @@ pub(super) fn bearer_token(headers: &HeaderMap) -> Result<&[u8], AuthError> {
     if !scheme.eq_ignore_ascii_case(b"Bearer") {
         return Err(AuthErrorKind::MissingCredentials.into());
     }
-    // Whether it is one word, and of which letters, is the parser's to judge.
+    // The parser checks that it is one word, and of which letters.
     Ok(without_spaces(token))
 }
 
-/// Without those at either end; only these, no other white space.
+/// Returns the bytes without the spaces at either end; other white space stays.
 fn without_spaces(mut bytes: &[u8]) -> &[u8] {
     while let [b' ', rest @ ..] | [rest @ .., b' '] = bytes {
         bytes = rest;

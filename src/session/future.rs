@@ -1,4 +1,5 @@
-//! The answer on its way: the inner service's, a refusal, or a wait for a key and then either.
+//! The response future: the inner service's response, a refusal, or a wait for a key and then
+//! either.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -16,7 +17,7 @@ use super::gate::Gate;
 use super::verify::Parked;
 
 pin_project! {
-    /// The future of [`ClerkAuth`](super::ClerkAuth).
+    /// The response future of [`ClerkAuth`](super::ClerkAuth).
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, B>
     where
@@ -80,7 +81,7 @@ where
                 }
                 ResponseStateProjection::Refused { response } => match response.take() {
                     Some(response) => return Poll::Ready(Ok(response.map(AuthBody::refusal))),
-                    // Polled after it was done: never ready, as any other future may choose.
+                    // Polled again after completion: it stays pending, as any future may.
                     None => return Poll::Pending,
                 },
                 ResponseStateProjection::Parked { waiting } => {

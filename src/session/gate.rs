@@ -1,4 +1,4 @@
-//! The gate: who passes and who is refused, by mode. Knows requests, but no service.
+//! The gate: decides by mode which requests pass. Handles requests, not services.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -19,30 +19,31 @@ use crate::meter::count;
 use crate::sampling::Samples;
 use crate::trace::event;
 
-/// How a layer was configured; its services share it.
+/// The configuration of a layer, which its services share.
 #[derive(Clone)]
 pub(super) struct Gate {
     pub(super) verifier: Verifier,
     pub(super) mode: Mode,
-    /// What would be refused passes, and is told.
+    /// Whether requests that would be refused pass and are reported.
     pub(super) report_only: bool,
     pub(super) preflights_pass: bool,
     pub(super) responder: Arc<dyn Responder>,
-    /// Which requests that would be refused get a line in the log.
+    /// The sampler for log lines about requests that would be refused.
     reported: Arc<Samples<AuthErrorKind>>,
 }
 
-/// What becomes of a request without a session.
+/// The treatment of a request without a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// It is refused.
+    /// The request is refused.
     Required,
-    /// It passes when nobody claims to be signed in.
+    /// The request passes if it has no bearer token or a pending session.
     Optional,
 }
 
-/// A mark in the extensions of a request that a layer let pass without a session: why there is none,
-/// and who answers where one is needed after all. Where it is missing, so is the layer.
+/// The extension of a request that a layer let pass without a session: the reason, and the
+/// responder for a handler that needs a session after all. A request that has neither this nor a
+/// session has not passed a layer.
 #[derive(Clone)]
 #[cfg_attr(
     not(any(feature = "axum", feature = "tonic")),
@@ -59,7 +60,7 @@ impl Anonymous {
         &self.error
     }
 
-    /// Returns what the layer would have answered.
+    /// Returns the response that the layer would have given.
     pub(crate) fn refuse(&self, request: &Parts) -> Response<Bytes> {
         refuse(&*self.responder, self.error.clone(), request)
     }
@@ -77,7 +78,7 @@ impl Gate {
         }
     }
 
-    /// Judges a request as far as that goes without waiting.
+    /// Verifies a request's token as far as possible without waiting.
     pub(super) fn judge<B>(&self, request: &Request<B>) -> Verification {
         match bearer_token(request.headers()) {
             Ok(token) => self.verifier.start(token),
@@ -85,7 +86,8 @@ impl Gate {
         }
     }
 
-    /// Writes the verdict into the request and lets it go on, or breaks off with a refusal.
+    /// Writes the verdict into the request's extensions and continues with it, or breaks with a
+    /// refusal.
     pub(super) fn admit<B>(
         &self,
         verdict: Result<Session, AuthError>,
@@ -95,7 +97,7 @@ impl Gate {
             Ok(session) => {
                 count!("clerk_auth_requests_total", "outcome" => "ok", "answer" => "passed");
                 let extensions = request.extensions_mut();
-                // What another layer found about the request no longer holds.
+                // The results of another layer no longer hold.
                 extensions.remove::<Anonymous>();
                 extensions.remove::<AuthError>();
                 extensions.insert(session);
@@ -108,7 +110,7 @@ impl Gate {
         if passes || self.report_only {
             count!("clerk_auth_requests_total", "outcome" => _outcome, "answer" => "passed");
             let extensions = request.extensions_mut();
-            // A session that another layer found is not what this one vouches for.
+            // This layer does not vouch for a session that another layer found.
             extensions.remove::<Session>();
             let responder = Arc::clone(&self.responder);
             extensions.insert(Anonymous { error: error.clone(), responder });
@@ -141,8 +143,8 @@ impl Gate {
     }
 }
 
-/// A CORS preflight as browsers send it (Fetch, "CORS-preflight fetch"): it never carries
-/// credentials.
+/// Returns whether a request is a CORS preflight as browsers send it (Fetch, "CORS-preflight
+/// fetch"). A preflight never carries credentials.
 fn is_preflight<B>(request: &Request<B>) -> bool {
     let has = |name: HeaderName| request.headers().contains_key(name);
     request.method() == Method::OPTIONS

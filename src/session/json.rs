@@ -1,4 +1,4 @@
-//! How JSON that comes from outside is read: one object, its members one by one, nothing lenient.
+//! Strict parsing of JSON from outside: one object, read member by member.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,15 +6,15 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, Visitor};
 
-/// One JSON object in UTF-8 and nothing after it (RFC 7515 5.2, RFC 7519 7.2). A derived type would
-/// take an array of its members' values as well.
+/// Parses one JSON object in UTF-8 with nothing after it (RFC 7515 5.2, RFC 7519 7.2). Checks for
+/// an object first, because a derived type would also accept an array of its members' values.
 pub(super) fn json_object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
     let json = str::from_utf8(json).ok()?;
     let object = json.trim_ascii_start().starts_with('{');
     if object { serde_json::from_str(json).ok() } else { None }
 }
 
-/// Text that is borrowed unless it holds an escape.
+/// A string that is borrowed unless it contains an escape.
 pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
@@ -41,7 +41,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// For a member that may be left out but, once there, must be what it should be.
+/// Deserializes a member that may be absent but, if present, must be of the right type.
 pub(super) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,

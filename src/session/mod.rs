@@ -1,10 +1,11 @@
-//! FLOW 1: a request's session token → a verified [`Session`] for the handler.
+//! Verification of session tokens: from a request's headers to a [`Session`] for the handler.
 //!
 //! ```text
-//! HeaderMap ─extract─▶ &str ─parse─▶ UnverifiedToken{kid} ─keys─▶ PublicKey
+//! HeaderMap ─extract─▶ &[u8] ─cache─▶ Session, on a hit
+//!   ─parse─▶ UnverifiedToken{kid} ─keys─▶ PublicKey
 //!   ─verify─▶ signature, then rules ─claims─▶ Session
 //!   ─service─▶ request extensions ─▶ inner service ─▶ handler
-//! any failure ─reject─▶ an answer; AuthError in the response's extensions
+//! any failure ─reject─▶ a response with AuthError in its extensions
 //! ```
 //!
 //! ```
@@ -42,7 +43,7 @@
 //!
 #![doc = include_str!("../docs/refused.md")]
 //!
-//! [`observability`] lists what it tells operators.
+//! [`observability`] lists the events and metrics.
 #![warn(clippy::indexing_slicing)]
 
 mod body;

@@ -1,5 +1,5 @@
-//! The token's text → `UnverifiedToken`. Shape, size and header only: no keys, no clock, no
-//! claims.
+//! Parsing of a token's text into an `UnverifiedToken`. Checks size, shape and header only: no
+//! keys, no clock, no claims.
 
 use std::borrow::Cow;
 
@@ -11,12 +11,12 @@ use serde::de::IgnoredAny;
 use super::error::AuthErrorKind;
 use super::json::{Text, json_object, present};
 
-/// A token whose header is acceptable and whose parts are base64url. Nothing in it is to be
-/// believed: whether anybody signed it is not known yet.
+/// A token with an acceptable header and parts in base64url. Nothing in it may be trusted, because
+/// its signature is not verified yet.
 pub(super) struct UnverifiedToken<'t> {
     text: Cow<'t, str>,
     signed_bytes: usize,
-    /// The key's id, when the header names one.
+    /// The key id, if the header names one.
     pub(super) kid: Option<Box<str>>,
     /// The second part, decoded.
     pub(super) payload: Vec<u8>,
@@ -25,10 +25,10 @@ pub(super) struct UnverifiedToken<'t> {
 }
 
 impl<'t> UnverifiedToken<'t> {
-    /// Reads a token in JWS compact serialisation (RFC 7515 7.1).
+    /// Parses a token in JWS compact serialisation (RFC 7515 7.1).
     ///
-    /// The length is judged before anything is split or decoded. base64url is taken strictly:
-    /// no padding, no white space, no leftover bits, so that each token has one spelling.
+    /// The length is checked before anything is split or decoded. base64url is read strictly: no
+    /// padding, no white space, no leftover bits, so that each token has one spelling.
     pub(super) fn parse(token: &'t str) -> Result<Self, AuthErrorKind> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(AuthErrorKind::TooLarge);
@@ -46,17 +46,17 @@ impl<'t> UnverifiedToken<'t> {
         })
     }
 
-    /// The whole token.
+    /// Returns the whole token.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
 
-    /// What the signature is over: the first two parts and the period between them.
+    /// Returns what the signature is over: the first two parts and the period between them.
     pub(super) fn signed(&self) -> &[u8] {
         self.text.as_bytes().get(..self.signed_bytes).unwrap_or_default()
     }
 
-    /// The same token, independent of the request that brought it.
+    /// Returns the same token, independent of the request that it came with.
     pub(super) fn into_owned(self) -> UnverifiedToken<'static> {
         let Self { text, signed_bytes, kid, payload, signature } = self;
         let text = Cow::Owned(text.into_owned());
@@ -64,11 +64,11 @@ impl<'t> UnverifiedToken<'t> {
     }
 }
 
-/// Judges the header and returns its `kid`.
+/// Checks the header and returns its `kid`.
 ///
-/// Everything here is decided before a key is looked up, so that a token which can never pass
-/// cannot cause a fetch. Unknown members are ignored, as Clerk asks; a member that stands twice
-/// is refused (RFC 7515 4).
+/// All of this is decided before a key is looked up, so that a token that can never pass cannot
+/// cause a fetch. Unknown members are ignored, as Clerk asks; a duplicate of a known one is refused
+/// (RFC 7515 4).
 fn read_header(json: &[u8]) -> Result<Option<Box<str>>, AuthErrorKind> {
     let header: Header<'_> = json_object(json).ok_or(AuthErrorKind::Malformed)?;
     // One key, one algorithm (RFC 8725 3.1): the header cannot choose another.
@@ -78,11 +78,11 @@ fn read_header(json: &[u8]) -> Result<Option<Box<str>>, AuthErrorKind> {
     if header.crit.is_some() || header.b64.is_some() {
         return Err(AuthErrorKind::CriticalHeader);
     }
-    // Clerk: an absent `typ` passes, otherwise it is `JWT` to the letter.
+    // Clerk's rule: an absent `typ` passes, any other must be exactly `JWT`.
     if header.typ.is_some_and(|typ| typ.0 != "JWT") {
         return Err(AuthErrorKind::WrongTokenType);
     }
-    // Clerk: an absent category passes; templates, machine tokens and unknown ones do not.
+    // Clerk's rule: an absent category passes; templates', machine tokens' and unknown ones do not.
     if header.cat.is_some_and(|cat| cat.0 != SESSION && cat.0 != ANY) {
         return Err(AuthErrorKind::WrongTokenType);
     }
@@ -93,7 +93,7 @@ fn decode(part: &str) -> Result<Vec<u8>, AuthErrorKind> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| AuthErrorKind::Malformed)
 }
 
-/// The members that decide something. A `null` is a wrong type, not an absent member.
+/// The header members that the checks need. A `null` is a wrong type, not an absent member.
 #[derive(Deserialize)]
 struct Header<'a> {
     #[serde(borrow)]
@@ -110,13 +110,14 @@ struct Header<'a> {
     b64: Option<IgnoredAny>,
 }
 
-/// Clerk's cookies, and so its tokens, stay under 4 KiB; this leaves room for proxies' additions.
+/// The length of the longest token, in bytes. Clerk's cookies, and so its tokens, stay under 4 KiB;
+/// the rest is for what proxies add.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// Clerk's category of session tokens.
 const SESSION: &str = "cl_B7d4PD111AAA";
 
-/// A category some instances stamp on every token; it says nothing about the class.
+/// A category that some instances put on every token; it tells nothing about the class.
 const ANY: &str = "cl_I7d4PD111III";
 
 #[cfg(test)]

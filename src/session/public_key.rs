@@ -1,4 +1,5 @@
-//! RSA signatures: the only file that names the crypto crate. Takes bytes; knows no token.
+//! Verification of RSA signatures. The only file that names the crypto crate; knows bytes, not
+//! tokens.
 
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -12,17 +13,18 @@ use crate::ConfigError;
 
 /// An RSA public key, parsed once, that verifies RS256: RSASSA-PKCS1-v1_5 with SHA-256.
 ///
-/// No provider of the process is involved: which cryptography is used is settled when this crate
-/// is compiled.
+/// It uses no process-wide crypto provider: the implementation is fixed when this crate is
+/// compiled.
 pub struct PublicKey {
     parsed: ParsedPublicKey,
 }
 
 impl PublicKey {
-    /// A key of big-endian modulus and exponent, RFC 7518 6.3.1.
+    /// Returns the key with this big-endian modulus and exponent (RFC 7518 6.3.1).
     ///
-    /// `None` for a key that must not be used: a modulus outside 2048 to 8192 bits (RFC 7518 3.3
-    /// and the library's limit) or even; an exponent that is even, below 3 or above 33 bits.
+    /// Returns `None` for a key that must not be used: a modulus outside 2048 to 8192 bits (RFC
+    /// 7518 3.3 and the library's limit) or even; an exponent that is even, below 3 or above 33
+    /// bits.
     pub(crate) fn from_components(n: &[u8], e: &[u8]) -> Option<Self> {
         let (n, e) = (without_leading_zeros(n), without_leading_zeros(e));
         let odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
@@ -35,13 +37,14 @@ impl PublicKey {
         Some(Self { parsed })
     }
 
-    /// A key in DER, SubjectPublicKeyInfo (RFC 5280) or PKCS#1 (RFC 8017 A.1.1).
+    /// Parses a key in DER, SubjectPublicKeyInfo (RFC 5280) or PKCS#1 (RFC 8017 A.1.1).
     pub(crate) fn from_der(der: &[u8]) -> Result<Self, ConfigError> {
         let problem = |text| ConfigError::new("JWT key", text);
         let parsed = ParsedPublicKey::new(ALGORITHM, der)
-            .map_err(|_| problem("is not an RSA public key; copy it again, whole"))?;
+            .map_err(|_| problem("is not an RSA public key; copy the whole key again"))?;
         let key = Self { parsed };
-        // The size is enforced only when a signature is verified; ask now, not at night.
+        // The library checks the size only when it verifies a signature; check it at startup
+        // instead.
         let pkcs1 = RsaParameters::public_modulus_len(der).ok().map(|bits| bits as usize);
         let spki = || PublicEncryptingKey::from_der(der).ok().map(|key| key.key_size_bits());
         if !pkcs1.or_else(spki).is_some_and(|bits| (2048..=8192).contains(&bits)) {
@@ -50,13 +53,13 @@ impl PublicKey {
         Ok(key)
     }
 
-    /// Whether `signature` is this key's over `message`.
+    /// Returns whether `signature` is this key's signature over `message`.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.parsed.verify_sig(message, signature).is_ok()
     }
 }
 
-/// The library does not say so of its keys, but verifying changes nothing in one.
+/// The library's key does not implement these traits, but verifying changes nothing in it.
 impl UnwindSafe for PublicKey {}
 impl RefUnwindSafe for PublicKey {}
 
@@ -71,7 +74,7 @@ fn without_leading_zeros(number: &[u8]) -> &[u8] {
     number.get(zeros..).unwrap_or_default()
 }
 
-/// How many bits a number without leading zeros has.
+/// Returns the number of bits of a number without leading zeros.
 fn bits(number: &[u8]) -> usize {
     let top = number.first().map_or(0, |byte| byte.leading_zeros() as usize);
     (number.len() * 8).saturating_sub(top)

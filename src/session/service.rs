@@ -1,4 +1,4 @@
-//! The service: decides at once, and parks only what waits for a key.
+//! The service: decides at once, and parks only requests that wait for a key.
 
 use std::mem;
 use std::ops::ControlFlow;
@@ -45,8 +45,8 @@ where
                 ControlFlow::Break(response) => ResponseFuture::refused(response),
             },
             Verification::Parked(parked) => {
-                // The service that was polled ready goes with the request; its clone, which is
-                // not, stays and will be polled before the next call.
+                // The request takes the service that was polled ready. Its clone, which was not,
+                // stays and is polled before the next call.
                 let clone = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, clone);
                 ResponseFuture::parked(parked, Arc::clone(&self.gate), ready, request)

@@ -1,4 +1,4 @@
-//! A verified token: its claims for the handler, and for the cache by what they were verified.
+//! The session: a verified token's claims for the handler, and its key and window for the cache.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,17 +7,17 @@ use super::claims::{Actor, Authorization, Claims, Organization};
 use super::public_key::PublicKey;
 use super::window::Window;
 
-/// A verified session: who sent the request.
+/// A verified session, which identifies the user who sent the request.
 ///
-/// The layer puts it into the request's extensions; with the feature `axum` it is an extractor.
-/// Cheap to clone, and immutable: nothing a handler does to it reaches the next request. It keeps the
-/// token's text, which nothing shows or gives out, as long as it lives.
+/// The layer puts it into the request's extensions; with the feature `axum` it is an extractor. It
+/// is cheap to clone and immutable: nothing that a handler does to it reaches the next request. It
+/// keeps the token's text in memory as long as it lives, but never shows it or gives it out.
 #[derive(Clone)]
 pub struct Session {
     verified: Arc<Verified>,
 }
 
-/// In one piece of memory, so that a hit in the cache counts one reference and no more.
+/// The shared data, in one allocation, so that a cache hit changes only one reference count.
 struct Verified {
     claims: Claims,
     key: Arc<PublicKey>,
@@ -29,43 +29,45 @@ impl Session {
         Self { verified: Arc::new(Verified { claims, key, window }) }
     }
 
-    /// All claims.
+    /// Returns all claims.
     #[must_use]
     pub fn claims(&self) -> &Claims {
         &self.verified.claims
     }
 
-    /// Whose session it is, `user_…`: `sub`. Under impersonation the impersonated user.
+    /// Returns the id of the session's user, `user_…`: `sub`. Under impersonation it is that of the
+    /// impersonated user.
     #[must_use]
     pub fn user_id(&self) -> &str {
         self.claims().user_id()
     }
 
-    /// The session's id, `sess_…`: `sid`.
+    /// Returns the session's id, `sess_…`: `sid`.
     #[must_use]
     pub fn session_id(&self) -> Option<&str> {
         self.claims().session_id()
     }
 
-    /// The active organization.
+    /// Returns the active organization.
     #[must_use]
     pub fn organization(&self) -> Option<&Organization> {
         self.claims().organization()
     }
 
-    /// Whether somebody else acts for the user: there is an `act`, whether it can be read or not.
+    /// Returns whether another person acts for the user: whether there is an `act`, readable or
+    /// not.
     #[must_use]
     pub fn is_impersonated(&self) -> bool {
         self.claims().is_impersonated()
     }
 
-    /// Who really sits there, when the user is being impersonated and `act` says by whom.
+    /// Returns the impersonator, if the user is being impersonated and `act` is readable.
     #[must_use]
     pub fn actor(&self) -> Option<&Actor> {
         self.claims().actor()
     }
 
-    /// Whether the user is, has and has proved all that is required: Clerk's `has()`.
+    /// Returns whether the session satisfies `required`: Clerk's `has()`.
     ///
     /// ```
     /// # use tower_clerk::session::{Authorization, Session};
@@ -78,24 +80,24 @@ impl Session {
         self.claims().has(required)
     }
 
-    /// The key that signed the token.
+    /// Returns the key that signed the token.
     pub(super) fn key(&self) -> &Arc<PublicKey> {
         &self.verified.key
     }
 
-    /// When the token passes.
+    /// Returns the times at which the token is valid.
     pub(super) fn window(&self) -> Window {
         self.verified.window
     }
 
-    /// About how much memory it takes, in bytes, the token included.
+    /// Returns about how much memory the session takes, in bytes, the token included.
     #[cfg(feature = "moka")]
     pub(super) fn approximate_bytes(&self) -> usize {
         size_of::<Verified>() - size_of::<Claims>() + self.claims().approximate_bytes()
     }
 }
 
-/// By their claims.
+/// Compares the claims.
 impl PartialEq for Session {
     fn eq(&self, other: &Self) -> bool {
         self.claims() == other.claims()
@@ -104,7 +106,7 @@ impl PartialEq for Session {
 
 impl Eq for Session {}
 
-/// Nobody's claims belong into a log.
+/// Shows only the user id: other claims do not belong in a log.
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("user_id", &self.user_id()).finish_non_exhaustive()

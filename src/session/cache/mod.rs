@@ -1,4 +1,5 @@
-//! Verified tokens, remembered. Without the feature `moka` nothing is, and no other file knows.
+//! The cache of verified tokens. Without the feature `moka` it has the same methods and stores
+//! nothing.
 
 #[cfg(feature = "moka")]
 mod store;
@@ -7,10 +8,11 @@ use std::fmt;
 
 use super::session::Session;
 
-/// The tokens that one verifier has found good, by the whole token's text.
+/// The tokens that one verifier has accepted, found by their whole text.
 ///
-/// Only good tokens come in, so that a flood of bad ones neither grows it nor drives a good one
-/// out. Bounded by bytes. What comes out is to be judged again, by its key and by the wall clock.
+/// Only good tokens are stored, so that a flood of bad ones neither grows the cache nor evicts a
+/// good one. Its size is limited in bytes. A cached session must be checked again, by its key and
+/// by the wall clock.
 pub(super) struct TokenCache {
     #[cfg(feature = "moka")]
     tokens: Option<store::Tokens>,
@@ -18,7 +20,7 @@ pub(super) struct TokenCache {
 
 #[cfg(feature = "moka")]
 impl TokenCache {
-    /// A cache of at most so many bytes, or none at all for zero.
+    /// Returns a cache of at most this many bytes, or none for zero.
     pub(super) fn new(bytes: u64) -> Self {
         Self { tokens: (bytes > 0).then(|| store::tokens(bytes)) }
     }
@@ -33,8 +35,9 @@ impl TokenCache {
         }
     }
 
-    /// Of several who verify one token at the same moment the first is kept: the store would keep
-    /// the first as the key beside the last as the value, and weigh one of them.
+    /// Stores a session unless its token has one. If several requests verify one token at the same
+    /// moment, the first session is kept: the store would otherwise keep the first as the key and
+    /// the last as the value, and count the size of one of them.
     pub(super) fn put(&self, session: &Session) {
         let tokens = self.tokens.as_ref();
         if let Some(tokens) = tokens.filter(|all| !all.contains_key(session.claims().token())) {

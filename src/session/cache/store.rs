@@ -1,4 +1,4 @@
-//! The store beneath: what it weighs and when it lets go. The only file that names moka.
+//! The store behind the cache: sizes and eviction. The only file that names moka.
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher as _, Hash, Hasher};
@@ -17,13 +17,14 @@ pub(super) fn tokens(bytes: u64) -> Tokens {
         .max_capacity(bytes)
         .weigher(|_, session| weight(session))
         .time_to_live(LONGEST)
-        // By use alone: how often a token was asked for says nothing about the one that follows it,
-        // and a policy that counts would keep popular dead ones and turn new ones away.
+        // Evicts the least recently used: how often a token was used says nothing about its
+        // successor, and a policy that counts uses would keep popular expired tokens and reject new
+        // ones.
         .eviction_policy(EvictionPolicy::lru())
         .build_with_hasher(seeded_at_random())
 }
 
-/// A session as what it is found by: the bytes of its token, which it has anyway.
+/// A session that is found by the bytes of its token, which it contains anyway.
 pub(super) struct ByToken(pub(super) Session);
 
 impl Borrow<[u8]> for ByToken {
@@ -46,28 +47,31 @@ impl PartialEq for ByToken {
 
 impl Eq for ByToken {}
 
-/// Who chooses tokens cannot choose which of them collide, nor learn from the time that a lookup
-/// takes how much of a token is right: whole texts are compared only within a bucket.
+/// Returns a hasher with random seeds. A client that chooses tokens cannot choose which of them
+/// collide, nor learn from the duration of a lookup how much of a token is right: whole tokens are
+/// compared only within a bucket.
 ///
-/// The seeds come from the standard library's keys, which are the operating system's randomness;
-/// without a feature that would cost another crate, ahash's own are the same in each process.
+/// The seeds come from the standard library's keys, which are the operating system's randomness.
+/// ahash's own seeds are the same in each process, except with a feature that would add another
+/// crate.
 fn seeded_at_random() -> RandomState {
     let random = std::hash::RandomState::new();
     let seed = |n: u64| random.hash_one(n);
     RandomState::with_seeds(seed(0), seed(1), seed(2), seed(3))
 }
 
-/// About what an entry takes: the session with its token, and their surroundings.
+/// Returns about how much memory an entry takes, in bytes: the session with its token, and the
+/// overhead.
 fn weight(session: &Session) -> u32 {
     u32::try_from(session.approximate_bytes() + SURROUNDINGS).unwrap_or(u32::MAX)
 }
 
-/// Frees the memory of tokens some time after they are over: Clerk's live for a minute, and one that
-/// lives longer is verified again now and then. No answer depends on it: moka's clock stands still while
-/// a machine sleeps, and hits are judged by the wall clock.
+/// The time for which an entry is kept, to free the memory of expired tokens. Clerk's live for a
+/// minute, and one that lives longer is verified again now and then. No decision depends on it:
+/// moka's clock stands still while a machine sleeps, and hits are checked against the wall clock.
 const LONGEST: Duration = Duration::from_secs(75);
 
-/// The cache's own bookkeeping, and what allocations take besides.
+/// The overhead of an entry, in bytes: the cache's own bookkeeping, and the allocator's.
 const SURROUNDINGS: usize = 384;
 
 #[cfg(test)]

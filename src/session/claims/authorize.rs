@@ -1,4 +1,4 @@
-//! What a user may do: Clerk's `has()`. Pure; says yes or no, and no whenever in doubt.
+//! Authorization checks: Clerk's `has()`. Pure; denies when in doubt.
 
 use std::time::Duration;
 
@@ -6,10 +6,11 @@ use super::Claims;
 use super::org::Organization;
 use super::parts::{Entitlement, FactorAges};
 
-/// What a user must be, have or have proved, for [`Session::has`](super::super::Session::has).
+/// A requirement on a user, for [`Session::has`](super::super::Session::has): a role, a permission,
+/// a feature, a plan, a recent verification, or several of them.
 ///
-/// Each part of it must hold. What a token does not say, or says in a way that is not understood,
-/// does not hold; neither does an empty text.
+/// Each part must hold. A claim that is missing or not understood satisfies no part. A part that
+/// asks for an empty text never holds.
 ///
 /// ```
 /// use tower_clerk::session::{Authorization, Reverification, Session};
@@ -23,7 +24,7 @@ use super::parts::{Entitlement, FactorAges};
 /// Source: `has()` of Clerk's JavaScript SDK.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorization {
-    // Never empty: whoever asks nothing would be told yes.
+    // Never empty: an empty requirement would always be satisfied.
     parts: Vec<Part>,
 }
 
@@ -37,40 +38,42 @@ enum Part {
 }
 
 impl Authorization {
-    /// A role in the active organization, with or without its prefix: `org:admin` or `admin`.
+    /// Requires a role in the active organization, with or without its prefix: `org:admin` or
+    /// `admin`.
     #[must_use]
     pub fn role(role: &str) -> Self {
         Self::of(Part::Role(role.into()))
     }
 
-    /// A permission in the active organization, with or without its prefix: `org:posts:publish` or
-    /// `posts:publish`. System permissions (`org:sys_…`) are never in a token.
+    /// Requires a permission in the active organization, with or without its prefix:
+    /// `org:posts:publish` or `posts:publish`. System permissions (`org:sys_…`) are never in a
+    /// token.
     #[must_use]
     pub fn permission(permission: &str) -> Self {
         Self::of(Part::Permission(permission.into()))
     }
 
-    /// A feature of the user's or the active organization's plan; `user:` or `org:` before it asks
-    /// for one of the two.
+    /// Requires a feature of the user's or the active organization's plan; the prefix `user:` or
+    /// `org:` selects one of the two.
     #[must_use]
     pub fn feature(feature: &str) -> Self {
         Self::of(Part::Feature(feature.into()))
     }
 
-    /// A plan of the user or the active organization; `user:` or `org:` before it asks for one of
-    /// the two.
+    /// Requires a plan of the user or the active organization; the prefix `user:` or `org:` selects
+    /// one of the two.
     #[must_use]
     pub fn plan(plan: &str) -> Self {
         Self::of(Part::Plan(plan.into()))
     }
 
-    /// That the user has proved who they are a short while ago.
+    /// Requires that the user's factors were verified recently.
     #[must_use]
     pub fn reverified(reverification: Reverification) -> Self {
         Self::of(Part::Reverified(reverification))
     }
 
-    /// All of this and all of `other`.
+    /// Requires all of `self` and all of `other`.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.parts.extend(other.parts);
@@ -102,22 +105,22 @@ impl Claims {
     }
 }
 
-/// How lately, and by which factors, a user must have proved who they are.
+/// A requirement on how recently, and by which factors, a user was verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reverification {
     level: FactorLevel,
     within: Duration,
 }
 
-/// By which factors.
+/// The factors that must have been verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FactorLevel {
-    /// The first.
+    /// The first factor.
     First,
-    /// The second; the first where the user has enrolled no second.
+    /// The second factor, or the first if the user has enrolled no second.
     Second,
-    /// Both; the first where the user has enrolled no second.
+    /// Both factors, or the first if the user has enrolled no second.
     Multi,
 }
 
@@ -134,14 +137,15 @@ impl Reverification {
     /// Clerk's `lax`: the second factor, less than a day ago.
     pub const LAX: Self = Self::new(FactorLevel::Second, Duration::from_secs(24 * 60 * 60));
 
-    /// These factors, less than so long ago. Nothing is less than no time ago.
+    /// Returns the requirement that these factors were verified less than `within` ago. A `within`
+    /// of zero is never satisfied.
     #[must_use]
     pub const fn new(level: FactorLevel, within: Duration) -> Self {
         Self { level, within }
     }
 
-    /// The JSON body that Clerk's front-end components answer by asking the user to prove who they
-    /// are, and then asking again; it goes with 403 and `application/json`.
+    /// Returns the JSON body on which Clerk's front-end components let the user verify again and
+    /// then repeat the request; send it with 403 and `application/json`.
     ///
     /// ```
     /// use tower_clerk::session::Reverification;
@@ -164,7 +168,8 @@ impl Reverification {
         )
     }
 
-    /// A factor that was never verified is not fresh, and one as old as asked for is too old.
+    /// Returns whether the factors are fresh enough. A factor that was never verified is not, and
+    /// one of exactly this age is too old.
     fn met_by(self, ages: FactorAges) -> bool {
         let fresh = |age: Option<Duration>| age.is_some_and(|age| age < self.within);
         match (self.level, ages.second) {
@@ -177,13 +182,15 @@ impl Reverification {
     }
 }
 
-/// Both sides without their prefix, however often it stands there.
+/// Returns whether the user has a role; both sides are compared without their prefix, however often
+/// it occurs.
 fn has_role(organization: &Organization, asked: &str) -> bool {
     let asked = without_prefix(asked);
     !asked.is_empty() && organization.role().is_some_and(|role| without_prefix(role) == asked)
 }
 
-/// A token's permissions have one prefix; the one asked for may have any number, none included.
+/// Returns whether the user has a permission. A token's permissions have one prefix; the one asked
+/// for may have any number, none included.
 fn has_permission(organization: &Organization, asked: &str) -> bool {
     let asked = without_prefix(asked);
     !asked.is_empty()
@@ -194,8 +201,8 @@ fn without_prefix(name: &str) -> &str {
     name.trim_start_matches("org:")
 }
 
-/// `slug`, `org:slug` or `user:slug`; what follows a second colon is passed over, so that a slug
-/// with a colon in it cannot be asked for.
+/// Returns whether an entitlement matches `slug`, `org:slug` or `user:slug`. What follows a second
+/// colon is ignored, so that a slug with a colon in it never matches.
 fn has_entitlement(entitlements: &[Entitlement], query: &str) -> bool {
     let mut pieces = query.split(':');
     let first = pieces.next().unwrap_or_default();

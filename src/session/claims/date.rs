@@ -1,12 +1,12 @@
-//! Times as tokens state them (RFC 7519 2).
+//! Times in tokens (RFC 7519 2).
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, Unexpected};
 
-/// Seconds since 1970, whole or fractional (RFC 7519 2). As in Clerk's SDK the fraction is cut
-/// off; a time outside the years up to 9999 is refused.
+/// A time in seconds since 1970, whole or fractional (RFC 7519 2). The fraction is cut off, as in
+/// Clerk's SDK. A time after the year 9999, or as far before 1970, is refused.
 #[derive(Clone, Copy)]
 pub(in crate::session) struct NumericDate(i64);
 

@@ -1,4 +1,4 @@
-//! What handlers see: the claims of a verified token, typed. Their JSON is in `wire`.
+//! The typed claims of a verified token, for handlers. Their JSON is in `wire`.
 
 mod authorize;
 pub(super) mod date;
@@ -22,11 +22,12 @@ pub use authorize::{Authorization, FactorLevel, Reverification};
 pub use org::Organization;
 pub use parts::{Actor, Entitlement, FactorAges};
 
-/// The claims of a session token, of version 1 or 2 alike.
+/// The claims of a session token, the same for version 1 and 2.
 ///
 /// Source: Clerk's page on session tokens, and for version 2 its JavaScript SDK.
 pub struct Claims {
-    /// The whole token, which a cache finds it by. What is asked for seldom is read from it again.
+    /// The whole token, by which the cache finds it. Claims that are seldom used are read from it
+    /// again.
     token: Box<[u8]>,
     texts: Texts,
     exp: NumericDate,
@@ -38,7 +39,7 @@ pub struct Claims {
     extra: Option<Box<Extra>>,
 }
 
-/// What a plain session has nothing of.
+/// The claims that a plain session does not have.
 #[derive(Default)]
 struct Extra {
     actor: Option<Actor>,
@@ -48,110 +49,113 @@ struct Extra {
 }
 
 impl Claims {
-    /// Who issued the token, the instance's Frontend API: `iss`.
+    /// Returns the token's issuer, the instance's Frontend API: `iss`.
     #[must_use]
     pub fn issuer(&self) -> &str {
         self.texts.get(Name::Issuer).unwrap_or_default()
     }
 
-    /// Whose session it is, `user_…`: `sub`.
+    /// Returns the id of the session's user, `user_…`: `sub`.
     #[must_use]
     pub fn user_id(&self) -> &str {
         self.texts.get(Name::Subject).unwrap_or_default()
     }
 
-    /// The session's id, `sess_…`: `sid`.
+    /// Returns the session's id, `sess_…`: `sid`.
     #[must_use]
     pub fn session_id(&self) -> Option<&str> {
         self.texts.get(Name::SessionId)
     }
 
-    /// The origin that the token was made for: `azp`.
+    /// Returns the origin that the token was issued for: `azp`.
     #[must_use]
     pub fn authorized_party(&self) -> Option<&str> {
         self.texts.get(Name::AuthorizedParty)
     }
 
-    /// The active organization.
+    /// Returns the active organization.
     #[must_use]
     pub fn organization(&self) -> Option<&Organization> {
         self.extra.as_ref()?.organization.as_ref()
     }
 
-    /// Who impersonates the user, where `act` can be read.
+    /// Returns the impersonator, if `act` is readable.
     #[must_use]
     pub fn actor(&self) -> Option<&Actor> {
         self.extra.as_ref()?.actor.as_ref()
     }
 
-    /// Whether somebody else acts for the user: there is an `act`, whether it can be read or not.
+    /// Returns whether another person acts for the user: whether there is an `act`, readable or
+    /// not.
     #[must_use]
     pub fn is_impersonated(&self) -> bool {
         self.impersonated
     }
 
-    /// From when on the token is no longer valid, without skew: `exp`, in whole seconds.
+    /// Returns the time from which the token is invalid, without skew: `exp`, in whole seconds.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
         self.exp.to_system_time()
     }
 
-    /// When the token was issued: `iat`, in whole seconds.
+    /// Returns the time at which the token was issued: `iat`, in whole seconds.
     #[must_use]
     pub fn issued_at(&self) -> Option<SystemTime> {
         self.iat.map(NumericDate::to_system_time)
     }
 
-    /// How long ago the user was verified: `fva`. `None` when the instance does not say.
+    /// Returns how long ago the user was verified: `fva`. `None` if the token does not contain it.
     #[must_use]
     pub fn factor_ages(&self) -> Option<FactorAges> {
         self.factor_ages
     }
 
-    /// Whether the session is pending (`sts`): the user has still to do something.
+    /// Returns whether the session is pending (`sts`): the user has to do something before it
+    /// counts.
     #[must_use]
     pub fn is_pending(&self) -> bool {
         self.pending
     }
 
-    /// The features of user and organization: `fea`.
+    /// Returns the features of the user and the organization: `fea`.
     #[must_use]
     pub fn features(&self) -> &[Entitlement] {
         self.extra.as_ref().map_or(&[], |extra| &extra.features)
     }
 
-    /// The plans of user and organization: `pla`.
+    /// Returns the plans of the user and the organization: `pla`.
     #[must_use]
     pub fn plans(&self) -> &[Entitlement] {
         self.extra.as_ref().map_or(&[], |extra| &extra.plans)
     }
 
-    /// The token whose claims they are.
+    /// Returns the token of these claims.
     #[cfg(feature = "moka")]
     pub(super) fn token(&self) -> &[u8] {
         &self.token
     }
 
-    /// The id of the key that signed it, as the token's header has it: `kid`.
+    /// Returns the key id in the token's header: `kid`.
     pub(super) fn key_id(&self) -> Option<&str> {
         self.texts.get(Name::KeyId)
     }
 
-    /// About how much memory the claims take, in bytes, the token included.
+    /// Returns about how much memory the claims take, in bytes, the token included.
     #[cfg(feature = "moka")]
     pub(super) fn approximate_bytes(&self) -> usize {
         let extra = self.extra.as_ref().map_or(0, |extra| extra.approximate_bytes());
         size_of::<Self>() + self.token.len() + self.texts.bytes() + extra
     }
 
-    /// The rule that the token breaks, when the rule's policy is to report instead of to refuse.
+    /// Returns the rule that the token breaks, if its policy is to report it and not to refuse the
+    /// token.
     #[must_use]
     pub fn reported(&self) -> Option<AuthErrorKind> {
         self.reported
     }
 
-    /// The token's claims as a type of your own: custom claims and whatever is not offered here.
-    /// Read from the token at each call: keep what it gives.
+    /// Deserializes the token's claims into a type of your own: custom claims, and any that have no
+    /// method here. Parses the token at each call: keep the result.
     ///
     /// ```
     /// # use tower_clerk::session::Session;
@@ -167,19 +171,20 @@ impl Claims {
     ///
     /// # Errors
     ///
-    /// The claims do not fit the type. The message does not repeat them.
+    /// The claims do not fit the type. The error does not repeat them.
     pub fn custom<T: DeserializeOwned>(&self) -> Result<T, CustomClaimsError> {
         let payload = URL_SAFE_NO_PAD.decode(self.payload()).map_err(|_| CustomClaimsError(()))?;
         serde_json::from_slice(&payload).map_err(|_| CustomClaimsError(()))
     }
 
-    /// The token's second part.
+    /// Returns the token's second part.
     fn payload(&self) -> &[u8] {
         self.token.split(|byte| *byte == b'.').nth(1).unwrap_or_default()
     }
 }
 
-/// Two tokens of one payload have the same claims, whoever signed them.
+/// Compares the payloads and the reported rules: tokens with one payload have the same claims,
+/// whatever their signatures.
 impl PartialEq for Claims {
     fn eq(&self, other: &Self) -> bool {
         self.payload() == other.payload() && self.reported == other.reported
@@ -206,14 +211,14 @@ impl Extra {
     }
 }
 
-/// Nobody's claims belong into a log.
+/// Shows only the user id: other claims do not belong in a log.
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Claims").field("sub", &self.user_id()).finish_non_exhaustive()
     }
 }
 
-/// The claims do not fit the type they were asked for as.
+/// The error of claims that do not fit the requested type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CustomClaimsError(());
 

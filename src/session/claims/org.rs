@@ -1,4 +1,4 @@
-//! The active organization: version 1 plainly, version 2 from its compact form.
+//! The active organization, from version 1's claims or version 2's compact form.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::parts::Entitlement;
 
-/// The organization that is active in a session, and what the user may do in it.
+/// The organization that is active in a session, with the user's role and permissions in it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Organization {
     id: Box<str>,
@@ -16,33 +16,34 @@ pub struct Organization {
 }
 
 impl Organization {
-    /// The organization's id, `org_…`.
+    /// Returns the organization's id, `org_…`.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Its slug.
+    /// Returns the organization's slug.
     #[must_use]
     pub fn slug(&self) -> Option<&str> {
         self.slug.as_deref()
     }
 
-    /// The user's role in it, with its prefix: `org:admin`.
+    /// Returns the user's role in the organization, with its prefix: `org:admin`.
     #[must_use]
     pub fn role(&self) -> Option<&str> {
         self.role.as_deref()
     }
 
-    /// The user's permissions in it, with their prefix: `org:posts:publish`. System permissions
-    /// (`org:sys_…`) are never in a token.
+    /// Returns the user's permissions in the organization, with their prefix: `org:posts:publish`.
+    /// System permissions (`org:sys_…`) are never in a token.
     pub fn permissions(&self) -> impl Iterator<Item = &str> {
         self.permissions.iter().map(|permission| &**permission)
     }
 }
 
 impl Organization {
-    /// About how much memory it takes beyond itself, in bytes: masks unfold to many permissions.
+    /// Returns about how much memory the organization takes beyond its own struct, in bytes: masks
+    /// expand to many permissions.
     #[cfg(feature = "moka")]
     pub(super) fn approximate_bytes(&self) -> usize {
         let texts = self.permissions.iter().chain([&self.id]).chain(&self.slug).chain(&self.role);
@@ -50,7 +51,7 @@ impl Organization {
     }
 }
 
-/// A pointer, a length, and what an allocation takes besides.
+/// The overhead of a text, in bytes: a pointer, a length, and the allocator's.
 #[cfg(feature = "moka")]
 const PER_TEXT: usize = 32;
 
@@ -60,7 +61,7 @@ impl fmt::Debug for Organization {
     }
 }
 
-/// `org_id`, `org_slug`, `org_role`, `org_permissions`.
+/// The organization in version 1: `org_id`, `org_slug`, `org_role`, `org_permissions`.
 pub(super) struct OrganizationV1<'a> {
     pub(super) id: &'a str,
     pub(super) slug: Option<&'a str>,
@@ -79,7 +80,7 @@ impl From<OrganizationV1<'_>> for Organization {
     }
 }
 
-/// `o`: `{"id", "slg", "rol", "per", "fpm"}`.
+/// The organization in version 2: `o`, `{"id", "slg", "rol", "per", "fpm"}`.
 #[derive(Deserialize)]
 pub(super) struct OrganizationV2 {
     id: String,
@@ -109,13 +110,13 @@ impl OrganizationV2 {
     }
 }
 
-/// Which permissions the masks stand for.
+/// Returns the permissions that the masks stand for.
 ///
-/// `per` names the permissions, and each decimal mask of `fpm` says which of them the feature in
-/// the same place grants: bit 0 the first name. Places are counted over the organization's
-/// features alone, as Clerk's JavaScript SDK does; other SDKs count all features and so grant
-/// something else as soon as a user's feature stands before an organization's. What is surplus on
-/// either side counts for nothing, and so does a mask that is not all digits.
+/// `per` lists permission names. Each decimal mask of `fpm` selects those that the feature at the
+/// same position grants: bit 0 is the first name. Positions count only the organization's features,
+/// as in Clerk's JavaScript SDK; other SDKs count all features, and so grant other permissions if a
+/// user's feature precedes an organization's. Surplus masks and features are ignored, and so is a
+/// mask that is not all digits.
 fn permissions(features: &[Entitlement], per: &str, fpm: &str) -> Vec<Box<str>> {
     let names: Vec<&str> = per.split(',').map(str::trim).collect();
     let features = features.iter().filter(|feature| feature.of_organization);
@@ -131,7 +132,7 @@ fn permissions(features: &[Entitlement], per: &str, fpm: &str) -> Vec<Box<str>> 
     granted
 }
 
-/// A decimal number of any length as bits; masks go past 64.
+/// A decimal number of any length, as bits; masks can exceed 64 bits.
 struct Mask {
     limbs: Vec<u32>,
 }

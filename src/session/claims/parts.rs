@@ -1,15 +1,15 @@
-//! Claims that are more than one text: who impersonates, how old the factors are, what is paid for.
+//! Claims of several parts: the impersonator, the ages of factors, features and plans.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Who impersonates the user: `act`.
+/// The impersonator of a user: `act`.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Actor {
     /// The impersonator's user id: `act.sub`.
     pub user_id: Box<str>,
-    /// The impersonator's own session: `act.sid`.
+    /// The id of the impersonator's own session: `act.sid`.
     pub session_id: Option<Box<str>>,
 }
 
@@ -19,7 +19,8 @@ impl fmt::Debug for Actor {
     }
 }
 
-/// How long ago the two factors were verified; Clerk counts in minutes. `None`: not enrolled.
+/// The times since the two factors were verified, which Clerk counts in minutes. `None`: not
+/// enrolled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FactorAges {
@@ -29,14 +30,14 @@ pub struct FactorAges {
     pub second: Option<Duration>,
 }
 
-/// A feature or a plan, and who has it.
+/// A feature or a plan of the user, the active organization, or both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entitlement {
-    /// Its name, without scope.
+    /// The name, without scope.
     pub slug: Box<str>,
-    /// The user has it: scope `u`, `uo` or `ou`.
+    /// Whether the user has it: scope `u`, `uo` or `ou`.
     pub of_user: bool,
-    /// The active organization has it: scope `o`, `uo` or `ou`.
+    /// Whether the active organization has it: scope `o`, `uo` or `ou`.
     pub of_organization: bool,
 }

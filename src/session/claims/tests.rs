@@ -1,4 +1,4 @@
-//! What handlers see of version 1 and version 2 tokens.
+//! The claims of version 1 and version 2 tokens, as handlers get them.
 #![allow(clippy::needless_pass_by_value, reason = "the tables read better")]
 
 use std::time::Duration;
@@ -26,7 +26,7 @@ fn permissions(members: Value) -> Vec<String> {
     organization.permissions().map(str::to_owned).collect()
 }
 
-/// An `o` claim with these permission names and masks.
+/// Returns claims with an organization of version 2 with these permission names and masks.
 fn v2(fea: &str, per: &str, fpm: &str) -> Value {
     json!({ "v": 2, "fea": fea, "o": { "id": "org_1", "rol": "admin", "slg": "acme", "per": per, "fpm": fpm } })
 }

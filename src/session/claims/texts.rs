@@ -1,20 +1,20 @@
-//! The short texts that nearly every token has, in one piece of memory instead of five.
+//! The short texts that nearly every token has, in one allocation instead of five.
 
-/// Some of [`Name`]'s texts.
+/// The texts of a token, by [`Name`].
 pub(super) struct Texts {
     all: Box<str>,
-    /// Where each begins and ends. One that is absent ends before it begins.
+    /// The start and the end of each text. An absent one ends before it starts.
     places: [(u16, u16); NAMES],
 }
 
-/// Which text.
+/// The name of a text.
 #[derive(Clone, Copy)]
 pub(super) enum Name {
     Issuer,
     Subject,
     SessionId,
     AuthorizedParty,
-    /// Of the header, not of the claims.
+    /// From the header, not from the claims.
     KeyId,
 }
 
@@ -22,7 +22,7 @@ const NAMES: usize = 5;
 const ABSENT: (u16, u16) = (1, 0);
 
 impl Texts {
-    /// `None` for more than 64 KiB, which no token is long enough for.
+    /// Joins the texts; returns `None` if they exceed 64 KiB, which no accepted token can contain.
     pub(super) fn new(texts: [(Name, Option<&str>); NAMES]) -> Option<Self> {
         let length = texts.iter().filter_map(|(_, text)| *text).map(str::len).sum();
         let mut all = String::with_capacity(length);

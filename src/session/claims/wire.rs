@@ -1,4 +1,4 @@
-//! The claims as JSON, of version 1 and 2. serde lives here; nothing here judges.
+//! The JSON of claims, version 1 and 2. Uses serde; applies no rules.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -15,8 +15,9 @@ use super::parts::{Actor, Entitlement, FactorAges};
 use super::texts::{Name, Texts};
 use super::{Claims, Extra};
 
-/// A payload, borrowed from its bytes. Members that decide something are strict: a wrong type or
-/// a `null` fails the whole. The rest is lenient: what is not understood is not there.
+/// A payload, borrowed from its bytes. Times are strict: a wrong type or a `null` fails the whole
+/// payload. Any other claim of a wrong type is kept as [`TextClaim::WrongType`] for the rules, or
+/// counts as absent.
 #[derive(Deserialize)]
 pub(in crate::session) struct Wire<'a> {
     #[serde(borrow, default)]
@@ -60,13 +61,13 @@ pub(in crate::session) struct Wire<'a> {
 }
 
 impl<'a> Wire<'a> {
-    /// Reads a payload: one JSON object, no member twice.
+    /// Parses a payload: one JSON object, without duplicates of the members read here.
     pub(in crate::session) fn parse(payload: &'a [u8]) -> Option<Self> {
         json_object(payload)
     }
 
-    /// The claims for handlers, of a token and the `kid` that its header names; `None` when `sub`,
-    /// `iss` or `exp` is missing.
+    /// Converts a payload to the claims for handlers, with its token and the `kid` of the token's
+    /// header; returns `None` if `sub`, `iss` or `exp` is missing.
     pub(in crate::session) fn into_claims(
         self,
         token: &[u8],
@@ -103,13 +104,13 @@ impl<'a> Wire<'a> {
         })
     }
 
-    /// Clerk: `pending` to the letter; any other status is not.
+    /// Returns whether the session is pending: as in Clerk's SDK, `sts` is exactly `pending`.
     pub(in crate::session) fn is_pending(&self) -> bool {
         self.sts.text() == Some("pending")
     }
 
-    /// Version 2 is the number 2 and nothing else; then only `o` counts. Anything else is version
-    /// 1, and only `org_*` counts.
+    /// Returns the active organization. Version 2 is exactly the number 2, and then only `o`
+    /// counts. Anything else is version 1, and only `org_*` counts.
     fn organization(&self, features: &[Entitlement]) -> Option<Organization> {
         let version_2 = self.v.and_then(|v| v.get().parse::<f64>().ok()) == Some(2.0);
         if version_2 {
@@ -132,7 +133,8 @@ struct ActorJson {
     sid: Option<String>,
 }
 
-/// One text, or a list: empty for none at all. Any other shape is one of a wrong type.
+/// Deserializes one string or a list; an empty list is `None`. Any other type is one element of a
+/// wrong type.
 fn one_or_many<'de: 'a, 'a, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<TextClaim<'a>>>, D::Error> {
@@ -144,13 +146,13 @@ fn one_or_many<'de: 'a, 'a, D: Deserializer<'de>>(
     Ok((!many.is_empty()).then_some(many))
 }
 
-/// A member of any type, as the type wanted, or nothing.
+/// Deserializes a member to the wanted type, or returns `None`.
 fn lenient<T: DeserializeOwned>(raw: Option<&RawValue>) -> Option<T> {
     serde_json::from_str(raw?.get()).ok()
 }
 
-/// Minutes since the first and the second factor; -1 stands for not enrolled. Anything else is a
-/// claim that is not understood, and so not there: what asks for it must then refuse.
+/// Returns the ages of the factors from the minutes since the first and the second; -1 means not
+/// enrolled. With any other value the claim counts as absent, so that a requirement on it fails.
 fn factor_ages(minutes: &[f64]) -> Option<FactorAges> {
     let age = |minutes: f64| match minutes {
         -1.0 => Some(None),
@@ -165,8 +167,8 @@ fn factor_ages(minutes: &[f64]) -> Option<FactorAges> {
     }
 }
 
-/// `o:pro,u:free`. An element without a colon makes the whole claim count for nothing, as in
-/// Clerk's own SDK; scopes that nobody knows are passed over.
+/// Parses a list like `o:pro,u:free`. An element without a colon invalidates the whole claim, as in
+/// Clerk's own SDK; unknown scopes are skipped.
 fn entitlements(claim: &str) -> Vec<Entitlement> {
     let mut found = Vec::new();
     for element in claim.split(',') {
@@ -180,7 +182,7 @@ fn entitlements(claim: &str) -> Vec<Entitlement> {
     found
 }
 
-/// A claim that should be text: missing, text, or of a wrong type (`null` included).
+/// A claim that should be a string: missing, a string, or of a wrong type (`null` included).
 #[derive(Default)]
 pub(in crate::session) enum TextClaim<'a> {
     #[default]
@@ -208,5 +210,5 @@ impl<'de: 'a, 'a> Deserialize<'de> for TextClaim<'a> {
     }
 }
 
-/// Some thousand years.
+/// The greatest age of a factor, in minutes: about 1900 years.
 const MAX_MINUTES: f64 = 1e9;

@@ -1,4 +1,4 @@
-//! A JWKS document → usable keys. Entry by entry: one odd key does not sink the set.
+//! Parsing of a JWKS document, entry by entry: one unusable key does not invalidate the others.
 
 use std::sync::Arc;
 
@@ -20,11 +20,11 @@ pub(super) struct KeySet {
 }
 
 impl KeySet {
-    /// Reads a document of the form `{"keys": […]}` (RFC 7517 5); `None` when it is not one.
+    /// Parses a document of the form `{"keys": […]}` (RFC 7517 5); returns `None` if it is not one.
     ///
-    /// Entries that are no RS256 verification key of 2048 to 8192 bits with a `kid` are passed
-    /// over, whatever is wrong with them. Two different keys under one `kid` are both passed
-    /// over: which one is meant cannot be told.
+    /// Skips entries that are not an RS256 verification key of 2048 to 8192 bits with a `kid`,
+    /// whatever is wrong with them. Skips both of two different keys with the same `kid`, because
+    /// it is unknown which one is meant.
     pub(super) fn parse(json: &[u8]) -> Option<Self> {
         #[derive(Deserialize)]
         struct Document<'a> {
@@ -44,8 +44,8 @@ impl KeySet {
         Some(Self { keys: found })
     }
 
-    /// The same set, with the `Arc`s of keys that an older one has too: what was verified by them
-    /// stays verified.
+    /// Returns the same set, with the `Arc`s of keys that an older one has too, so that tokens
+    /// verified by them stay in the cache.
     #[cfg(feature = "remote")]
     pub(super) fn keeping(mut self, older: &Self) -> Self {
         for entry in &mut self.keys {
@@ -66,18 +66,18 @@ impl KeySet {
     }
 }
 
-/// Keys from a JWKS that is at hand and never changes.
+/// A source with the keys of a fixed JWKS document.
 #[derive(Clone, Debug)]
 pub struct StaticKeys {
     keys: KeySet,
 }
 
 impl StaticKeys {
-    /// Reads a JWKS document, `{"keys": […]}`.
+    /// Parses a JWKS document, `{"keys": […]}`.
     ///
     /// # Errors
     ///
-    /// A document of another form, or one without a usable key.
+    /// The document has another form or contains no usable key.
     pub fn from_jwks(json: &str) -> Result<Self, ConfigError> {
         match KeySet::parse(json.as_bytes()) {
             Some(keys) if !keys.is_empty() => Ok(Self { keys }),
@@ -86,7 +86,7 @@ impl StaticKeys {
         }
     }
 
-    /// A key by its id, for a [`KeySource`] of your own.
+    /// Returns a key by its id, for a [`KeySource`] of your own.
     #[must_use]
     pub fn public_key(&self, kid: &str) -> Option<Arc<PublicKey>> {
         self.keys.get(kid).cloned()
@@ -103,7 +103,7 @@ impl KeySource for StaticKeys {
     }
 }
 
-/// One usable entry.
+/// A usable entry.
 #[derive(Clone, Debug)]
 struct Entry {
     kid: Box<str>,
@@ -114,8 +114,8 @@ struct Entry {
 }
 
 impl Entry {
-    /// Checks what the JWK type parses and does not judge: `use`, `key_ops`, `alg` (RFC 7517 4.2
-    /// to 4.4), and through [`PublicKey`] size and exponent.
+    /// Parses an entry. Checks what the JWK type does not: `use`, `key_ops` and `alg` (RFC 7517 4.2
+    /// to 4.4), and through [`PublicKey`] the size and the exponent.
     fn read(raw: &RawValue) -> Option<Self> {
         let jwk: Jwk = serde_json::from_str(raw.get()).ok()?;
         let AlgorithmParameters::RSA(rsa) = jwk.algorithm else { return None };

@@ -1,4 +1,4 @@
-//! A key id → the key. What a source of keys is, and the sources that need no network.
+//! Key sources: the trait that finds a key by its id, and the sources that need no network.
 
 mod jwk;
 mod pem;
@@ -16,67 +16,67 @@ pub use pem::PemKey;
 #[cfg(feature = "remote")]
 pub use remote::{Fetch, FetchError, FetchFuture, Fetched, RemoteKeys};
 
-/// Where verification keys come from.
+/// A source of verification keys.
 ///
-/// [`PemKey`] and [`StaticKeys`] need no network, `RemoteKeys` fetches and keeps what an instance
-/// publishes.
+/// [`PemKey`] and [`StaticKeys`] need no network; `RemoteKeys` fetches the keys that an instance
+/// publishes and keeps them up to date.
 pub trait KeySource: fmt::Debug + Send + Sync + 'static {
-    /// Looks a key up by the `kid` of a token whose header is acceptable and whose signature is
-    /// not known yet: anybody can have written it.
+    /// Looks up the key with the `kid` of a token whose header is acceptable. The signature is not
+    /// verified yet, so any client may have written the `kid`.
     ///
-    /// Called for each request, so a key that is at hand must come without a lock or a wait. The
-    /// same key must come as the same `Arc`: a token that was verified is remembered only as long
-    /// as it does.
+    /// Called for each request, so a key that is at hand must be returned without a lock or a wait.
+    /// The same key must be returned as the same `Arc`, because a cached token is accepted only
+    /// while it is.
     fn lookup(&self, kid: Option<&str>) -> Lookup;
 
-    /// Whether [`lookup`](Self::lookup) would now give this very key: asked for each request whose
-    /// token is remembered. A source that can say so without handing out a reference should: on
-    /// many threads, counting references to one key is what a hit costs most.
+    /// Returns whether [`lookup`](Self::lookup) would now return this very key. Called for each
+    /// request whose token is cached. A source that can tell without cloning the `Arc` should do
+    /// so: on many threads, counting references to one key is the largest cost of a cache hit.
     fn is_current(&self, kid: Option<&str>, key: &Arc<PublicKey>) -> bool {
         matches!(self.lookup(kid), Lookup::Known(known) if Arc::ptr_eq(&known, key))
     }
 
-    /// Has keys at hand, fetching them if need be, for servers that would rather not start than
-    /// start without. Sources that always have theirs need not say anything.
+    /// Fetches keys unless they are at hand, for servers that should not start without them.
+    /// Sources that always have theirs need not implement it.
     fn warm_up(&self) -> WarmUp<'_> {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    /// A token named this `kid` and the key that [`lookup`](Self::lookup) gave for it did not sign
-    /// it. Most likely somebody made the token up; perhaps the `kid` has a new key.
+    /// Notes that a token names this `kid` and that the key that [`lookup`](Self::lookup) returned
+    /// for it did not sign it. Most likely the token is forged; possibly the `kid` has a new key.
     fn signature_failed(&self, kid: Option<&str>) {
         let _ = kid;
     }
 }
 
-/// What a key source answers.
+/// The result of a lookup.
 #[non_exhaustive]
 pub enum Lookup {
-    /// The key is at hand.
+    /// A key that is at hand.
     Known(Arc<PublicKey>),
-    /// There is no such key, or none can be had.
+    /// No key: it does not exist, or none is available.
     Missing(MissingKey),
-    /// It is being fetched.
+    /// A key that is being fetched.
     Pending(PendingKey),
 }
 
-/// Why there is no key. Whose fault it is decides between 401 and 503.
+/// The reason why there is no key. It decides between 401 and 503.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MissingKey {
-    /// The instance's keys are known, and this is none of them: the client's fault.
+    /// A `kid` that none of the instance's known keys has: the client's fault.
     Unknown,
-    /// The instance's keys could not be had: ours.
+    /// Unavailable keys: the server's fault.
     Unavailable {
-        /// When it is worth asking again.
+        /// The time to wait before the next try.
         retry_after: Duration,
     },
 }
 
-/// A key on its way. Dropping it does not stop the fetch that others wait for too.
+/// The future of a key. Dropping it does not stop the fetch, because others may wait for it too.
 pub type PendingKey = Pin<Box<dyn Future<Output = Result<Arc<PublicKey>, MissingKey>> + Send>>;
 
-/// Keys that are to be at hand when it ends.
+/// The future of [`KeySource::warm_up`].
 pub type WarmUp<'a> = Pin<Box<dyn Future<Output = Result<(), MissingKey>> + Send + 'a>>;
 
 impl From<Result<Arc<PublicKey>, MissingKey>> for Lookup {

@@ -1,4 +1,4 @@
-//! A PEM public key: verification without any network.
+//! A public key in PEM, for verification without network access.
 
 use std::sync::Arc;
 
@@ -10,21 +10,21 @@ use crate::ConfigError;
 
 /// An instance's public key in PEM, as the Dashboard shows it under API keys (`CLERK_JWT_KEY`).
 ///
-/// The only key there is, so a token's `kid` is ignored, as Clerk's own SDKs do. A rotation needs
-/// a restart with the new key.
+/// It is the source's only key, so a token's `kid` is ignored, as in Clerk's own SDKs. A rotation
+/// needs a restart with the new key.
 #[derive(Clone, Debug)]
 pub struct PemKey {
     key: Arc<PublicKey>,
 }
 
 impl PemKey {
-    /// Reads a PEM document, SubjectPublicKeyInfo or PKCS#1, in the forms in which it survives an
+    /// Parses a PEM document, SubjectPublicKeyInfo or PKCS#1, in the forms that fit into an
     /// environment variable: with line breaks, with `\n` written out, on one line, in quotes, or
     /// its base64 alone.
     ///
     /// # Errors
     ///
-    /// Anything that is not an RSA public key of 2048 to 8192 bits.
+    /// The text is not an RSA public key of 2048 to 8192 bits.
     pub fn parse(pem: &str) -> Result<Self, ConfigError> {
         let problem = |text| ConfigError::new("JWT key", text);
         let text = pem.trim().trim_matches(['"', '\'']).replace("\\r", "").replace("\\n", "\n");
@@ -33,7 +33,9 @@ impl PemKey {
             Some(rest) => {
                 let (label, rest) = rest.split_once("-----").ok_or_else(|| problem(BAD_FRAME))?;
                 if !matches!(label, "PUBLIC KEY" | "RSA PUBLIC KEY") {
-                    return Err(problem("must be a `PUBLIC KEY`; no private key, no certificate"));
+                    return Err(problem(
+                        "must be a `PUBLIC KEY`, not a private key or a certificate",
+                    ));
                 }
                 let (body, end) = rest.split_once("-----END ").ok_or_else(|| problem(BAD_FRAME))?;
                 if end.trim().strip_suffix("-----") != Some(label) {
@@ -43,13 +45,13 @@ impl PemKey {
             }
         };
         let base64: String = body.split_ascii_whitespace().collect();
-        let der = STANDARD
-            .decode(base64)
-            .map_err(|_| problem("is not PEM: the part between the lines is not base64"))?;
+        let der = STANDARD.decode(base64).map_err(|_| {
+            problem("is not PEM: its content is not base64; copy the whole key again")
+        })?;
         Ok(Self { key: Arc::new(PublicKey::from_der(&der)?) })
     }
 
-    /// The key itself, for a [`KeySource`] of your own.
+    /// Returns the key itself, for a [`KeySource`] of your own.
     #[must_use]
     pub fn public_key(&self) -> Arc<PublicKey> {
         Arc::clone(&self.key)
@@ -66,4 +68,4 @@ impl KeySource for PemKey {
     }
 }
 
-const BAD_FRAME: &str = "is not PEM: its first and last line must match; copy it again, whole";
+const BAD_FRAME: &str = "is not PEM: its first and last line must match; copy the whole key again";

@@ -1,4 +1,4 @@
-//! Which headers are taken. What is refused: `tests/it/attacks`.
+//! Headers that are accepted. Refused ones are in `tests/it/attacks`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

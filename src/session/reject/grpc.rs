@@ -1,4 +1,4 @@
-//! Refusals for gRPC clients: a status in the headers of an answer without a body.
+//! Refusals for gRPC clients: a status in the headers of a response without a body.
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -8,14 +8,14 @@ use http::{HeaderMap, HeaderValue, Response};
 use super::{Refusal, Responder};
 use crate::session::error::AuthError;
 
-/// A "Trailers-Only" answer: `grpc-status` 16 (unauthenticated), 7 (permission denied) or 14
-/// (unavailable), as the gRPC protocol over HTTP/2 has it.
+/// A responder with "Trailers-Only" responses: `grpc-status` 16 (unauthenticated), 7 (permission
+/// denied) or 14 (unavailable), as in the gRPC protocol over HTTP/2.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct GrpcResponder;
 
 impl GrpcResponder {
-    /// A responder for servers that speak nothing but gRPC.
+    /// Returns a responder for servers that speak only gRPC.
     #[must_use]
     pub const fn new() -> Self {
         Self
@@ -27,7 +27,7 @@ impl Responder for GrpcResponder {
         let refusal = Refusal::of(error);
         let mut response = Response::new(Bytes::new());
         let headers = response.headers_mut();
-        // gRPC-Web wants its own type back; others take the plain one.
+        // gRPC-Web expects its own content type in return; others accept the plain one.
         let asked = request.headers.get(CONTENT_TYPE).filter(|_| is_grpc(&request.headers));
         let plain = HeaderValue::from_static("application/grpc");
         headers.insert(CONTENT_TYPE, asked.cloned().unwrap_or(plain));
@@ -37,7 +37,8 @@ impl Responder for GrpcResponder {
     }
 }
 
-/// Whether a request is a gRPC call: `application/grpc`, alone or with a suffix or a parameter.
+/// Returns whether a request is a gRPC call: its content type is `application/grpc`, alone or with
+/// a suffix or a parameter.
 pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     let rest = content_type.strip_prefix(b"application/grpc");

@@ -10,17 +10,18 @@ use super::{Refusal, Responder};
 use crate::detail::with_detail;
 use crate::session::error::AuthError;
 
-/// The default: `{"detail": "…"}`, and for a gRPC request what [`GrpcResponder`] says.
+/// The default responder: `{"detail": "…"}`, and for a gRPC request the response of
+/// [`GrpcResponder`].
 ///
-/// Whether a request is one, its `Content-Type` says, and a gRPC refusal has the HTTP status 200. A
-/// server that speaks no gRPC and whose surroundings go by the status alone does better with a
-/// responder that never looks.
+/// The request's `Content-Type` decides whether it is a gRPC request, and a gRPC refusal has the
+/// HTTP status 200. A server that speaks no gRPC should use a responder that ignores the
+/// `Content-Type`, if a proxy or monitoring reads only the status.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct JsonResponder;
 
 impl JsonResponder {
-    /// The default.
+    /// Returns the default responder.
     #[must_use]
     pub const fn new() -> Self {
         Self
@@ -42,13 +43,13 @@ impl Responder for JsonResponder {
     }
 }
 
-/// Status and headers without a body.
+/// A responder with status and headers, but no body.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct EmptyResponder;
 
 impl EmptyResponder {
-    /// A responder without a body.
+    /// Returns a responder without a body.
     #[must_use]
     pub const fn new() -> Self {
         Self
@@ -61,13 +62,14 @@ impl Responder for EmptyResponder {
     }
 }
 
-/// A problem document, `application/problem+json` (RFC 9457): `title`, `status` and `detail`.
+/// A responder with problem documents, `application/problem+json` (RFC 9457): `title`, `status` and
+/// `detail`.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct ProblemResponder;
 
 impl ProblemResponder {
-    /// A responder with problem documents.
+    /// Returns a responder with problem documents.
     #[must_use]
     pub const fn new() -> Self {
         Self

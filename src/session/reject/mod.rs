@@ -1,5 +1,5 @@
-//! What a client is told: the one table from `AuthErrorKind` to an answer, and the trait for
-//! those who want to say it otherwise.
+//! Responses to refused requests: the one mapping from `AuthErrorKind` to a response, and the trait
+//! for other formats.
 
 mod grpc;
 mod json;
@@ -18,20 +18,20 @@ pub use json::{EmptyResponder, JsonResponder, ProblemResponder};
 
 /// Builds the response to a refused request.
 ///
-/// A closure is one. So is a type, where there is something to keep:
-/// [`ClerkAuthLayer::respond_with`](super::ClerkAuthLayer::respond_with) takes either, and what it
-/// takes answers for the layer and for the extractors behind it.
+/// A closure implements it; a type of your own can hold data.
+/// [`ClerkAuthLayer::respond_with`](super::ClerkAuthLayer::respond_with) takes either, and uses it
+/// for the layer and for the extractors behind it.
 ///
 /// The layer adds `Cache-Control: no-store` unless the response has that header, and puts the
-/// [`AuthError`] into its extensions. A response should say no more of the reason than [`Refusal`]
-/// does: more would help whoever forges tokens.
+/// [`AuthError`] into its extensions. A response should reveal no more of the reason than
+/// [`Refusal`] does: more would help an attacker who forges tokens.
 ///
 /// ```
 /// use bytes::Bytes;
 /// use http::request::Parts;
 /// use tower_clerk::session::{AuthError, ClerkAuthLayer, Refusal, Verifier};
 ///
-/// /// Plain text that says where to sign in.
+/// /// Returns a layer that refuses with plain text.
 /// fn layer(verifier: Verifier) -> ClerkAuthLayer {
 ///     ClerkAuthLayer::new(verifier).respond_with(|error: &AuthError, request: &Parts| {
 ///         let refusal = Refusal::of(error);
@@ -41,7 +41,7 @@ pub use json::{EmptyResponder, JsonResponder, ProblemResponder};
 /// }
 /// ```
 pub trait Responder: Send + Sync + 'static {
-    /// Returns the response to a request that is refused. The request's body has not been read.
+    /// Returns the response to a refused request, whose body has not been read.
     fn respond(&self, error: &AuthError, request: &Parts) -> Response<Bytes>;
 }
 
@@ -54,8 +54,8 @@ where
     }
 }
 
-/// Returns the whole answer to a refused request: what `responder` says, not to be stored by caches,
-/// with the error in its extensions.
+/// Returns the complete response to a refused request: what `responder` builds, not to be stored by
+/// caches, with the error in its extensions.
 pub(crate) fn refuse(
     responder: &dyn Responder,
     error: AuthError,
@@ -64,7 +64,7 @@ pub(crate) fn refuse(
     finish(responder.respond(&error, request), error)
 }
 
-/// Returns a refusal's response with what each of them has.
+/// Adds to a refusal's response what all refusals have.
 pub(crate) fn finish(mut response: Response<Bytes>, error: AuthError) -> Response<Bytes> {
     let no_store = HeaderValue::from_static("no-store");
     response.headers_mut().entry(CACHE_CONTROL).or_insert(no_store);
@@ -72,8 +72,9 @@ pub(crate) fn finish(mut response: Response<Bytes>, error: AuthError) -> Respons
     response
 }
 
-/// Whose fault it is, and what may be said. Nothing that was found before the signature was
-/// verified is told apart; "expired" comes after it.
+/// The part of an [`AuthError`] that a client may learn: whose fault it is, and a short text. It
+/// does not tell apart the reasons why a token is bad, except for one that has expired, which is
+/// known only after the signature was verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
     verdict: Verdict,
@@ -81,20 +82,20 @@ pub struct Refusal {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
-    /// Nobody asked to be let in.
+    /// No credentials, or a pending session.
     NotAuthenticated,
-    /// A good token, too late.
+    /// A good token that has expired.
     Expired,
-    /// What was shown is not good.
+    /// Bad credentials.
     Invalid,
-    /// It is good, and not enough.
+    /// A good session that this server does not allow.
     NotAllowed,
-    /// There are no keys to judge by.
+    /// No keys to verify with, and the time to wait before the next try.
     NoKeys(Duration),
 }
 
 impl Refusal {
-    /// What may be said of an error.
+    /// Returns what a client may learn of an error.
     #[must_use]
     pub fn of(error: &AuthError) -> Self {
         let verdict = match error.kind() {
@@ -125,7 +126,7 @@ impl Refusal {
         Self { verdict }
     }
 
-    /// 401, 403 or 503.
+    /// Returns the HTTP status: 401, 403 or 503.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self.verdict {
@@ -137,7 +138,7 @@ impl Refusal {
         }
     }
 
-    /// The gRPC status code, in decimal: 16 (unauthenticated), 7 (permission denied) or 14
+    /// Returns the gRPC status code in decimal: 16 (unauthenticated), 7 (permission denied) or 14
     /// (unavailable).
     #[must_use]
     pub fn grpc_status(&self) -> &'static str {
@@ -152,11 +153,11 @@ impl Refusal {
     ///
     /// | code | status | when |
     /// |---|---|---|
-    /// | `not_authenticated` | 401 | nobody is signed in |
-    /// | `token_expired` | 401 | the token was good, and has expired |
+    /// | `not_authenticated` | 401 | there is no bearer token, or the session is pending |
+    /// | `token_expired` | 401 | the token was good, but has expired |
     /// | `invalid_token` | 401 | the token is bad in any other way |
-    /// | `not_allowed` | 403 | the session is good, and this server does not allow it |
-    /// | `keys_unavailable` | 503 | there are no keys to judge by |
+    /// | `not_allowed` | 403 | the session is good, but this server does not allow it |
+    /// | `keys_unavailable` | 503 | there are no keys to verify with |
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self.verdict {
@@ -168,7 +169,7 @@ impl Refusal {
         }
     }
 
-    /// A few plain words, free of anything that would have to be escaped.
+    /// Returns a short text, without characters that would have to be escaped.
     #[must_use]
     pub fn detail(&self) -> &'static str {
         match self.verdict {
@@ -180,8 +181,9 @@ impl Refusal {
         }
     }
 
-    /// An answer with this status, with `WWW-Authenticate` or `Retry-After` where they belong
-    /// (RFC 6750 3, and 3.1: no error code for who sent no credentials), and with `body`.
+    /// Returns a response with this status, with `WWW-Authenticate` or `Retry-After` where they
+    /// belong (RFC 6750 3, and 3.1: no error code for a request without credentials), and with
+    /// `body`.
     #[must_use]
     pub fn response(&self, body: Bytes) -> Response<Bytes> {
         let mut response = Response::new(body);
@@ -201,7 +203,7 @@ impl Refusal {
             }
             Verdict::NotAllowed => {}
             Verdict::NoKeys(pause) => {
-                // Rounded up: who asks again too early has waited for nothing.
+                // Rounded up, so that a client does not ask again too early.
                 let seconds = pause.as_millis().div_ceil(1000).max(1);
                 let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
                 headers.insert(RETRY_AFTER, HeaderValue::from(seconds));

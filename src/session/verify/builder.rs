@@ -1,4 +1,4 @@
-//! How a verifier is configured: strict by default, every setting judged once, here.
+//! The builder of a verifier: strict by default; checks every setting once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use crate::session::cache::TokenCache;
 use crate::session::keys::KeySource;
 
 impl Verifier {
-    /// A verifier for tokens whose `iss` is exactly `issuer`, by keys from `keys`.
+    /// Returns a builder for a verifier of tokens whose `iss` is exactly `issuer`, with keys from
+    /// `keys`.
     pub fn builder(issuer: impl Into<String>, keys: impl KeySource) -> VerifierBuilder {
         VerifierBuilder {
             keys: Box::new(keys),
@@ -21,12 +22,12 @@ impl Verifier {
         }
     }
 
-    /// A verifier for the instance of a publishable key: its issuer, and the keys that its
-    /// Frontend API publishes. They are fetched when the first token needs them.
+    /// Returns a builder for a verifier of a publishable key's instance: with its issuer, and with
+    /// the keys that its Frontend API publishes. They are fetched when the first token needs them.
     ///
     /// # Errors
     ///
-    /// A system without usable root certificates.
+    /// The system has no usable root certificates.
     #[cfg(feature = "reqwest")]
     pub fn for_instance(key: &crate::PublishableKey) -> Result<VerifierBuilder, ConfigError> {
         let keys = crate::session::keys::RemoteKeys::from_url(&key.jwks_url())?;
@@ -34,7 +35,7 @@ impl Verifier {
     }
 }
 
-/// Configures a [`Verifier`].
+/// A builder for a [`Verifier`].
 #[derive(Debug)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct VerifierBuilder {
@@ -45,10 +46,9 @@ pub struct VerifierBuilder {
 }
 
 impl VerifierBuilder {
-    /// The origins that a token may have been made for, such as `https://app.example.com`: `azp`
-    /// must be one of them, to the letter, and a token without `azp` is refused.
-    ///
-    /// Without this setting `azp` is not looked at.
+    /// Sets the origins that tokens may be issued for, such as `https://app.example.com`: `azp`
+    /// must be exactly one of them, and a token without `azp` is refused. Default: `azp` is not
+    /// checked.
     pub fn authorized_parties<I, P>(mut self, parties: I) -> Self
     where
         I: IntoIterator<Item = P>,
@@ -58,73 +58,76 @@ impl VerifierBuilder {
         self
     }
 
-    /// What a missing or wrong `azp` means: refused, unless this says otherwise. Has no effect
+    /// Sets the treatment of a missing or wrong `azp`; default: the token is refused. Has no effect
     /// without [`authorized_parties`](Self::authorized_parties).
     pub fn authorized_party_policy(mut self, policy: AuthorizedPartyPolicy) -> Self {
         self.policy.authorized_party_policy = policy;
         self
     }
 
-    /// Which audiences a token may have been made for; `aud` is not looked at by default.
+    /// Sets the audiences that tokens may be issued for; default: `aud` is not checked.
     pub fn audience(mut self, policy: AudiencePolicy) -> Self {
         self.policy.audience = policy;
         self
     }
 
-    /// Accepts tokens of another issuer too, by the same keys: a satellite domain's or a proxy's.
+    /// Accepts tokens of another issuer too, with the same keys: a satellite domain's or a proxy's.
     pub fn also_issuer(mut self, issuer: impl Into<String>) -> Self {
         self.policy.issuers.push(issuer.into());
         self
     }
 
-    /// Lets a pending session count as one. Whether it is pending, the claims say.
+    /// Accepts pending sessions; default: they are refused.
+    /// [`Claims::is_pending`](crate::session::Claims::is_pending) returns whether a session is
+    /// pending.
     pub fn allow_pending_sessions(mut self) -> Self {
         self.policy.pending_allowed = true;
         self
     }
 
-    /// Refuses sessions in which somebody else acts for the user (`act`).
+    /// Refuses sessions in which another person acts for the user (`act`); default: they are
+    /// accepted.
     pub fn deny_impersonation(mut self) -> Self {
         self.policy.impersonation_denied = true;
         self
     }
 
-    /// How far Clerk's clock and this machine's may lie apart: 5 s by default, at most 5 minutes.
+    /// Sets how far Clerk's clock and this machine's may differ; default: 5 s, at most 5 minutes.
     pub fn skew(mut self, skew: Duration) -> Self {
         self.policy.skew = skew;
         self
     }
 
-    /// How many bytes the cache of verified tokens may take, about: 32 MiB by default, some
-    /// twenty-five thousand tokens.
+    /// Sets how many bytes the cache of verified tokens may take, approximately; default: 32 MiB,
+    /// some twenty-five thousand tokens.
     #[cfg(feature = "moka")]
     pub fn cache_bytes(mut self, bytes: u64) -> Self {
         self.cache_bytes = bytes;
         self
     }
 
-    /// Verifies each token anew, each time it comes.
+    /// Turns the cache off, so that each token is verified each time.
     ///
-    /// With the cache a token is accepted for no longer and by no other key than without it.
+    /// The cache does not make a token valid for longer or by another key.
     #[cfg(feature = "moka")]
     pub fn without_cache(self) -> Self {
         self.cache_bytes(0)
     }
 
-    /// What time it is.
+    /// Sets the clock; default: the operating system's.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// The verifier.
+    /// Builds the verifier.
     ///
     /// # Errors
     ///
-    /// - an issuer that is not `https://<host>` (`http://` on a loopback address), or has a slash
-    ///   at its end: no token could match it;
-    /// - authorized parties that are none, or one that is not an origin;
-    /// - an audience policy without an audience, or with an empty one;
+    /// - an issuer that is not `https://<host>` (`http://` on a loopback address), or ends in a
+    ///   slash: no token could match it;
+    /// - an empty list of authorized parties, or one that is not an origin;
+    /// - an audience policy with no audience, or with an empty one;
     /// - a skew above five minutes.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         let Self { keys, clock, policy, cache_bytes } = self;
@@ -133,7 +136,7 @@ impl VerifierBuilder {
         if let AudiencePolicy::Required(list) | AudiencePolicy::IfPresent(list) = &policy.audience
             && (list.is_empty() || list.iter().any(String::is_empty))
         {
-            let problem = "must be one or more texts, none of them empty";
+            let problem = "must be one or more strings, none of them empty";
             return Err(ConfigError::new("audience", problem));
         }
         if policy.skew > MAX_SKEW {
@@ -145,14 +148,15 @@ impl VerifierBuilder {
     }
 }
 
-/// `https://host[:port][/path]`, as Clerk writes it: with a proxy the issuer has a path.
+/// Checks that an issuer is `https://host[:port][/path]`, as Clerk writes it: with a proxy the
+/// issuer has a path.
 pub(crate) fn check_issuer(issuer: &str) -> Result<(), ConfigError> {
     let problem = |text| Err(ConfigError::new("issuer", text));
     let rest = match split_scheme(issuer) {
         Some(("https", rest)) => rest,
         Some(("http", rest)) if is_loopback(rest) => rest,
         Some(("http", _)) => {
-            return problem("must be `https:`; `http:` only on a loopback address");
+            return problem("must start with `https://`, or on a loopback address with `http://`");
         }
         _ => return problem("must be `https://` and the Frontend API's host"),
     };
@@ -168,23 +172,24 @@ pub(crate) fn check_issuer(issuer: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// One origin or more.
+/// Checks that a list has at least one entry, and only origins.
 pub(crate) fn check_authorized_parties(parties: &[String]) -> Result<(), ConfigError> {
     if parties.is_empty() {
         return Err(ConfigError::new(
             "authorized parties",
-            "are an empty list, which would refuse everybody; leave the setting out to check \
-             nothing",
+            "the list is empty, so that every token would be refused; leave the setting out if \
+             `azp` should not be checked",
         ));
     }
     parties.iter().try_for_each(|party| check_origin(party))
 }
 
-/// `scheme://host[:port]`, as browsers write an origin: an entry that cannot match is a mistake.
+/// Checks that a text is `scheme://host[:port]`, as browsers write an origin: an entry that cannot
+/// match is a mistake.
 fn check_origin(origin: &str) -> Result<(), ConfigError> {
     let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '/' | '?' | '#' | '@' | '*' | ',');
     match split_scheme(origin) {
-        // Mobile and desktop shells have schemes of their own.
+        // Mobile and desktop shells have their own schemes.
         Some((scheme, host))
             if !scheme.is_empty()
                 && !host.is_empty()
@@ -196,7 +201,7 @@ fn check_origin(origin: &str) -> Result<(), ConfigError> {
         _ => Err(ConfigError::new(
             "authorized parties",
             "must be origins such as `https://app.example.com`: lower case, with a scheme, \
-             without path, slash at the end or wildcard",
+             without a path, a trailing slash or a wildcard",
         )),
     }
 }

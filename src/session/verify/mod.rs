@@ -1,4 +1,4 @@
-//! A token → a session: the one place where the steps stand in order. No http types.
+//! The verification of tokens. The only file that puts the steps in order; uses no HTTP types.
 
 mod builder;
 mod policy;
@@ -30,12 +30,13 @@ pub(crate) use builder::{check_authorized_parties, check_issuer};
 pub use builder::VerifierBuilder;
 pub use policy::{AudiencePolicy, AuthorizedPartyPolicy};
 
-/// Turns session tokens into sessions, by the keys and the rules of one instance.
+/// A verifier of session tokens, with the keys and the rules of one instance, or of several with
+/// [`any_of`](Self::any_of).
 ///
-/// Cheap to clone; clones share their keys and the tokens that they have verified.
+/// Cheap to clone; clones share their keys and their cache of verified tokens.
 ///
-/// A session that is revoked at Clerk goes on being accepted until its token expires, within a
-/// minute: no token is asked after at Clerk. The cache lengthens that by nothing.
+/// A session that was revoked at Clerk is accepted until its token expires, within a minute,
+/// because Clerk is not asked about each token. The cache does not lengthen that.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -55,7 +56,8 @@ pub struct Verifier {
     instances: Instances,
 }
 
-/// One instance is the rule, and then nothing is looked at to find it.
+/// The instances of a verifier. With one, the usual case, the token is not parsed to find its
+/// instance.
 #[derive(Clone)]
 enum Instances {
     One(Arc<Instance>),
@@ -70,12 +72,12 @@ struct Instance {
 }
 
 impl Verifier {
-    /// A verifier for the tokens of several instances, each by its own keys and rules: the token's
-    /// `iss` says whose it claims to be, and that one judges it. Instances share nothing.
+    /// Returns a verifier for the tokens of several instances, each with its own keys and rules.
+    /// The token's `iss` selects the instance that verifies it. Instances share nothing.
     ///
     /// # Errors
     ///
-    /// No verifier at all, or two that accept the same issuer.
+    /// There is no verifier, or two of them accept the same issuer.
     pub fn any_of(verifiers: impl IntoIterator<Item = Self>) -> Result<Self, ConfigError> {
         let problem = |text| ConfigError::new("verifiers", text);
         let instances: Vec<Arc<Instance>> = verifiers
@@ -88,19 +90,21 @@ impl Verifier {
         let mut issuers = HashSet::new();
         let mut accepted = instances.iter().flat_map(|instance| &instance.policy.issuers);
         if !accepted.all(|issuer| issuers.insert(issuer)) {
-            return Err(problem("accept the same issuer twice: which of them should judge it?"));
+            return Err(problem(
+                "two of them accept the same issuer; pass only one for each issuer",
+            ));
         }
         if instances.is_empty() {
-            return Err(problem("must be one or more"));
+            return Err(problem("the list is empty; pass at least one"));
         }
         Ok(Self { instances: Instances::ByIssuer(instances.into()) })
     }
 
-    /// Verifies a token, waiting for its key when it has to be fetched.
+    /// Verifies a token, waiting for its key if it has to be fetched.
     ///
     /// # Errors
     ///
-    /// The token is not a session of this instance now, or no keys could be had: see
+    /// The token is not a valid session token of this instance now, or no keys are available: see
     /// [`AuthErrorKind`].
     pub async fn verify(&self, token: &str) -> Result<Session, AuthError> {
         match self.start(token.as_bytes()) {
@@ -109,12 +113,12 @@ impl Verifier {
         }
     }
 
-    /// Has the keys at hand, of all instances: for servers that would rather not start than start
-    /// without. Without this they are fetched when the first token needs them.
+    /// Fetches the keys of all instances unless they are known: for servers that should not start
+    /// without them. Otherwise they are fetched when the first token needs them.
     ///
     /// # Errors
     ///
-    /// The keys could not be had; the attempts go on by themselves.
+    /// The keys could not be fetched. The attempts continue on their own.
     pub async fn warm_up(&self) -> Result<(), AuthError> {
         let instances = match &self.instances {
             Instances::One(instance) => std::slice::from_ref(instance),
@@ -126,7 +130,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// Verifies a token as far as that goes without waiting.
+    /// Verifies a token as far as possible without waiting.
     pub(super) fn start(&self, token: &[u8]) -> Verification {
         match &self.instances {
             Instances::One(instance) => instance.start(token),
@@ -146,16 +150,16 @@ impl Verifier {
 
 impl Instance {
     fn start(self: &Arc<Self>, token: &[u8]) -> Verification {
-        // 0. A token that was verified a moment ago, by a key that is still the instance's.
+        // A token that was verified a moment ago, by a key that is still the instance's.
         if let Some(session) = self.remembered(token) {
             return Verification::Done(Ok(session));
         }
-        // 1. Shape, size and header, so that no hopeless token reaches the keys.
+        // Shape, size and header, so that a token that can never pass does not reach the keys.
         let token = match parse(token) {
             Ok(parsed) => parsed,
             Err(kind) => return Verification::Done(Err(kind.into())),
         };
-        // 2. The key.
+        // The key.
         match self.keys.lookup(token.kid.as_deref()) {
             Lookup::Known(key) => Verification::Done(self.finish(&token, &key)),
             Lookup::Missing(missing) => Verification::Done(Err(no_key(missing))),
@@ -167,8 +171,8 @@ impl Instance {
         }
     }
 
-    /// Only while a fresh verification would say the same: its key is still the one that the source
-    /// gives for its `kid`, and by the wall clock its time has come and is not over.
+    /// Returns the cached session if a fresh verification would give the same result: its key is
+    /// still the one that the source returns for its `kid`, and the wall clock is in its window.
     fn remembered(&self, token: &[u8]) -> Option<Session> {
         let session = self.cache.get(token)?;
         if !self.keys.is_current(session.claims().key_id(), session.key())
@@ -186,19 +190,23 @@ impl Instance {
         token: &UnverifiedToken<'_>,
         key: &Arc<PublicKey>,
     ) -> Result<Session, AuthError> {
-        // 3. The signature; nothing is read from the claims before it.
+        // The signature: no claim is trusted before it is verified.
         if !key.verifies(token.signed(), &token.signature) {
             self.keys.signature_failed(token.kid.as_deref());
             return Err(AuthErrorKind::BadSignature.into());
         }
-        // 4. The rules, by the time of this moment.
+        // The rules, at the current time.
         let now = self.clock.now();
         let wire = Wire::parse(&token.payload).ok_or(AuthErrorKind::InvalidClaims)?;
         let Accepted { valid_during, violation } = rules::check(&wire, &self.policy, now)?;
         if let Some(_kind) = violation {
-            event!(warn, reason = _kind.as_str(), "a token passes that its policy only reports");
+            event!(
+                warn,
+                reason = _kind.as_str(),
+                "a token with a missing or wrong azp passes: the policy only reports it",
+            );
         }
-        // 5. The claims, typed. Only what passed everything is remembered.
+        // The typed claims. Only a session that passed every step is cached.
         let claims = wire.into_claims(token.text().as_bytes(), token.kid.as_deref(), violation);
         let claims = claims.ok_or(AuthErrorKind::InvalidClaims)?;
         let session = Session::new(claims, Arc::clone(key), valid_during);
@@ -225,8 +233,8 @@ impl fmt::Debug for Instance {
     }
 }
 
-/// Whose token it claims to be, which nobody has verified: good for choosing who judges it, and
-/// whoever that is compares `iss` again after the signature.
+/// Returns the issuer that an unverified token names. It only selects the instance, which compares
+/// `iss` again after the signature.
 fn peek_issuer(token: &[u8]) -> Result<String, AuthErrorKind> {
     let token = parse(token)?;
     let wire = Wire::parse(&token.payload).ok_or(AuthErrorKind::Malformed)?;
@@ -237,13 +245,13 @@ fn parse(token: &[u8]) -> Result<UnverifiedToken<'_>, AuthErrorKind> {
     UnverifiedToken::parse(str::from_utf8(token).map_err(|_| AuthErrorKind::Malformed)?)
 }
 
-/// How far a verification came without waiting.
+/// The state of a verification after all steps that need no waiting.
 pub(super) enum Verification {
     Done(Result<Session, AuthError>),
     Parked(Parked),
 }
 
-/// A verification that waits for its key. It owns what it needs: the request goes its own way.
+/// A verification that waits for its key. It owns its data, because the request is kept elsewhere.
 pub(super) struct Parked {
     instance: Arc<Instance>,
     token: UnverifiedToken<'static>,
@@ -264,7 +272,7 @@ fn no_key(missing: MissingKey) -> AuthError {
     match missing {
         MissingKey::Unknown => AuthErrorKind::UnknownKey.into(),
         MissingKey::Unavailable { retry_after } => {
-            event!(debug, "a token could not be judged: no session keys are at hand");
+            event!(debug, "a token could not be verified: no session keys are available");
             AuthError::keys_unavailable(retry_after)
         }
     }

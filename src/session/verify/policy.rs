@@ -1,11 +1,12 @@
-//! What a verifier demands where Clerk leaves a choice. Strict unless relaxed by name.
+//! The requirements of a verifier where Clerk leaves a choice. Strict unless a setting relaxes
+//! them.
 
 use std::time::Duration;
 
-/// What a missing or wrong `azp` means once authorized parties are configured.
+/// The treatment of a missing or wrong `azp` when authorized parties are configured.
 ///
-/// Clerk's JavaScript SDK refuses a token without `azp` since 3.11.1; genuine tokens lack it when
-/// they were minted without an `Origin`: by the Backend API, by native apps, during a top-level
+/// Clerk's JavaScript SDK refuses a token without `azp` since 3.11.1. Genuine tokens have none if
+/// they were issued without an `Origin`: by the Backend API, to native apps, or during a top-level
 /// navigation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -15,26 +16,26 @@ pub enum AuthorizedPartyPolicy {
     Required,
     /// A wrong `azp` is refused; a missing one passes.
     MissingAllowed,
-    /// Nothing is refused. What would be is told: an event, and
+    /// Nothing is refused. A violation is reported: by an event, and by
     /// [`Claims::reported`](crate::session::Claims::reported).
     Report,
 }
 
-/// Which audiences a token may have been made for. Clerk's session tokens have no `aud` unless
-/// the instance was told to add one.
+/// The audiences that tokens may be issued for. Clerk's session tokens have no `aud` unless the
+/// instance is configured to add one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AudiencePolicy {
-    /// `aud` is not looked at.
+    /// `aud` is not checked.
     #[default]
     Off,
-    /// `aud` must hold one of these, to the letter; a token without `aud` is refused.
+    /// `aud` must contain one of these, compared exactly; a token without `aud` is refused.
     Required(Vec<String>),
-    /// `aud`, when there is one, must hold one of these; a token without `aud` passes.
+    /// `aud`, if present, must contain one of these; a token without `aud` passes.
     IfPresent(Vec<String>),
 }
 
-/// Everything that a verifier demands of a token.
+/// All requirements of a verifier.
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
     pub(super) issuers: Vec<String>,
@@ -59,7 +60,7 @@ impl Policy {
         }
     }
 
-    /// Whether tokens of an issuer are this policy's: byte for byte (RFC 7519 2: no
+    /// Returns whether the policy accepts an issuer, compared byte for byte (RFC 7519 2: no
     /// canonicalisation).
     pub(super) fn accepts_issuer(&self, iss: &str) -> bool {
         self.issuers.iter().any(|issuer| *issuer == *iss)

@@ -1,4 +1,4 @@
-//! The rules for a token whose signature is good. Pure: claims, policy and time come in.
+//! The rules for a token with a good signature. Pure: claims, policy and time are arguments.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,20 +11,20 @@ use super::policy::{AudiencePolicy, AuthorizedPartyPolicy, Policy};
 /// A token that the rules accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Accepted {
-    /// The times at which they accept it.
+    /// The window of time in which the rules accept it.
     pub(super) valid_during: Window,
-    /// The rule that the token breaks, where the policy is to report instead of to refuse.
+    /// The rule that the token breaks, if the policy is to report it and not to refuse the token.
     pub(super) violation: Option<AuthErrorKind>,
 }
 
-/// Clerk's rules in Clerk's order (`sub`, `aud`, `azp`, `exp`, `nbf`, `iat`), after two that
-/// Clerk's `verifyToken` leaves out: `iss` exactly, and no machine's subject.
+/// Checks Clerk's rules in Clerk's order (`sub`, `aud`, `azp`, `exp`, `nbf`, `iat`), and first two
+/// that Clerk's `verifyToken` leaves out: an exact `iss`, and no machine as the subject.
 pub(super) fn check(
     claims: &Wire<'_>,
     policy: &Policy,
     now: SystemTime,
 ) -> Result<Accepted, AuthErrorKind> {
-    // One string; whose token it is, hangs on it.
+    // One string, which decides whose token it is.
     if !claims.iss.text().is_some_and(|iss| policy.accepts_issuer(iss)) {
         return Err(AuthErrorKind::IssuerMismatch);
     }
@@ -36,15 +36,15 @@ pub(super) fn check(
     if claims.is_pending() && !policy.pending_allowed {
         return Err(AuthErrorKind::PendingSession);
     }
-    // Any `act`, also one that cannot be read: when in doubt, somebody else sits there.
+    // Any `act`, even an unreadable one: in doubt the user is being impersonated.
     if claims.act.is_some() && policy.impersonation_denied {
         return Err(AuthErrorKind::Impersonation);
     }
     Ok(Accepted { valid_during, violation })
 }
 
-/// The user. Clerk lets an empty `sub` pass; ownership of data hangs on it. A machine's token is
-/// none of a session, whatever its header says.
+/// Checks the user's id. Clerk accepts an empty `sub`; here it is refused, because it decides who
+/// owns data. A machine's token is never a session's, whatever its header contains.
 fn subject(sub: &TextClaim<'_>) -> Result<(), AuthErrorKind> {
     match sub.text() {
         None | Some("") => Err(AuthErrorKind::InvalidClaims),
@@ -53,8 +53,8 @@ fn subject(sub: &TextClaim<'_>) -> Result<(), AuthErrorKind> {
     }
 }
 
-/// One text or a list of texts (RFC 7519 4.1.3). Clerk's SDK lets any other shape pass; here it
-/// does not match. An empty list is no audience at all.
+/// Checks the audience, one string or a list of strings (RFC 7519 4.1.3). Clerk's SDK accepts any
+/// other type; here it does not match. An empty list counts as no audience.
 fn audience(
     aud: Option<&Vec<TextClaim<'_>>>,
     policy: &AudiencePolicy,
@@ -71,7 +71,8 @@ fn audience(
     if known { Ok(()) } else { Err(AuthErrorKind::AudienceMismatch) }
 }
 
-/// One of the authorized parties; with none configured, anything passes.
+/// Checks the authorized party; returns a violation that is only to be reported. Any `azp` passes
+/// if no parties are configured.
 fn authorized_party(
     azp: &TextClaim<'_>,
     policy: &Policy,
@@ -85,14 +86,15 @@ fn authorized_party(
     };
     match policy.authorized_party_policy {
         AuthorizedPartyPolicy::Report => Ok(Some(broken)),
-        // Missing is missing: an empty `azp` is something that no browser sends.
+        // An empty `azp` is not a missing one: no browser sends it.
         AuthorizedPartyPolicy::MissingAllowed if matches!(azp, TextClaim::Missing) => Ok(None),
         AuthorizedPartyPolicy::MissingAllowed | AuthorizedPartyPolicy::Required => Err(broken),
     }
 }
 
-/// `exp` is required, and the token expires at the very millisecond exp + skew (RFC 7519 4.1.4:
-/// "on or after"). `nbf` and `iat` may be absent, but not lie further ahead than the skew.
+/// Checks the times and returns the window in which they are right. `exp` is required, and the
+/// token expires at exactly exp + skew, to the millisecond (RFC 7519 4.1.4: "on or after"). `nbf`
+/// and `iat` may be absent, but must not lie further ahead than the skew.
 fn times(claims: &Wire<'_>, skew: Duration, now: SystemTime) -> Result<Window, AuthErrorKind> {
     let now = milliseconds(now);
     let skew = i64::try_from(skew.as_millis()).unwrap_or(i64::MAX);

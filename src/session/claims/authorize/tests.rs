@@ -23,7 +23,7 @@ fn editor() -> Claims {
     }))
 }
 
-/// Every way to combine a part that holds with one that does not, over all dimensions.
+/// Tests every combination of parts that hold with parts that do not, over all dimensions.
 #[test]
 fn a39_every_part_must_hold_and_one_that_does_not_is_enough_to_deny() {
     let editor = editor();
@@ -44,7 +44,7 @@ fn a39_every_part_must_hold_and_one_that_does_not_is_enough_to_deny() {
             Duration::from_secs(300),
         )),
     ];
-    // Each dimension is not asked for, holds, or fails: 3^5 combinations but the empty one.
+    // Each dimension is left out, holds, or fails: 3^5 combinations except the empty one.
     for combination in 1..3_usize.pow(5) {
         let mut asked: Option<Authorization> = None;
         let mut expected = true;
@@ -175,14 +175,14 @@ fn factors_must_be_fresher_than_asked_for_and_known() {
         (json!([9.99, 9.99]), true, true, true),
         (json!([10.01, 10.01]), false, false, false),
         (json!([0, 0]), true, true, true),
-        // No second factor: the first stands in for it.
+        // No second factor: the first counts instead.
         (json!([9, -1]), true, true, true),
         (json!([10, -1]), false, false, false),
         // No first factor.
         (json!([-1, 9]), false, true, false),
         (json!([-1, 10]), false, false, false),
         (json!([-1, -1]), false, false, false),
-        // What is not understood is not fresh.
+        // A claim that is not understood is not fresh.
         (json!(null), false, false, false),
         (json!([]), false, false, false),
         (json!([0]), false, false, false),

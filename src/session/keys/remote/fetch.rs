@@ -1,4 +1,4 @@
-//! How a JWKS document is fetched: the trait, and what an attempt gives. No implementation.
+//! The trait that fetches a JWKS document, and the result of an attempt. No implementation.
 
 use std::error::Error;
 use std::fmt;
@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-/// Brings a JWKS document from wherever it is kept.
+/// A client that fetches a JWKS document.
 pub trait Fetch: Send + Sync + 'static {
-    /// One attempt. It is given up after 5 s, by dropping the future.
+    /// Makes one attempt. It is abandoned after 5 s, by dropping the future.
     fn fetch(&self) -> FetchFuture<'_>;
 }
 
-/// An attempt on its way.
+/// The future of an attempt.
 pub type FetchFuture<'a> = Pin<Box<dyn Future<Output = Result<Fetched, FetchError>> + Send + 'a>>;
 
-/// A document that was brought.
+/// A document that was fetched.
 #[derive(Clone)]
 pub struct Fetched {
     pub(super) body: Bytes,
@@ -25,26 +25,26 @@ pub struct Fetched {
 }
 
 impl Fetched {
-    /// A document's bytes, undecoded.
+    /// Returns a document of these bytes, undecoded.
     pub fn new(body: impl Into<Bytes>) -> Self {
         Self { body: body.into(), max_age: None }
     }
 
-    /// How long its server says that it is fresh.
+    /// Sets how long the document is fresh, as its server says; default: unknown.
     #[must_use]
     pub fn with_max_age(self, max_age: Duration) -> Self {
         Self { max_age: Some(max_age), ..self }
     }
 }
 
-/// Some publish more of a key than they should.
+/// Shows only the size: some servers publish more of a key than they should.
 impl fmt::Debug for Fetched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fetched").field("bytes", &self.body.len()).finish_non_exhaustive()
     }
 }
 
-/// Why a document could not be brought. It is logged, so it must not hold a secret.
+/// The reason why a document could not be fetched. It is logged, so it must not contain a secret.
 #[derive(Clone, Debug)]
 pub struct FetchError {
     problem: Box<str>,
@@ -53,18 +53,18 @@ pub struct FetchError {
 }
 
 impl FetchError {
-    /// An error with a message for the log.
+    /// Returns an error with a message for the log.
     pub fn new(problem: impl Into<Box<str>>) -> Self {
         Self { problem: problem.into(), retry_after: None, source: None }
     }
 
-    /// When its server would like to be asked again.
+    /// Sets the time after which its server wants to be asked again; default: none.
     #[must_use]
     pub fn with_retry_after(self, retry_after: Duration) -> Self {
         Self { retry_after: Some(retry_after), ..self }
     }
 
-    /// What caused it.
+    /// Sets the cause; default: none.
     #[must_use]
     pub fn with_source(self, source: impl Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Arc::new(source)), ..self }
@@ -89,5 +89,5 @@ impl Error for FetchError {
     }
 }
 
-/// How long one attempt may take.
+/// The time that one attempt may take.
 pub(super) const FETCH_TIMEOUT: Duration = Duration::from_secs(5);

@@ -12,8 +12,8 @@ use crate::http_client::{self, API_VERSION, API_VERSION_HEADER, BodyError};
 use crate::secret::SecretKey;
 
 impl RemoteKeys {
-    /// Returns a source for the document at `url`: `https:`, or `http:` on a loopback address. Follows
-    /// no redirects, and gives up after 5 s or 256 KiB.
+    /// Returns a source for the document at `url`: `https:`, or `http:` on a loopback address.
+    /// Follows no redirects, and gives up after 5 s or 256 KiB.
     ///
     /// # Errors
     ///

@@ -15,21 +15,21 @@ use crate::clock::{Clock, SystemClock};
 
 /// A source of keys that fetches a JWKS document and keeps it up to date.
 ///
-/// - Any number of requests that wait for the same document cause one fetch. A request that goes away
-///   does not stop it.
-/// - A known key is returned without a lock and without the network, even while the document's server
-///   is down: up to 24 hours after the last successful fetch.
+/// - Any number of requests that wait for the same document cause one fetch. A request that goes
+///   away does not stop it.
+/// - A known key is returned without a lock and without the network, even while the document's
+///   server is down: up to 24 hours after the last successful fetch.
 /// - The document is fetched again every five minutes, give or take a tenth, or as often as its
 ///   `Cache-Control: max-age` says, within one and fifteen minutes. A key that is no longer in it
-///   stops working. After a failure the pause grows from one second to a minute; a `Retry-After` of up
-///   to five minutes is honoured.
+///   stops working. After a failure the pause grows from one second to a minute; a `Retry-After` of
+///   up to five minutes is honoured.
 /// - A `kid` that the document lacks causes a fetch at most every 30 seconds, and so does a bad
-///   signature under a `kid` that it has, since the key may be a new one. It causes none while fetches
-///   fail, nor when the same `kid` was looked for within those 30 seconds.
+///   signature under a `kid` that it has, since the key may be a new one. It causes none while
+///   fetches fail, nor when the same `kid` was looked for within those 30 seconds.
 ///
-/// The first lookup starts a task on the current tokio runtime, which needs its timers enabled. Should
-/// that runtime end or stall, a later lookup starts a new task on its own. The task ends with the last
-/// clone of the source.
+/// The first lookup starts a task on the current tokio runtime, which needs its timers enabled.
+/// Should that runtime end or stall, a later lookup starts a new task on its own. The task ends
+/// with the last clone of the source.
 #[derive(Clone)]
 pub struct RemoteKeys {
     shared: Arc<Shared>,
@@ -41,8 +41,8 @@ impl RemoteKeys {
         Self { shared: Arc::new(Shared::new(Arc::new(fetch), Arc::new(SystemClock::new()))) }
     }
 
-    /// Sets the clock by whose monotonic time keys age. Keys that were fetched before are forgotten.
-    /// Default: the operating system's.
+    /// Sets the clock by whose monotonic time keys age. Keys that were fetched before are
+    /// forgotten. Default: the operating system's.
     #[must_use]
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { shared: Arc::new(Shared::new(self.shared.fetch(), clock)) }
@@ -64,8 +64,8 @@ impl RemoteKeys {
 
     /// Looks again for a `kid` that was not at hand, and fetches or waits where that may help.
     fn miss(&self, kid: &str) -> Lookup {
-        // What is at hand is looked at again under the lock: an attempt that has just ended is then
-        // seen either as under way or with what it brought.
+        // The keys at hand are checked again under the lock, so that an attempt that has just ended
+        // is seen either as under way or with its keys.
         let state = self.shared.lock();
         let now = self.shared.now();
         if let Some(key) = self.shared.at_hand(kid, now, Arc::clone) {
@@ -118,7 +118,7 @@ impl RemoteKeys {
         if !self.shared.is_overdue(now) {
             return;
         }
-        // Whoever holds the lock is at it already.
+        // The holder of the lock is already starting an attempt.
         let Some(state) = self.shared.try_lock() else { return };
         if state.is_due(now) {
             task::start(&self.shared, state, now, Reason::Due);
@@ -155,7 +155,7 @@ impl KeySource for RemoteKeys {
         Box::pin(self.warm_up())
     }
 
-    /// Fetches the keys, at most once in each cool-down. Most likely nobody signed the token.
+    /// Fetches the keys, at most once in each cool-down. Most likely the token is forged.
     fn signature_failed(&self, _kid: Option<&str>) {
         let state = self.shared.lock();
         let now = self.shared.now();
@@ -171,8 +171,8 @@ impl fmt::Debug for RemoteKeys {
     }
 }
 
-/// Returns the key after an attempt has ended, or why there is none. Looks under the lock, so that a
-/// document that lacks the key is the newest one.
+/// Returns the key after an attempt has ended, or why there is none. Looks under the lock, so that
+/// a document that lacks the key is the newest one.
 fn after_an_attempt(shared: &Shared, kid: &str) -> Result<Arc<PublicKey>, MissingKey> {
     let mut state = shared.lock();
     let now = shared.now();

@@ -1,5 +1,5 @@
-//! Keys that an instance publishes: fetched once for all waiting requests, kept, and refreshed ahead
-//! of time.
+//! Keys that an instance publishes: fetched once for all waiting requests, kept, and refreshed
+//! ahead of time.
 //!
 //! `state` decides when to fetch, `shared` holds the keys and the waiters, `task` fetches, `lookup`
 //! answers, and `jwks_client` is the usual [`Fetch`].

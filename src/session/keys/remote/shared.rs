@@ -1,5 +1,5 @@
-//! What the clones of a key source share with the task that fetches: the keys at hand, the state that
-//! decides when to fetch, and who waits for an attempt. Starts nothing.
+//! The data that the clones of a key source share with the task that fetches: the keys at hand, the
+//! state that decides when to fetch, and the channel that wakes waiters. Starts nothing.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -19,12 +19,12 @@ use crate::clock::Clock;
 use crate::meter::{count, gauge};
 use crate::trace::event;
 
-/// The data that all clones of a source share. Only clones hold it: the task has a weak reference, so
-/// that it ends with the last of them.
+/// The data that all clones of a source share. Only clones hold it: the task has a weak reference,
+/// so that it ends with the last of them.
 pub(super) struct Shared {
     keys: ArcSwapOption<Snapshot>,
-    /// When a lookup starts the next attempt itself, in milliseconds since `epoch`. The task does so
-    /// earlier, unless its timer was held up.
+    /// The time at which a lookup starts the next attempt itself, in milliseconds since `epoch`.
+    /// The task does so earlier, unless its timer was held up.
     overdue_at: AtomicU64,
     epoch: Instant,
     state: Mutex<FetchState>,
@@ -42,7 +42,7 @@ struct Snapshot {
     fetched_at: Instant,
 }
 
-/// What a successful attempt returned.
+/// The keys that a successful attempt returned, and how long they are fresh.
 pub(super) struct FetchedKeys {
     pub(super) keys: KeySet,
     pub(super) max_age: Option<Duration>,
@@ -75,7 +75,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Locks the state unless somebody else holds it.
+    /// Locks the state unless it is locked.
     pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, FetchState>> {
         match self.state.try_lock() {
             Ok(state) => Some(state),
@@ -84,7 +84,8 @@ impl Shared {
         }
     }
 
-    /// Passes the key with this `kid` to `look`, if there is one that is not too old. Takes no lock.
+    /// Passes the key with this `kid` to `look`, if there is one that is not too old. Takes no
+    /// lock.
     pub(super) fn at_hand<T>(
         &self,
         kid: &str,
@@ -106,7 +107,7 @@ impl Shared {
         self.since_epoch(now) >= self.overdue_at.load(Ordering::Relaxed)
     }
 
-    /// Returns what changes when an attempt ends.
+    /// Returns a receiver that changes when an attempt ends.
     pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
         self.attempts_ended.subscribe()
     }
@@ -151,8 +152,8 @@ impl Shared {
         Some(self.fetch())
     }
 
-    /// Stores the result of an attempt and returns the pause before the next; `None` when a newer task
-    /// has taken over.
+    /// Stores the result of an attempt and returns the pause before the next; `None` when a newer
+    /// task has taken over.
     pub(super) fn attempt_ended(
         &self,
         number: u64,
@@ -178,7 +179,7 @@ impl Shared {
         };
         self.set_overdue(&state);
         let _failures = state.failures;
-        // Still under the lock: who subscribes after this sees only the attempts to come.
+        // Still under the lock: a waiter that subscribes after this sees only later attempts.
         self.attempts_ended.send_modify(|ended| *ended += 1);
         drop(state);
 

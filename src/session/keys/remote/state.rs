@@ -1,4 +1,4 @@
-//! When to fetch: the decisions, without any doing. Pure; time comes in as an argument.
+//! The decisions on when to fetch keys. Pure; time is an argument.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -6,37 +6,38 @@ use std::time::{Duration, Instant};
 use super::super::MissingKey;
 use super::fetch::FETCH_TIMEOUT;
 
-/// What has happened so far, as far as the next decision depends on it.
+/// The history, as far as the next decision depends on it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FetchState {
-    /// The number of the task whose word counts: the one that was started last.
+    /// The number of the task that was started last. Results of older ones are ignored.
     pub(super) task: u64,
-    /// An attempt was started and has not ended.
+    /// Whether an attempt was started and has not ended.
     fetching: bool,
-    /// How many attempts in a row have failed.
+    /// The number of attempts in a row that have failed.
     pub(super) failures: u32,
-    /// When the last attempt that an unknown `kid` caused was started.
+    /// The start of the last attempt that an unknown `kid` caused.
     last_for_kid: Option<Instant>,
-    /// When the last attempt that brought keys ended.
+    /// The end of the last successful attempt.
     last_success: Option<Instant>,
-    /// When the next attempt is due; while one is under way, when it must be taken for lost.
+    /// The time at which the next attempt is due; while one is under way, the time from which it
+    /// counts as lost.
     pub(super) next_attempt: Option<Instant>,
-    /// Some of the `kid`s that the document lacked when it was fetched last.
+    /// Some of the `kid`s that the last document lacked.
     absent: HashSet<Box<str>>,
 }
 
-/// What to do about a `kid` that is not at hand.
+/// The reaction to a `kid` that is not at hand.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Decision {
     /// Start an attempt and wait for it.
     Fetch(Reason),
     /// Wait for the attempt that is under way.
     Wait,
-    /// Answer at once.
+    /// Refuse the token at once.
     Refuse(MissingKey),
 }
 
-/// Why an attempt is made.
+/// The reason for an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reason {
     /// There are no keys, or they are old.
@@ -46,14 +47,14 @@ pub(super) enum Reason {
 }
 
 impl FetchState {
-    /// Decides about a `kid` that is not at hand; `have_keys` says whether any are.
+    /// Decides what to do about a `kid` that is not at hand. `have_keys` is whether any keys are.
     ///
     /// Without keys an attempt is made unless the pause after a failure lasts. With keys the `kid`
-    /// is new or made up, so that one attempt is made for it and the next such only after the
-    /// cool-down, whether it brought anything or not; while attempts fail, none but those of the
-    /// schedule. A `kid` that a document younger than the cool-down lacks is worth none: who keeps
-    /// sending one cannot use up the attempt that a new key needs, and a key that is published
-    /// after its first token is not locked out for longer.
+    /// is new or made up, so one attempt is made for it, and the next for any `kid` only after the
+    /// cool-down, whether or not it found the key. While attempts fail, only scheduled ones are
+    /// made. A `kid` that a document younger than the cool-down lacks causes none: a client that
+    /// keeps sending one cannot use up the attempt that a new key needs, and a key that is
+    /// published after its first token is not locked out for longer.
     pub(super) fn decide(&self, kid: &str, now: Instant, have_keys: bool) -> Decision {
         if self.is_under_way(now) {
             return Decision::Wait;
@@ -67,18 +68,18 @@ impl FetchState {
         Decision::Refuse(self.verdict(now))
     }
 
-    /// Whether an attempt is being made that may still bring something. One that ought to have
-    /// ended long ago never will: whoever made it stands still.
+    /// Returns whether an attempt is under way that may still succeed. One that should have ended
+    /// long ago counts as lost, because its task hangs.
     pub(super) fn is_under_way(&self, now: Instant) -> bool {
         self.fetching && !self.is_due(now)
     }
 
-    /// Whether the time of the next attempt has come.
+    /// Returns whether the next attempt is due.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.next_attempt.is_some_and(|at| now >= at)
     }
 
-    /// Whether an attempt may be made because of a `kid`, given that keys are at hand.
+    /// Returns whether an attempt may be made because of a `kid`, provided that keys are at hand.
     pub(super) fn may_fetch_for_kid(&self, now: Instant) -> bool {
         let cooling = self.last_for_kid.is_some_and(|at| now < at + KID_COOL_DOWN);
         self.failures == 0 && !cooling && !self.is_under_way(now)
@@ -89,7 +90,7 @@ impl FetchState {
         young && self.absent.contains(kid)
     }
 
-    /// An attempt starts.
+    /// Notes that an attempt starts.
     pub(super) fn started(&mut self, now: Instant, reason: Reason) {
         self.fetching = true;
         self.next_attempt = Some(now + LOST_AFTER);
@@ -98,7 +99,7 @@ impl FetchState {
         }
     }
 
-    /// The document has been fetched and lacks this `kid`. Only so many are remembered: a flood
+    /// Notes that the last document lacks this `kid`. Only a limited number is remembered; a flood
     /// of others does not push them out.
     pub(super) fn is_absent(&mut self, kid: &str) {
         if self.absent.len() < MAX_ABSENT && kid.len() <= MAX_KID_BYTES {
@@ -106,7 +107,7 @@ impl FetchState {
         }
     }
 
-    /// Why a key is missing, as things stand: nobody's fault but ours while attempts fail.
+    /// Returns why a key is missing now. While attempts fail, it is the server's fault.
     pub(super) fn verdict(&self, now: Instant) -> MissingKey {
         if self.failures == 0 {
             return MissingKey::Unknown;
@@ -116,8 +117,8 @@ impl FetchState {
         MissingKey::Unavailable { retry_after: pause.max(Duration::from_secs(1)) }
     }
 
-    /// An attempt brought keys; returns the pause until the next. `max_age` is what the server
-    /// says of how long they are fresh, `jitter` is between 0 and 1.
+    /// Notes a successful attempt and returns the pause until the next. `max_age` is how long the
+    /// keys are fresh according to their server; `jitter` is between 0 and 1.
     pub(super) fn succeeded(
         &mut self,
         now: Instant,
@@ -131,7 +132,8 @@ impl FetchState {
         self.pause(now, interval.mul_f64(0.9 + 0.2 * jitter))
     }
 
-    /// The task is gone; whether it left an attempt unfinished, which is a failure like any other.
+    /// Notes that the task is gone. Returns whether it left an attempt unfinished, which counts as
+    /// a failure.
     pub(super) fn task_gone(&mut self, now: Instant, jitter: f64) -> bool {
         let unfinished = self.fetching;
         if unfinished {
@@ -140,7 +142,8 @@ impl FetchState {
         unfinished
     }
 
-    /// An attempt failed; returns the pause until the next. `retry_after` is the server's wish.
+    /// Notes a failed attempt and returns the pause until the next. `retry_after` is the server's
+    /// wish.
     pub(super) fn failed(
         &mut self,
         now: Instant,
@@ -160,33 +163,33 @@ impl FetchState {
     }
 }
 
-/// How often the document is fetched while all is well and its server does not say.
+/// The pause between successful attempts if the server names none.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(300);
 
-/// What a server may say of it: a key must not outlive its removal by much, nor may a `max-age=0`
-/// mean a fetch a second.
+/// The shortest and the longest pause that a server may set: a key must not outlive its removal by
+/// much, and a `max-age=0` must not cause a fetch each second.
 const SHORTEST_REFRESH: Duration = Duration::from_secs(60);
 const LONGEST_REFRESH: Duration = Duration::from_secs(15 * 60);
 
-/// How long after the last success its keys may still be used.
+/// The time after the last success for which its keys may be used.
 pub(super) const MAX_STALENESS: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long one attempt for an unknown `kid` bars the next.
+/// The time between attempts for unknown `kid`s: the cool-down.
 const KID_COOL_DOWN: Duration = Duration::from_secs(30);
 
-/// The pause after a first failure; it doubles from there.
+/// The pause after the first failure; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause between failures.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// The longest pause that a server may wish for.
+/// The longest pause that a server may ask for.
 const LONGEST_WISH: Duration = Duration::from_secs(300);
 
-/// An attempt that has not ended by then never will: twice the time that it is given.
+/// The time after which an attempt counts as lost: twice its timeout.
 const LOST_AFTER: Duration = FETCH_TIMEOUT.saturating_mul(2);
 
-/// How many absent `kid`s are remembered, and how long they may be.
+/// The number of absent `kid`s that are remembered, and the length of the longest, in bytes.
 const MAX_ABSENT: usize = 1024;
 const MAX_KID_BYTES: usize = 128;
 

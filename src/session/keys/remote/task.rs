@@ -15,8 +15,8 @@ use crate::trace::{event, in_fetch_span};
 /// Starts a task that makes an attempt now, in place of the one that there was. Returns false when
 /// there is no runtime here to start it on; the old task's is not used, since it may have ended.
 ///
-/// Takes the lock so as to release it: a runtime that is shutting down drops what is spawned on it at
-/// once, and with it a [`Running`], which takes the lock itself.
+/// Takes the lock so as to release it: a runtime that is shutting down drops what is spawned on it
+/// at once, and with it a [`Running`], which takes the lock itself.
 pub(super) fn start(
     shared: &Arc<Shared>,
     mut state: MutexGuard<'_, FetchState>,

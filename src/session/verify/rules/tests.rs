@@ -1,4 +1,4 @@
-//! What the rules say to the millisecond and of policies, on bare claims. What they refuse:
+//! Tests of the rules on bare claims: exact times, and policies. Refusals are in
 //! `tests/it/attacks`.
 
 use std::time::UNIX_EPOCH;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// Seconds since 1970 at which the tests take place.
+/// The time of the tests, in seconds since 1970.
 const NOW: u64 = 1_800_000_000;
 
 fn policy() -> Policy {

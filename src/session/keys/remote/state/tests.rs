@@ -17,7 +17,7 @@ fn origin() -> Instant {
     Instant::now()
 }
 
-/// A state whose last attempt succeeded at `now`; the next is due 300 s later.
+/// Returns a state whose last attempt succeeded at `now`; the next is due 300 s later.
 fn fresh(now: Instant) -> FetchState {
     let mut state = FetchState::default();
     state.started(now, Reason::Due);
@@ -89,7 +89,7 @@ fn deciding_uses_nothing_up_and_starting_does() {
     assert_eq!(state.decide("kid", t, true), Decision::Wait);
     state.succeeded(t + secs(1), None, 0.5);
     assert_eq!(state.decide("kid", t + secs(29), true), UNKNOWN);
-    // An attempt of the schedule does not start the cool-down over, nor end it.
+    // A scheduled attempt neither restarts the cool-down nor ends it.
     state.started(t + secs(10), Reason::Due);
     state.succeeded(t + secs(11), None, 0.5);
     assert_eq!(state.decide("kid", t + secs(29), true), UNKNOWN);
