@@ -1,17 +1,18 @@
-//! MySQL's definition of a column, which `MODIFY` wants whole: what it leaves out is lost.
+//! A column's definition on MySQL, which `MODIFY` must repeat in full: what it omits is lost.
 
-/// A definition as `SHOW CREATE TABLE` has it behind the name: `varchar(20) NOT NULL DEFAULT 'x'`.
+/// A definition as `SHOW CREATE TABLE` prints it after the name, for example
+/// `varchar(20) NOT NULL DEFAULT 'x'`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Definition {
-    /// Character set and collation included.
+    /// The type, with its character set and collation.
     its_type: String,
     null: Option<&'static str>,
-    /// Default, comment and all else.
+    /// The words of everything else, such as the default and the comment.
     more: Vec<String>,
 }
 
 impl Definition {
-    /// `None` when it is not plain to read.
+    /// Parses a definition. Returns `None` if it is not plainly readable.
     pub(super) fn read(text: &str) -> Option<Self> {
         let words = words(text)?;
         let mut end = 1;
@@ -52,7 +53,7 @@ impl Definition {
         Self { its_type, ..self }
     }
 
-    /// How many digits of a second it works out by itself, where it does: those of its type.
+    /// Returns the type's number of digits of a second if the column sets the time by itself.
     pub(super) fn own_precision(&self) -> Option<&str> {
         let makes_times = |word: &String| word.to_lowercase().starts_with("current_timestamp");
         self.more.iter().any(makes_times).then(|| {
@@ -60,7 +61,7 @@ impl Definition {
         })
     }
 
-    /// In MySQL a long text has a default only as an expression.
+    /// Returns the definition as SQL. On MySQL the default of a long text must be an expression.
     pub(super) fn text(&self) -> String {
         let mut text = self.its_type.clone();
         let mut before = "";
@@ -78,7 +79,8 @@ impl Definition {
     }
 }
 
-/// Split at spaces that are in no quotes, parentheses or comment. `None`: one of these has no end.
+/// Splits a text at spaces outside quotes, parentheses and comments. Returns `None` if one of these
+/// has no end.
 fn words(text: &str) -> Option<Vec<&str>> {
     let (mut words, mut start, mut depth) = (Vec::new(), 0, 0_u32);
     let mut characters = text.char_indices().peekable();
@@ -87,7 +89,7 @@ fn words(text: &str) -> Option<Vec<&str>> {
             '\'' | '`' | '"' => loop {
                 match characters.next()?.1 {
                     '\\' if character == '\'' => drop(characters.next()?),
-                    // Doubled, it begins another text at once.
+                    // If doubled, it begins another text at once.
                     end if end == character => break,
                     _ => {}
                 }

@@ -1,4 +1,4 @@
-//! What a table is expected to look like: the columns that the sink writes. Asks no database.
+//! The expected form of each table: the columns that the sink writes. Asks no database.
 
 use ::sea_orm::sea_query::{DynIden, IntoIden};
 
@@ -53,11 +53,11 @@ pub(super) fn memberships() -> Vec<ExpectedColumn> {
     ]
 }
 
-/// Which columns are looked for.
+/// The columns that a check looks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::sea_orm) enum Extent {
     Whole,
-    /// All but those that the application adds.
+    /// All columns but those that the application adds.
     WithoutOwnColumns,
 }
 
@@ -69,13 +69,14 @@ pub(super) struct ExpectedColumn {
     pub(super) may_be_null: bool,
 }
 
+/// The values that a column must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Holds {
-    /// The application's own: it knows best.
+    /// Values of the application, whose type is not checked.
     Anything,
     Id,
     Key,
-    /// The application's own, and it may not be there yet.
+    /// Values of the application, whose column may not exist yet.
     PerhapsAnything,
     Text,
     Time,
@@ -115,5 +116,5 @@ impl ExpectedColumn {
     }
 }
 
-/// How many characters an id column must hold.
+/// The number of characters that an id column must hold.
 pub(super) const ID_LENGTH: i64 = MAX_ID_BYTES as i64;

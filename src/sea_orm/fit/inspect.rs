@@ -1,4 +1,4 @@
-//! What a table looks like, asked of each database's own catalogue; the questions are in `queries`.
+//! The actual form of a table, read from the database's catalogue; the statements are in `queries`.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use ::sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value
 use super::queries;
 use crate::sea_orm::tables::TableName;
 
-/// A table as it is. Without columns: there is none.
+/// A table as it is. If it has no columns, it does not exist.
 #[derive(Debug, Default)]
 pub(super) struct ActualTable {
-    /// What it is if it is no table, as in "a view".
+    /// What it is if it is not a table, for example "a view".
     pub(super) instead: Option<String>,
-    /// MySQL's.
+    /// The storage engine, on MySQL.
     pub(super) engine: Option<String>,
     pub(super) columns: Vec<Column>,
     pub(super) indices: Vec<Index>,
@@ -21,48 +21,49 @@ pub(super) struct ActualTable {
 #[derive(Clone, Debug)]
 pub(super) struct Column {
     pub(super) name: String,
-    /// In the database's own words, in lower case; of a domain, what it is made of.
+    /// The database's name of the type, in lower case; of a domain, the name of its base type.
     pub(super) data_type: String,
-    /// Of a text, in characters.
+    /// The longest text, in characters.
     pub(super) length: Option<i64>,
     pub(super) is_required: bool,
     pub(super) has_default: bool,
-    /// Nobody else may give it a value.
+    /// Whether only the database may give it a value.
     pub(super) is_generated: bool,
     pub(super) is_in_primary_key: bool,
-    /// Of a text: MySQL's, and PostgreSQL's where it is not its type's, quoted.
+    /// The collation of a text, on MySQL; on PostgreSQL, quoted, if it differs from the type's.
     pub(super) collation: Option<String>,
-    /// MySQL's, of a text.
+    /// The character set of a text, on MySQL.
     pub(super) charset: Option<String>,
-    /// Whether two texts are equal only if their bytes are; said by PostgreSQL alone.
+    /// Whether two texts are equal only if their bytes are; known on PostgreSQL only.
     pub(super) is_exact: bool,
-    /// PostgreSQL's domain that forbids null, quoted.
+    /// The domain that forbids NULL, quoted, on PostgreSQL.
     pub(super) required_by: Option<String>,
-    /// MySQL's, as it stands in `SHOW CREATE TABLE` behind the name.
+    /// The definition as `SHOW CREATE TABLE` prints it after the name, on MySQL.
     pub(super) definition: Option<String>,
 }
 
-/// An index, a key or a constraint. Of PostgreSQL's and SQLite's, those that keep rows apart.
+/// An index, a key or a constraint; on PostgreSQL and SQLite only a unique or exclusive one.
 #[derive(Clone, Debug)]
 pub(super) struct Index {
     pub(super) name: String,
-    /// An expression, or the beginning of a text, has its text here instead of a name.
+    /// The names of its columns; an expression or a prefix has its text instead of a name.
     pub(super) columns: Vec<String>,
     pub(super) guards: Guards,
-    /// Whether texts are compared byte for byte, as far as the index says.
+    /// Whether texts are compared byte for byte, as far as the index decides.
     pub(super) is_exact: bool,
-    /// PostgreSQL's that is looked at only when a transaction ends.
+    /// Whether it may be checked only when a transaction ends, on PostgreSQL.
     pub(super) is_deferrable: bool,
-    /// PostgreSQL's that was broken off while it was made.
+    /// Whether its creation was interrupted, on PostgreSQL.
     pub(super) is_broken: bool,
 }
 
+/// The rule by which an index keeps rows apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Guards {
     /// An exclusion constraint.
     Exclusive,
     Nothing,
-    /// No two rows are the same in these columns.
+    /// No two rows with the same values in these columns.
     Unique,
 }
 
@@ -133,7 +134,7 @@ fn column(row: &QueryResult) -> Result<Column, DbErr> {
     })
 }
 
-/// By name. What cannot be read has none.
+/// Returns the definitions by column name, without those that cannot be read.
 async fn definitions(
     db: &impl ConnectionTrait,
     table: &TableName,
@@ -193,7 +194,7 @@ async fn ask(
     let schema = table.schema.as_ref().map(ToString::to_string);
     let backend = db.get_database_backend();
     let values: Vec<Value> = match backend {
-        // A name as the database itself would look it up.
+        // The name as the database itself would resolve it.
         DbBackend::Postgres => vec![table.quoted(backend).into()],
         _ => vec![schema.into(), table.name.to_string().into()],
     };

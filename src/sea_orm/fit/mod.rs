@@ -1,4 +1,4 @@
-//! Whether tables that are there can take what the sink writes. Looks and says; changes nothing.
+//! Checks whether existing tables can hold what the sink writes. Changes nothing.
 
 mod definition;
 mod expected;
@@ -19,33 +19,35 @@ use super::tables::TableName;
 use super::transaction;
 
 impl Schema {
-    /// Whether the tables can take what the sink writes, the columns of
-    /// [`user_column`](Self::user_column) included. [`migrate`](Self::migrate) asks for all but
-    /// those, so that an application can add them afterwards; this is for after that.
+    /// Checks whether the tables can hold what the sink writes, the columns of
+    /// [`user_column`](Self::user_column) included.
+    ///
+    /// [`migrate`](Self::migrate) checks all columns but those, so that the application can add
+    /// them afterwards. Call this after that.
     ///
     /// A table of users fits when
     ///
-    /// - `id` is text of 255 characters or more, compared byte for byte, and by itself unique;
+    /// - `id` is text of 255 characters or more, compared byte for byte, and unique by itself;
     /// - `email`, `first_name`, `last_name`, `username` and `image_url` are text without a limit
-    ///   that somebody's name could meet, and may be null;
-    /// - `created_at` and `updated_at` hold times and may not be null, and `deleted_at`, where deleted
-    ///   users are marked, may; on MySQL and MariaDB they are `DATETIME`, since `TIMESTAMP` ends in
-    ///   2038;
-    /// - every other column, those of `user_column` included, has a default or may be null;
+    ///   that a name could reach, and allow NULL;
+    /// - `created_at` and `updated_at` hold times and do not allow NULL, and `deleted_at`, where
+    ///   deleted users are marked, allows it; on MySQL and MariaDB they are `DATETIME`, since
+    ///   `TIMESTAMP` ends in 2038;
+    /// - every other column, those of `user_column` included, has a default or allows NULL;
     /// - none of the columns that the sink fills is generated;
-    /// - nothing but `id` is unique: two users of a Clerk instance may share an e-mail address;
-    ///   neither are there exclusion constraints without it;
-    /// - it is a table and no view, on MySQL and MariaDB of InnoDB.
+    /// - nothing but `id` is unique, since two users of a Clerk instance may share an e-mail
+    ///   address, and every exclusion constraint includes `id`;
+    /// - it is a table and not a view, on MySQL and MariaDB with the engine InnoDB.
     ///
     /// Names of columns may be in any case where the database makes no difference. `CHECK`
-    /// constraints, triggers, row security and privileges are not looked at: what they refuse keeps
-    /// an event from being taken in, for as long as they do.
+    /// constraints, triggers, row security and privileges are not checked: while they refuse an
+    /// event's data, the event is not applied.
     ///
     /// # Errors
     ///
-    /// What does not fit, all at once, with statements that would mend it and keep what the table
-    /// holds, or words where there is no such statement. A `Schema` whose names cannot be used.
-    /// Whatever keeps the database from answering.
+    /// Fails with everything that does not fit, at once, and with statements that correct it and
+    /// keep all data, or with instructions where there is no such statement. Fails if a name of the
+    /// `Schema` cannot be used. Otherwise returns the database's error.
     pub async fn check(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
         if !transaction::is_supported(db.get_database_backend()) {
             return Err(DbErr::Migration(transaction::UNSUPPORTED.into()));
@@ -62,7 +64,7 @@ pub(super) async fn check(
     schema.validate(db.get_database_backend()).map_err(|error| unusable(&error))?;
     let tables = schema.tables();
     let mut wanted = vec![(tables.users.rows, expected::users(schema, extent))];
-    // Not yet there while the first migration runs, and whole when they are.
+    // They do not exist yet while the first migration runs; once they exist, they are complete.
     if let Some(kinds) = tables.organizations {
         for (table, columns) in [
             (kinds.organizations.rows, expected::organizations()),
@@ -88,8 +90,8 @@ fn told(table: &TableName, problems: &[Problem]) -> String {
     }
     let lines: String = problems.iter().map(|problem| format!("\n  {problem}")).collect();
     format!(
-        "the table {} does not fit and was left as it is; mend it, or give the sink another one \
-         by its Schema:{lines}\n",
+        "the table `{}` does not fit and was not changed; change it as follows, or name another \
+         table in the Schema:{lines}\n",
         table.name
     )
 }

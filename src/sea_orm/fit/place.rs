@@ -1,4 +1,4 @@
-//! Whether a table would be made in front of another one of its name.
+//! Checks whether a new table would hide an existing one of the same name.
 
 use ::sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
@@ -7,9 +7,9 @@ use crate::ConfigError;
 use crate::sea_orm::schema::Schema;
 use crate::sea_orm::tables::TableName;
 
-/// Before tables are made: whether the names can be used, and whether each table that a name
-/// finds is where one of that name would be made. PostgreSQL looks for it in all schemas of the
-/// `search_path` and makes it in the first one.
+/// Checks, before tables are created, that the names can be used, and that each existing table
+/// which a name finds is where a new one would be created. PostgreSQL looks for a table in all
+/// schemas of the `search_path`, and creates it in the first one.
 pub(in crate::sea_orm) async fn before_making(
     schema: &Schema,
     db: &impl ConnectionTrait,
@@ -32,14 +32,14 @@ pub(in crate::sea_orm) async fn before_making(
 }
 
 pub(super) fn unusable(error: &ConfigError) -> DbErr {
-    DbErr::Migration(format!("a Schema cannot be used: {error}"))
+    DbErr::Migration(format!("the Schema cannot be used: {error}"))
 }
 
 fn hidden(table: &TableName, is_in: &str, first: Option<&str>) -> String {
     let first = first.unwrap_or("none");
     format!(
-        "the table {} is in the schema {is_in}, and the first one of the search_path is {first}: a \
-         table made there would hide it; tell the Schema which one is meant by in_schema",
+        "the table `{}` is in the schema `{is_in}`, but the first schema of the search_path is \
+         `{first}`, and a new table there would hide it; choose one of them by `Schema::in_schema`",
         table.name
     )
 }

@@ -1,6 +1,6 @@
-//! What is asked of the databases' catalogues. Text alone; `inspect` reads the answers.
+//! The queries of the databases' catalogues. Text alone; `inspect` reads the answers.
 
-/// What it is instead of a table, and its engine.
+/// What it is if it is not a table, and its engine.
 pub(super) const POSTGRES_FORM: &str = "\
     SELECT CASE WHEN relkind IN ('r', 'p') THEN NULL WHEN relkind = 'v' THEN 'a view' \
         WHEN relkind = 'm' THEN 'a materialized view' WHEN relkind = 'f' THEN 'a foreign table' \
@@ -8,13 +8,13 @@ pub(super) const POSTGRES_FORM: &str = "\
       NULL::text \
     FROM pg_class WHERE oid = to_regclass($1)";
 
-/// The schema where a name is found, and the one where a table of that name would be made.
+/// The schema where a name is found, and the one where a table of that name would be created.
 pub(super) const POSTGRES_PLACE: &str = "\
     SELECT n.nspname::text, current_schema()::text \
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.oid = to_regclass($1) AND n.nspname IS DISTINCT FROM current_schema()";
 
-/// Domains are followed to what they are made of.
+/// The columns, with domains followed to their base types.
 pub(super) const POSTGRES_COLUMNS: &str = "\
     SELECT a.attname::text, t.typname::text, \
       CASE WHEN t.typname IN ('varchar', 'bpchar') AND b.typmod > 4 \
@@ -66,7 +66,8 @@ pub(super) const MYSQL_FORM: &str = "\
     FROM information_schema.tables \
     WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ?";
 
-/// MySQL marks a default that is worked out as `DEFAULT_GENERATED`, which is no generated column.
+/// The columns. MySQL marks a computed default as `DEFAULT_GENERATED`, which is not a generated
+/// column.
 pub(super) const MYSQL_COLUMNS: &str = "\
     SELECT CAST(column_name AS CHAR), CAST(data_type AS CHAR), \
       CAST(character_maximum_length AS SIGNED), is_nullable = 'NO', \
@@ -77,7 +78,7 @@ pub(super) const MYSQL_COLUMNS: &str = "\
     FROM information_schema.columns \
     WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? ORDER BY ordinal_position";
 
-/// MySQL 8 has an index of an expression without a name of a column.
+/// The indices. On MySQL 8 an index of an expression has no column name.
 pub(super) const MYSQL_INDICES: &str = "\
     SELECT CAST(index_name AS CHAR), \
       CAST(CASE WHEN sub_part IS NULL THEN COALESCE(column_name, '(expression)') \
@@ -87,7 +88,7 @@ pub(super) const MYSQL_INDICES: &str = "\
     WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? \
     ORDER BY index_name, seq_in_index";
 
-/// `master` is the place's own `sqlite_master`, quoted.
+/// Returns the query for a table's form. `master` is the schema's own `sqlite_master`, quoted.
 pub(super) fn sqlite_form(master: &str) -> String {
     format!(
         "SELECT CASE WHEN type = 'view' THEN 'a view' END, NULL FROM {master} \

@@ -1,4 +1,4 @@
-//! How a table can be mended without a loss: a statement where there is one, else words.
+//! Remedies that lose no data: a statement where there is one, otherwise instructions.
 
 use ::sea_orm::DbBackend;
 use ::sea_orm::sea_query::IntoIden as _;
@@ -17,11 +17,11 @@ pub(super) struct Remedies<'a> {
 impl Remedies<'_> {
     pub(super) fn missing(&self, wanted: &ExpectedColumn) -> String {
         if matches!(wanted.holds, Holds::Anything | Holds::PerhapsAnything) {
-            return "add it, or take it out of the Schema".to_owned();
+            return "add the column, or remove its `user_column` from the Schema".to_owned();
         }
         let null = match (wanted.may_be_null, wanted.holds, self.backend) {
             (true, ..) => "",
-            // SQLite adds no column with a default that it would have to work out.
+            // SQLite adds no column with a computed default.
             (_, Holds::Time, DbBackend::Sqlite) => " NOT NULL DEFAULT '1970-01-01T00:00:00+00:00'",
             (_, Holds::Time, DbBackend::MySql) => " NOT NULL DEFAULT CURRENT_TIMESTAMP(6)",
             (_, Holds::Time, _) => " NOT NULL DEFAULT CURRENT_TIMESTAMP",
@@ -57,30 +57,36 @@ impl Remedies<'_> {
 
     pub(super) fn not_generated(&self, column: &Column) -> String {
         let name = &column.name;
-        format!("make {name} an ordinary column, or give the sink a table of its own")
+        format!("make `{name}` an ordinary column, or name another table in the Schema")
     }
 
     pub(super) fn without_not_null(&self, column: &Column) -> String {
         let name = &column.name;
         if column.is_in_primary_key {
-            return format!("take {name} out of the primary key and let it be null");
+            return format!("remove `{name}` from the primary key, and allow NULL in it");
         }
         if let Some(domain) = &column.required_by {
-            return format!("give {name} a domain that may be null, which {domain} may not");
+            return format!(
+                "give `{name}` a type that allows NULL, which the domain {domain} does not"
+            );
         }
         match self.backend {
             DbBackend::MySql => self.modify(column, Definition::nullable),
             DbBackend::Postgres => {
                 format!("{} ALTER COLUMN {} DROP NOT NULL", self.alter(), self.quoted(name))
             }
-            _ => format!("make the table anew with {name} {}", column.data_type),
+            _ => format!(
+                "SQLite cannot change a column; recreate the table with `{name} {}`, without NOT \
+                 NULL",
+                column.data_type
+            ),
         }
     }
 
     pub(super) fn with_not_null(&self, column: &Column) -> String {
         let name = &column.name;
         match self.backend {
-            // Without this mode, MySQL makes a null a time of its own instead of refusing.
+            // Without this mode, MySQL replaces a NULL by a time of its own instead of refusing.
             DbBackend::MySql => format!(
                 "SET sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'); {}{FILLED}",
                 self.modify(column, Definition::required)
@@ -89,11 +95,14 @@ impl Remedies<'_> {
                 let name = self.quoted(name);
                 format!("{} ALTER COLUMN {name} SET NOT NULL{FILLED}", self.alter())
             }
-            _ => format!("make the table anew with {name} {} NOT NULL", column.data_type),
+            _ => format!(
+                "SQLite cannot change a column; recreate the table with `{name} {} NOT NULL`",
+                column.data_type
+            ),
         }
     }
 
-    /// A statement only where every value stays what it is.
+    /// Returns a statement only where every value stays the same.
     pub(super) fn with_type(&self, wanted: &ExpectedColumn, column: &Column) -> String {
         let name = self.quoted(&column.name);
         match self.backend {
@@ -102,7 +111,10 @@ impl Remedies<'_> {
                 Some(its_type) => format!("{} ALTER COLUMN {name} TYPE {its_type}", self.alter()),
                 None => self.beside(wanted, column),
             },
-            _ => format!("make the table anew with {name} {}", self.type_of(wanted)),
+            _ => format!(
+                "SQLite cannot change a column; recreate the table with `{name} {}`",
+                self.type_of(wanted)
+            ),
         }
     }
 
@@ -130,7 +142,7 @@ impl Remedies<'_> {
             }
         };
         let change = |definition: Definition| {
-            // What a column works out by itself has as many digits as its type.
+            // A time that the column sets by itself must have as many digits as its type.
             let precision = definition.own_precision().map(|digits| match digits {
                 "" => "DATETIME".to_owned(),
                 digits => format!("DATETIME({digits})"),
@@ -150,14 +162,14 @@ impl Remedies<'_> {
         let index = self.found.indices.iter().find(|index| index.columns.contains(&column.name));
         match index.filter(|_| is_long) {
             Some(index) => format!(
-                "drop the index {}, or let it have the beginning of the text alone; then {modify}",
+                "drop the index `{}`, or limit it to a prefix of the text; then run {modify}",
                 index.name
             ),
             None => modify,
         }
     }
 
-    /// MySQL changes a column by its whole definition.
+    /// Returns the statement that changes a column, which MySQL does by its whole definition.
     fn modify(&self, column: &Column, change: impl FnOnce(Definition) -> Definition) -> String {
         let name = &column.name;
         match column.definition.as_deref().and_then(Definition::read) {
@@ -166,16 +178,16 @@ impl Remedies<'_> {
                 format!("{} MODIFY {} {changed}", self.alter(), self.quoted(name))
             }
             None => format!(
-                "change {name} by ALTER TABLE … MODIFY, with all else that SHOW CREATE TABLE says \
-                 of it"
+                "change `{name}` by ALTER TABLE … MODIFY, and repeat all else that SHOW CREATE \
+                 TABLE has in its definition"
             ),
         }
     }
 
     fn beside(&self, wanted: &ExpectedColumn, column: &Column) -> String {
         format!(
-            "what it holds does not turn into {} by itself; give that column another name and add \
-             {} for the sink, or give the sink a table of its own",
+            "its values cannot be converted to {} by a statement; rename this column and add a new \
+             `{}` for the sink, or name another table in the Schema",
             self.type_of(wanted),
             column.name
         )

@@ -1,4 +1,5 @@
-//! What a table must be like. Pure: catalogues in, sentences out; how to mend it is in `remedy`.
+//! The rules that a table must meet. Pure: catalogues in, problems out; the remedies are in
+//! `remedy`.
 
 use std::fmt;
 
@@ -10,7 +11,7 @@ use super::remedy::Remedies;
 use crate::sea_orm::schema::is_same_name;
 use crate::sea_orm::tables::TableName;
 
-/// Something that does not fit.
+/// A property of a table that does not fit, and its remedy.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Problem {
     what: String,
@@ -46,17 +47,17 @@ struct Rules<'a> {
 impl Rules<'_> {
     fn look(&mut self) {
         if self.found.columns.is_empty() {
-            return self.add("there is no such table", "run the sink's migrations");
+            return self.add("the table does not exist", "run the sink's migrations");
         }
         if let Some(instead) = &self.found.instead {
             return self.add(
-                format!("it is {instead}"),
-                "the sink writes tables alone; name the one behind it, or another one",
+                format!("it is {instead}, but the sink writes to tables only"),
+                "name the table behind it, or another table, in the Schema",
             );
         }
         if let Some(engine) = self.found.engine.as_ref().filter(|is| *is != "InnoDB") {
             self.add(
-                format!("its engine is {engine}, and the sink needs InnoDB's transactions"),
+                format!("its engine is {engine}, but the sink needs InnoDB's transactions"),
                 self.remedies.with_innodb(),
             );
         }
@@ -66,7 +67,7 @@ impl Rules<'_> {
                 Some(column) => self.column(one, column),
                 None if one.holds == Holds::PerhapsAnything => {}
                 None => {
-                    self.add(format!("{} is missing", one.name), self.remedies.missing(one));
+                    self.add(format!("`{}` is missing", one.name), self.remedies.missing(one));
                 }
             }
             if one.holds == Holds::Key {
@@ -76,8 +77,10 @@ impl Rules<'_> {
         for column in &found.columns {
             let is_wanted = wanted.iter().any(|one| self.is_named(one, &column.name));
             if column.is_required && !column.has_default && !is_wanted {
-                let what =
-                    format!("{} must be given, and the sink knows nothing of it", column.name);
+                let what = format!(
+                    "`{}` is required and has no default, but the sink does not fill it",
+                    column.name
+                );
                 self.add(what, self.remedies.without_not_null(column));
             }
         }
@@ -95,24 +98,30 @@ impl Rules<'_> {
             Holds::Time => (false, self.holds_time(column)),
         };
         if column.is_generated {
-            let what = format!("{name} is generated, and the sink gives it a value");
+            let what = format!("`{name}` is generated, but the sink must write to it");
             self.add(what, self.remedies.not_generated(column));
         } else if !fits {
             let length = column.length.map(|length| format!("({length})")).unwrap_or_default();
             let collation = column.collation.as_deref().unwrap_or_default();
             let is = format!("{}{length} {collation}", column.data_type);
-            self.add(format!("{name} is {}", is.trim()), self.remedies.with_type(wanted, column));
+            self.add(
+                format!("`{name}` is {}, which does not fit what the sink writes", is.trim()),
+                self.remedies.with_type(wanted, column),
+            );
         } else if is_own {
             if column.is_required && !column.has_default {
-                let what =
-                    format!("{name} must be given, and a user ahead of every event has none");
+                let what = format!(
+                    "`{name}` is required and has no default, but the sink has no value for a user \
+                     known before any event"
+                );
                 self.add(what, self.remedies.without_not_null(column));
             }
         } else if wanted.may_be_null && column.is_required {
-            let what = format!("{name} may not be null, and Clerk need not tell it");
+            let what =
+                format!("`{name}` does not allow NULL, but the sink may have no value for it");
             self.add(what, self.remedies.without_not_null(column));
         } else if wanted.holds == Holds::Time && !wanted.may_be_null && !column.is_required {
-            let what = format!("{name} may be null, and whoever reads a row wants a time");
+            let what = format!("`{name}` allows NULL, but every row must have a time there");
             self.add(what, self.remedies.with_not_null(column));
         }
     }
@@ -127,27 +136,39 @@ impl Rules<'_> {
         match own.min_by_key(rank) {
             Some(index) if index.is_broken => {
                 self.add(
-                    format!("the index {} is broken", index.name),
+                    format!(
+                        "the unique index `{}` is invalid, because its creation was interrupted",
+                        index.name
+                    ),
                     self.remedies.reindex(index),
                 );
             }
             Some(index) if index.is_deferrable => self.add(
-                format!("{name} is unique only at the end of a transaction"),
+                format!(
+                    "`{name}` is unique only by the deferrable constraint `{}`, but the sink needs \
+                     one that is checked at once",
+                    index.name
+                ),
                 self.remedies.not_deferrable(index, &name),
             ),
             Some(index) if !index.is_exact && self.backend == DbBackend::Sqlite => self.add(
-                format!("{name} is not compared byte for byte"),
-                format!("make the table anew with {name} TEXT COLLATE BINARY PRIMARY KEY"),
+                format!(
+                    "`{name}` is not compared byte for byte, so that different ids may be equal"
+                ),
+                format!("recreate the table with `{name} TEXT COLLATE BINARY PRIMARY KEY`"),
             ),
-            // Elsewhere it is the column's collation, which was told of.
+            // Elsewhere it is the column's collation, which `column` has reported.
             Some(_) => {}
             None => {
-                self.add(format!("{name} by itself is not unique"), self.remedies.unique(&name));
+                self.add(
+                    format!("`{name}` is not unique by itself, but the sink finds rows by it"),
+                    self.remedies.unique(&name),
+                );
             }
         }
     }
 
-    /// Nothing but the key may keep rows apart.
+    /// Reports an index without the key that keeps rows apart.
     fn guard(&mut self, index: &Index) {
         let key = self.wanted.iter().find(|one| one.holds == Holds::Key);
         let has_key =
@@ -155,16 +176,17 @@ impl Rules<'_> {
         let what = match index.guards {
             _ if has_key => return,
             Guards::Nothing => return,
-            Guards::Exclusive => "must exclude each other",
-            Guards::Unique => "must be unique",
+            Guards::Exclusive => "exclusion constraint",
+            Guards::Unique => "unique index or constraint",
         };
         self.add(
-            format!("{} {what}", index.columns.join(" and ")),
             format!(
-                "drop the index or constraint {}, since two users or things of Clerk's may share \
-                 what it guards",
+                "`{}` has the {what} `{}`, but two of Clerk's users, organizations or memberships \
+                 may share a value",
+                index.columns.join("` and `"),
                 index.name
             ),
+            "drop it (for a constraint on SQLite, recreate the table without it)",
         );
     }
 
@@ -202,7 +224,7 @@ impl Rules<'_> {
             // Its `TIMESTAMP` holds nothing before 1970 or after 2038.
             DbBackend::MySql => column.data_type == "datetime",
             DbBackend::Postgres => column.data_type == "timestamptz",
-            // Written as text, which every type but these keeps as it is.
+            // Times are written as text, which every type but these stores unchanged.
             _ => !["int", "real", "floa", "doub"].iter().any(|is| column.data_type.contains(is)),
         }
     }
@@ -216,7 +238,7 @@ impl Rules<'_> {
     }
 }
 
-/// By SQLite's own rule for the affinity of a declared type.
+/// Returns whether a declared type has the affinity of text, by SQLite's own rule.
 fn is_sqlite_text(data_type: &str) -> bool {
     let has = |part: &&str| data_type.contains(*part);
     !data_type.contains("int") && ["char", "clob", "text"].iter().any(has)

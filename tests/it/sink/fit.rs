@@ -83,57 +83,57 @@ fn unfit(backend: DbBackend) -> Vec<(String, &'static str, bool)> {
     // SQLite cannot change a column: the table must be made anew.
     let can_alter = backend != DbBackend::Sqlite;
     let mut cases = vec![
-        (changed(&format!("{email}, "), ""), "email is missing", true),
-        (changed(email, &format!("{email} NOT NULL")), "email may not be null", can_alter),
-        (changed("age INT", "age INT NOT NULL"), "age must be given", can_alter),
-        (changed("age INT", "age INT UNIQUE"), "age must be unique", false),
+        (changed(&format!("{email}, "), ""), "`email` is missing", true),
+        (changed(email, &format!("{email} NOT NULL")), "`email` does not allow NULL", can_alter),
+        (changed("age INT", "age INT NOT NULL"), "`age` is required and has no", can_alter),
+        (changed("age INT", "age INT UNIQUE"), "`age` has the unique index or", false),
     ];
     let also: &[(&str, &str, &str, bool)] = match backend {
         DbBackend::MySql => &[
-            ("utf8mb4_bin", "utf8mb4_general_ci", "id is varchar(255) utf8mb4_general_ci", true),
-            ("id VARCHAR(255)", "id VARCHAR(36)", "id is varchar(36)", true),
-            (email, "email VARCHAR(100) CHARACTER SET utf8mb4", "email is varchar(100)", true),
-            (email, "email VARCHAR(100), KEY (email)", "email is varchar(100)", false),
+            ("utf8mb4_bin", "utf8mb4_general_ci", "`id` is varchar(255) utf8mb4_general_ci", true),
+            ("id VARCHAR(255)", "id VARCHAR(36)", "`id` is varchar(36)", true),
+            (email, "email VARCHAR(100) CHARACTER SET utf8mb4", "`email` is varchar(100)", true),
+            (email, "email VARCHAR(100), KEY (email)", "`email` is varchar(100)", false),
             (
                 "first_name TEXT CHARACTER SET utf8mb4",
                 "first_name TEXT CHARACTER SET latin1 DEFAULT 'x'",
-                "first_name is text(65535) latin1",
+                "`first_name` is text(65535) latin1",
                 true,
             ),
-            (", PRIMARY KEY (id)", "", "id by itself is not unique", true),
-            (email, "email TEXT CHARACTER SET utf8mb4 AS (plan)", "email is generated", false),
-            ("created_at DATETIME", "created_at DATE", "created_at is date", true),
+            (", PRIMARY KEY (id)", "", "`id` is not unique by itself", true),
+            (email, "email TEXT CHARACTER SET utf8mb4 AS (plan)", "`email` is generated", false),
+            ("created_at DATETIME", "created_at DATE", "`created_at` is date", true),
             (
                 "created_at DATETIME NOT NULL",
                 "created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP",
-                "created_at is timestamp",
+                "`created_at` is timestamp",
                 true,
             ),
-            ("DATETIME(3) NOT NULL", "TIMESTAMP(3) NULL", "updated_at is timestamp", true),
-            ("DATETIME(3) NOT NULL", "BIGINT NOT NULL", "updated_at is bigint", false),
-            ("DATETIME(3) NOT NULL", "DATETIME(3)", "updated_at may be null", true),
+            ("DATETIME(3) NOT NULL", "TIMESTAMP(3) NULL", "`updated_at` is timestamp", true),
+            ("DATETIME(3) NOT NULL", "BIGINT NOT NULL", "`updated_at` is bigint", false),
+            ("DATETIME(3) NOT NULL", "DATETIME(3)", "`updated_at` allows NULL", true),
         ],
         DbBackend::Postgres => &[
-            ("VARCHAR(255) PRIMARY", "VARCHAR(36) PRIMARY", "id is varchar(36)", true),
-            ("VARCHAR(255) PRIMARY", "UUID PRIMARY", "id is uuid", true),
-            ("VARCHAR(255) PRIMARY", "BIGINT PRIMARY", "id is int8", false),
-            (" PRIMARY KEY", "", "id by itself is not unique", true),
-            ("PRIMARY KEY", "PRIMARY KEY DEFERRABLE", "id is unique only at the end", true),
-            ("VARCHAR(255) P", "VARCHAR(255) COLLATE any_case P", "id is varchar(255) pub", true),
-            (email, "email VARCHAR(100)", "email is varchar(100)", true),
-            (email, "email TEXT, EXCLUDE (email WITH =)", "email must exclude each other", false),
-            (email, "email TEXT GENERATED ALWAYS AS (plan) STORED", "email is generated", false),
-            (email, "email needed", "email may not be null", false),
-            ("TIMESTAMPTZ NOT NULL", "TIMESTAMP NOT NULL", "created_at is timestamp", true),
-            ("TIMESTAMPTZ NOT NULL", "DATE NOT NULL", "created_at is date", true),
-            ("_at TIMESTAMPTZ NOT NULL)", "_at TIMESTAMPTZ)", "updated_at may be null", true),
+            ("VARCHAR(255) PRIMARY", "VARCHAR(36) PRIMARY", "`id` is varchar(36)", true),
+            ("VARCHAR(255) PRIMARY", "UUID PRIMARY", "`id` is uuid", true),
+            ("VARCHAR(255) PRIMARY", "BIGINT PRIMARY", "`id` is int8", false),
+            (" PRIMARY KEY", "", "`id` is not unique by itself", true),
+            ("PRIMARY KEY", "PRIMARY KEY DEFERRABLE", "`id` is unique only by the defer", true),
+            ("VARCHAR(255) P", "VARCHAR(255) COLLATE any_case P", "`id` is varchar(255) pub", true),
+            (email, "email VARCHAR(100)", "`email` is varchar(100)", true),
+            (email, "email TEXT, EXCLUDE (email WITH =)", "`email` has the exclusion", false),
+            (email, "email TEXT GENERATED ALWAYS AS (plan) STORED", "`email` is generated", false),
+            (email, "email needed", "`email` does not allow NULL", false),
+            ("TIMESTAMPTZ NOT NULL", "TIMESTAMP NOT NULL", "`created_at` is timestamp", true),
+            ("TIMESTAMPTZ NOT NULL", "DATE NOT NULL", "`created_at` is date", true),
+            ("_at TIMESTAMPTZ NOT NULL)", "_at TIMESTAMPTZ)", "`updated_at` allows NULL", true),
         ],
         _ => &[
-            ("id VARCHAR(255)", "id INT", "id is int", false),
-            ("PRIMARY KEY", "COLLATE NOCASE PRIMARY KEY", "id is not compared byte for", false),
-            (" PRIMARY KEY", "", "id by itself is not unique", true),
-            (email, "email TEXT AS (plan)", "email is generated", false),
-            ("DATETIME NOT NULL", "DATETIME", "updated_at may be null", false),
+            ("id VARCHAR(255)", "id INT", "`id` is int", false),
+            ("PRIMARY KEY", "COLLATE NOCASE PRIMARY KEY", "`id` is not compared byte for", false),
+            (" PRIMARY KEY", "", "`id` is not unique by itself", true),
+            (email, "email TEXT AS (plan)", "`email` is generated", false),
+            ("DATETIME NOT NULL", "DATETIME", "`updated_at` allows NULL", false),
         ],
     };
     if backend == DbBackend::MySql {
@@ -285,7 +285,8 @@ async fn an_index_that_was_broken_off_is_no_key(db: DatabaseConnection) {
     db.execute_unprepared(index).await.unwrap_err();
     db.execute_unprepared("DELETE FROM users").await.unwrap();
     let refusal = migrate(&db).await.unwrap_err().to_string();
-    assert!(refusal.contains("the index users_id is broken: REINDEX"), "{refusal}");
+    let invalid = "`users_id` is invalid, because its creation was interrupted: REINDEX";
+    assert!(refusal.contains(invalid), "{refusal}");
     db.execute_unprepared("REINDEX INDEX \"users_id\"").await.unwrap();
     migrate(&db).await.unwrap();
 }

@@ -69,11 +69,12 @@ async fn an_own_column_that_nobody_can_leave_out_or_fill_is_refused(db: Database
     add(&format!("language VARCHAR(9) GENERATED ALWAYS AS ('en') {kind}")).await;
     add("locale VARCHAR(9) NOT NULL DEFAULT ''").await;
     with(&["locale"]).check(&db).await.unwrap();
-    let mut cases = vec![("language", "language is generated, and the sink gives it a value")];
+    let mut cases = vec![("language", "`language` is generated, but the sink must write to it")];
     if backend != DbBackend::Sqlite {
         // SQLite adds no column like that to a table.
         add("region VARCHAR(9) NOT NULL").await;
-        cases.push(("region", "region must be given, and a user ahead of every event has none"));
+        cases
+            .push(("region", "`region` is required and has no default, but the sink has no value"));
     }
     for (column, problem) in cases {
         let schema = with(&[column]);
@@ -101,7 +102,9 @@ async fn columns_in_another_case_fit_where_the_database_makes_no_difference(
     db.execute_unprepared(own).await.unwrap();
     if db.get_database_backend() == DbBackend::Postgres {
         let refusal = schema.check(&db).await.unwrap_err().to_string();
-        for problem in ["id is missing", "email is missing", "ID must be given", "Locale is miss"] {
+        for problem in
+            ["`id` is missing", "`email` is missing", "`ID` is required", "`Locale` is missing"]
+        {
             assert!(refusal.contains(problem), "{refusal}");
         }
         return;
@@ -120,7 +123,7 @@ async fn a_view_is_called_a_view(db: DatabaseConnection) {
     Schema::new().users_table("people").migrate(&db).await.unwrap();
     db.execute_unprepared("CREATE VIEW users AS SELECT * FROM people").await.unwrap();
     let refusal = Schema::new().check(&db).await.unwrap_err().to_string();
-    assert!(refusal.contains("it is a view: "), "{refusal}");
+    assert!(refusal.contains("it is a view, but the sink writes to tables only: "), "{refusal}");
     assert!(!refusal.contains("ALTER"), "{refusal}");
 }
 
@@ -143,7 +146,7 @@ async fn a_domain_is_taken_for_what_it_is_made_of(db: DatabaseConnection) {
     assert_eq!(server.email("user_1").await.as_deref(), Some("ann@example.com"));
     db.execute_unprepared("ALTER TABLE users ALTER COLUMN email TYPE short").await.unwrap();
     let refusal = migrate(&db).await.unwrap_err().to_string();
-    assert!(refusal.contains("email is varchar(20)"), "{refusal}");
+    assert!(refusal.contains("`email` is varchar(20)"), "{refusal}");
 }
 
 /// On PostgreSQL.
@@ -157,7 +160,7 @@ async fn a_table_further_back_on_the_search_path_is_not_hidden(db: DatabaseConne
     let user: String = user.try_get_by_index(0).unwrap();
     db.execute_unprepared(&format!("CREATE SCHEMA \"{user}\"")).await.unwrap();
     let refusal = migrate(&db).await.unwrap_err().to_string();
-    for part in ["users is in the schema public", "in_schema"] {
+    for part in ["`users` is in the schema `public`", "in_schema"] {
         assert!(refusal.contains(part), "{refusal}");
     }
     let made = row(&db, "SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_user").await;

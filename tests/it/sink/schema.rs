@@ -116,7 +116,7 @@ async fn a_users_row_fills_an_applications_own_columns(db: DatabaseConnection) {
     // The application's own migration comes after the crate's.
     schema.migrate(&db).await.unwrap();
     let refusal = schema.check(&db).await.unwrap_err().to_string();
-    assert!(refusal.contains("locale is missing"), "{refusal}");
+    assert!(refusal.contains("`locale` is missing"), "{refusal}");
     for column in ["locale VARCHAR(9)", "is_banned BOOLEAN", "note VARCHAR(9) DEFAULT 'mine'"] {
         db.execute_unprepared(&format!("ALTER TABLE users ADD COLUMN {column}")).await.unwrap();
     }
@@ -169,7 +169,7 @@ async fn a_choice_that_wants_a_column_says_so_and_adds_none(db: DatabaseConnecti
     migrate(&db).await.unwrap();
     let marking = Schema::new().on_deletion(Deletion::Mark);
     let refusal = marking.migrate(&db).await.unwrap_err().to_string();
-    assert!(refusal.contains("deleted_at is missing: ALTER TABLE"), "{refusal}");
+    assert!(refusal.contains("`deleted_at` is missing: ALTER TABLE"), "{refusal}");
     let (_, remedy) = refusal.trim().split_once(": ALTER").unwrap();
     db.execute_unprepared(&format!("ALTER{remedy}")).await.unwrap();
     marking.migrate(&db).await.unwrap();
