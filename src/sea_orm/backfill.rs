@@ -1,4 +1,4 @@
-//! The sink as the target of a backfill: pages instead of deliveries, by the same rules.
+//! The sink as the target of a backfill, which writes pages by the same rules as deliveries.
 
 use std::collections::HashSet;
 
@@ -28,7 +28,8 @@ impl Target for SeaOrmSink {
         self.differences(users).await.map_err(failure::sink_error)
     }
 
-    /// Those of whom an event, a backfill or [`ensure_user`](Self::ensure_user) told. Rows that somebody else put into the table of users are not among them.
+    /// Returns the users whom an event, a backfill or [`ensure_user`](Self::ensure_user) named.
+    /// Rows that other code put into the table of users are not among them.
     async fn ids_after(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, SinkError> {
         let (table, backend) = (&self.tables().users.versions, self.db().get_database_backend());
         let living = statements::select_living(table, backend, after, limit);

@@ -1,5 +1,5 @@
-//! Many things of one kind at once, by the same rules as one. With `steps`, the only file that
-//! tells databases apart by the statements they get.
+//! Writes of many records of one kind at once, by the same rules as for one. Only this file and
+//! `steps` choose statements by database.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,17 +11,19 @@ use super::tables::{Kind, TableName, Versions};
 use super::version::Version;
 use super::{statements, steps};
 
-/// What is known of a thing.
+/// The known version of a record, and its tombstone.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Known {
     pub(super) version: Version,
     pub(super) deleted: bool,
 }
 
-/// Raises the versions of those whose state is newer than what is known, and writes their rows;
-/// also of those who live and have no row, since somebody else removed it. Gives their ids. The
-/// states are in the order of their ids, each id once: two batches that meet wait for each other
-/// instead of for one another's end.
+/// Raises the version and writes the row of each record whose state is newer than the known one, or
+/// that is not deleted and has no row because other code removed it. Returns the ids of these
+/// records.
+///
+/// The states must be in the order of their ids, each id once: then two concurrent batches wait in
+/// turn and do not deadlock.
 pub(super) async fn write(
     tx: &DatabaseTransaction,
     kind: &Kind,
@@ -41,10 +43,11 @@ pub(super) async fn write(
     Ok(written)
 }
 
-/// Sets the versions of those who live and have no row, and gives their ids. A version goes with
-/// its row: with a newer one, no later page would bring the row up to it.
+/// Sets the versions of records that are not deleted and have no row, and returns their ids. A
+/// version goes with its row: with a newer version, no later page would update the row.
 ///
-/// All of them were just locked, raised or not: no row of theirs can be on its way or about to go.
+/// All these versions were just locked, raised or not, so that no other transaction is inserting or
+/// removing one of the rows.
 async fn revive_rowless(
     tx: &DatabaseTransaction,
     kind: &Kind,
@@ -68,7 +71,7 @@ async fn revive_rowless(
     Ok(versions.iter().map(|(id, _)| (*id).to_owned()).collect())
 }
 
-/// What is known of these things.
+/// Returns the known versions that a statement selects, by id.
 pub(super) async fn known(
     db: &impl ConnectionTrait,
     select: &SelectStatement,
@@ -124,8 +127,8 @@ async fn write_rows(
     Ok(())
 }
 
-/// Fills those that are there, and gives back the others. MySQL's conflict clause does not say
-/// which key it is about.
+/// Updates the rows that exist, and returns the others. MySQL's conflict clause cannot name the key
+/// that it applies to.
 async fn update_known(
     tx: &DatabaseTransaction,
     table: &TableName,
@@ -141,7 +144,7 @@ async fn update_known(
     Ok(new)
 }
 
-/// The ids that a statement selects.
+/// Returns the ids that a statement selects.
 pub(super) async fn ids_of<C: FromIterator<String>>(
     db: &impl ConnectionTrait,
     select: &SelectStatement,
@@ -153,5 +156,5 @@ fn ids<'a>(versions: &[(&'a str, Version)]) -> Vec<&'a str> {
     versions.iter().map(|(id, _)| *id).collect()
 }
 
-/// SQLite takes 32766 values in a statement, the others 65535.
+/// The most values in one statement: SQLite accepts 32766, the others 65535.
 const MOST_VALUES: usize = 32_000;

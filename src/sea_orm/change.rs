@@ -1,4 +1,4 @@
-//! From an event to the steps that take it in, inside one transaction that somebody else began.
+//! The steps that apply an event, within a transaction that the caller began.
 
 use ::sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr};
 
@@ -17,12 +17,12 @@ use crate::webhook::event::{
 use crate::webhook::{Delivery, Event, Outcome, User};
 
 impl SeaOrmSink {
-    /// Whether the sink does anything about an event by itself.
+    /// Returns whether the sink itself acts on an event.
     pub(super) fn is_acted_on(&self, event: &Event) -> bool {
         Change::of(event, self.tables().organizations.as_ref()).is_some()
     }
 
-    /// Takes a delivery in. An error drops the transaction, which rolls it back.
+    /// Applies a delivery. After an error the caller drops the transaction, which rolls it back.
     pub(super) async fn apply_within(
         &self,
         tx: &DatabaseTransaction,
@@ -77,7 +77,8 @@ impl SeaOrmSink {
         Ok(outcome)
     }
 
-    /// What becomes of the rows of a user whose version is locked and marked as deleted.
+    /// Removes the rows of a user whose version is locked and marked as deleted, or marks the
+    /// user's row, as the schema says.
     pub(super) async fn remove_user_within(
         &self,
         tx: &DatabaseTransaction,
@@ -97,8 +98,9 @@ impl SeaOrmSink {
         Ok(())
     }
 
-    /// Locks in the order organization, user, membership, as nobody does otherwise. A membership
-    /// of what is gone is stale, however new it is.
+    /// Writes a membership. Locks the organization, then the user, then the membership; no other
+    /// code uses another order. A membership of a deleted organization or user is stale, however
+    /// new it is.
     async fn write_membership(
         &self,
         tx: &DatabaseTransaction,
@@ -118,7 +120,7 @@ impl SeaOrmSink {
     }
 }
 
-/// What an event changes.
+/// A change that an event makes.
 enum Change<'a> {
     Membership(&'a OrganizationTables, &'a OrganizationMembership, Cause),
     MembershipGone(&'a OrganizationTables, &'a Id),
@@ -129,7 +131,8 @@ enum Change<'a> {
 }
 
 impl<'a> Change<'a> {
-    /// `None` for what is not kept, and for a deletion that names nothing.
+    /// Returns the change that an event makes: `None` if nothing of it is kept, and for a deletion
+    /// without an id.
     fn of(event: &'a Event, kinds: Option<&'a OrganizationTables>) -> Option<Self> {
         Some(match event {
             Event::UserCreated(user) => Self::User(user, Cause::Created),
@@ -152,7 +155,7 @@ impl<'a> Change<'a> {
     }
 }
 
-/// What the event's type says of the state it carries.
+/// The kind of event that carries a state.
 #[derive(Clone, Copy)]
 enum Cause {
     Created,

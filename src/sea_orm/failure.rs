@@ -1,12 +1,12 @@
-//! What the database's failures mean. The only file that knows the drivers' codes.
+//! The classification of database failures. The only file that knows the drivers' codes.
 
 use ::sea_orm::sqlx::error::DatabaseError;
 use ::sea_orm::{DbErr, RuntimeErr, SqlxError};
 
 use crate::webhook::SinkError;
 
-/// Whether the same statements may work later as they are: the database is away, busy, read-only
-/// for now, or gave this transaction up in favour of another.
+/// Returns whether the same statements may succeed later: the database is unreachable, busy,
+/// read-only for now, or gave this transaction up in favour of another.
 #[must_use]
 pub fn is_transient(error: &DbErr) -> bool {
     match error {
@@ -25,12 +25,12 @@ pub fn is_transient(error: &DbErr) -> bool {
     }
 }
 
-/// Whether the transaction lost against another one and may be tried again at once.
+/// Returns whether the transaction lost against another one and may be retried at once.
 pub(super) fn is_conflict(error: &DbErr) -> bool {
     matches!(driver_error(error), Some(SqlxError::Database(error)) if is_listed(&**error, &CONFLICTS))
 }
 
-/// What a sink says of a failure: another try is of use, or it is not.
+/// Converts a database error to a permanent or a transient error of the sink.
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 pub(super) fn sink_error(error: DbErr) -> SinkError {
     match is_lasting(&error) {
@@ -39,7 +39,7 @@ pub(super) fn sink_error(error: DbErr) -> SinkError {
     }
 }
 
-/// The failure in words, for the log: without what some databases quote of the data.
+/// Returns the failure's text for the log, without the data that some databases quote.
 fn told(error: &DbErr) -> String {
     match driver_error(error) {
         Some(SqlxError::Database(error)) => {
@@ -50,20 +50,21 @@ fn told(error: &DbErr) -> String {
     }
 }
 
-/// `Duplicate entry 'x' for key 'y'` of MySQL's, and `invalid input syntax for type z: "x"` of
-/// PostgreSQL's: without the x, whatever quotes it has in it.
+/// Removes the `x`, whatever quotes it contains, from MySQL's `Duplicate entry 'x' for key 'y'` and
+/// PostgreSQL's `invalid input syntax for type z: "x"`.
 fn without_quotation(text: &str) -> String {
     let Some((before, quoted)) = text.split_once(['\'', '"']) else { return text.to_owned() };
     let after = quoted.rfind("' for ").and_then(|end| quoted.get(end + 1..)).unwrap_or_default();
     format!("{before}…{after}")
 }
 
-/// Whether the database itself refuses, and will again: a missing table, a constraint, a type.
+/// Returns whether the failure is permanent: the database itself refuses the statement, because of
+/// a missing table, a constraint or a type.
 fn is_lasting(error: &DbErr) -> bool {
     matches!(driver_error(error), Some(SqlxError::Database(_))) && !is_transient(error)
 }
 
-/// Whether a row with the same key is there already.
+/// Returns whether a row with the same key exists already.
 pub(super) fn is_duplicate(error: &DbErr) -> bool {
     matches!(driver_error(error), Some(SqlxError::Database(error)) if error.is_unique_violation())
 }
@@ -77,19 +78,19 @@ fn driver_error(error: &DbErr) -> Option<&SqlxError> {
     }
 }
 
-/// Codes, or how they begin.
+/// Error codes, or their prefixes.
 struct Codes {
-    /// Of PostgreSQL and MySQL, five characters each.
+    /// SQLSTATEs of PostgreSQL and MySQL, of five characters each.
     sqlstate: &'static [&'static str],
-    /// MySQL's and MariaDB's own numbers, where the standard has no code.
+    /// MySQL's and MariaDB's own numbers, for errors that the standard has no code for.
     mysql: &'static [u32],
-    /// SQLite's, without the variant in the upper bits.
+    /// SQLite's codes, without the variant in the upper bits.
     sqlite: &'static [u32],
 }
 
-/// Connection lost (08), read-only (25006), idle or open too long (25P03, 25P04), transaction given
-/// up (40), resources (53), operator
-/// (57, with PostgreSQL's statement timeout), lock timeout, system (58), MySQL's interruption.
+/// Transient failures: connection lost (08), read-only (25006), idle or open too long (25P03,
+/// 25P04), transaction given up (40), resources (53), operator (57, with PostgreSQL's statement
+/// timeout), lock timeout, system (58), MySQL's interruption.
 const PASSING: Codes = Codes {
     sqlstate: &["08", "25006", "25P03", "25P04", "40", "53", "55P03", "57", "58", "70100"],
     // Disk full, out of memory, record changed, lock timeout and table full of locks, read-only,
@@ -99,10 +100,11 @@ const PASSING: Codes = Codes {
     sqlite: &[5, 6, 8, 10, 13, 14],
 };
 
-/// Whose texts quote values: data exceptions (22), and MySQL's duplicates, wrong times and texts.
+/// Errors whose texts quote values: data exceptions (22), and MySQL's duplicates and wrong times
+/// and texts.
 const QUOTING: Codes = Codes { sqlstate: &["22", "23000"], mysql: &[1366], sqlite: &[] };
 
-/// Serialisation failure and deadlock; on MySQL also a lock that was not to be had.
+/// Serialisation failures and deadlocks; on MySQL also a lock that could not be taken.
 const CONFLICTS: Codes =
     Codes { sqlstate: &["40001", "40P01"], mysql: &[1020, 1205, 1213], sqlite: &[5, 6] };
 
@@ -117,15 +119,15 @@ fn is_listed(error: &dyn DatabaseError, codes: &Codes) -> bool {
             && mysql_number(&error.to_string()).is_some_and(|code| codes.mysql.contains(&code)))
 }
 
-/// The driver for MySQL writes the number first. It would tell it, too, but only to those who
-/// depend on that driver.
+/// Returns MySQL's error number, which its driver writes first. The driver also has it as a number,
+/// but only for code that depends on that driver.
 fn mysql_number(text: &str) -> Option<u32> {
     text.split_once(' ')?.0.parse().ok()
 }
 
-/// SQLite's codes are numbers below 10000.
+/// The length of an SQLSTATE. SQLite's codes are numbers below 10000, and so are shorter.
 const SQLSTATE_LENGTH: usize = 5;
-/// What MySQL gives where the standard has no code.
+/// MySQL's SQLSTATE for errors that the standard has no code for.
 const MYSQL_GENERAL: &str = "HY000";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Which Clerk instances this process has already put down as having users here. Asks no database.
+//! The Clerk instances that this process has recorded as sources of users. Asks no database.
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,14 +11,15 @@ use crate::webhook::Delivery;
 pub(super) struct Recorded(Arc<RwLock<HashSet<InstanceId>>>);
 
 impl Recorded {
-    /// The delivery's instance, if it is still to be recorded.
+    /// Returns the delivery's instance if it is not recorded yet.
     pub(super) fn lacks(&self, delivery: &Delivery) -> Option<InstanceId> {
         let id = delivery.instance_id()?;
         let recorded = self.0.read().unwrap_or_else(PoisonError::into_inner);
         if recorded.contains(id) { None } else { InstanceId::parse(id) }
     }
 
-    /// To be called after the commit: what was rolled back is recorded with the next delivery.
+    /// Adds an instance. To be called after the commit: after a rollback, the next delivery records
+    /// the instance.
     pub(super) fn add(&self, id: InstanceId) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(id);
     }

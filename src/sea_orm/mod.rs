@@ -1,5 +1,5 @@
-//! Clerk's users in a database, and organizations where they are wanted: the sink, entities to read
-//! with, and migrations. PostgreSQL, MySQL or MariaDB, and SQLite.
+//! A sink that keeps Clerk's users, and optionally organizations, in a database; entities to read
+//! them with; and migrations. For PostgreSQL, MySQL or MariaDB, and SQLite.
 //!
 //! ```
 //! # #[cfg(feature = "sea-orm-migration")]

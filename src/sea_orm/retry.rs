@@ -1,4 +1,4 @@
-//! Trying again when two transactions were in each other's way. Knows no statements.
+//! Retries after a conflict between two transactions. Knows no statements.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -9,8 +9,8 @@ use ::sea_orm::DbErr;
 use super::failure;
 use crate::clock::Clock;
 
-/// Runs a whole transaction until it is not given up in favour of another: a few times with short
-/// pauses, and not beyond what leaves a last try its time within a delivery's deadline.
+/// Runs a whole transaction, and retries it when the database gives it up in favour of another: a
+/// few times with short pauses, as long as a last try fits within a delivery's deadline.
 pub(super) async fn on_conflict<T, F>(
     clock: &dyn Clock,
     mut transaction: impl FnMut() -> F,
@@ -33,9 +33,10 @@ where
     transaction().await
 }
 
-/// From half of it to all of it, so that two do not meet again.
+/// Returns a random pause from half of `longest` to `longest`, so that two transactions do not meet
+/// again.
 fn jitter(longest: Duration) -> Duration {
-    // Each such hasher has keys of its own.
+    // Each `RandomState` has keys of its own.
     let random = RandomState::new().build_hasher().finish() % 1024;
     let half = longest / 2;
     half + half.mul_f64(f64::from(u32::try_from(random).unwrap_or_default()) / 1024.0)
@@ -48,5 +49,6 @@ const PAUSES: [Duration; 5] = [
     Duration::from_millis(270),
     Duration::from_millis(810),
 ];
-/// With a lock timeout of 5 s for the last try well under the 14 s of a delivery.
+/// The time after which no retry begins. With a lock timeout of 5 s for the last try, a delivery
+/// stays well under its 14 s.
 const ENOUGH: Duration = Duration::from_secs(6);

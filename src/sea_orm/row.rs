@@ -1,4 +1,4 @@
-//! What is written of a user, an organization or a membership: an id and values by column.
+//! The row of a user, an organization or a membership: an id and values by column.
 
 use ::sea_orm::Value;
 use ::sea_orm::prelude::DateTimeUtc;
@@ -14,7 +14,7 @@ use crate::webhook::event::{Organization, OrganizationMembership};
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     pub(super) id: Id,
-    /// Without the id.
+    /// The columns other than the id.
     pub(super) columns: Vec<(DynIden, Value)>,
 }
 
@@ -38,7 +38,7 @@ impl Row {
         row
     }
 
-    /// A row of nothing but an id, for a user who comes ahead of every event.
+    /// Returns a row of an id and the current time alone, for a user known before any event.
     pub(super) fn of_unknown_user(id: &UserId, now: DateTimeUtc) -> Self {
         use user::Column;
         Self::new(id.id(), [(Column::CreatedAt, now.into()), (Column::UpdatedAt, now.into())])
@@ -73,8 +73,9 @@ impl Row {
         )
     }
 
-    /// Whether each value stands in a statement as it is. For an enum, and a list of them, sea-query
-    /// writes a cast; what is not known here may be one of these.
+    /// Returns whether each value stands in a statement without a cast. sea-query writes a cast for
+    /// an enum and for a list of enums; a kind of value that is not listed here may be one of
+    /// these.
     pub(super) fn is_plain(&self) -> bool {
         self.columns.iter().all(|(_, value)| {
             matches!(
@@ -103,12 +104,13 @@ fn text(text: Option<&str>) -> Value {
     clean(text.map(str::to_owned).into())
 }
 
-/// An id that decides nothing. What is none of Clerk's may be longer than its column.
+/// Returns an id that no decision depends on: null unless Clerk can have given it, since another
+/// text may be longer than the column.
 fn id(id: Option<&str>) -> Value {
     id.filter(|id| UserId::parse(*id).is_some()).map(str::to_owned).into()
 }
 
-/// PostgreSQL's text holds every character but U+0000.
+/// Removes U+0000 from a text, the only character that PostgreSQL's texts cannot hold.
 fn clean(value: Value) -> Value {
     match value {
         Value::String(Some(text)) if text.contains('\0') => text.replace('\0', "").into(),
@@ -116,7 +118,7 @@ fn clean(value: Value) -> Value {
     }
 }
 
-/// Milliseconds since 1970.
+/// Converts milliseconds since 1970 to a time.
 fn time(millis: i64) -> Value {
     DateTimeUtc::from_timestamp_millis(millis).unwrap_or_default().into()
 }

@@ -1,4 +1,4 @@
-//! What is kept, and in which tables. Names and choices only; opens nothing.
+//! The choice of tables and of what they hold. Names and settings only; opens nothing.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use super::tables::{
 use crate::ConfigError;
 use crate::webhook::User;
 
-/// Which tables the sink writes, and what it keeps in them.
+/// The tables that the sink writes, and what it keeps in them.
 ///
-/// The same one makes the tables ([`migrate`](Self::migrate)) and is given to the sink
-/// ([`SeaOrmSink::with_schema`](super::SeaOrmSink::with_schema)). As it begins: `users` alone, in
-/// the connection's own schema, and a deleted user's row is removed.
+/// The same `Schema` creates the tables ([`migrate`](Self::migrate)) and is given to the sink
+/// ([`SeaOrmSink::with_schema`](super::SeaOrmSink::with_schema)). By default it keeps users alone,
+/// in the table `users` of the connection's own schema, and removes a deleted user's row.
 ///
 /// ```
 /// # #[cfg(feature = "sea-orm-migration")]
@@ -45,16 +45,16 @@ pub struct Schema {
     columns: Vec<UserColumn>,
 }
 
-/// What becomes of the row of a user who is deleted. Either way nothing brings the user back.
+/// The treatment of a deleted user's row. Either way, no later event brings the user back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Deletion {
-    /// The row is removed, and with it what refers to it by `ON DELETE CASCADE`.
+    /// Removal of the row, and of the rows that refer to it by `ON DELETE CASCADE`.
     #[default]
     Delete,
-    /// The row stays as it was last, and its `deleted_at` says since when. It goes on holding
-    /// personal data until somebody removes those; an [`InTransaction`](super::InTransaction) can
-    /// do so in the same transaction.
+    /// A row that stays as it was last, with the time of the deletion in `deleted_at`. It goes on
+    /// holding personal data until the application removes them; an
+    /// [`InTransaction`](super::InTransaction) can do so in the same transaction.
     Mark,
 }
 
@@ -64,7 +64,7 @@ struct OrganizationNames {
     memberships: String,
 }
 
-/// A column of the application's and what it gets of a user.
+/// A column of the application, and the function that computes its value from a user.
 #[derive(Clone)]
 pub(super) struct UserColumn {
     pub(super) name: DynIden,
@@ -72,7 +72,7 @@ pub(super) struct UserColumn {
 }
 
 impl Schema {
-    /// Users alone, in `users`.
+    /// Creates a schema of users alone, in the table `users`.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -84,22 +84,24 @@ impl Schema {
         }
     }
 
-    /// All tables in this schema of PostgreSQL's, database of MySQL's, or attached database of
-    /// SQLite's, instead of the connection's own. It must be there. What is remembered of
-    /// migrations stays in the connection's own.
+    /// Sets the schema of all tables; default: the connection's own.
+    ///
+    /// It is a schema of PostgreSQL, a database of MySQL or an attached database of SQLite, and
+    /// must exist. The bookkeeping of migrations stays in the connection's own schema.
     #[must_use]
     pub fn in_schema(self, name: impl Into<String>) -> Self {
         Self { schema: Some(name.into()), ..self }
     }
 
-    /// The table of users, instead of `users`. One that is there already is used if it fits; see
+    /// Sets the table of users; default: `users`. An existing table is used if it fits; see
     /// [`check`](Self::check).
     #[must_use]
     pub fn users_table(self, name: impl Into<String>) -> Self {
         Self { users: name.into(), ..self }
     }
 
-    /// What becomes of a deleted user's row. [`Deletion::Mark`] wants a column `deleted_at`.
+    /// Sets the treatment of a deleted user's row; default: [`Deletion::Delete`].
+    /// [`Deletion::Mark`] requires a column `deleted_at`.
     #[must_use]
     pub fn on_deletion(self, deletion: Deletion) -> Self {
         Self { deletion, ..self }
@@ -108,13 +110,13 @@ impl Schema {
     /// Fills a column that the application added to the table of users, whenever the user's row is
     /// written.
     ///
-    /// The column needs a default or may be null, since a user who comes ahead of every event has
-    /// a row of nothing but an id. It must hold whatever the function gives: a value that the
-    /// database refuses keeps this user's events from being taken in. U+0000, which PostgreSQL
-    /// has no place for, is taken out of texts; JSON is the application's to clean.
+    /// The column must have a default or allow NULL, since the row of a user known before any event
+    /// holds only an id. It must accept every value that the function returns: while the database
+    /// refuses the value, none of this user's events is applied. U+0000, which PostgreSQL cannot
+    /// store, is removed from texts; the application must clean JSON itself.
     ///
-    /// A column that the sink fills anyway, or one that is named twice, is refused where the `Schema`
-    /// is used.
+    /// A column that the sink fills itself, or one that is named twice, is refused where the
+    /// `Schema` is used.
     #[must_use]
     pub fn user_column<F>(mut self, name: impl Into<String>, value: F) -> Self
     where
@@ -124,21 +126,24 @@ impl Schema {
         self
     }
 
-    /// Keeps organizations and their members too, in `organizations` and
+    /// Keeps organizations and their memberships too, in `organizations` and
     /// `organization_memberships`.
     ///
-    /// A membership that comes before its organization or its user makes either a row: of what it
-    /// tells of the organization, and of nothing but an id of the user. Any event of their own then
-    /// fills it. Deleting an organization or a user deletes their memberships.
+    /// A membership that arrives before its organization or its user inserts the missing row: for
+    /// the organization with the data in the membership, for the user with only an id. Any event of
+    /// the organization or the user itself then fills the row. Deleting an organization or a user
+    /// deletes its memberships.
     ///
-    /// Nothing brings in what happened before they were switched on: deliveries that are sent again
-    /// by hand do, unless an [`InTransaction`](super::InTransaction) had them recorded.
+    /// Events from before organizations were switched on are not applied by themselves. Resend them
+    /// by hand; this has no effect if an [`InTransaction`](super::InTransaction) was set then,
+    /// since the deliveries were recorded.
     #[must_use]
     pub fn with_organizations(self) -> Self {
         self.with_organizations_in("organizations", "organization_memberships")
     }
 
-    /// [`with_organizations`](Self::with_organizations), in tables of these names.
+    /// Keeps organizations as [`with_organizations`](Self::with_organizations) does, in tables of
+    /// these names.
     #[must_use]
     pub fn with_organizations_in(
         self,
@@ -160,7 +165,7 @@ impl Schema {
         &self.columns
     }
 
-    /// Whether the names can be used: none is empty, and none is another one's.
+    /// Checks that the names can be used: that none is empty, and that no two are the same.
     pub(super) fn validate(&self, backend: DbBackend) -> Result<(), ConfigError> {
         if self.schema.as_ref().is_some_and(String::is_empty) {
             return Err(ConfigError::new("in_schema", EMPTY));
@@ -180,8 +185,8 @@ impl Schema {
         distinct(backend, filled.chain(mark), columns, TAKEN_COLUMN)
     }
 
-    /// A name for what is kept in the connection's own schema about this one. Databases cut longer
-    /// names than 63 characters off, or refuse them.
+    /// Returns a name for this schema's bookkeeping, which is in the connection's own schema.
+    /// Databases truncate or refuse names of more than 63 characters.
     #[cfg(feature = "sea-orm-migration")]
     pub(super) fn named(&self, name: &str) -> String {
         let Some(schema) = &self.schema else { return name.to_owned() };
@@ -207,7 +212,7 @@ impl Schema {
     }
 }
 
-/// Settings and the names that they give, none of which may be taken.
+/// Checks that no setting gives an empty name or one that is taken.
 fn distinct<'a>(
     backend: DbBackend,
     taken: impl IntoIterator<Item = String>,
@@ -227,8 +232,8 @@ fn distinct<'a>(
     Ok(())
 }
 
-/// Whether two names mean the same column, or on some systems the same table. PostgreSQL alone
-/// makes a difference between the cases of quoted names.
+/// Returns whether two names mean the same column, or on some systems the same table. Only
+/// PostgreSQL distinguishes upper and lower case in quoted names.
 pub(super) fn is_same_name(backend: DbBackend, one: &str, other: &str) -> bool {
     match backend {
         DbBackend::Postgres => one == other,
@@ -236,9 +241,11 @@ pub(super) fn is_same_name(backend: DbBackend, one: &str, other: &str) -> bool {
     }
 }
 
-const EMPTY: &str = "a name is empty; give it one, or leave the setting out";
-const TAKEN_TABLE: &str = "two tables have the same name, or one has that of a table of the sink's own; each needs its own";
-const TAKEN_COLUMN: &str = "a column is named twice, or the sink fills it itself, as it does the id,     the times, the e-mail address, the names and the picture; give it another name";
+const EMPTY: &str = "the name is empty; set a name, or leave the setting out";
+const TAKEN_TABLE: &str = "another table of the Schema, or one of the sink's own, has the same \
+    name; choose another name";
+const TAKEN_COLUMN: &str = "a column is named twice, or the sink fills it itself, as it does the \
+    id, the times, the e-mail address, the names and the picture; choose another column";
 
 impl Default for Schema {
     fn default() -> Self {

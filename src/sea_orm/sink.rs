@@ -1,4 +1,4 @@
-//! The sink: one delivery, one transaction. What happens inside is in `change`.
+//! The sink, which applies each delivery in one transaction; the steps are in `change`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::ids::InstanceId;
 use crate::webhook::{Delivery, Outcome, Sink, SinkError};
 
-/// Writes users into a database through sea-orm. Clones share the connection pool.
+/// A sink that writes users into a database through sea-orm. Clones share the connection pool.
 #[derive(Clone)]
 pub struct SeaOrmSink {
     db: DatabaseConnection,
@@ -29,30 +29,30 @@ pub struct SeaOrmSink {
 }
 
 impl SeaOrmSink {
-    /// A sink on this database, whose tables `migrate` made.
+    /// Creates a sink on a database whose tables `migrate` created.
     ///
     /// # Errors
     ///
-    /// A database that is none of MySQL, MariaDB, PostgreSQL and SQLite.
+    /// Fails if the database is not MySQL, MariaDB, PostgreSQL or SQLite.
     ///
     /// # Panics
     ///
-    /// A connection that was never opened.
+    /// Panics if the connection was never opened.
     pub fn new(db: DatabaseConnection) -> Result<Self, ConfigError> {
         Self::with_schema(db, Schema::new())
     }
 
-    /// A sink on the tables of a schema, which [`Schema::migrate`] made.
+    /// Creates a sink on the tables of a schema, which [`Schema::migrate`] created.
     ///
     /// # Errors
     ///
-    /// A database that is none of MySQL, MariaDB, PostgreSQL and SQLite. A schema with an empty
-    /// name, two tables of one name, or a column of the application's that is named twice or is one
-    /// of those that the sink fills anyway.
+    /// Fails if the database is not MySQL, MariaDB, PostgreSQL or SQLite. Fails if the schema has
+    /// an empty name, two tables of one name, or a column of the application that is named twice or
+    /// that the sink fills itself.
     ///
     /// # Panics
     ///
-    /// A connection that was never opened.
+    /// Panics if the connection was never opened.
     pub fn with_schema(db: DatabaseConnection, schema: Schema) -> Result<Self, ConfigError> {
         if !transaction::is_supported(db.get_database_backend()) {
             return Err(ConfigError::new("database", transaction::UNSUPPORTED));
@@ -76,26 +76,29 @@ impl SeaOrmSink {
         Self { clock, ..self }
     }
 
-    /// Runs an application's statements in the transaction of each delivery; see
-    /// [`InTransaction`]. Several run one after another, in the order in which they were added.
+    /// Adds statements of the application to the transaction of each delivery; see
+    /// [`InTransaction`]. Several hooks run one after another, in the order in which they were
+    /// added.
     #[must_use]
     pub fn with_hook(mut self, hook: impl InTransaction) -> Self {
         self.hooks.push(Arc::new(hook));
         self
     }
 
-    /// Forgets the ids of deliveries that came more than `age` ago, and says how many. Svix tries
-    /// for a little over a day: with an age of a month nothing is taken in twice, and what is sent
-    /// again by hand after that is still recognised as stale by its version.
+    /// Deletes the ids of deliveries that were received more than `age` ago, and returns how many.
+    ///
+    /// Svix retries for a little over a day: with an age of a month no delivery is applied twice,
+    /// and a delivery that is resent by hand after that is still recognised as stale by its
+    /// version.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the database from answering.
+    /// Returns the database's error.
     pub async fn forget_deliveries(&self, age: Duration) -> Result<u64, DbErr> {
         let Some(before) = self.clock.now().checked_sub(age) else { return Ok(0) };
         let mut forgotten = 0;
         loop {
-            // A few at a time: whoever inserts meanwhile does not have to wait for all of them.
+            // In batches, so that a concurrent insert does not wait for all of them.
             let tx = transaction::begin(&self.db).await?;
             let batch =
                 steps::forget_deliveries(&tx, &self.tables.deliveries, before.into()).await?;
@@ -137,7 +140,7 @@ impl SeaOrmSink {
         let outcome = self.apply_within(&tx, delivery).await?;
         let instance = self.unrecorded_instance(delivery);
         if let Some(id) = &instance {
-            // After everything else, as a backfill's page does: neither waits for the other twice.
+            // Last, as in a backfill's page, so that neither of the two waits for the other twice.
             tx.execute(&statements::start_run(&self.tables.backfills, id)).await?;
         }
         tx.commit().await?;
@@ -147,7 +150,8 @@ impl SeaOrmSink {
         Ok(outcome)
     }
 
-    /// The instance whose users a delivery may have brought in, once in the life of this process.
+    /// Returns the instance whose users a delivery may have brought in, unless this process has
+    /// recorded that instance already.
     fn unrecorded_instance(&self, delivery: &Delivery) -> Option<InstanceId> {
         self.instances.lacks(delivery).filter(|_| self.is_acted_on(delivery.event()))
     }
@@ -175,7 +179,7 @@ impl Sink for SeaOrmSink {
             transaction::run_to_completion(async move { sink.apply_with_retries(&delivery).await })
                 .await
         } else {
-            // An application's statements may last for ever: who leaves takes them along.
+            // An application's statements may never end: dropping the caller must cancel them.
             self.apply_with_retries(delivery).await
         };
         applied.map_err(failure::sink_error)

@@ -1,5 +1,5 @@
-//! The steps of a transaction, the same on every database and for every kind of thing. With
-//! `batch`, the only file that tells databases apart by the statements they get.
+//! The steps of a transaction, on every database and for every kind of record. Only this file and
+//! `batch` choose statements by database.
 
 use ::sea_orm::prelude::DateTimeUtc;
 use ::sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr, StatementBuilder};
@@ -12,7 +12,7 @@ use super::{failure, statements};
 use crate::ids::Id;
 use crate::webhook::Outcome;
 
-/// Records a delivery. False: it is recorded already, by a transaction that has been committed.
+/// Records a delivery. Returns `false` if a committed transaction has recorded it already.
 pub(super) async fn record_delivery(
     tx: &DatabaseTransaction,
     recording: &Recording<'_>,
@@ -27,7 +27,7 @@ pub(super) async fn record_delivery(
     }
 }
 
-/// Records a delivery and takes in the state that it carries.
+/// Records a delivery and applies the state that it carries.
 pub(super) async fn record_and_upsert(
     tx: &DatabaseTransaction,
     recording: &Recording<'_>,
@@ -49,7 +49,8 @@ pub(super) async fn record_and_upsert(
     upsert(tx, kind, row, version).await
 }
 
-/// The version first: its row's lock keeps other writers of the same thing out until the commit.
+/// Applies a state. Raises the version first: the lock of its row keeps other writers of the same
+/// record out until the commit.
 pub(super) async fn upsert(
     tx: &DatabaseTransaction,
     kind: &Kind,
@@ -63,7 +64,8 @@ pub(super) async fn upsert(
     Ok(Outcome::Applied)
 }
 
-/// Forgets deliveries that came before a time, no more than [`FORGOTTEN_AT_ONCE`]; how many.
+/// Deletes deliveries that were received before a time, [`FORGOTTEN_AT_ONCE`] at most, and returns
+/// how many.
 pub(super) async fn forget_deliveries(
     tx: &DatabaseTransaction,
     table: &TableName,
@@ -76,8 +78,8 @@ pub(super) async fn forget_deliveries(
     Ok(tx.execute(&forget).await?.rows_affected())
 }
 
-/// Raises a version and locks it until the end of the transaction. False: a state at least as new
-/// is known, or the thing is gone.
+/// Raises a version and locks it until the end of the transaction. Returns `false` if a state at
+/// least as new is known or the record is deleted.
 async fn raise_version(
     tx: &DatabaseTransaction,
     kind: &Kind,
@@ -92,7 +94,7 @@ async fn raise_version(
     affects(tx, &statements::raise_started_version(table, id, version)).await
 }
 
-/// Marks a thing, known or not, as deleted for ever. False: it was marked already.
+/// Marks a record, known or not, as deleted for ever. Returns `false` if it was marked already.
 pub(super) async fn tombstone(
     tx: &DatabaseTransaction,
     kind: &Kind,
@@ -106,8 +108,9 @@ pub(super) async fn tombstone(
     affects(tx, &statements::tombstone_started(table, id)).await
 }
 
-/// Locks a version until the end of the transaction and makes a row, if there is none, for what no
-/// event has told of yet. False: the thing is gone, and nothing was made.
+/// Locks a version until the end of the transaction and inserts a row, unless there is one, for a
+/// record that no event has described yet. Returns `false`, and inserts nothing, if the record is
+/// deleted.
 pub(super) async fn start(tx: &DatabaseTransaction, kind: &Kind, row: &Row) -> Result<bool, DbErr> {
     let lives = lock(tx, kind, &row.id).await?;
     if lives {
@@ -116,8 +119,8 @@ pub(super) async fn start(tx: &DatabaseTransaction, kind: &Kind, row: &Row) -> R
     Ok(lives)
 }
 
-/// [`start`], also for what had a row that somebody else removed: any event, and any backfill,
-/// fills the new one.
+/// Does what [`start`] does, also for a record whose row other code removed: any event and any
+/// backfill fills the new row.
 pub(super) async fn start_anew(
     tx: &DatabaseTransaction,
     kind: &Kind,
@@ -133,8 +136,8 @@ pub(super) async fn start_anew(
 
 /// Writes a row whose version is locked.
 ///
-/// Not with MySQL's conflict clause: it does not say which key it is about, and would write over
-/// somebody else's row where an application made another column unique.
+/// On MySQL it uses no conflict clause, which cannot name the key that it applies to: it would
+/// overwrite an unrelated row if the application has made another column unique.
 async fn write_row(tx: &DatabaseTransaction, kind: &Kind, row: &Row) -> Result<(), DbErr> {
     let rows = std::slice::from_ref(row);
     if !is_mysql(tx) {
@@ -145,8 +148,8 @@ async fn write_row(tx: &DatabaseTransaction, kind: &Kind, row: &Row) -> Result<(
     Ok(())
 }
 
-/// Locks a version, which orders what follows against a deletion on another connection. False: the
-/// thing is gone.
+/// Locks a version, which orders what follows against a deletion on another connection. Returns
+/// `false` if the record is deleted.
 async fn lock(tx: &DatabaseTransaction, kind: &Kind, id: &Id) -> Result<bool, DbErr> {
     tx.execute(&statements::start_versions(&kind.versions, &[id.as_str()])).await?;
     affects(tx, &statements::lock_version(&kind.versions, id)).await
@@ -160,7 +163,7 @@ async fn affects(
     tx: &DatabaseTransaction,
     statement: &impl StatementBuilder,
 ) -> Result<bool, DbErr> {
-    // On MySQL sqlx asks for the rows that were found, whether or not they changed.
+    // On MySQL sqlx asks for the number of matched rows, whether or not they changed.
     Ok(tx.execute(statement).await?.rows_affected() != 0)
 }
 

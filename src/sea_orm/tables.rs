@@ -1,4 +1,4 @@
-//! The names of tables and columns, resolved: what [`Schema`](super::Schema) chose, and the sink's
+//! The names of tables and columns: those that [`Schema`](super::Schema) chooses, and the sink's
 //! own.
 
 use std::sync::OnceLock;
@@ -7,7 +7,7 @@ use ::sea_orm::DbBackend;
 use ::sea_orm::DeriveIden;
 use ::sea_orm::sea_query::{DynIden, IntoIden, IntoTableRef, TableRef};
 
-/// A table, in a schema of its own or in the connection's.
+/// The name of a table, in a given schema or in the connection's own.
 #[derive(Clone, Debug)]
 pub(super) struct TableName {
     pub(super) schema: Option<DynIden>,
@@ -27,7 +27,7 @@ impl TableName {
         }
     }
 
-    /// As it stands in a statement that somebody writes by hand.
+    /// Returns the name as it stands in a handwritten statement.
     pub(super) fn quoted(&self, backend: DbBackend) -> String {
         let name = quoted(backend, &self.name);
         match &self.schema {
@@ -37,7 +37,7 @@ impl TableName {
     }
 }
 
-/// A name as it stands in a statement that somebody writes by hand.
+/// Returns a name as it stands in a handwritten statement.
 pub(super) fn quoted(backend: DbBackend, name: &DynIden) -> String {
     let name = name.to_string();
     match backend {
@@ -46,14 +46,13 @@ pub(super) fn quoted(backend: DbBackend, name: &DynIden) -> String {
     }
 }
 
-/// A kind of thing that Clerk tells states of: where its rows are, and where the newest version
-/// seen of each.
+/// The tables of a kind of record: one with the rows, and one with the newest version seen of each.
 #[derive(Clone, Debug)]
 pub(super) struct Kind {
     pub(super) rows: TableName,
     pub(super) versions: TableName,
-    /// The statement that takes a state in on PostgreSQL, once it was needed: for the table of
-    /// deliveries that stands beside this kind, and for whole rows, whose columns are always the same.
+    /// The statement that applies a state on PostgreSQL, made when it is first needed: for the
+    /// table of deliveries beside this kind, and for whole rows, whose columns are always the same.
     pub(super) at_once: OnceLock<String>,
 }
 
@@ -83,33 +82,33 @@ impl Tables {
     }
 }
 
-/// The tables that are there when organizations are kept.
+/// The tables that exist if organizations are kept.
 #[derive(Clone, Debug)]
 pub(super) struct OrganizationTables {
     pub(super) organizations: Kind,
     pub(super) memberships: Kind,
 }
 
-/// The newest state seen of each thing. The tables of all kinds have the same columns.
+/// The columns of the newest version seen of each record, the same for every kind.
 #[derive(Clone, Copy, DeriveIden)]
 pub(super) enum Versions {
     Id,
-    /// Clerk's `updated_at` in milliseconds; 0 for what no event has named yet.
+    /// Clerk's `updated_at` in milliseconds; 0 for a record that no event has described yet.
     Version,
-    /// Which of two states with the same version is the newer one.
+    /// The order of two states with the same version.
     Tie,
     /// The tombstone.
     Deleted,
 }
 
-/// The deliveries taken in.
+/// The columns of recorded deliveries.
 #[derive(Clone, Copy, DeriveIden)]
 pub(super) enum Deliveries {
     Id,
     ReceivedAt,
 }
 
-/// How far the backfill from each Clerk instance got.
+/// The columns of each Clerk instance's backfill progress.
 #[derive(Clone, Copy, DeriveIden)]
 pub(super) enum Backfills {
     InstanceId,
@@ -120,8 +119,8 @@ pub(super) enum Backfills {
     Finished,
 }
 
-/// When a user was deleted, under [`Deletion::Mark`](super::Deletion::Mark). Not part of the
-/// entity: under the default policy there is no such column.
+/// The column with the time of a deletion, under [`Deletion::Mark`](super::Deletion::Mark). It is
+/// not part of the entity, since there is no such column by default.
 pub(super) const DELETED_AT: &str = "deleted_at";
 pub(super) const USER_VERSIONS: &str = "clerk_user_versions";
 pub(super) const ORGANIZATION_VERSIONS: &str = "clerk_organization_versions";

@@ -1,4 +1,4 @@
-//! How a transaction begins on each database, how long it waits, and which databases there are.
+//! The start of a transaction on each database, its time limits, and the supported databases.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use ::sea_orm::{
     IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
 };
 
-/// Begins a transaction that may write, and that waits for nothing as long as Svix waits for us:
-/// 5 s for a connection and for a lock, 8 s for a statement.
+/// Begins a transaction that may write. Its limits are shorter than the time that Svix waits for an
+/// answer: 5 s for a connection and for a lock, 8 s for a statement.
 ///
-/// PostgreSQL and MySQL: read committed, so that a writer who waited for a row's lock sees what the
-/// other one committed instead of failing, and so that MySQL locks rows and not the gaps between
-/// them. SQLite: a write lock from the start, since a lock that is
-/// wanted later is refused at once when somebody else wrote meanwhile.
+/// On PostgreSQL and MySQL it is read committed, so that a writer that waited for a row's lock sees
+/// what the other one committed instead of failing, and so that MySQL locks rows and not the gaps
+/// between them. On SQLite it takes the write lock from the start, since a lock that is requested
+/// later is refused at once if another transaction has written in between.
 pub(super) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     let begun = async {
         match db.get_database_backend() {
@@ -29,8 +29,8 @@ pub(super) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction
     }
 }
 
-/// Begins a transaction for migrations, which may have to wait for each other. Not to be dropped
-/// before it has begun: see [`run_to_completion`].
+/// Begins a transaction for migrations, which may have to wait for each other. The future must not
+/// be dropped before the transaction has begun: see [`run_to_completion`].
 #[cfg(feature = "sea-orm-migration")]
 pub(super) async fn begin_patiently(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     match db.get_database_backend() {
@@ -40,13 +40,13 @@ pub(super) async fn begin_patiently(db: &DatabaseConnection) -> Result<DatabaseT
     }
 }
 
-/// Runs what must not be broken off, as a task that whoever waits for it may leave.
+/// Runs `work` on its own task, so that dropping the caller does not cancel it.
 ///
-/// The driver counts a transaction from the server's answer to `BEGIN` on: a future that is dropped
-/// before gives a connection back to the pool with a transaction in it that nobody ends, and takes
-/// the application's next statements with it. A task that was left ends with a whole
-/// [`DatabaseTransaction`], which rolls back. And MySQL's driver loses count of the answers when it
-/// is left while it prepares a statement: that connection hangs from then on.
+/// The driver counts a transaction only from the server's answer to `BEGIN` on. A future that is
+/// dropped earlier returns its connection to the pool with an open transaction, which the
+/// application's next statements then become part of. A task whose caller is gone still ends with a
+/// whole [`DatabaseTransaction`], which rolls back. MySQL's driver also loses count of the answers
+/// when it is cancelled while it prepares a statement: that connection hangs from then on.
 pub(super) async fn run_to_completion<T: Send + 'static>(
     work: impl Future<Output = Result<T, DbErr>> + Send + 'static,
 ) -> Result<T, DbErr> {
@@ -54,7 +54,7 @@ pub(super) async fn run_to_completion<T: Send + 'static>(
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime ends, and this with it.
+            // The runtime is shutting down and has cancelled the task.
             Err(_) => Err(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed)),
         },
     }
@@ -68,7 +68,7 @@ async fn begin_on_server(db: DatabaseConnection) -> Result<DatabaseTransaction, 
             Ok(tx)
         }
         DbBackend::Postgres => {
-            // In one message with the limits, where the option would be a message of its own.
+            // The limits also set the isolation level: as an option it would be another message.
             let tx = db.begin().await?;
             tx.execute_unprepared(POSTGRES_LIMITS).await?;
             Ok(tx)
@@ -77,12 +77,12 @@ async fn begin_on_server(db: DatabaseConnection) -> Result<DatabaseTransaction, 
     }
 }
 
-/// Whether the statements are written for this database.
+/// Returns whether the statements are written for this database.
 pub(super) fn is_supported(backend: DbBackend) -> bool {
     matches!(backend, DbBackend::MySql | DbBackend::Postgres | DbBackend::Sqlite)
 }
 
-pub(super) const UNSUPPORTED: &str = "must be MySQL, MariaDB, PostgreSQL or SQLite";
+pub(super) const UNSUPPORTED: &str = "the database must be MySQL, MariaDB, PostgreSQL or SQLite";
 
 fn unsupported() -> DbErr {
     DbErr::BackendNotSupported { db: "this database", ctx: UNSUPPORTED }
@@ -98,16 +98,16 @@ fn immediate() -> TransactionOptions {
     TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() }
 }
 
-/// A little more than SQLite's driver waits for its lock.
+/// A little longer than SQLite's driver waits for its lock.
 const FOR_A_CONNECTION: Duration = Duration::from_millis(5500);
 
-/// Until the end of the transaction, and only where nobody set a limit.
+/// Limits that last until the end of the transaction, set only where the connection has none.
 const POSTGRES_LIMITS: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SELECT \
     CASE current_setting('lock_timeout') WHEN '0' THEN set_config('lock_timeout', '5s', true) END, \
     CASE current_setting('statement_timeout') WHEN '0' THEN \
     set_config('statement_timeout', '8s', true) END";
 
-/// A session has this one alone, and it stays set: 50 s if nobody said otherwise. MySQL has no
-/// limit for statements that write; what does not wait for a lock does not take long here.
+/// A limit that MySQL has for sessions only, so that it stays set; the server's default is 50 s.
+/// MySQL has no limit for statements that write; those here are short unless they wait for a lock.
 const MYSQL_LIMITS: &str =
     "SET innodb_lock_wait_timeout = LEAST(@@SESSION.innodb_lock_wait_timeout, 5)";

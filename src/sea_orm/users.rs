@@ -1,4 +1,4 @@
-//! Asking for users, and making a row for one who comes ahead of Clerk's event.
+//! Queries for users, and rows for users who arrive before Clerk's event.
 
 use ::sea_orm::{ConnectionTrait as _, DbErr, FromQueryResult as _};
 
@@ -8,25 +8,25 @@ use super::sink::SeaOrmSink;
 use super::{retry, statements, steps, transaction};
 use crate::ids::UserId;
 
-/// What is known of a user id.
+/// The status of a user id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UserStatus {
-    /// The user has a row, and is not deleted.
+    /// A user who has a row and is not deleted.
     Active,
-    /// The user was deleted, for ever.
+    /// A user who was deleted, for ever.
     Deleted,
-    /// Nobody has named the user yet; or the row was removed, and not by the sink.
+    /// A user who is not known yet, or whose row was removed by other code than the sink.
     Unknown,
 }
 
 impl SeaOrmSink {
-    /// What is known of a user: one query by primary key. Of a text that is no id of Clerk's
-    /// (letters, digits and underscores, 255 at most), nothing.
+    /// Returns the status of a user, by one query by primary key. A text that cannot be an id of
+    /// Clerk's (letters, digits and underscores, 255 at most) is [`UserStatus::Unknown`].
     ///
     /// # Errors
     ///
-    /// Whatever keeps the database from answering.
+    /// Returns the database's error.
     pub async fn user_status(&self, user_id: &str) -> Result<UserStatus, DbErr> {
         match UserId::parse(user_id) {
             Some(id) => self.status(&id).await,
@@ -46,11 +46,12 @@ impl SeaOrmSink {
         })
     }
 
-    /// A user's row; none of a deleted user, also where deleted users' rows are kept or once were.
+    /// Returns a user's row; `None` for a deleted user, even where the rows of deleted users are
+    /// kept or once were.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the database from answering.
+    /// Returns the database's error.
     pub async fn find_user(&self, user_id: &str) -> Result<Option<user::Model>, DbErr> {
         let Some(id) = UserId::parse(user_id) else { return Ok(None) };
         let users = &self.tables().users;
@@ -60,16 +61,16 @@ impl SeaOrmSink {
     }
 
     /// Makes sure that a verified user has a row to refer to, since a first request may come
-    /// before `user.created`. Every event about the user fills the row, however old, and so does a
-    /// backfill; also where there once was a row and somebody else than the sink removed it.
+    /// before `user.created`. Every event about the user, however old, and every backfill fills a
+    /// new row, even if other code than the sink removed an earlier one.
     ///
-    /// Gives [`UserStatus::Active`] or [`UserStatus::Deleted`]; a deleted user is not revived.
-    /// Give it ids from verified tokens alone. For a user who is known already it costs one query.
+    /// Returns [`UserStatus::Active`] or [`UserStatus::Deleted`]; a deleted user is not revived.
+    /// Pass only ids from verified tokens. For a known user it costs one query.
     ///
     /// # Errors
     ///
-    /// An id that Clerk cannot have given: not 1 to 255 letters, digits and underscores. Whatever
-    /// keeps the database from answering.
+    /// Fails for an id that Clerk cannot have given: not 1 to 255 letters, digits and underscores.
+    /// Otherwise returns the database's error.
     pub async fn ensure_user(&self, user_id: &str) -> Result<UserStatus, DbErr> {
         let id = UserId::parse(user_id).ok_or_else(|| DbErr::Custom(NOT_AN_ID.to_owned()))?;
         match self.status(&id).await? {
@@ -95,5 +96,5 @@ impl SeaOrmSink {
     }
 }
 
-const NOT_AN_ID: &str = "a user id must be 1 to 255 letters, digits and underscores, as Clerk's are; \
-    use the id of a verified session";
+const NOT_AN_ID: &str = "a user id must be 1 to 255 letters, digits and underscores, as Clerk's \
+    are; use the id of a verified session";

@@ -1,4 +1,4 @@
-//! Which of two states of a thing is the newer one, whatever order they come in.
+//! The order of a record's states, in whatever order they arrive.
 
 use std::fmt;
 
@@ -7,18 +7,20 @@ use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::webhook::event::Json;
 
-/// Where a state stands among all states of its user, organization or membership: by Clerk's `updated_at`, then by the tie.
+/// The place of a state among all states of its user, organization or membership: by Clerk's
+/// `updated_at`, then by the tie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Version {
-    /// Milliseconds since 1970; those of events begin at 1.
+    /// Milliseconds since 1970; in an event at least 1.
     pub(super) updated_at: i64,
-    /// Of two states from the same millisecond, an update follows a creation. Beyond that any
-    /// order will do that is the same in every arrival and on every instance: a digest of the data.
+    /// The order of two states of the same millisecond: an update follows a creation, and otherwise
+    /// a digest of the data decides. Any order will do that does not depend on the order of arrival
+    /// or on the instance.
     pub(super) tie: i64,
 }
 
 impl Version {
-    /// Older than every version that an event carries.
+    /// A version older than every version that an event carries.
     pub(super) const UNTOLD: Self = Self { updated_at: 0, tie: 0 };
 
     pub(super) fn created(updated_at: i64, data: &Json) -> Self {
@@ -30,14 +32,14 @@ impl Version {
     }
 }
 
-/// 62 bits of the data, the same for ever: they are stored. Of their text, should serde_json not
-/// take their depth or a number.
+/// Returns a digest of the data in 62 bits, which must never change, since it is stored. It is a
+/// digest of the text if serde_json does not accept the data's depth or one of its numbers.
 fn tie(data: &Json) -> i64 {
     digest(data.as_str()).unwrap_or_else(|| finished(Fnv::of(b"x", data.as_str().as_bytes())))
 }
 
-/// The same for the same data, in whatever order their members stand and however their texts and
-/// numbers are written; read in one pass, without a copy.
+/// Returns the same digest for the same data, whatever the order of the members and the notation of
+/// texts and numbers. Reads in one pass, without a copy.
 fn digest(json: &str) -> Option<i64> {
     let mut reader = serde_json::Deserializer::from_str(json);
     let digest = Digest.deserialize(&mut reader).ok()?;
@@ -49,11 +51,11 @@ fn finished(digest: u64) -> i64 {
     (digest >> 2).cast_signed()
 }
 
-/// FNV-1a. Somebody who forges a collision lets two states of one millisecond go by arrival again.
+/// An FNV-1a hash. With a forged collision, two states of one millisecond go by arrival again.
 struct Fnv(u64);
 
 impl Fnv {
-    /// Each value begins with its kind; nothing else of a kind can be read two ways.
+    /// Starts the hash of a value with its kind. Within a kind, no bytes can be read in two ways.
     fn new(kind: &[u8; 1]) -> Self {
         let mut fnv = Self(0xcbf2_9ce4_8422_2325);
         fnv.add(kind);
@@ -73,13 +75,13 @@ impl Fnv {
     }
 }
 
-/// A number for a name.
+/// Returns a hash of a name.
 #[cfg(feature = "sea-orm-migration")]
 pub(super) fn fingerprint(name: &str) -> u64 {
     Fnv::of(b"s", name.as_bytes())
 }
 
-/// Reads a value as its digest.
+/// A deserializer's seed that reads a JSON value as its digest.
 struct Digest;
 
 impl<'de> DeserializeSeed<'de> for Digest {
@@ -129,7 +131,7 @@ impl<'de> Visitor<'de> for Digest {
         Ok(list.0)
     }
 
-    /// A sum over the members, which does not depend on their order.
+    /// Digests the sum of the members' hashes, which does not depend on their order.
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<u64, A::Error> {
         let (mut sum, mut count) = (0_u64, 0_u64);
         while let Some(name) = members.next_key_seed(Self)? {
@@ -149,7 +151,7 @@ impl<'de> Visitor<'de> for Digest {
     }
 }
 
-/// A number as it is read without that feature.
+/// Digests a number as it would be read without the feature `arbitrary_precision`.
 fn number<E: Error>(text: &str) -> Result<u64, E> {
     if let Ok(integer) = text.parse() {
         return Digest.visit_i64(integer);
@@ -160,10 +162,10 @@ fn number<E: Error>(text: &str) -> Result<u64, E> {
     Digest.visit_f64(text.parse().map_err(E::custom)?)
 }
 
-/// How serde_json hands numbers over where some crate of the program has switched on its feature
-/// `arbitrary_precision`: as an object with this member.
+/// The only member of the object as which serde_json passes a number if some crate of the program
+/// has switched on its feature `arbitrary_precision`.
 const EXACT_NUMBER: &[u8] = b"$serde_json::private::Number";
-/// Above all digests.
+/// The bit of an update, above all digests.
 const UPDATED: i64 = 1 << 62;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Entities that an application reads. Tables of the sink's own are not among them.
+//! Entities for an application to read. The sink's own tables have none.
 
 pub mod organization;
 pub mod organization_membership;

@@ -17,7 +17,7 @@ pub struct Model {
     pub id: String,
     #[sea_orm(column_type = "Text", nullable)]
     pub name: Option<String>,
-    /// The name in addresses. Not unique here: a slug may have been given to another one since.
+    /// The name in URLs. Not unique here: Clerk may have given it to another organization since.
     #[sea_orm(column_type = "Text", nullable)]
     pub slug: Option<String>,
     #[sea_orm(column_type = "Text", nullable)]
@@ -26,7 +26,7 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable)]
     pub created_by: Option<String>,
     pub created_at: DateTimeUtc,
-    /// Which state of the organization this is, by Clerk's `updated_at`.
+    /// Clerk's `updated_at` of the state that the row holds.
     pub updated_at: DateTimeUtc,
 }
 

@@ -1,4 +1,4 @@
-//! The table `organization_memberships`: who belongs to which organization. For reading; the sink
+//! The table `organization_memberships`: the members of each organization. For reading; the sink
 //! writes it.
 #![allow(
     missing_docs,
@@ -9,7 +9,7 @@
 
 use ::sea_orm::entity::prelude::*;
 
-/// A membership's row. Who leaves and comes back has a new one with another id.
+/// A membership's row. A user who leaves and comes back gets a new one with another id.
 #[derive(Clone, Debug, DeriveEntityModel, PartialEq, Eq)]
 #[sea_orm(table_name = "organization_memberships")]
 pub struct Model {
@@ -24,7 +24,7 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable)]
     pub role: Option<String>,
     pub created_at: DateTimeUtc,
-    /// Which state of the membership this is, by Clerk's `updated_at`.
+    /// Clerk's `updated_at` of the state that the row holds.
     pub updated_at: DateTimeUtc,
 }
 

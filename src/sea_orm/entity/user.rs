@@ -1,4 +1,4 @@
-//! The table `users`: the people's data and nothing else. For reading; the sink writes it.
+//! The table `users`, which holds only the users' data. For reading; the sink writes it.
 #![allow(
     missing_docs,
     clippy::exhaustive_enums,
@@ -26,13 +26,14 @@ pub struct Model {
     pub username: Option<String>,
     #[sea_orm(column_type = "Text", nullable)]
     pub image_url: Option<String>,
-    /// When Clerk created the user; for a row made ahead of Clerk's event, when it was made.
+    /// The time at which Clerk created the user; until Clerk's event arrives, that of the row's
+    /// creation.
     pub created_at: DateTimeUtc,
-    /// Which state of the user this is, by Clerk's `updated_at`.
+    /// Clerk's `updated_at` of the state that the row holds.
     pub updated_at: DateTimeUtc,
 }
 
-/// The `Debug` form shows the id alone: the rest is personal.
+/// Shows the id alone: the rest is personal data.
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Model").field("id", &self.id).finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! What the tables look like, in the databases' names for the same types.
+//! The definitions of the tables, in each database's own types.
 
 use ::sea_orm::DbBackend;
 use ::sea_orm::sea_query::{ColumnDef, DynIden, Index, IntoIden, Table, TableCreateStatement};
@@ -42,7 +42,8 @@ impl Dialect {
             .take()
     }
 
-    /// MySQL makes indices with the table or fails when they are there; the others make them
+    /// Returns the table of memberships. MySQL must create its indices with the table, since
+    /// creating them later fails if they exist; the others create them
     /// [after it](Self::membership_indices).
     pub(super) fn memberships(&self, table: &TableName) -> TableCreateStatement {
         use organization_membership::Column;
@@ -62,8 +63,8 @@ impl Dialect {
         create
     }
 
-    /// What deleting an organization and deleting a user look for. By hand: sea-query has no
-    /// indices in SQLite's schemas.
+    /// Returns the statements for the indices that deleting an organization or a user needs. They
+    /// are handwritten, since sea-query cannot create an index in a schema of SQLite.
     pub(super) fn membership_indices(&self, table: &TableName) -> Vec<String> {
         let index = |(name, column): &(DynIden, DynIden)| {
             let (name, column) = (quoted(self.0, name), quoted(self.0, column));
@@ -81,7 +82,7 @@ impl Dialect {
     pub(super) fn versions(&self, table: &TableName) -> TableCreateStatement {
         let mut id = self.key(Versions::Id, ID_LENGTH);
         if self.0 == DbBackend::Postgres {
-            // In byte order, for who walks through all of them.
+            // In byte order, for a backfill that walks through all of them.
             id.custom("text COLLATE \"C\"");
         }
         self.table(table)
@@ -109,7 +110,7 @@ impl Dialect {
             .take()
     }
 
-    /// On MySQL and MariaDB every text is compared byte for byte, as on the others.
+    /// Starts a table. On MySQL and MariaDB every text is compared byte for byte, as on the others.
     fn table(&self, name: &TableName) -> TableCreateStatement {
         let mut table = Table::create().table(name.reference()).if_not_exists().take();
         if self.is_mysql() {
@@ -122,7 +123,7 @@ impl Dialect {
         self.id(name, length).not_null().primary_key().take()
     }
 
-    /// MySQL has no keys of any length.
+    /// Returns a column for an id. MySQL's keys need a limited length.
     fn id(&self, name: impl IntoIden, length: u32) -> ColumnDef {
         let mut id = ColumnDef::new(name);
         if self.is_mysql() {
@@ -133,7 +134,7 @@ impl Dialect {
         id.take()
     }
 
-    /// MySQL's `TEXT` ends at 64 KiB, and a delivery may be larger.
+    /// Returns a column for a text. MySQL's `TEXT` ends at 64 KiB, and a delivery may be larger.
     fn text(&self, name: impl IntoIden) -> ColumnDef {
         let mut text = ColumnDef::new(name);
         if self.is_mysql() {
@@ -144,7 +145,8 @@ impl Dialect {
         text.take()
     }
 
-    /// MySQL's `TIMESTAMP` ends in 2038, and neither type has fractions unless it is told.
+    /// Returns a column for a time. MySQL's `TIMESTAMP` ends in 2038, and neither `TIMESTAMP` nor
+    /// `DATETIME` has fractions of a second by default.
     fn time(&self, name: impl IntoIden) -> ColumnDef {
         let mut time = ColumnDef::new(name);
         if self.is_mysql() {
@@ -160,7 +162,7 @@ impl Dialect {
     }
 }
 
-/// Names and columns.
+/// Returns the names and columns of the memberships' indices.
 fn indices(table: &TableName) -> [(DynIden, DynIden); 2] {
     use organization_membership::Column;
     let named = |name: &str| format!("{}_{name}", table.name).into_iden();

@@ -10,7 +10,7 @@ use crate::sea_orm::schema::Schema;
 use crate::sea_orm::tables::{TableName, Tables};
 use crate::sea_orm::{fit, transaction};
 
-/// Users, and what is kept of deliveries and backfills.
+/// Returns the migrations of users, deliveries and backfills.
 pub(super) fn of_users(schema: &Schema) -> Vec<Box<dyn MigrationTrait>> {
     vec![
         migration(schema, of_table(schema), Step::Users),
@@ -18,8 +18,8 @@ pub(super) fn of_users(schema: &Schema) -> Vec<Box<dyn MigrationTrait>> {
     ]
 }
 
-/// Whether an applied migration made the tables of this schema, or those beside other tables of
-/// users or of organizations, which would share versions and deliveries with these.
+/// Checks that an applied migration belongs to the tables of this schema, and not to other tables
+/// of users or organizations, which would share versions and deliveries with these.
 pub(super) fn belongs_to(schema: &Schema, applied: &str) -> Result<(), DbErr> {
     let (own, setting) = if applied.starts_with(USERS) {
         (of_table(schema), "users_table")
@@ -32,19 +32,19 @@ pub(super) fn belongs_to(schema: &Schema, applied: &str) -> Result<(), DbErr> {
         return Ok(());
     }
     Err(DbErr::Migration(format!(
-        "the sink's tables here were made beside another table than the Schema names now (by \
-         {applied}, and it would be {own}), and two cannot share them; give the Schema the former \
-         name by `{setting}`, or keep the second one `in_schema` of its own"
+        "the sink's own tables here belong to another table than the Schema names now (applied: \
+         {applied}; expected: {own}), and two tables cannot share them; set the former name by \
+         `{setting}`, or put the second table into a schema of its own by `in_schema`"
     )))
 }
 
-/// The name of the first migration tells the table of users, unless it is the usual one.
+/// Returns the name of the first migration, which includes the table of users unless it is `users`.
 fn of_table(schema: &Schema) -> String {
     let users = schema.tables().users.rows.name.to_string();
     schema.named(&if users == "users" { USERS.to_owned() } else { format!("{USERS}_as_{users}") })
 }
 
-/// The same of the tables of organizations.
+/// Returns the same for the tables of organizations.
 fn of_organization_tables(schema: &Schema) -> String {
     let Some(kinds) = schema.tables().organizations else { return String::new() };
     let (rows, members) = (kinds.organizations.rows.name, kinds.memberships.rows.name);
@@ -55,7 +55,7 @@ fn of_organization_tables(schema: &Schema) -> String {
     })
 }
 
-/// Organizations and memberships, where they are kept.
+/// Returns the migrations of organizations and memberships, if they are kept.
 pub(super) fn of_organizations(schema: &Schema) -> Vec<Box<dyn MigrationTrait>> {
     match schema.tables().organizations {
         Some(_) => vec![migration(schema, of_organization_tables(schema), Step::Organizations)],
@@ -86,7 +86,7 @@ impl MigrationName for Migration {
     }
 }
 
-/// MySQL keeps what it made before a failure, so everything here can be done again.
+/// MySQL keeps what it created before a failure, so every step can be repeated.
 #[async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -116,12 +116,12 @@ impl MigrationTrait for Migration {
                 }
             }
         }
-        // A table that was there before was left as it is: it fits, or it must be mended.
+        // An existing table was not changed, so it must fit.
         fit::check(&self.schema, db, fit::Extent::WithoutOwnColumns).await
     }
 
-    /// The sink's own tables go. Those that hold people's data stay, since these migrations may
-    /// have found them there.
+    /// Drops the sink's own tables. Those that hold people's data stay, since they may have existed
+    /// before these migrations.
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for table in made_by(self.step, self.schema.tables()) {
             manager.drop_table(Table::drop().table(table.reference()).to_owned()).await?;

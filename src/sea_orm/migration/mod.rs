@@ -1,4 +1,4 @@
-//! How the tables are made, also when several instances start at once. What they look like is in
+//! The creation of the tables, also when several instances start at once. Their definitions are in
 //! `dialect`.
 
 mod dialect;
@@ -15,39 +15,38 @@ use super::fit;
 use super::schema::Schema;
 use super::transaction;
 
-/// Makes the tables of [`Schema::new`], or brings them up to date; see [`Schema::migrate`].
+/// Creates the tables of [`Schema::new`], or brings them up to date; see [`Schema::migrate`].
 ///
 /// # Errors
 ///
-/// Those of [`Schema::migrate`].
+/// Returns the errors of [`Schema::migrate`].
 pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
     Schema::new().migrate(db).await
 }
 
-/// The migrations of [`Schema::new`]; see [`Schema::migrations`].
+/// Returns the migrations of [`Schema::new`]; see [`Schema::migrations`].
 #[must_use]
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
     Schema::new().migrations()
 }
 
 impl Schema {
-    /// Makes the tables, or brings them up to date. Several instances may do so at once.
+    /// Creates the tables, or brings them up to date. Several instances may do so at once.
     ///
-    /// All of it happens under a lock, and in one transaction where the database has those for
-    /// tables: MySQL and MariaDB have not. What has been done is kept in a table of its own,
-    /// `clerk_migrations`, beside an application's `seaql_migrations`; for organizations
-    /// `clerk_organization_migrations`. They are in the connection's own schema, whatever
-    /// [`in_schema`](Self::in_schema) says. It goes on to its end when its future is dropped.
+    /// It holds a lock, and runs in one transaction where the database supports that for tables:
+    /// MySQL and MariaDB do not. Applied migrations are recorded in tables of their own,
+    /// `clerk_migrations` and for organizations `clerk_organization_migrations`, beside an
+    /// application's `seaql_migrations`. They are in the connection's own schema, whatever
+    /// [`in_schema`](Self::in_schema) says. Dropping the future does not stop the migration.
     ///
-    /// A table of users that is there already is taken as it is if it [fits](Self::check), and
-    /// never altered.
+    /// An existing table of users is used as it is if it [fits](Self::check), and never altered.
     ///
     /// # Errors
     ///
-    /// Whatever the database says. A table of users that does not fit: what is wrong with it, and
-    /// the statements that would mend it. That another instance is not done after a minute.
+    /// Fails if a table does not fit, with what is wrong and the statements that correct it. Fails
+    /// if another instance has not finished after a minute. Otherwise returns the database's error.
     pub async fn migrate(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
-        // The lock of MySQL's is the connection's: who left it there would lock everybody out.
+        // MySQL's lock belongs to the connection: left there, it would lock all others out.
         transaction::run_to_completion(self.clone().migrate_whole(db.clone())).await
     }
 
@@ -55,7 +54,7 @@ impl Schema {
         let tx = transaction::begin_patiently(&db).await?;
         match db.get_database_backend() {
             DbBackend::Postgres => {
-                // Whatever limits the connection has for its everyday work.
+                // These replace the limits that the connection has for its everyday work.
                 tx.execute_unprepared(&format!(
                     "SET LOCAL lock_timeout = '{PATIENCE_SECONDS}s'; \
                      SET LOCAL statement_timeout = 0; \
@@ -71,17 +70,17 @@ impl Schema {
                 tx.execute_unprepared(&unlock).await?;
                 done?;
             }
-            // SQLite's transaction has the write lock since its beginning.
+            // SQLite's transaction has held the write lock since its beginning.
             _ => self.migrate_locked(&tx).await?,
         }
         tx.commit().await
     }
 
-    /// The migrations, to be put into an application's own list instead of calling
+    /// Returns the migrations, for an application to add to its own list instead of calling
     /// [`migrate`](Self::migrate).
     ///
-    /// What was applied has to stay in that list: an application that keeps organizations and lists
-    /// their migration here goes on keeping them.
+    /// Applied migrations must stay in that list: an application that keeps organizations and lists
+    /// their migration must go on keeping them.
     #[must_use]
     pub fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
         let mut all = list::of_users(self);
@@ -91,19 +90,20 @@ impl Schema {
 
     async fn migrate_locked(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
         List { name: USERS, migrations: list::of_users, schema: self }.apply(tx).await?;
-        // With a bookkeeping of its own: one that names migrations which are not in the list counts
-        // as damaged, and organizations may be switched off again.
+        // In a bookkeeping table of their own: sea-orm rejects a table that names migrations which
+        // are not in the list, and organizations may be switched off again.
         if self.tables().organizations.is_some() {
             let migrations = list::of_organizations;
             List { name: ORGANIZATIONS, migrations, schema: self }.apply(tx).await?;
         }
-        // Also what was made or taken long ago: the choices of today may want more of it. Columns
-        // of the application's may still be missing, since its own migrations come after these.
+        // This includes tables that have existed for long: the current schema may require more of
+        // them. The application's columns may still be missing, since its migrations run after
+        // these.
         fit::check(self, tx, fit::Extent::WithoutOwnColumns).await
     }
 }
 
-/// sea-orm's view of [`migrations`], for its tools. It takes no lock: [`migrate`] does.
+/// The [`migrations`] in the form that sea-orm's tools use. Takes no lock, unlike [`migrate`].
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Migrator;
@@ -145,7 +145,8 @@ impl MigratorTraitSelf for List<'_> {
 }
 
 async fn lock_mysql(tx: &DatabaseTransaction) -> Result<(), DbErr> {
-    // Limits for statements count this wait too: MariaDB reads the first comment, MySQL the second.
+    // The limits for statements would count this wait too. MariaDB reads the first comment, MySQL
+    // the second.
     let lock = format!(
         "/*M!100101 SET STATEMENT max_statement_time = 0 FOR */ \
          SELECT /*+ MAX_EXECUTION_TIME({PATIENCE_SECONDS}999) */ \
@@ -160,9 +161,10 @@ async fn lock_mysql(tx: &DatabaseTransaction) -> Result<(), DbErr> {
 
 const USERS: &str = "clerk_migrations";
 const ORGANIZATIONS: &str = "clerk_organization_migrations";
-/// Any number that no other program takes for the same database.
+/// The number of PostgreSQL's lock: any that no other program uses in the same database.
 const MIGRATION_LOCK: i64 = 0x636c_6572_6b5f_7573;
-/// MySQL's locks are the server's and have names of 64 characters at most: a name for each database.
+/// The name of MySQL's lock, which must differ by database, since locks belong to the server. A
+/// name has 64 characters at most.
 const MYSQL_LOCK: &str = "CONCAT('tower_clerk_', MD5(DATABASE()))";
 const PATIENCE_SECONDS: u32 = 60;
 const NO_LOCK: &str = "another instance is still migrating this database after a minute, or the \

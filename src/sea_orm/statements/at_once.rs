@@ -1,5 +1,5 @@
-//! PostgreSQL's way to take a state in by one message: what `deliveries`, `versions` and `rows` say
-//! one after another, as parts of one statement. Its text is made once for each kind of thing.
+//! PostgreSQL's statement that applies a state in one message: its parts do what those of
+//! `deliveries`, `versions` and `rows` do. Its text is made once for each kind of record.
 
 use std::iter;
 
@@ -10,13 +10,13 @@ use crate::sea_orm::row::Row;
 use crate::sea_orm::tables::{Kind, TableName, quoted};
 use crate::sea_orm::version::Version;
 
-/// Records a delivery, raises a version and writes the row, each only if the part before it did
-/// something. Gives a row for the delivery and one for the version: none if the delivery is
+/// Records a delivery, raises a version and writes the row, each only if the part before it changed
+/// something. Returns a row for the delivery and one for the version: none if the delivery is
 /// recorded already, one if the state is stale, two if the row is written.
 ///
-/// The parts see nothing of each other but the rows that they hand on. What another transaction
-/// committed while a part waited for it is seen, as in a statement of its own: a conflict clause is
-/// about the newest row, whatever was there when the statement began.
+/// The parts see of each other only the rows that they return. A part that waited for another
+/// transaction sees what that one committed, as a separate statement would: a conflict clause
+/// applies to the newest row, not to the one from when the statement began.
 pub(in crate::sea_orm) fn record_and_upsert(
     recording: &Recording<'_>,
     kind: &Kind,
@@ -35,7 +35,8 @@ pub(in crate::sea_orm) fn record_and_upsert(
     Statement::from_sql_and_values(BACKEND, text, own.into_iter().chain(columns))
 }
 
-/// The values: the delivery's id and time, the row's id, version and tie, the row's other columns.
+/// Builds the statement's text. The values are the delivery's id and time, the row's id, version
+/// and tie, and the row's other columns.
 fn text(deliveries: &TableName, kind: &Kind, row: &Row) -> String {
     let [deliveries, versions, rows] =
         [deliveries, &kind.versions, &kind.rows].map(|table| table.quoted(BACKEND));

@@ -1,4 +1,4 @@
-//! Statements about the Clerk instances that users are of, and how far the backfill of each got.
+//! Statements about the Clerk instances that users belong to, and each one's backfill progress.
 
 #[cfg(feature = "backfill")]
 use ::sea_orm::sea_query::SelectStatement;
@@ -9,8 +9,8 @@ use crate::backfill::Run;
 use crate::ids::InstanceId;
 use crate::sea_orm::tables::{Backfills, TableName};
 
-/// Remembers that users are of an instance: a run that has taken nobody in yet, unless something
-/// is known of the instance.
+/// Records that users belong to an instance: inserts a run without any users, unless the instance
+/// is known.
 pub(in crate::sea_orm) fn start_run(
     table: &TableName,
     instance_id: &InstanceId,
@@ -22,9 +22,9 @@ pub(in crate::sea_orm) fn start_run(
         .to_owned()
 }
 
-/// Remembers how far a run got, in the place of what was known of its instance.
+/// Records a run's progress, replacing what was known of its instance.
 ///
-/// On MySQL's conflict clause: the table has no other key that it could be about.
+/// MySQL's conflict clause is safe here: the table has no other key that it could apply to.
 #[cfg(feature = "backfill")]
 pub(in crate::sea_orm) fn record_run(table: &TableName, run: &Run) -> InsertStatement {
     let mut replace = OnConflict::column(Backfills::InstanceId);
@@ -43,7 +43,7 @@ pub(in crate::sea_orm) fn record_run(table: &TableName, run: &Run) -> InsertStat
     insert_run(table, &run.instance_id, progress).on_conflict(replace).to_owned()
 }
 
-/// Everything that is known of runs, in the order of [`Run`]'s members.
+/// Selects all runs, with columns in the order of [`Run`]'s members.
 #[cfg(feature = "backfill")]
 pub(in crate::sea_orm) fn select_runs(table: &TableName) -> SelectStatement {
     Query::select().columns(COLUMNS).from(table.reference()).to_owned()

@@ -1,4 +1,4 @@
-//! Statements about a version and its row at once.
+//! Statements that read or change a version together with its row.
 
 use ::sea_orm::Iterable as _;
 use ::sea_orm::sea_query::{
@@ -13,11 +13,11 @@ use crate::sea_orm::schema::Deletion;
 use crate::sea_orm::tables::{DELETED_AT, Kind, Versions};
 use crate::sea_orm::version::Version;
 
-/// A living user's row: of one whose version is not marked as deleted, nor the row.
+/// Selects a user's row, if neither the version nor the row is marked as deleted.
 pub(in crate::sea_orm) fn select_user(kind: &Kind, deletion: Deletion, id: &Id) -> SelectStatement {
     let mut select = Query::select();
     for column in user::Column::iter() {
-        // SQLite calls it as the table does, in whatever case that is.
+        // Without the alias, SQLite returns the name in the table's own case.
         select.expr_as(Expr::col(column), column);
     }
     select
@@ -30,8 +30,8 @@ pub(in crate::sea_orm) fn select_user(kind: &Kind, deletion: Deletion, id: &Id) 
     select
 }
 
-/// Whether a thing is marked as deleted, and the id that its row has, if it has one. No row: nobody
-/// has named it yet.
+/// Selects whether a record is marked as deleted, and the id in its row, if it has one. Returns no
+/// row for an unknown record.
 pub(in crate::sea_orm) fn select_status(kind: &Kind, id: &Id) -> SelectStatement {
     let Kind { rows, versions, .. } = kind;
     let row = SubQueryStatement::SelectStatement(select_rows(rows, &[id.as_str()]));
@@ -43,8 +43,8 @@ pub(in crate::sea_orm) fn select_status(kind: &Kind, id: &Id) -> SelectStatement
         .to_owned()
 }
 
-/// Makes the version of a thing that has no row older than every state. The transaction has locked
-/// it: otherwise the row could be on its way.
+/// Makes the version of a record without a row older than every state. The transaction must have
+/// locked the version: otherwise another one could be inserting the row.
 pub(in crate::sea_orm) fn forget_version_without_row(kind: &Kind, id: &Id) -> UpdateStatement {
     let Kind { rows, versions, .. } = kind;
     Query::update()

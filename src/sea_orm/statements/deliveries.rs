@@ -1,4 +1,4 @@
-//! Statements about the deliveries taken in.
+//! Statements about recorded deliveries.
 
 use ::sea_orm::prelude::DateTimeUtc;
 use ::sea_orm::sea_query::{
@@ -15,14 +15,14 @@ pub(in crate::sea_orm) struct Recording<'a> {
     pub(in crate::sea_orm) received_at: DateTimeUtc,
 }
 
-/// Records a delivery. No row: it is recorded already.
+/// Records a delivery. Affects no row if it is recorded already.
 pub(in crate::sea_orm) fn record_delivery(recording: &Recording<'_>) -> InsertStatement {
     insert_delivery(recording)
         .on_conflict(OnConflict::column(Deliveries::Id).do_nothing().to_owned())
         .to_owned()
 }
 
-/// Records a delivery, or violates the primary key.
+/// Records a delivery. Violates the primary key if it is recorded already.
 pub(in crate::sea_orm) fn insert_delivery(recording: &Recording<'_>) -> InsertStatement {
     Query::insert()
         .into_table(recording.table.reference())
@@ -31,7 +31,7 @@ pub(in crate::sea_orm) fn insert_delivery(recording: &Recording<'_>) -> InsertSt
         .to_owned()
 }
 
-/// Forgets deliveries that came before a time, so many at most.
+/// Deletes deliveries that were received before a time, `most` at most.
 pub(in crate::sea_orm) fn forget_deliveries(
     table: &TableName,
     before: DateTimeUtc,
@@ -49,7 +49,7 @@ pub(in crate::sea_orm) fn forget_deliveries(
         .to_owned()
 }
 
-/// [`forget_deliveries`] for MySQL, which limits the statement itself and no subquery.
+/// Does what [`forget_deliveries`] does on MySQL, which limits a statement but not a subquery.
 pub(in crate::sea_orm) fn forget_some_deliveries(
     table: &TableName,
     before: DateTimeUtc,

@@ -1,10 +1,10 @@
-//! What is said to the database, a function a statement. Where a statement decides something, it
-//! decides by the rows that it affects or returns; nothing is read first and written later, unless
-//! under a lock.
+//! The sink's SQL statements, one function each. Where a statement decides something, the rows that
+//! it affects or returns are the decision; nothing is read first and written later, except under a
+//! lock.
 //!
-//! MySQL has no condition in a conflict clause (sea-query drops it without a word), and there an
-//! ignored insert looks like one that was made. It gets the decision as a plain statement of its
-//! own: an update whose matched rows tell, or an insert whose duplicate is an error.
+//! MySQL has no condition in a conflict clause (sea-query drops it silently), and there an ignored
+//! insert looks like a successful one. On MySQL each decision is a plain statement of its own: an
+//! update, decided by its matched rows, or an insert, whose duplicate is an error.
 
 mod at_once;
 mod backfills;

@@ -1,5 +1,5 @@
-//! Statements about the rows of users, organizations and memberships. Whoever runs them has the
-//! version's lock.
+//! Statements about the rows of users, organizations and memberships. The transaction that runs
+//! them must hold the version's lock.
 
 use ::sea_orm::prelude::DateTimeUtc;
 use ::sea_orm::sea_query::{
@@ -11,7 +11,7 @@ use crate::ids::Id;
 use crate::sea_orm::row::Row;
 use crate::sea_orm::tables::{DELETED_AT, TableName};
 
-/// Writes rows of one kind, whatever they held.
+/// Inserts rows of one kind, or overwrites those that exist.
 pub(in crate::sea_orm) fn write_rows(table: &TableName, rows: &[Row]) -> InsertStatement {
     let mut write = OnConflict::column(ID);
     if let Some(first) = rows.first() {
@@ -20,7 +20,7 @@ pub(in crate::sea_orm) fn write_rows(table: &TableName, rows: &[Row]) -> InsertS
     insert_rows(table, rows).on_conflict(write).to_owned()
 }
 
-/// Makes rows of one kind, or violates the primary key.
+/// Inserts rows of one kind. Violates the primary key if one exists.
 pub(in crate::sea_orm) fn insert_rows(table: &TableName, rows: &[Row]) -> InsertStatement {
     let mut insert = Query::insert();
     insert.into_table(table.reference());
@@ -35,14 +35,14 @@ pub(in crate::sea_orm) fn insert_rows(table: &TableName, rows: &[Row]) -> Insert
     insert
 }
 
-/// Makes a row, unless there is one. How many rows it affects says nothing.
+/// Inserts a row, unless there is one. The number of affected rows means nothing.
 pub(in crate::sea_orm) fn start_row(table: &TableName, row: &Row) -> InsertStatement {
     insert_rows(table, std::slice::from_ref(row))
         .on_conflict(OnConflict::column(ID).do_nothing_on([ID]).to_owned())
         .to_owned()
 }
 
-/// Fills a row. No row: there is none.
+/// Updates a row. Affects no row if there is none.
 pub(in crate::sea_orm) fn update_row(table: &TableName, row: &Row) -> UpdateStatement {
     let values = row.columns.iter().map(|(column, value)| (column.clone(), value.clone().into()));
     Query::update()
@@ -52,12 +52,12 @@ pub(in crate::sea_orm) fn update_row(table: &TableName, row: &Row) -> UpdateStat
         .to_owned()
 }
 
-/// Removes one row.
+/// Deletes one row.
 pub(in crate::sea_orm) fn delete_row(table: &TableName, id: &Id) -> DeleteStatement {
     delete_where(table, ID, id)
 }
 
-/// Removes the rows that have this in a column.
+/// Deletes the rows that have this id in a column.
 pub(in crate::sea_orm) fn delete_where(
     table: &TableName,
     column: impl IntoIden,
@@ -69,7 +69,7 @@ pub(in crate::sea_orm) fn delete_where(
         .to_owned()
 }
 
-/// Says in a user's row since when the user is deleted. No row: there is none.
+/// Sets the time of the deletion in a user's row. Affects no row if there is none, or if it is set.
 pub(in crate::sea_orm) fn mark_deleted(
     table: &TableName,
     id: &Id,
@@ -83,7 +83,7 @@ pub(in crate::sea_orm) fn mark_deleted(
         .to_owned()
 }
 
-/// Ids of those of these rows that are there.
+/// Selects which of these ids have rows.
 pub(in crate::sea_orm) fn select_rows(table: &TableName, ids: &[&str]) -> SelectStatement {
     Query::select()
         .column(ID)
@@ -92,5 +92,5 @@ pub(in crate::sea_orm) fn select_rows(table: &TableName, ids: &[&str]) -> Select
         .to_owned()
 }
 
-/// The same in every kind of row.
+/// The key column, the same in every kind of row.
 const ID: &str = "id";

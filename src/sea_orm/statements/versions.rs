@@ -1,5 +1,5 @@
-//! Statements about the newest state seen of each thing. They order all writers of the same thing:
-//! whoever raises, tombstones or locks a version holds its row until the end of the transaction.
+//! Statements about the newest version seen of each record. They order all writers of a record:
+//! raising, tombstoning or locking a version locks its row until the end of the transaction.
 
 use ::sea_orm::sea_query::{
     DynIden, Expr, ExprTrait as _, InsertStatement, IntoIden, OnConflict, Query, SelectStatement,
@@ -12,8 +12,8 @@ use crate::ids::Id;
 use crate::sea_orm::tables::{TableName, Versions};
 use crate::sea_orm::version::Version;
 
-/// Raises versions, given in the order of their ids and each once. No row for one of which a state
-/// at least as new is known, or that is gone.
+/// Raises versions, given in the order of their ids and each once. Affects no row of a record that
+/// is deleted, or of which a state at least as new is known.
 pub(in crate::sea_orm) fn raise_versions(
     table: &TableName,
     versions: &[(&str, Version)],
@@ -33,7 +33,7 @@ pub(in crate::sea_orm) fn raise_versions(
         .to_owned()
 }
 
-/// [`raise_versions`] for one that was [started](start_versions).
+/// Does what [`raise_versions`] does, for one that was [started](start_versions).
 pub(in crate::sea_orm) fn raise_started_version(
     table: &TableName,
     id: &Id,
@@ -60,7 +60,7 @@ pub(in crate::sea_orm) fn set_locked_versions(
     insert_versions(table, versions, false).on_conflict(set).to_owned()
 }
 
-/// Marks a thing, known or not, as deleted for ever. No row: it was marked already.
+/// Marks a record, known or not, as deleted for ever. Affects no row if it was marked already.
 pub(in crate::sea_orm) fn tombstone(table: &TableName, id: &Id) -> InsertStatement {
     insert_versions(table, &[(id.as_str(), Version::UNTOLD)], true)
         .on_conflict(
@@ -72,7 +72,7 @@ pub(in crate::sea_orm) fn tombstone(table: &TableName, id: &Id) -> InsertStateme
         .to_owned()
 }
 
-/// [`tombstone`] for one whose version was [started](start_versions).
+/// Does what [`tombstone`] does, for a record whose version was [started](start_versions).
 pub(in crate::sea_orm) fn tombstone_started(table: &TableName, id: &Id) -> UpdateStatement {
     Query::update()
         .table(table.reference())
@@ -82,8 +82,8 @@ pub(in crate::sea_orm) fn tombstone_started(table: &TableName, id: &Id) -> Updat
         .to_owned()
 }
 
-/// Gives things that nobody has named yet a version older than every state. How many rows it
-/// affects says nothing.
+/// Gives unknown records a version older than every state. The number of affected rows means
+/// nothing.
 pub(in crate::sea_orm) fn start_versions(table: &TableName, ids: &[&str]) -> InsertStatement {
     let key = Versions::Id;
     let versions: Vec<_> = ids.iter().map(|id| (*id, Version::UNTOLD)).collect();
@@ -92,7 +92,7 @@ pub(in crate::sea_orm) fn start_versions(table: &TableName, ids: &[&str]) -> Ins
         .to_owned()
 }
 
-/// Changes nothing and takes the lock of a living thing's version. No row: it is gone.
+/// Locks the version of a record and changes nothing. Affects no row if the record is deleted.
 pub(in crate::sea_orm) fn lock_version(table: &TableName, id: &Id) -> UpdateStatement {
     Query::update()
         .table(table.reference())
@@ -102,13 +102,13 @@ pub(in crate::sea_orm) fn lock_version(table: &TableName, id: &Id) -> UpdateStat
         .to_owned()
 }
 
-/// [`select_versions`], and locks them in the order of their ids.
+/// Does what [`select_versions`] does, and locks the versions in the order of their ids.
 #[cfg(feature = "backfill")]
 pub(in crate::sea_orm) fn lock_versions(table: &TableName, ids: &[&str]) -> SelectStatement {
     select_versions(table, ids).order_by(Versions::Id, Order::Asc).lock_exclusive().to_owned()
 }
 
-/// Id, version, tie and tombstone of the things that somebody has named.
+/// Selects id, version, tie and tombstone of those of these records that are known.
 #[cfg(feature = "backfill")]
 pub(in crate::sea_orm) fn select_versions(table: &TableName, ids: &[&str]) -> SelectStatement {
     Query::select()
@@ -118,7 +118,7 @@ pub(in crate::sea_orm) fn select_versions(table: &TableName, ids: &[&str]) -> Se
         .to_owned()
 }
 
-/// The id of a thing that is marked as deleted. No row: it is not.
+/// Selects the id of a record that is marked as deleted. Returns no row if it is not.
 pub(in crate::sea_orm) fn select_deleted(table: &TableName, id: &Id) -> SelectStatement {
     Query::select()
         .column(Versions::Id)
@@ -128,7 +128,7 @@ pub(in crate::sea_orm) fn select_deleted(table: &TableName, id: &Id) -> SelectSt
         .to_owned()
 }
 
-/// Ids of things that are not marked as deleted, in byte order, from behind one of them.
+/// Selects the ids of records that are not marked as deleted, in byte order, after a given id.
 #[cfg(feature = "backfill")]
 pub(in crate::sea_orm) fn select_living(
     table: &TableName,
@@ -136,8 +136,8 @@ pub(in crate::sea_orm) fn select_living(
     after: Option<&str>,
     limit: u32,
 ) -> SelectStatement {
-    // PostgreSQL would sort by the rules of the database's language. The tables' own ids have this
-    // collation from the start, so that their index serves.
+    // PostgreSQL would sort by the database's own collation. The ids of these tables have this one
+    // from the start, so that their index is used.
     let id = || match backend {
         DbBackend::Postgres => Expr::cust_with_expr("$1 COLLATE \"C\"", Expr::col(Versions::Id)),
         _ => Expr::col(Versions::Id),
@@ -182,12 +182,13 @@ fn is_older_than(table: &TableName, updated_at: Expr, tie: Expr) -> Expr {
     version().lt(updated_at).or(same_time_and_less)
 }
 
-/// The stored column: in a conflict clause the bare name would also mean the rejected row's.
+/// Returns the stored column: in a conflict clause the bare name could also mean the rejected
+/// row's.
 pub(super) fn stored(table: &TableName, column: Versions) -> Expr {
     Expr::col((table.name.clone(), column))
 }
 
-/// What the row that met a stored one would have brought.
+/// Returns the column of the row that conflicted with a stored one.
 fn rejected(column: Versions) -> Expr {
     let excluded: DynIden = "excluded".into_iden();
     Expr::col((excluded, column))
