@@ -1,16 +1,6 @@
 //! [Clerk](https://clerk.com) for servers: a Tower layer that verifies session tokens, and webhooks
 //! and a backfill that keep a database in step with Clerk.
 //!
-//! It has three flows. Each is a module whose files are named after its stages:
-//!
-//! - [`session`]: verifies a request's session token and puts a [`Session`](session::Session) into
-//!   the request's extensions. [`ClerkAuthLayer`](session::ClerkAuthLayer) is a Tower layer for any
-//!   hyper, axum or tonic server.
-//! - `webhook`: turns a signed delivery into a typed event for a `Sink`. The sink of `sea_orm`
-//!   writes rows.
-//! - `backfill`: reads users from the Backend API into a `Target`: those who signed up before the
-//!   webhooks were set up, and those whose webhooks were lost.
-//!
 //! ```
 //! # #[cfg(feature = "axum")] mod example {
 //! use axum::{Router, routing::get};
@@ -34,6 +24,7 @@
 //! axum's `route_layer` guards the routes above it and leaves an unknown path a 404. With `layer`
 //! an unknown path is a 401 unless the caller is signed in.
 //!
+#![cfg_attr(all(feature = "full", feature = "test-util"), doc = include_str!("docs/tasks.md"))]
 //! # Features
 //!
 //! | feature | what it adds |

@@ -1,10 +1,5 @@
 //! The backfill flow: users from the Backend API into a [`Target`].
 //!
-//! ```text
-//! target.runs ─▶ from where? ─①api─▶ bytes ─②page─▶ users ─③run─▶ target.write ─▶ next page
-//!                             ④reconcile: target.ids_after ─①─▶ whom does Clerk no longer have?
-//! ```
-//!
 //! Webhooks report only the changes after they were set up. [`Backfill`] adds the users who existed
 //! before, and the changes of lost deliveries. It writes them to a [`Target`], for example
 //! `sea_orm::SeaOrmSink`.

@@ -1,13 +1,5 @@
 //! Verification of session tokens: from a request's headers to a [`Session`] for the handler.
 //!
-//! ```text
-//! HeaderMap ─extract─▶ &[u8] ─cache─▶ Session, on a hit
-//!   ─parse─▶ UnverifiedToken{kid} ─keys─▶ PublicKey
-//!   ─verify─▶ signature, then rules ─claims─▶ Session
-//!   ─service─▶ request extensions ─▶ inner service ─▶ handler
-//! any failure ─reject─▶ a response with AuthError in its extensions
-//! ```
-//!
 //! ```
 //! use std::convert::Infallible;
 //!

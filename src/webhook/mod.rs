@@ -1,11 +1,7 @@
 //! The webhook flow: signed deliveries become typed events for a [`Sink`].
 //!
-//! ```text
-//! headers ─①─▶ ids ─②body─▶ bytes ─③verify─▶ Delivery ─④decode─▶ event ─⑤sink─▶ ⑥respond
-//! ```
-//!
 //! [`WebhookService`] is a Tower service for any server. A [`Sink`] acts on the events: a closure
-//! can be one ([`sink_fn`]), and the feature `sea-orm` has one for databases. The module [`event`]
+//! can be one ([`sink_fn`], [`sink_fn_with_state`]), and the feature `sea-orm` has one for databases. The module [`event`]
 //! has the types of the events.
 //!
 //! ```
