@@ -1,10 +1,11 @@
-//! An axum server whose users sign in with Clerk. Needs no account: without
-//! `CLERK_PUBLISHABLE_KEY` it stands in for Clerk and prints a token.
+//! An axum server whose users sign in with Clerk.
+//!
+//! It needs no account: without `CLERK_PUBLISHABLE_KEY` it stands in for Clerk and prints a token.
 //!
 //! ```sh
 //! cargo run --example axum
 //! ```
-#![allow(clippy::print_stdout, reason = "a program speaks to who starts it")]
+#![allow(clippy::print_stdout, reason = "a program prints for its user")]
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -29,8 +30,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Returns the whole service. `route_layer` guards the routes above it; a path that does not exist
-/// is 404 for everybody, signed in or not.
+/// Returns the whole service.
+///
+/// `route_layer` protects the routes above it. A path that does not exist is 404, signed in or not.
 pub(crate) fn app(verifier: Verifier) -> Router {
     Router::new().route("/me", get(me)).route_layer(ClerkAuthLayer::new(verifier))
 }
@@ -39,21 +41,21 @@ async fn me(session: Session) -> Json<Value> {
     Json(json!({ "user_id": session.user_id(), "session_id": session.session_id() }))
 }
 
-/// Stands in for Clerk: returns a verifier, and a token that it accepts.
+/// Stands in for Clerk: returns a verifier and a token that it accepts.
 pub(crate) fn stand_in() -> Result<(Verifier, String), Box<dyn std::error::Error>> {
     let issuer = Issuer::new("https://clerk.example.com", "ins_example");
     let verifier = Verifier::builder(issuer.iss(), PemKey::parse(&issuer.pem())?).build()?;
     Ok((verifier, issuer.token("user_1").expires_after(Duration::from_secs(3600)).mint()))
 }
 
-/// Returns what to type to try the server, each command after the status that it gets.
+/// Returns the commands that try the server, each below the status that it gets.
 pub(crate) fn instructions(addr: SocketAddr, token: &str) -> String {
     format!(
         "In another terminal:
 
   TOKEN='{token}'
 
-200, and who the token's user is:
+200, and the token's user and session:
   curl -i -H \"Authorization: Bearer $TOKEN\" http://{addr}/me
 
 401 without a token:
@@ -65,4 +67,4 @@ pub(crate) fn instructions(addr: SocketAddr, token: &str) -> String {
     )
 }
 
-const TOKEN_OF_YOURS: &str = "<what `await Clerk.session.getToken()` gives in your front end>";
+const TOKEN_OF_YOURS: &str = "<what `await Clerk.session.getToken()` returns in your front end>";

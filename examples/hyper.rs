@@ -1,9 +1,9 @@
-//! The same on plain hyper: no framework, the layer around a function.
+//! The server of `axum.rs` on plain hyper: no framework, the layer around a function.
 //!
 //! ```sh
 //! cargo run --example hyper
 //! ```
-#![allow(clippy::print_stdout, reason = "a program speaks to who starts it")]
+#![allow(clippy::print_stdout, reason = "a program prints for its user")]
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -49,13 +49,13 @@ pub(crate) fn app(
 async fn greet(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let greeting = match request.extensions().get::<Session>() {
         Some(session) => format!("hello, {}\n", session.user_id()),
-        // Only behind `ClerkAuthLayer::optional`.
+        // Happens behind `ClerkAuthLayer::optional` only.
         None => "hello, whoever you are\n".to_owned(),
     };
     Ok(Response::new(Full::from(greeting)))
 }
 
-/// Serves HTTP/1.1 to everybody who connects.
+/// Serves HTTP/1.1 on every connection to `listener`.
 pub(crate) async fn serve<S>(listener: TcpListener, service: S) -> std::io::Result<()>
 where
     S: Service<Request<Incoming>, Response = Response<AuthBody<Full<Bytes>>>, Error = Infallible>,
@@ -75,21 +75,21 @@ where
     }
 }
 
-/// Stands in for Clerk: returns a verifier, and a token that it accepts.
+/// Stands in for Clerk: returns a verifier and a token that it accepts.
 pub(crate) fn stand_in() -> Result<(Verifier, String), Box<dyn std::error::Error>> {
     let issuer = Issuer::new("https://clerk.example.com", "ins_example");
     let verifier = Verifier::builder(issuer.iss(), PemKey::parse(&issuer.pem())?).build()?;
     Ok((verifier, issuer.token("user_1").expires_after(Duration::from_secs(3600)).mint()))
 }
 
-/// Returns what to type to try the server, each command after the status that it gets.
+/// Returns the commands that try the server, each below the status that it gets.
 pub(crate) fn instructions(addr: SocketAddr, token: &str) -> String {
     format!(
         "In another terminal:
 
   TOKEN='{token}'
 
-200, and a greeting by user id:
+200, and a greeting with the user id:
   curl -i -H \"Authorization: Bearer $TOKEN\" http://{addr}/
 
 401 without a token:
@@ -98,4 +98,4 @@ pub(crate) fn instructions(addr: SocketAddr, token: &str) -> String {
     )
 }
 
-const TOKEN_OF_YOURS: &str = "<what `await Clerk.session.getToken()` gives in your front end>";
+const TOKEN_OF_YOURS: &str = "<what `await Clerk.session.getToken()` returns in your front end>";

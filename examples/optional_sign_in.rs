@@ -1,10 +1,11 @@
-//! A page for everybody that greets those who are signed in by their id. Needs no account: without
-//! `CLERK_PUBLISHABLE_KEY` it stands in for Clerk and prints a token.
+//! A public page that greets signed-in users by their id.
+//!
+//! It needs no account: without `CLERK_PUBLISHABLE_KEY` it stands in for Clerk and prints a token.
 //!
 //! ```sh
 //! cargo run --example optional_sign_in
 //! ```
-#![allow(clippy::print_stdout, reason = "a program speaks to who starts it")]
+#![allow(clippy::print_stdout, reason = "a program prints for its user")]
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -28,8 +29,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Returns the whole service. `optional` admits requests without a token; a handler that takes
-/// `Session` instead of `Option<Session>` still refuses them.
+/// Returns the whole service.
+///
+/// `optional` admits requests without a token. A handler that takes `Session` instead of
+/// `Option<Session>` still refuses them.
 pub(crate) fn app(verifier: Verifier) -> Router {
     Router::new()
         .route("/", get(greeting))
@@ -48,33 +51,33 @@ async fn account(session: Session) -> String {
     format!("The account of {}.\n", session.user_id())
 }
 
-/// Stands in for Clerk: returns a verifier, and a token that it accepts.
+/// Stands in for Clerk: returns a verifier and a token that it accepts.
 pub(crate) fn stand_in() -> Result<(Verifier, String), Box<dyn std::error::Error>> {
     let issuer = Issuer::new("https://clerk.example.com", "ins_example");
     let verifier = Verifier::builder(issuer.iss(), PemKey::parse(&issuer.pem())?).build()?;
     Ok((verifier, issuer.token("user_1").expires_after(Duration::from_secs(3600)).mint()))
 }
 
-/// Returns what to type to try the server, each command after the status that it gets.
+/// Returns the commands that try the server, each below the status that it gets.
 pub(crate) fn instructions(addr: SocketAddr, token: &str) -> String {
     format!(
         "In another terminal:
 
   TOKEN='{token}'
 
-200, and a greeting by user id:
+200, and a greeting with the user id:
   curl -i -H \"Authorization: Bearer $TOKEN\" http://{addr}/
 
-200, and a greeting for everybody:
+200, and a greeting for visitors who are not signed in:
   curl -i http://{addr}/
 
-401 where a handler needs to know who it is:
+401 from a handler that needs a session:
   curl -i http://{addr}/account
 
-401 for a bad token, which is not the same as none:
+401 for an invalid token, which is not the same as no token:
   curl -i -H \"Authorization: Bearer x$TOKEN\" http://{addr}/
 "
     )
 }
 
-const TOKEN_OF_YOURS: &str = "<what `await Clerk.session.getToken()` gives in your front end>";
+const TOKEN_OF_YOURS: &str = "<what `await Clerk.session.getToken()` returns in your front end>";

@@ -1,11 +1,11 @@
-//! A server and tests of it to copy: they mint tokens, move the clock and sign deliveries, and
+//! A server and its tests, to copy: the tests mint tokens, move the clock and sign deliveries, and
 //! need neither an account nor a network.
 //!
 //! ```sh
 //! cargo test --example own_tests
 //! cargo run --example own_tests
 //! ```
-#![allow(clippy::print_stdout, reason = "a program speaks to who starts it")]
+#![allow(clippy::print_stdout, reason = "a program prints for its user")]
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ use tower_clerk::webhook::{Delivery, Event, Outcome, Sink, SinkError, WebhookSer
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // A real one has `ClerkConfig::from_env()?`, its `verifier()?` and `signing_secrets()` here.
+    // In production: `ClerkConfig::from_env()?`, its `verifier()?` and `signing_secrets()`.
     let issuer = Issuer::new("https://clerk.example.com", "ins_example");
     let verifier = Verifier::builder(issuer.iss(), PemKey::parse(&issuer.pem())?).build()?;
     let secrets = vec![SigningSecret::parse(PUBLISHED_SECRET)?];
@@ -33,8 +33,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Returns the whole service. Tests give it other keys, secrets and clocks than `main` does; all
-/// the rest is what runs in production.
+/// Returns the whole service. Tests pass other keys, secrets and clocks than `main` does;
+/// everything else is what runs in production.
 pub(crate) fn app(
     verifier: Verifier,
     secrets: Vec<SigningSecret>,
@@ -58,7 +58,7 @@ async fn list(State(members): State<Members>, session: Session) -> Result<String
     Ok(members.iter().map(String::as_str).collect::<Vec<_>>().join(", "))
 }
 
-/// Who has joined. A set, since a delivery may come twice; in earnest it is in a database.
+/// The ids of members: a set, because a delivery may come twice. In production, a database.
 #[derive(Clone, Default)]
 struct Members(Arc<Mutex<BTreeSet<String>>>);
 
@@ -70,13 +70,13 @@ impl Sink for Members {
     }
 }
 
-/// Returns what to type to try the server, each command after the status that it gets.
+/// Returns the commands that try the server, each below the status that it gets.
 pub(crate) fn instructions(addr: SocketAddr, token: &str) -> String {
     let bearer = "-H \"Authorization: Bearer $TOKEN\"";
     format!(
         "In another terminal:\n\n  TOKEN='{token}'\n
 200, and the user's id:\n  curl -i {bearer} http://{addr}/me\n
-403, as the token names no organization:\n  curl -i {bearer} http://{addr}/members\n"
+403, because the token names no organization:\n  curl -i {bearer} http://{addr}/members\n"
     )
 }
 
@@ -90,7 +90,7 @@ mod tests {
 
     use super::*;
 
-    /// The service, the instance that signs for it, and the clock that it goes by.
+    /// The service, the instance that signs its tokens, and its clock.
     fn start() -> (Router, Issuer, Arc<ManualClock>) {
         let issuer = Issuer::new("https://clerk.example.com", "ins_test");
         let clock = Arc::new(ManualClock::new());
@@ -103,7 +103,7 @@ mod tests {
         SigningSecret::parse("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD").unwrap()
     }
 
-    /// Asks as the bearer of a token, and returns status and body.
+    /// Sends a request with a token and returns the status and the body.
     async fn get(app: &Router, path: &str, token: &str) -> (u16, String) {
         let request = Request::get(path).header("authorization", format!("Bearer {token}"));
         let answer = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
@@ -112,7 +112,7 @@ mod tests {
         (status, String::from_utf8(body.to_vec()).unwrap())
     }
 
-    /// Delivers `user.created`, signed with `secret` by the clock's time, and returns the status.
+    /// Delivers `user.created`, signed with `secret` at the clock's time, and returns the status.
     async fn deliver(app: &Router, secret: &SigningSecret, clock: &ManualClock) -> u16 {
         let body = user_created("user_2", None, 1_716_883_200_000).to_string();
         let mut request = SignedDelivery::new(secret, "msg_1", clock.now(), body).into_request();
@@ -125,7 +125,7 @@ mod tests {
         let (app, issuer, clock) = start();
         let token = issuer.token("user_1").mint();
         assert_eq!(get(&app, "/me", &token).await, (200, "user_1".to_owned()));
-        clock.advance(Duration::from_secs(66)); // beyond the 5 s that clocks may lie apart
+        clock.advance(Duration::from_secs(66)); // 60 s and more than the 5 s of clock skew
         let expired = r#"{"detail":"Token expired"}"#.to_owned();
         assert_eq!(get(&app, "/me", &token).await, (401, expired));
     }

@@ -1,12 +1,13 @@
-//! Turning enforcement on: at first everybody passes, while the log and `/metrics` say who would
-//! have been refused, and why. Needs no account: without `CLERK_PUBLISHABLE_KEY` it stands in for
-//! Clerk and prints a token.
+//! Enforcement in two steps: at first every request passes, while the log and `/metrics` show which
+//! requests would have been refused, and why.
+//!
+//! It needs no account: without `CLERK_PUBLISHABLE_KEY` it stands in for Clerk and prints a token.
 //!
 //! ```sh
 //! cargo run --example report_only
 //! ENFORCE=true cargo run --example report_only
 //! ```
-#![allow(clippy::print_stdout, reason = "a program speaks to who starts it")]
+#![allow(clippy::print_stdout, reason = "a program prints for its user")]
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -40,17 +41,19 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Whether a request without a good token is refused.
+/// What happens to a request without a valid token.
 #[derive(Clone, Copy)]
 pub(crate) enum Enforcement {
-    /// It passes, and is reported.
+    /// The request passes and is reported.
     ReportOnly,
-    /// It is refused.
+    /// The request is refused.
     On,
 }
 
-/// Returns the whole service. The layer counts every request by outcome, for `/metrics`, which
-/// in production is for the operator's network alone.
+/// Returns the whole service.
+///
+/// The layer counts every request by outcome, for `/metrics`. In production, only the operator's
+/// network should reach that path.
 pub(crate) fn app(
     verifier: Verifier,
     enforcement: Enforcement,
@@ -68,14 +71,14 @@ pub(crate) fn app(
         .route("/metrics", get(async move || metrics.render()))
 }
 
-/// Works in both modes. Once enforcement stays on, the handler can take `Session`.
+/// Lists orders in both modes. Once enforcement stays on, the handler can take `Session`.
 async fn orders(session: Option<Session>) -> String {
     let whose = session.as_ref().map_or("somebody", Session::user_id);
     format!("The orders of {whose}.\n")
 }
 
-/// Logs which client would have been refused, and why. The layer logs the reason too, but neither
-/// the path nor the client.
+/// Logs the client whose request would have been refused, and why. The layer logs the reason too,
+/// but neither the path nor the client.
 async fn report(request: Request, next: Next) -> Response {
     if let Some(error) = request.extensions().get::<AuthError>() {
         let (path, agent) = (request.uri().path(), request.headers().get("user-agent"));
@@ -84,37 +87,37 @@ async fn report(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Stands in for Clerk: returns a verifier, and a token that it accepts.
+/// Stands in for Clerk: returns a verifier and a token that it accepts.
 pub(crate) fn stand_in() -> Result<(Verifier, String), Box<dyn std::error::Error>> {
     let issuer = Issuer::new("https://clerk.example.com", "ins_example");
     let verifier = Verifier::builder(issuer.iss(), PemKey::parse(&issuer.pem())?).build()?;
     Ok((verifier, issuer.token("user_1").expires_after(Duration::from_secs(3600)).mint()))
 }
 
-/// Returns what to type to try the server, each command after the status that it gets.
+/// Returns the commands that try the server, each below the status that it gets.
 pub(crate) fn instructions(addr: SocketAddr, token: &str, enforcement: Enforcement) -> String {
     let (status, next) = match enforcement {
         Enforcement::ReportOnly => (
-            "200, and the reason in the log here",
-            "Once only requests remain that should be refused, start it again with ENFORCE=true.",
+            "200, and the reason in this log",
+            "When only requests are reported that should be refused, restart with ENFORCE=true.",
         ),
-        Enforcement::On => ("401", "Without ENFORCE=true everybody passes, and is reported."),
+        Enforcement::On => ("401", "Without ENFORCE=true these requests pass and are reported."),
     };
     format!(
         "In another terminal:
 
   TOKEN='{token}'
 
-200 with a good token:
+200 with a valid token:
   curl -i -H \"Authorization: Bearer $TOKEN\" http://{addr}/orders
 
 {status}, without a token:
   curl -i http://{addr}/orders
 
-{status}, with a token that is not good:
+{status}, with an invalid token:
   curl -i -H \"Authorization: Bearer x$TOKEN\" http://{addr}/orders
 
-200, and how many requests passed and were refused, by reason:
+200, and the numbers of passed and refused requests, by reason:
   curl -i http://{addr}/metrics
 
 {next}
@@ -122,4 +125,4 @@ pub(crate) fn instructions(addr: SocketAddr, token: &str, enforcement: Enforceme
     )
 }
 
-const TOKEN_OF_YOURS: &str = "<what `await Clerk.session.getToken()` gives in your front end>";
+const TOKEN_OF_YOURS: &str = "<what `await Clerk.session.getToken()` returns in your front end>";

@@ -1,9 +1,9 @@
-//! The layer on a tonic server, and a client that is refused and then let in.
+//! The layer on a tonic server, and a client that is first refused and then admitted.
 //!
 //! ```sh
 //! cargo run --example tonic
 //! ```
-#![allow(clippy::print_stdout, reason = "a program speaks to who starts it")]
+#![allow(clippy::print_stdout, reason = "a program prints for its user")]
 
 use std::net::SocketAddr;
 
@@ -40,7 +40,7 @@ pub(crate) fn app(verifier: Verifier) -> Router<Stack<ClerkAuthLayer, Identity>>
     Server::builder().layer(ClerkAuthLayer::new(verifier)).add_service(health)
 }
 
-/// Asks the server whether it serves: its answer, or the status that it refuses with.
+/// Asks the server for its health; returns its answer, or the status of a refusal.
 pub(crate) async fn ask(
     addr: SocketAddr,
     token: Option<&str>,

@@ -1,11 +1,13 @@
 //! Two instances of Clerk behind one layer, customers in one and staff in the other, and handlers
-//! that know whose request it is. Needs no account: without `CUSTOMERS_PUBLISHABLE_KEY` and
-//! `STAFF_PUBLISHABLE_KEY` it stands in for both instances and prints tokens.
+//! that tell them apart.
+//!
+//! It needs no account: without `CUSTOMERS_PUBLISHABLE_KEY` and `STAFF_PUBLISHABLE_KEY` it stands
+//! in for both instances and prints tokens.
 //!
 //! ```sh
 //! cargo run --example two_instances
 //! ```
-#![allow(clippy::print_stdout, reason = "a program speaks to who starts it")]
+#![allow(clippy::print_stdout, reason = "a program prints for its user")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -43,7 +45,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// An instance of Clerk: what `iss` is in its tokens, and who verifies them.
+/// An instance of Clerk: the `iss` of its tokens, and their verifier.
 pub(crate) struct Instance {
     issuer: String,
     verifier: Verifier,
@@ -55,15 +57,15 @@ impl Instance {
         Ok(Self { issuer: key.issuer(), verifier: Verifier::for_instance(&key)?.build()? })
     }
 
-    /// Returns an instance whose tokens `issuer` signs.
+    /// Returns an instance whose tokens are signed by `issuer`.
     pub(crate) fn stand_in(issuer: &Issuer) -> Result<Self, ConfigError> {
         let verifier = Verifier::builder(issuer.iss(), PemKey::parse(&issuer.pem())?).build()?;
         Ok(Self { issuer: issuer.iss().to_owned(), verifier })
     }
 }
 
-/// Returns the whole service. Each token is judged by the instance that its `iss` names, by that
-/// one's keys alone.
+/// Returns the whole service. Each token is verified with the keys of the instance that its `iss`
+/// names, and with no others.
 pub(crate) fn app(customers: Instance, staff: Instance) -> Result<Router, ConfigError> {
     let verifier = Verifier::any_of([customers.verifier, staff.verifier])?;
     Ok(Router::new()
@@ -85,8 +87,10 @@ async fn refunds(caller: Caller) -> Result<String, StatusCode> {
     Ok(format!("All refunds, for {} of the staff.\n", session.user_id()))
 }
 
-/// Who sent a request. The same user id in both instances is two people: rows that belong to
-/// users need the instance beside the id.
+/// The user who sent a request.
+///
+/// The same user id in both instances is two people: a row that belongs to a user needs the
+/// instance beside the id.
 enum Caller {
     Customer(Session),
     Staff(Session),
@@ -108,7 +112,7 @@ impl FromRequestParts<StaffIssuer> for Caller {
     }
 }
 
-/// Returns what to type to try the server, each command after the status that it gets.
+/// Returns the commands that try the server, each below the status that it gets.
 pub(crate) fn instructions(addr: SocketAddr, customers: &str, staff: &str) -> String {
     format!(
         "In another terminal:
@@ -131,4 +135,4 @@ pub(crate) fn instructions(addr: SocketAddr, customers: &str, staff: &str) -> St
     )
 }
 
-const TOKEN_OF_YOURS: &str = "<what `await Clerk.session.getToken()` gives in that front end>";
+const TOKEN_OF_YOURS: &str = "<what `await Clerk.session.getToken()` returns in that front end>";

@@ -1,12 +1,12 @@
-//! Clerk's users in the database of an axum application that was there before, kept up to date by
-//! webhooks: tables and routes stand beside the application's own. Needs no account: without
-//! `CLERK_WEBHOOK_SIGNING_SECRET` it takes a published one and prints deliveries signed with it,
-//! for a database in memory. With it, `DATABASE_URL` names a PostgreSQL, MySQL or SQLite database.
+//! Clerk's users in the database of an existing axum application, kept up to date by webhooks; the
+//! new tables and routes stand beside the application's own. It needs no account: without
+//! `CLERK_WEBHOOK_SIGNING_SECRET` it uses a published secret and a database in memory, and prints
+//! signed deliveries. With it, `DATABASE_URL` names a PostgreSQL, MySQL or SQLite database.
 //!
 //! ```sh
 //! cargo run --example webhooks_to_database
 //! ```
-#![allow(clippy::print_stdout, reason = "a program speaks to who starts it")]
+#![allow(clippy::print_stdout, reason = "a program prints for its user")]
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let app = if let Ok(text) = std::env::var("CLERK_WEBHOOK_SIGNING_SECRET") {
         let secrets = SigningSecret::parse_list(&text)?;
         let url = std::env::var("DATABASE_URL").unwrap_or("sqlite://notes.db?mode=rwc".to_owned());
-        println!("taking deliveries at http://{addr}{PATH}");
+        println!("deliveries are accepted at http://{addr}{PATH}");
         app(&Database::connect(url).await?, secrets).await?
     } else {
         let (db, secret) = (in_memory().await?, SigningSecret::parse(PUBLISHED_SECRET)?);
@@ -43,23 +43,23 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Returns the whole service: the application as it was, and what Clerk adds to it.
+/// Returns the whole service: the application as it was, and the routes and tables for Clerk.
 pub(crate) async fn app(
     db: &DatabaseConnection,
     secrets: Vec<SigningSecret>,
 ) -> Result<Router, Box<dyn std::error::Error>> {
     let notes = notes_app(db).await?;
-    // Makes `users` and tables named `clerk_…`, and touches no other; where there are other `users`,
-    // `tower_clerk::sea_orm::Schema` gives another name, here and to the sink.
+    // Creates `users` and tables named `clerk_…`, and touches no other. If the application has a
+    // `users` already, `tower_clerk::sea_orm::Schema` sets another name, here and for the sink.
     tower_clerk::sea_orm::migrate(db).await?;
     let sink = SeaOrmSink::new(db.clone())?;
     let webhooks = WebhookService::builder(secrets, sink.clone()).build()?;
     let authors = Router::new().route("/authors/{id}", get(author)).with_state((db.clone(), sink));
-    // Outside of layers that ask for a session or change bodies: the signature is what counts.
+    // Outside of layers that require a session or change bodies: the signature authenticates it.
     Ok(notes.merge(authors).route_service(PATH, webhooks))
 }
 
-/// Reads the row that the webhooks keep, and beside it the application's own.
+/// Reads the row that the webhooks maintain and the application's own rows beside it.
 async fn author(
     State((db, sink)): State<(DatabaseConnection, SeaOrmSink)>,
     Path(id): Path<String>,
@@ -70,7 +70,7 @@ async fn author(
     Ok(Json(json!({ "first_name": user.first_name, "notes": notes })))
 }
 
-/// Returns the application as it was, with the one table that it has.
+/// Returns the application as it was, with its only table.
 async fn notes_app(db: &DatabaseConnection) -> Result<Router, DbErr> {
     let mut table = Schema::new(db.get_database_backend()).create_table_from_entity(note::Entity);
     db.execute(table.if_not_exists()).await?;
@@ -82,7 +82,7 @@ async fn notes(State(db): State<DatabaseConnection>) -> Result<Json<Value>, Stat
     Ok(Json(notes.iter().map(|note| json!({ "by": note.user_id, "text": note.text })).collect()))
 }
 
-/// Opens a database that ends with its one connection, which therefore may idle for ever.
+/// Opens a database in memory. It ends with its only connection, which must therefore never expire.
 pub(crate) async fn in_memory() -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new("sqlite::memory:");
     options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
@@ -96,11 +96,11 @@ pub(crate) async fn write_note(db: &DatabaseConnection, by: &str, text: &str) ->
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn failed(error: DbErr) -> StatusCode {
-    tracing::error!(%error, "the database did not answer");
+    tracing::error!(%error, "a database query failed");
     StatusCode::INTERNAL_SERVER_ERROR
 }
 
-#[allow(unreachable_pub, reason = "the macro makes public types of it")]
+#[allow(unreachable_pub, reason = "the macro generates public types")]
 mod note {
     use sea_orm::entity::prelude::*;
 
@@ -119,7 +119,7 @@ mod note {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Returns what to type to try the server, each command after the status that it gets.
+/// Returns the commands that try the server, each below the status that it gets.
 pub(crate) fn instructions(addr: SocketAddr, secret: &SigningSecret) -> String {
     let mut created = user_created("user_1", None, 1_716_883_200_000);
     created["data"]["first_name"] = "Ann".into();
@@ -134,11 +134,11 @@ pub(crate) fn instructions(addr: SocketAddr, secret: &SigningSecret) -> String {
     let author = format!("curl -i http://{addr}/authors/user_1");
     let steps = [
         ("200, the application's own table", &format!("curl -i http://{addr}/notes")),
-        ("404, as Clerk has not said yet who wrote that", &author),
-        ("204, Clerk says it, by a signature that is good for five minutes", &created),
+        ("404, because the author's row has not arrived from Clerk", &author),
+        ("204, Clerk sends it; the signature is valid for five minutes", &created),
         ("200, with the name", &author),
-        ("204, Clerk says that the user was deleted", &deleted),
-        ("404, and no name is left", &author),
+        ("204, Clerk reports that the user was deleted", &deleted),
+        ("404, and the name is gone", &author),
     ];
     let steps = steps.map(|(status, command)| format!("\n{status}:\n  {command}\n"));
     format!("In another terminal:\n{}", steps.concat())
@@ -146,5 +146,5 @@ pub(crate) fn instructions(addr: SocketAddr, secret: &SigningSecret) -> String {
 
 const PATH: &str = "/api/webhooks/clerk";
 
-/// From Svix's documentation: for trying alone, since everybody can sign with it.
+/// A secret from Svix's documentation. It is public: anyone can sign with it, so use it for tests.
 pub(crate) const PUBLISHED_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

@@ -1,10 +1,12 @@
-//! Clerk's webhooks as lines in a log, without a database. Needs no account: without
-//! `CLERK_WEBHOOK_SIGNING_SECRET` it takes a published one and prints deliveries signed with it.
+//! Clerk's webhooks as lines in a log, without a database.
+//!
+//! It needs no account: without `CLERK_WEBHOOK_SIGNING_SECRET` it uses a published secret and
+//! prints deliveries signed with it.
 //!
 //! ```sh
 //! cargo run --example webhooks_to_log
 //! ```
-#![allow(clippy::print_stdout, reason = "a program speaks to who starts it")]
+#![allow(clippy::print_stdout, reason = "a program prints for its user")]
 
 use std::net::SocketAddr;
 
@@ -24,7 +26,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let secrets = match std::env::var("CLERK_WEBHOOK_SIGNING_SECRET") {
         Ok(text) => {
             let secrets = SigningSecret::parse_list(&text)?;
-            println!("taking deliveries at http://{addr}{PATH}");
+            println!("deliveries are accepted at http://{addr}{PATH}");
             secrets
         }
         Err(_) => {
@@ -37,10 +39,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Returns the whole service: each authentic delivery is a line in the log.
+/// Returns the whole service, which logs one line for each authentic delivery.
 ///
-/// A line has ids and nothing else of what a delivery says: no name, no address, no e-mail's text.
-/// The same `delivery` twice is one that was sent twice.
+/// A line holds ids and nothing else of the delivery: no name, no address, no text of an e-mail.
+/// The same `delivery` on two lines is a delivery that was sent twice.
 pub(crate) fn app(secrets: Vec<SigningSecret>) -> Result<Router, ConfigError> {
     let log = sink_fn(async |delivery: Delivery| {
         let (event, about) = (delivery.event(), subject(delivery.event()));
@@ -61,7 +63,7 @@ fn subject(event: &Event) -> Option<&str> {
     }
 }
 
-/// Returns what to type to try the server, each command after the status that it gets.
+/// Returns the commands that try the server, each below the status that it gets.
 pub(crate) fn instructions(addr: SocketAddr, secret: &SigningSecret) -> String {
     let now = SystemClock::new().now();
     let created = user_created("user_1", Some("ann@example.com"), 1_716_883_200_000).to_string();
@@ -69,15 +71,15 @@ pub(crate) fn instructions(addr: SocketAddr, secret: &SigningSecret) -> String {
     let created = SignedDelivery::new(secret, "msg_1", now, created);
     let deleted = SignedDelivery::new(secret, "msg_2", now, deleted);
     format!(
-        "In another terminal, within five minutes, as Clerk's signatures are good for no longer:
+        "In another terminal, within five minutes, because Clerk's signatures expire after that:
 
 204, and a line here with the ids of the delivery and of the user, without the address:
   {}
 
-204, and a line that says that the user was deleted:
+204, and a line about the deletion of the user:
   {}
 
-400, and a warning instead of such a line, for what nobody signed:
+400, and a warning instead of such a line, for a delivery without a signature:
   curl -i -d '{{}}' http://{addr}{PATH}
 ",
         curl(&created, addr),
@@ -97,5 +99,5 @@ fn curl(delivery: &SignedDelivery, addr: SocketAddr) -> String {
 
 const PATH: &str = "/api/webhooks/clerk";
 
-/// From Svix's documentation: for trying alone, since everybody can sign with it.
+/// A secret from Svix's documentation. It is public: anyone can sign with it, so use it for tests.
 pub(crate) const PUBLISHED_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

@@ -1,5 +1,5 @@
-//! Whether a connection is used: which requests began on it, which are being handled, and whether a
-//! head is on its way.
+//! The use of a connection: how many requests have begun on it, how many are being handled, and
+//! whether a head is arriving.
 //!
 //! Needed by rows F26, F27.
 
@@ -10,11 +10,11 @@ use std::time::Duration;
 use axum::http::Version;
 use tokio::time::Instant;
 
-/// Of one connection. Clones share it.
+/// The activity of one connection. Clones share it.
 #[derive(Clone, Default)]
 pub(super) struct Activity(Arc<Counts>);
 
-/// A request that is being handled; no longer when this is dropped.
+/// A guard for a request that is being handled, until it is dropped.
 pub(super) struct Handling(Arc<Counts>);
 
 #[derive(Default)]
@@ -22,12 +22,12 @@ struct Counts {
     begun: AtomicU64,
     handled_now: AtomicUsize,
     http2: AtomicBool,
-    /// When the first bytes came that no request has begun with yet.
+    /// When the first bytes arrived of a request that has not begun yet.
     head: Mutex<Option<Instant>>,
 }
 
 impl Activity {
-    /// Bytes came. While a request is handled they are of its body.
+    /// Records that bytes arrived. While a request is handled they belong to its body.
     pub(super) fn heard(&self) {
         if self.0.handled_now.load(Ordering::Relaxed) == 0 {
             self.0.head().get_or_insert_with(Instant::now);
@@ -42,18 +42,18 @@ impl Activity {
         Handling(Arc::clone(&self.0))
     }
 
-    /// How many requests have ever begun.
+    /// Returns how many requests have begun in all.
     pub(super) fn begun(&self) -> u64 {
         self.0.begun.load(Ordering::Relaxed)
     }
 
-    /// Whether none has begun since there were so many, and none is being handled.
+    /// Returns whether no request has begun since the count was `begun`, and none is being handled.
     pub(super) fn is_quiet_since(&self, begun: u64) -> bool {
         self.begun() == begun && self.0.handled_now.load(Ordering::Relaxed) == 0
     }
 
-    /// Whether a head has been on its way for so long. Over HTTP/2 there is more to be heard than
-    /// heads, and their frames come whole.
+    /// Returns whether a head has been arriving for at least `limit`. Always false for HTTP/2,
+    /// which has other frames than heads and sends each frame whole.
     pub(super) fn head_lasts(&self, limit: Duration) -> bool {
         let head = *self.0.head();
         !self.0.http2.load(Ordering::Relaxed) && head.is_some_and(|began| began.elapsed() >= limit)

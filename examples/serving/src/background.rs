@@ -1,10 +1,10 @@
-//! Work beside the requests that has to go on for as long as the process does.
+//! Background tasks that run for as long as the process does.
 //!
 //! Needed by fault C14.
 
 use std::time::Duration;
 
-/// Runs a task, and starts it again when it panics; `what` names it in the log.
+/// Runs a task in the background and restarts it when it panics; `what` names it in the log.
 ///
 /// It ends when the task returns, or with the runtime.
 pub fn keep_running<F>(what: &'static str, mut start: impl FnMut() -> F + Send + 'static)
@@ -17,13 +17,13 @@ where
             if !ended.is_panic() {
                 return;
             }
-            tracing::error!("{what} ended with a panic, and starts again in {PAUSE:?}");
+            tracing::error!("{what} ended with a panic and restarts in {PAUSE:?}");
             tokio::time::sleep(PAUSE).await;
         }
     });
 }
 
-/// A task that panics at once takes no more than a look at the clock.
+/// The pause before a restart, so that a task that always panics costs next to nothing.
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -45,7 +45,7 @@ mod tests {
         for count in 1..=3 {
             assert_eq!(told.recv().await, Some(count));
         }
-        // It returned: nobody will ever tell again.
+        // The task returned, so no message follows.
         assert_eq!(told.recv().await, None);
     }
 }

@@ -26,7 +26,7 @@ use crate::limits::{self, Limits};
 use crate::patience::Patience;
 use crate::tls::Tls;
 
-/// The address of this machine that a request came to.
+/// The local address that a request arrived at.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct LocalAddress(pub SocketAddr);
@@ -46,7 +46,7 @@ pub(super) async fn attend(
     served: &Served,
     mut stop: watch::Receiver<bool>,
 ) {
-    // Without it small answers wait for the client's acknowledgement of the one before.
+    // Otherwise a small answer waits until the client acknowledges the previous one.
     let _ = stream.set_nodelay(true);
     let Ok(local) = stream.local_addr() else { return };
     let ends = Ends { peer, local, secure: served.tls.is_some() };
@@ -54,7 +54,7 @@ pub(super) async fn attend(
     let handshake = tokio::time::timeout(served.limits.handshake, tls.accept(stream));
     let accepted = tokio::select! {
         accepted = handshake => accepted,
-        // Nothing was asked yet, so there is nothing to finish.
+        // No request was sent yet, so there is nothing to finish.
         () = stopped(&mut stop) => return,
     };
     match accepted {
@@ -64,7 +64,7 @@ pub(super) async fn attend(
     }
 }
 
-/// Who is at the two ends, and whether somebody in between can read along.
+/// The addresses of the two ends, and whether the connection between them is encrypted.
 #[derive(Clone, Copy)]
 struct Ends {
     peer: SocketAddr,
@@ -72,7 +72,7 @@ struct Ends {
     secure: bool,
 }
 
-/// HTTP/1 or HTTP/2, whichever the client begins with.
+/// Serves HTTP/1 or HTTP/2, whichever the client begins with.
 async fn speak<S>(stream: S, ends: Ends, served: &Served, mut stop: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -97,7 +97,7 @@ where
     loop {
         tokio::select! {
             ended = connection.as_mut() => return report(ended),
-            // What is in flight has the server's grace period, which the server itself watches.
+            // The server itself ends requests that outlast its grace period.
             () = stopped(&mut stop), if !stopping => {
                 connection.as_mut().graceful_shutdown();
                 stopping = true;
@@ -114,8 +114,8 @@ where
                 }
                 match asked_to_end {
                     Some(asked) if now.duration_since(asked) >= limits.farewell => return,
-                    // Besides an idle client: one of HTTP/2 that only answers pings, or one that
-                    // takes none of an answer.
+                    // An idle client, an HTTP/2 client that only answers pings, or a client that
+                    // reads nothing of an answer.
                     None if quiet >= limits.idle => {
                         connection.as_mut().graceful_shutdown();
                         asked_to_end = Some(now);
@@ -145,15 +145,15 @@ fn answer(
     }
 }
 
-/// Resolves once the server is to stop.
+/// Resolves when the server is told to stop.
 pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // An error means that nobody can tell any more, which is as good as a word.
+    // An error means that the sender is gone, which means the same.
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
 fn report(ended: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
     if let Err(error) = ended {
-        // Clients go away all the time.
+        // Clients disconnect all the time.
         tracing::debug!(%error, "a connection ended early");
     }
 }
@@ -163,7 +163,8 @@ fn builder(limits: Limits) -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        // hyper counts the time between two requests in; a shorter limit on the head alone is ours.
+        // hyper includes the time between two requests. The shorter limit on a head alone is in
+        // `speak`.
         .header_read_timeout(limits.idle)
         .max_buf_size(limits::HEAD_BYTES as usize);
     builder
@@ -181,7 +182,7 @@ fn builder(limits: Limits) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// How often a connection is looked at: a head lasts no longer than a quarter more than it may.
+/// The checks of a connection per `Limits::head`: a head is cut off at most a quarter too late.
 const LOOKS_PER_HEAD: u32 = 4;
-/// Browsers stay away from plain HTTP for so long. Of subdomains this server knows nothing.
+/// How long browsers refuse plain HTTP. Subdomains are left out: this server knows none of them.
 const A_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");

@@ -1,4 +1,4 @@
-//! The host that a request names: syntax only.
+//! The host that a request names. Syntax only.
 //!
 //! Needed by row F35.
 
@@ -17,7 +17,7 @@ pub enum Host<'a> {
 }
 
 impl<'a> Host<'a> {
-    /// From the one place that counts: an absolute URI (as HTTP/2 has it), else the one `Host`.
+    /// Returns the host of an absolute URI (as HTTP/2 sends it), else of the only `Host` header.
     pub fn of<B>(request: &'a Request<B>) -> Option<Self> {
         if let Some(authority) = request.uri().authority() {
             return Self::parse(authority.as_str());
@@ -44,7 +44,7 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// Whether browsers should remember something about it: an address is nobody's name, and
+    /// Returns whether browsers should remember a policy for it. An address is not a name, and
     /// `localhost` belongs to every project on a developer's machine.
     pub(super) fn is_public_name(&self) -> bool {
         match self {
@@ -67,7 +67,7 @@ impl std::fmt::Display for Host<'_> {
     }
 }
 
-/// Nothing, or a colon and a port.
+/// Returns whether `text` is empty, or a colon and a port.
 fn is_port(text: &str) -> bool {
     match text.strip_prefix(':') {
         Some(port) => port.parse::<u16>().is_ok() && !port.starts_with('+'),

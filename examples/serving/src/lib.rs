@@ -1,6 +1,6 @@
-//! Connections: who may have one, how long each may take, TLS, and an orderly end. Knows no routes.
+//! HTTP connections: their number, their time limits, TLS, and an orderly end. Knows no routes.
 //!
-//! Each file names the rows that need it, of `tests/attack-rows.tsv` and `tests/fault-rows.tsv`.
+//! Each file names the rows of `tests/attack-rows.tsv` and `tests/fault-rows.tsv` that need it.
 //! This one: rows F26 to F28, F30, F32, F35.
 
 mod activity;

@@ -1,32 +1,32 @@
-//! How many, how large and how long: the limits of a listener. Numbers only.
+//! The limits of a listener: counts, sizes and durations. Numbers only.
 //!
 //! Needed by rows F26, F27, F28, F30, F32.
 
 use std::time::Duration;
 
-/// What a listener bears. Tests of this module make some of it shorter.
+/// The limits of a listener. Tests of this crate shorten some of them.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Open at the same time.
+    /// Connections that are open at the same time.
     pub connections: usize,
-    /// Of these, from one address; IPv6 addresses count by their /64.
+    /// Of these, connections from one address; IPv6 addresses are counted by their /64.
     pub connections_per_address: usize,
-    /// For the TLS handshake.
+    /// The time for the TLS handshake.
     pub handshake: Duration,
-    /// For the head of a request, and until the first one.
+    /// The time for the head of a request, and until the first request begins.
     pub head: Duration,
-    /// A connection without a request for so long is asked to end. Longer than proxies usually keep
-    /// theirs, so that none sends a request into a connection that is just being closed.
+    /// The time without a request after which a connection is asked to end. Longer than proxies
+    /// usually keep an idle one, so that none sends a request on a connection that is being closed.
     pub idle: Duration,
-    /// For a connection that was asked to end.
+    /// The time in which a connection ends that was asked to.
     pub farewell: Duration,
-    /// For a client to take something of what is written for it.
+    /// The time in which a client reads something of what is written to it.
     pub write: Duration,
-    /// For what is in flight when the server is told to stop. With the moment before it, less than
-    /// the ten seconds after which container engines kill.
+    /// The time for requests in flight when the server is told to stop. With the moment before it,
+    /// less than the ten seconds after which container engines kill.
     pub grace: Duration,
-    /// A pause after the system refused a new connection.
+    /// The pause after the system refused a new connection.
     pub after_accept_error: Duration,
 }
 
@@ -46,17 +46,18 @@ impl Default for Limits {
     }
 }
 
-/// All of a request's head, over HTTP/1 and as decoded HTTP/2 headers. A token has at most 16 KiB.
+/// The longest head of a request, in bytes: HTTP/1, or decoded HTTP/2 headers. A token has at most
+/// 16 KiB.
 pub(super) const HEAD_BYTES: u32 = 64 * 1024;
-/// Requests at a time on one HTTP/2 connection.
+/// The requests at a time on one HTTP/2 connection.
 pub(super) const STREAMS: u32 = 100;
-/// What an HTTP/2 client may send of one body ahead of being asked for more.
+/// The bytes of one body that an HTTP/2 client may send before it is asked for more.
 pub(super) const STREAM_WINDOW: u32 = 64 * 1024;
-/// The same of all bodies together.
+/// The same for all bodies of a connection together, in bytes.
 pub(super) const CONNECTION_WINDOW: u32 = 1024 * 1024;
-/// How much of an answer is queued per HTTP/2 stream.
+/// The bytes of an answer that are queued per HTTP/2 stream.
 pub(super) const SEND_BUFFER: usize = 64 * 1024;
-/// Streams that an HTTP/2 client gave up before they were begun, and those that it did wrong.
+/// The streams that an HTTP/2 client may reset before they begin, and those that it may break.
 pub(super) const RESETS: usize = 20;
-/// Between two pings that show whether an HTTP/2 client is still there.
+/// The interval of the pings that show whether an HTTP/2 client is still there.
 pub(super) const PING: Duration = Duration::from_secs(20);

@@ -1,4 +1,4 @@
-//! Log lines on their way out of the process: whatever becomes of them, the server goes on.
+//! The output of log lines, which never stops the server, even when the lines cannot be written.
 //!
 //! Needed by fault C14.
 
@@ -14,21 +14,21 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// A writer for log lines that never fails and never waits. Clones share it.
 ///
-/// A thread of its own writes the lines out. Where they cannot be written (a full disk, a pipe whose
-/// reader is gone) or not fast enough (a reader that stalls), lines are lost instead, and a line in
-/// their place says how many.
+/// A separate thread writes the lines. Lines that cannot be written (a full disk, a pipe whose
+/// reader is gone) or not fast enough (a reader that stalls) are lost; one line in their place
+/// states how many.
 #[derive(Clone, Debug)]
 pub struct Lines {
     queue: SyncSender<Message>,
     shared: Arc<Shared>,
 }
 
-/// What the writers and the thread know of each other.
+/// The state that the writers share with the thread.
 #[derive(Debug, Default)]
 struct Shared {
-    /// Lines that were lost since the process began.
+    /// Lines that were lost since the process started.
     lost: AtomicU64,
-    /// Lines that found no room in the queue since the last one that did.
+    /// Lines that the queue has refused since it last accepted one.
     left_out: AtomicU64,
     /// Bytes in the queue.
     waiting: AtomicUsize,
@@ -37,18 +37,18 @@ struct Shared {
 
 enum Message {
     Line(Vec<u8>),
-    /// So many lines were to stand here.
+    /// The number of lines that are missing at this place.
     LeftOut(u64),
-    /// Everything before it was written, or lost.
+    /// A request to be told when everything before it is written or lost.
     Written(SyncSender<()>),
 }
 
 impl Lines {
-    /// Starts the thread that writes lines to `out`. It ends with the last clone.
+    /// Starts the thread that writes lines to `out`. The thread ends with the last clone.
     ///
     /// # Errors
     ///
-    /// The system gives this process no more threads.
+    /// Fails when the system starts no more threads.
     pub fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
         let (queue, messages) = mpsc::sync_channel(LONGEST_QUEUE);
         let shared = Arc::<Shared>::default();
@@ -58,12 +58,12 @@ impl Lines {
         Ok(Self { queue, shared })
     }
 
-    /// From here on what `Lines` itself has to say is a JSON object, as all other lines are.
+    /// Switches the lines that `Lines` itself writes to JSON objects, as all other lines then are.
     pub fn speak_json(&self) {
         self.shared.as_json.store(true, Ordering::Relaxed);
     }
 
-    /// Queues a text, with its line end.
+    /// Queues a text, which includes its line end.
     pub fn push(&self, text: impl Into<Vec<u8>>) {
         let text = text.into();
         let length = text.len();
@@ -75,7 +75,7 @@ impl Lines {
         }
     }
 
-    /// Queues how many lines are missing where the next one goes; returns whether there was room.
+    /// Queues the number of lines that are missing here; returns whether the queue had room.
     fn tell_of_left_out(&self) -> bool {
         let count = self.shared.left_out.swap(0, Ordering::Relaxed);
         if count > 0 && !self.send(Message::LeftOut(count)) {
@@ -89,13 +89,13 @@ impl Lines {
         self.queue.try_send(message).is_ok()
     }
 
-    /// Returns how many lines were lost until now.
+    /// Returns how many lines have been lost so far.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.shared.lost.load(Ordering::Relaxed)
     }
 
-    /// Waits until what was queued is written, but no longer than `patience`.
+    /// Waits until the queued lines are written, but no longer than `patience`.
     pub fn flush(&self, patience: Duration) {
         let (done, written) = mpsc::sync_channel(1);
         let mut message = Message::Written(done);
@@ -110,7 +110,7 @@ impl Lines {
             std::thread::sleep(pause);
             left -= pause;
         }
-        // An error means that there is nobody to wait for, or that the time is over.
+        // An error means that the thread has ended, or that the time is over.
         let _ = written.recv_timeout(left);
     }
 }
@@ -134,18 +134,18 @@ impl MakeWriter<'_> for Lines {
     }
 }
 
-/// The thread's side.
+/// The state of the thread.
 struct Writer<W> {
     out: W,
     shared: Arc<Shared>,
-    /// Lines that are missing where the next one goes.
+    /// Lines that are missing before the next one and not yet reported.
     untold: u64,
     /// Whether the last line may have been written in part.
     is_torn: bool,
 }
 
 impl<W: Write> Writer<W> {
-    /// Goes on until the last sender is gone.
+    /// Writes messages until the last sender is gone.
     fn run(mut self, messages: &Receiver<Message>) {
         for message in messages {
             match message {
@@ -156,7 +156,7 @@ impl<W: Write> Writer<W> {
                     }
                     self.shared.waiting.fetch_sub(line.len(), Ordering::Relaxed);
                 }
-                // They are counted as lost already.
+                // These lines are counted as lost already.
                 Message::LeftOut(count) => {
                     self.untold += count;
                     self.tell_of_untold();
@@ -165,14 +165,14 @@ impl<W: Write> Writer<W> {
                     self.untold += self.shared.left_out.swap(0, Ordering::Relaxed);
                     self.tell_of_untold();
                     let _ = self.out.flush();
-                    // Whoever asked may have stopped waiting.
+                    // The caller may have stopped waiting.
                     let _ = done.send(());
                 }
             }
         }
     }
 
-    /// Returns whether nothing is left to be told.
+    /// Reports the missing lines; returns whether none is left to report.
     fn tell_of_untold(&mut self) -> bool {
         if self.untold > 0 {
             let notice = self.notice();
@@ -196,7 +196,7 @@ impl<W: Write> Writer<W> {
         )
     }
 
-    /// Writes a line whole, on a line of its own; returns whether it could.
+    /// Writes a whole line, after a line break if the last one was cut; returns whether it could.
     fn write(&mut self, line: &[u8]) -> bool {
         let written = match self.is_torn {
             true => self.out.write_all(&[b"\n", line].concat()),
@@ -207,7 +207,7 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// Lines, and bytes of them: together some megabytes.
+/// The longest queue in lines, and in bytes below: together some megabytes.
 const LONGEST_QUEUE: usize = 8192;
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -295,7 +295,7 @@ mod tests {
         lines.flush(LONG);
         let written = out.written();
         let kept = written.lines().filter(|line| *line == "line").count();
-        // The thread may have taken one out of the queue before it stood still.
+        // The thread may have taken one line out of the queue before it stalled.
         assert!((LONGEST_QUEUE..=LONGEST_QUEUE + 1).contains(&kept), "{kept}");
         let lost = 2 * LONGEST_QUEUE - kept;
         let notices = written.lines().filter_map(|line| line.split_once(" log lines were lost"));
@@ -313,7 +313,7 @@ mod tests {
         let long = "x".repeat(MOST_BYTES) + "\n";
         lines.push("{}\n");
         lines.push(long.clone());
-        // There is no room for these two.
+        // The queue has no room for these two.
         lines.push("lost\n");
         lines.push("lost\n");
         out.set(|state| state.is_stalled = false);

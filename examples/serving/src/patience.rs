@@ -1,4 +1,4 @@
-//! A stream that gives up on a peer which takes nothing, and tells when it is heard. Knows no HTTP.
+//! A stream that fails when its peer stops reading, and records when bytes arrive. Knows no HTTP.
 //!
 //! Needed by row F27.
 
@@ -12,13 +12,15 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::activity::Activity;
 
-/// A stream whose writes fail when the peer has taken nothing for so long. Otherwise a client that
-/// asks and never reads would hold its connection, and what is queued for it, for ever.
+/// A stream whose writes fail when the peer has read nothing for `limit`.
+///
+/// Otherwise a client that sends a request and never reads would hold its connection, and the
+/// queued answer, for ever.
 pub(super) struct Patience<S> {
     stream: S,
     limit: Duration,
     activity: Activity,
-    /// Set when a write could not go on.
+    /// The deadline of a write that is blocked.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
@@ -27,7 +29,7 @@ impl<S> Patience<S> {
         Self { stream, limit, activity, waiting: None }
     }
 
-    /// Lets what a write has come to pass, unless it has been waiting for too long.
+    /// Returns the result of a write, or an error when the write has been blocked for too long.
     fn judge<T>(&mut self, cx: &mut Context<'_>, write: Poll<Result<T>>) -> Poll<Result<T>> {
         if write.is_ready() {
             self.waiting = None;
@@ -37,7 +39,7 @@ impl<S> Patience<S> {
         let deadline = self.waiting.get_or_insert_with(|| Box::pin(sleep(limit)));
         ready!(deadline.as_mut().poll(cx));
         deadline.as_mut().reset(Instant::now() + limit);
-        Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the client takes nothing")))
+        Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the client reads nothing")))
     }
 }
 

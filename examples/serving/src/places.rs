@@ -1,4 +1,4 @@
-//! How many connections there are, in all and of each address. Opens none.
+//! The number of connections, in all and per address. Opens none.
 //!
 //! Needed by row F27.
 
@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::Seldom;
 use crate::limits::Limits;
 
-/// Counts a listener's connections.
+/// The places for a listener's connections.
 pub(super) struct Places {
     room: Arc<Semaphore>,
     counts: Arc<Counts>,
@@ -20,7 +20,7 @@ pub(super) struct Places {
     told: Seldom,
 }
 
-/// A connection's place; given back when it is dropped.
+/// The place of one connection, which is free again when this is dropped.
 pub(super) struct Place(Option<(IpAddr, Arc<Counts>)>);
 
 #[derive(Default)]
@@ -37,16 +37,16 @@ impl Places {
 
     /// Waits until one more connection may be open.
     pub(super) async fn room(&self) -> Option<OwnedSemaphorePermit> {
-        // It is never closed, so there is always one in the end.
+        // The semaphore is never closed, so this always succeeds.
         Arc::clone(&self.room).acquire_owned().await.ok()
     }
 
-    /// A place for a peer that speaks for many.
+    /// Returns a place for a trusted peer, whose connections are not counted.
     pub(super) fn uncounted(&self) -> Place {
         Place(None)
     }
 
-    /// A place for this address, unless it has its share.
+    /// Returns a place for this address, or `None` if it has its share of connections.
     pub(super) fn of(&self, address: IpAddr) -> Option<Place> {
         let address = neighbourhood(address);
         let mut open = self.counts.open();
@@ -64,8 +64,8 @@ impl Places {
         if let Some(left_out) = self.told.left_out() {
             tracing::warn!(
                 left_out,
-                "refused a connection of {address}, which has {} already; if that is your proxy, \
-                 name it in TRUSTED_PROXIES",
+                "refused a connection from {address}, which has {} already; if that is your \
+                 proxy, add it to TRUSTED_PROXIES",
                 self.most
             );
         }
@@ -91,7 +91,8 @@ impl Counts {
     }
 }
 
-/// One household or machine has a whole /64 of IPv6 addresses.
+/// Returns the address by which connections are counted: one household or machine has a whole /64
+/// of IPv6 addresses.
 fn neighbourhood(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
@@ -116,7 +117,7 @@ mod tests {
         let second = of("::ffff:192.0.2.1");
         assert!(first.is_some() && second.is_some());
         assert!(of("192.0.2.1").is_none() && of("::ffff:192.0.2.1").is_none());
-        // A neighbour's share is its own; a whole /64 is one neighbour.
+        // Each address has its own share; a whole /64 is one address.
         let other = [of("192.0.2.2"), of("2001:db8:0:1::1"), of("2001:db8:0:1:ffff::9")];
         assert!(other.iter().all(Option::is_some));
         assert!(of("2001:db8:0:1::2").is_none());

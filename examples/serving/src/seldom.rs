@@ -1,4 +1,4 @@
-//! Lines that anybody on the internet can cause: one now and then is enough.
+//! A limit on log lines that any client on the internet can cause.
 //!
 //! Needed by fault C14.
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A pause between two log lines about the same thing.
+/// A minimum pause between two log lines about the same subject.
 #[derive(Debug)]
 pub struct Seldom {
     pause: Duration,
@@ -21,13 +21,13 @@ struct Last {
 }
 
 impl Seldom {
-    /// Returns a pause that has not begun: the first line is written.
+    /// Returns a pause that has not begun, so that the first line is written.
     #[must_use]
     pub const fn new(pause: Duration) -> Self {
         Self { pause, last: Mutex::new(Last { at: None, left_out: 0 }) }
     }
 
-    /// Returns how many lines were left out since the last one, or none where this one is to be
+    /// Returns how many lines were left out since the last one, or `None` if this line is to be
     /// left out too.
     pub fn left_out(&self) -> Option<u64> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);

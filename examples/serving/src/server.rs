@@ -1,5 +1,4 @@
-//! The server on one listener: rows F26 to F28, F30, F32, F35. What happens on a connection is in
-//! `connection`.
+//! The server on one listener: rows F26 to F28, F30, F32, F35. `connection` serves each connection.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -17,12 +16,12 @@ use crate::places::{Place, Places};
 use crate::seldom::Seldom;
 use crate::tls::Tls;
 
-/// Serves a router over plain HTTP until `stop` turns true, with the usual limits.
+/// Serves a router over plain HTTP until `stop` turns true, with the default limits.
 pub async fn serve(listener: TcpListener, router: Router, stop: watch::Receiver<bool>) {
     Server::new(router).run(listener, stop).await;
 }
 
-/// What is served on one listener, and how. Cheap to clone.
+/// A server for one listener. Cheap to clone.
 #[derive(Clone)]
 pub struct Server {
     served: Served,
@@ -30,7 +29,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Plain HTTP, the usual limits, and no peer trusted but this machine.
+    /// Returns a server with plain HTTP and the default limits, which trusts this machine only.
     #[must_use]
     pub fn new(router: Router) -> Self {
         let trusted = Arc::new(|peer: IpAddr| peer.is_loopback());
@@ -38,28 +37,28 @@ impl Server {
         Self { served, trusted }
     }
 
-    /// HTTPS instead, where there is a certificate.
+    /// Sets the certificate, with which HTTPS is served; default: none, plain HTTP.
     #[must_use]
     pub fn tls(self, tls: Option<Tls>) -> Self {
         Self { served: Served { tls, ..self.served }, ..self }
     }
 
-    /// Takes peers for which `is_proxy` is true, besides this machine, as speaking for many: their
-    /// connections are not counted.
+    /// Sets which peers are trusted proxies; default: none. Their connections, and those of this
+    /// machine, are not counted by address, because they carry requests of many clients.
     #[must_use]
     pub fn trusting(self, is_proxy: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
         let trusted = Arc::new(move |peer: IpAddr| peer.is_loopback() || is_proxy(peer));
         Self { trusted, ..self }
     }
 
-    /// Takes these limits instead of the usual ones, and trusts every peer or none.
+    /// Sets the limits, and whether every peer is trusted or none.
     #[cfg(test)]
     pub(super) fn within(self, limits: Limits, trusts_all: bool) -> Self {
         let served = Served { limits, ..self.served };
         Self { served, trusted: Arc::new(move |_| trusts_all) }
     }
 
-    /// Serves until `stop` turns true; then closes the listener and waits for what is in flight,
+    /// Serves until `stop` turns true; then closes the listener and waits for requests in flight,
     /// but no longer than the grace period.
     pub async fn run(self, listener: TcpListener, mut stop: watch::Receiver<bool>) {
         let places = Places::new(self.served.limits);
@@ -93,7 +92,8 @@ impl Server {
         }
     }
 
-    /// The next connection, once there is room for one: until then it waits in the kernel's queue.
+    /// Returns the next connection once there is room for it; until then it waits in the kernel's
+    /// queue. `None` if the system refused it.
     async fn arrival(&self, listener: &TcpListener, places: &Places) -> Option<Arrival> {
         let room = places.room().await;
         match listener.accept().await {
@@ -112,7 +112,7 @@ impl Server {
         }
     }
 
-    /// Whoever is trusted speaks for many.
+    /// Returns a place for a peer. Connections of trusted peers are not counted by address.
     fn place(&self, places: &Places, peer: SocketAddr) -> Option<Place> {
         if (self.trusted)(peer.ip().to_canonical()) {
             return Some(places.uncounted());
@@ -130,5 +130,5 @@ impl fmt::Debug for Server {
 
 type Arrival = (Option<OwnedSemaphorePermit>, TcpStream, SocketAddr);
 
-/// It is tried again several times a second.
+/// The limit on this line, because accepting is retried several times a second.
 static NOT_ACCEPTED: Seldom = Seldom::new(Duration::from_secs(10));

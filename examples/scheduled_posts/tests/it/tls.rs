@@ -187,7 +187,7 @@ async fn f35_a_renewed_certificate_is_served_and_no_connection_is_dropped() {
             std::fs::write(world.folder().join("key.pem"), key).unwrap();
             server.signal("-HUP");
             until("the log says so", async || {
-                let told = server.err().matches("the one from before stays in use").count();
+                let told = server.err().matches("the previous one stays in use").count();
                 (told > n).then_some(())
             })
             .await;

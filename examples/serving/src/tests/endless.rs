@@ -1,4 +1,4 @@
-//! An answer without an end, which tells when it is let go.
+//! An answer without an end, which reports when it is dropped.
 
 use std::convert::Infallible;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! Connections over real sockets, with limits that are over soon.
+//! Connections over real sockets, with short limits.
 
 mod endless;
 mod patience;
@@ -18,12 +18,12 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::tests::endless::Endless;
 
-/// A server under test; stops with the runtime of the test, or when it is told.
+/// A server under test, which stops with the runtime of the test or when it is told to.
 pub(super) struct Running {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     ended: JoinHandle<()>,
-    /// Whether the endless answer was let go.
+    /// Whether the endless answer was dropped.
     dropped: watch::Receiver<bool>,
 }
 
@@ -47,7 +47,7 @@ impl Running {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    /// A genuine request on a connection of its own.
+    /// Returns whether the server answers a request on a new connection.
     async fn answers(&self) -> bool {
         let mut stream = self.connect().await;
         let asked =
@@ -60,7 +60,7 @@ impl Running {
     }
 }
 
-/// As short as a busy machine lets them be.
+/// Limits as short as a busy machine allows.
 pub(super) fn short() -> Limits {
     Limits {
         head: Duration::from_secs(1),
@@ -72,7 +72,7 @@ pub(super) fn short() -> Limits {
     }
 }
 
-/// What comes until the other side ends, however rudely.
+/// Reads until the other side ends the connection, in an orderly way or not.
 async fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
     // A reset is an end too.

@@ -1,4 +1,4 @@
-//! Clients that dribble, say nothing, or take nothing.
+//! Clients that send slowly, send nothing, or read nothing.
 
 use super::*;
 
@@ -31,7 +31,7 @@ async fn f27_a_connection_that_is_not_used_is_closed() {
         stream.write_all(begin.as_bytes()).await.unwrap();
         in_time(read_to_end(&mut stream)).await;
     }
-    // HTTP/2: one that never asks, and one that only answers pings after it has asked.
+    // HTTP/2: a client without a request, and one that only answers pings after its request.
     let (_client, connection) = h2::client::handshake(server.connect().await).await.unwrap();
     let _ = in_time(connection).await;
     let (mut client, connection) = h2::client::handshake(server.connect().await).await.unwrap();

@@ -1,4 +1,4 @@
-//! How many connections one address may have, and all of them together.
+//! The number of connections of one address, and of all addresses together.
 
 use super::*;
 
@@ -36,6 +36,6 @@ async fn f27_a_trusted_peer_has_as_many_as_there_are() {
 async fn f27_when_all_places_are_taken_the_next_client_waits() {
     let server = Running::start(Limits { connections: 1, ..short() }, true).await;
     let _first = server.connect().await;
-    // The first one says nothing and is closed in the end.
+    // The first client sends nothing, and its connection is closed in the end.
     assert!(server.answers().await);
 }

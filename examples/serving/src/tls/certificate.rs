@@ -1,4 +1,4 @@
-//! A certificate and its key: read from PEM, judged before use. Opens nothing but its two files.
+//! A certificate and its key: read from PEM, checked before use. Opens only its two files.
 //!
 //! Needed by row F35.
 
@@ -16,14 +16,14 @@ use tokio_rustls::rustls::{self, InconsistentKeys, ServerConfig};
 use tower_clerk::clock::{Clock as _, SystemClock};
 use webpki::{EndEntityCert, KeyUsage};
 
-/// Where a certificate and its key are: `TLS_CERT` and `TLS_KEY`.
+/// The paths of a certificate and its key: `TLS_CERT` and `TLS_KEY`.
 #[derive(Clone, Debug)]
 pub struct CertificateFiles {
     cert: PathBuf,
     key: PathBuf,
 }
 
-/// What the two files hold. Redacted in `Debug`: half of it is secret.
+/// The contents of the two files. Redacted in `Debug`, because the key is secret.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Pem {
     cert: Vec<u8>,
@@ -38,17 +38,17 @@ pub struct Certificate {
 }
 
 impl CertificateFiles {
-    /// Returns these two places; opens nothing.
+    /// Returns these two paths; opens nothing.
     pub fn new(cert: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         Self { cert: cert.into(), key: key.into() }
     }
 
-    /// Reads both and judges them.
+    /// Reads and checks both files.
     ///
     /// # Errors
     ///
-    /// Whatever keeps them from being served now; the message names the variable and shows nothing
-    /// of the files.
+    /// Returns the reason why they cannot be served now. The message names the variable and shows
+    /// nothing of the files.
     pub fn load(&self) -> Result<Certificate, CertificateError> {
         Certificate::new(self.read()?, SystemClock::new().now())
     }
@@ -65,7 +65,7 @@ impl Certificate {
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem.cert).collect();
         let chain = chain.unwrap_or_default();
         let leaf = chain.first().cloned().ok_or(CertificateError::NoCert)?;
-        // What the reader says of a key may repeat some of it.
+        // The error is dropped: its text may repeat a part of the key.
         let key = PrivateKeyDer::from_pem_slice(&pem.key).map_err(|_| CertificateError::NoKey)?;
         match validity(&leaf, now) {
             Err(webpki::Error::CertExpired { not_after, .. }) => {
@@ -74,11 +74,11 @@ impl Certificate {
             Err(webpki::Error::CertNotValidYet { not_before, .. }) => {
                 return Err(CertificateError::NotYet(not_before));
             }
-            // There was no issuer to be found, and what else is odd is for clients to judge.
+            // The issuer cannot be found, as expected. Other defects are for clients to judge.
             Ok(()) | Err(_) => {}
         }
-        // The library is told which cryptography to use: a choice for the whole process would be
-        // made for everybody else in it too.
+        // The provider is set here: a default for the whole process would affect all other users of
+        // rustls in it.
         let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
         let mut config = builder
             .with_safe_default_protocol_versions()
@@ -99,12 +99,13 @@ impl Certificate {
         Arc::clone(&self.config)
     }
 
-    /// Whether it was made of these files' contents.
+    /// Returns whether the certificate was made from `pem`.
     pub(super) fn is_of(&self, pem: &Pem) -> bool {
         self.pem == *pem
     }
 
-    /// Whether clients take it for this host. They take one that names nobody for nobody.
+    /// Returns whether clients accept it for this host. They accept a certificate without names for
+    /// no host.
     #[must_use]
     pub fn names(&self, host: &str) -> bool {
         let host = host.trim_start_matches('[').trim_end_matches([']', '.']);
@@ -116,7 +117,7 @@ impl Certificate {
         leaf.verify_is_valid_for_subject_name(&name).is_ok()
     }
 
-    /// When it ends, if that is before then.
+    /// Returns when the certificate ends, if that is before `then`.
     pub(super) fn ends_before(&self, then: SystemTime) -> Option<String> {
         match validity(&self.leaf, then) {
             Err(webpki::Error::CertExpired { not_after, .. }) => Some(shown(not_after)),
@@ -137,25 +138,25 @@ impl fmt::Debug for Certificate {
     }
 }
 
-/// Why two files cannot be served.
+/// The reason why a certificate and its key cannot be served.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CertificateError {
     /// The certificate's file cannot be read.
     CertUnreadable(io::Error),
-    /// The certificate ended then.
+    /// The certificate ended at this time.
     Expired(UnixTime),
     /// The key's file cannot be read.
     KeyUnreadable(io::Error),
-    /// The key is another certificate's.
+    /// The key belongs to another certificate.
     Mismatch,
-    /// The certificate's file holds none.
+    /// The certificate's file holds no certificate.
     NoCert,
-    /// The key's file holds none.
+    /// The key's file holds no key.
     NoKey,
-    /// The certificate begins then.
+    /// The certificate begins at this time.
     NotYet(UnixTime),
-    /// The TLS library takes neither.
+    /// The TLS library accepts neither.
     Unusable(rustls::Error),
 }
 
@@ -171,22 +172,22 @@ impl fmt::Display for CertificateError {
             Self::KeyUnreadable(error) => write!(f, "TLS_KEY: the file cannot be read: {error}"),
             Self::Mismatch => write!(
                 f,
-                "TLS_KEY: is not the key of the certificate in TLS_CERT, whose first certificate \
+                "TLS_KEY: the key does not belong to the first certificate in TLS_CERT, which \
                  must be the server's own"
             ),
             Self::NoCert => write!(
                 f,
-                "TLS_CERT: the file is no PEM with BEGIN CERTIFICATE; it holds the server's \
-                 certificate first and the intermediate ones after it"
+                "TLS_CERT: the file holds no PEM with BEGIN CERTIFICATE; put the server's \
+                 certificate first and the intermediate certificates after it"
             ),
             Self::NoKey => write!(
                 f,
-                "TLS_KEY: the file is no PEM with a private key that is not encrypted (BEGIN \
-                 PRIVATE KEY, RSA PRIVATE KEY or EC PRIVATE KEY)"
+                "TLS_KEY: the file must be PEM with an unencrypted private key (BEGIN PRIVATE \
+                 KEY, RSA PRIVATE KEY or EC PRIVATE KEY)"
             ),
             Self::NotYet(begin) => write!(
                 f,
-                "TLS_CERT: the certificate begins on {} only; is this machine's clock right?",
+                "TLS_CERT: the certificate begins on {}, in the future; check this machine's clock",
                 shown(*begin)
             ),
             Self::Unusable(error) => {
@@ -196,7 +197,8 @@ impl fmt::Display for CertificateError {
     }
 }
 
-/// Looks for an issuer among none: before that, webpki judges whether the certificate is in date.
+/// Checks whether the certificate is in date. webpki does so before it looks for an issuer, and it
+/// is given none.
 fn validity(leaf: &CertificateDer<'_>, at: SystemTime) -> Result<(), webpki::Error> {
     let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let at = UnixTime::since_unix_epoch(since);

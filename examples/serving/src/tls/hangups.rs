@@ -1,18 +1,18 @@
-//! SIGHUP, by which an operator asks for the certificate to be read again.
+//! SIGHUP, with which an operator asks the server to read the certificate again.
 //!
 //! Needed by row F35.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGHUP, each time.
+/// A stream of SIGHUP signals.
 pub(super) struct Hangups(Option<Signal>);
 
 impl Hangups {
-    /// From here on a SIGHUP does not end the process.
+    /// Starts listening; from then on SIGHUP does not end the process.
     pub(super) fn new() -> Self {
         let signal = signal(SignalKind::hangup());
         if let Err(error) = &signal {
-            tracing::warn!(%error, "cannot listen for SIGHUP; certificates are looked at all the same");
+            tracing::warn!(%error, "cannot listen for SIGHUP; the certificate is still read every minute");
         }
         Self(signal.ok())
     }

@@ -1,4 +1,4 @@
-//! TLS: the handshake, with whichever certificate is in use at that moment.
+//! TLS: the handshake, with the certificate that is current at that moment.
 //!
 //! Needed by rows F27, F35.
 
@@ -20,15 +20,15 @@ use tokio_rustls::server::TlsStream;
 
 use crate::keep_running;
 
-/// A certificate that may be replaced while connections go on. Clones share it.
+/// A certificate that can be replaced while connections are open. Clones share it.
 #[derive(Clone)]
 pub struct Tls {
     current: watch::Receiver<Arc<Certificate>>,
 }
 
 impl Tls {
-    /// Begins with this certificate, and keeps an eye on its files for as long as the runtime
-    /// lives: every minute, and on SIGHUP.
+    /// Begins with this certificate and checks its files for changes as long as the runtime lives:
+    /// every minute, and on SIGHUP.
     #[must_use]
     pub fn start(files: CertificateFiles, certificate: Certificate) -> Self {
         let (replace, current) = watch::channel(Arc::new(certificate));
@@ -39,13 +39,13 @@ impl Tls {
         Self { current }
     }
 
-    /// Returns the certificate that new connections get.
+    /// Returns the certificate for new connections.
     #[must_use]
     pub fn certificate(&self) -> Arc<Certificate> {
         Arc::clone(&self.current.borrow())
     }
 
-    /// The handshake. Who speaks plain HTTP is told so.
+    /// Performs the handshake. A client that speaks plain HTTP gets an answer that says so.
     pub(super) async fn accept(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>> {
         let mut first = [0];
         match stream.peek(&mut first).await? {
@@ -67,7 +67,8 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// Reads on for a little while: what is left unread would make the system throw the answer away.
+/// Answers a plain HTTP request. Reads on for a little while: with unread bytes left, the system
+/// would discard the answer.
 async fn refuse_plain_http(mut stream: TcpStream) -> Result<()> {
     let length = PLAIN_HTTP.len();
     let answer = format!(
@@ -84,6 +85,6 @@ async fn refuse_plain_http(mut stream: TcpStream) -> Result<()> {
 
 /// The type of a TLS record that begins a handshake.
 const HANDSHAKE: u8 = 0x16;
-/// Most of what is read of a request that was refused.
+/// The most that is read of a refused request, in bytes.
 const UNREAD: u64 = 64 * 1024;
 const PLAIN_HTTP: &str = r#"{"detail":"This port speaks HTTPS; use an https:// address"}"#;

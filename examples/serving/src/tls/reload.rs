@@ -1,4 +1,4 @@
-//! Certificates that are renewed while the server runs: new connections get the new one.
+//! The renewal of certificates while the server runs: new connections get the new certificate.
 //!
 //! Needed by row F35.
 
@@ -12,7 +12,7 @@ use tower_clerk::clock::{Clock as _, SystemClock};
 use crate::tls::certificate::{Certificate, CertificateError, CertificateFiles, Pem};
 use crate::tls::hangups::Hangups;
 
-/// Looks at the files every minute and on SIGHUP, for as long as anybody uses the certificate.
+/// Checks the files every minute and on SIGHUP, as long as the certificate is used.
 pub(super) async fn watch(files: CertificateFiles, current: Arc<watch::Sender<Arc<Certificate>>>) {
     let mut hangups = Hangups::new();
     let mut minutes = interval(LOOK_AGAIN);
@@ -33,14 +33,15 @@ pub(super) async fn watch(files: CertificateFiles, current: Arc<watch::Sender<Ar
     }
 }
 
-/// What was refused is not refused again until it changes: the log would be full of it.
+/// Checks the files once. Files that were refused are not reported again until they change, so that
+/// they do not fill the log.
 async fn look(
     files: &CertificateFiles,
     current: &watch::Sender<Arc<Certificate>>,
     refused: &mut Option<Refused>,
 ) {
     let files = files.clone();
-    // Its panic would have been reported already.
+    // A panic has been reported already.
     let Ok(read) = tokio::task::spawn_blocking(move || files.read()).await else { return };
     let pem = match read {
         Ok(pem) => pem,
@@ -69,7 +70,7 @@ async fn look(
     }
 }
 
-/// What the log has been told of already.
+/// The files that the log has reported already.
 enum Refused {
     Unread,
     Read(Pem),
@@ -77,8 +78,7 @@ enum Refused {
 
 fn tell(error: &CertificateError) {
     tracing::error!(
-        "the certificate's files changed and cannot be used; the one from before stays in use. \
-         {error}"
+        "the certificate's files changed and cannot be used; the previous one stays in use. {error}"
     );
 }
 
@@ -93,7 +93,7 @@ fn warn_of_end(certificate: &Certificate) {
 
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 const WARN_AGAIN: Duration = Duration::from_secs(24 * 3600);
-/// Whoever renews by a timer has done so before then.
+/// How long before the end a warning begins. Renewal by a timer happens earlier.
 const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 
 #[cfg(test)]
@@ -129,7 +129,7 @@ mod tests {
             Arc::ptr_eq(&first, &uses.borrow())
         };
         assert!(same_after(&cert, &key).await);
-        // Half of a renewal, an empty file, a file that is away.
+        // Half of a renewal, an empty file, a missing file.
         assert!(same_after(&new_cert, &key).await);
         assert!(same_after(&new_cert, b"").await);
         std::fs::remove_file(folder.path().join("key.pem")).unwrap();

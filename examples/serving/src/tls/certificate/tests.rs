@@ -1,4 +1,4 @@
-//! Certificates as operators get them wrong.
+//! Certificates with the mistakes of operators.
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 
@@ -64,7 +64,7 @@ fn f35_files_that_hold_something_else_are_refused_and_nothing_of_them_is_shown()
     assert!(error.starts_with("TLS_CERT: ") && !error.contains("canary"), "{error}");
 }
 
-/// As `openssl req -x509` makes them: authorities that sign themselves.
+/// Certificates as `openssl req -x509` makes them: authorities that sign themselves.
 #[test]
 fn f35_self_made_certificates_are_taken() {
     let own = judge(pem(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)));
