@@ -1,4 +1,5 @@
-//! The Backend API's instance and users, as Clerk's own SDKs call them. Behind the secret key.
+//! The Backend API's routes for the instance and its users, as Clerk's own SDKs call them. Callers
+//! need the secret key.
 
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{StatusCode, header};
@@ -27,7 +28,7 @@ pub(super) fn routes() -> Router<Instance> {
         .route("/v1/users/{id}/metadata", patch(merge_metadata).put(replace_metadata))
 }
 
-/// Lets the holder of the secret key through.
+/// Admits requests with the secret key and refuses all others.
 pub(super) async fn secret_key(
     State(instance): State<Instance>,
     request: Request,
@@ -69,7 +70,7 @@ async fn show_user(State(instance): State<Instance>, Path(id): Path<String>) -> 
     user.map(Json).ok_or_else(|| ClerkError::not_found("user"))
 }
 
-/// What may be said about a new user; Clerk's further parameters are ignored.
+/// The parameters of a new user. Clerk's other parameters are ignored.
 #[derive(Deserialize)]
 struct NewUser {
     #[serde(default)]

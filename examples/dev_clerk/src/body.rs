@@ -1,4 +1,5 @@
-//! A JSON body whose refusal is in Clerk's shape. An empty body is an empty object, as with Clerk.
+//! A JSON body. Refusals have Clerk's shape. An empty body counts as an empty object, as with
+//! Clerk.
 
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;

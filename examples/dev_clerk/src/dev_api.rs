@@ -1,4 +1,4 @@
-//! Deliveries and their faults, for programs. Routes of the stand-in's own: Clerk has none of them.
+//! Deliveries and their faults, for programs. Clerk has none of these routes.
 
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
@@ -11,7 +11,7 @@ use crate::error::ClerkError;
 use crate::instance::Instance;
 use crate::webhooks::{Attempt, Entry, Faults, GivenFaults, ReplayId};
 
-/// To be put behind the secret key.
+/// Returns the routes, which the caller puts behind the secret key.
 pub(super) fn routes() -> Router<Instance> {
     Router::new()
         .route("/dev/deliveries", get(list_deliveries))
@@ -69,7 +69,7 @@ async fn clear_faults(State(instance): State<Instance>) -> Json<Faults> {
     show_faults(State(instance)).await
 }
 
-/// Times are milliseconds since 1970, as everywhere in Clerk's API.
+/// Returns a delivery as JSON. Times are milliseconds since 1970, as everywhere in Clerk's API.
 fn entry_json(instance: &Instance, entry: &Entry) -> Value {
     let Entry { delivery, created_at, replay_of, pending, tries, attempts } = entry;
     json!({

@@ -1,4 +1,4 @@
-//! Deliveries, their faults and whom they are about, for people: a page with plain forms, no script.
+//! The page `/dev`: deliveries, their faults and the users they are about. Plain forms, no script.
 
 use std::fmt::Write as _;
 
@@ -168,7 +168,7 @@ fn render(instance: &Instance, problem: Option<&str>) -> Response {
     page::show(html, "'self'")
 }
 
-/// The form shows what is in force.
+/// Fills the form with the current faults.
 fn fill_in(template: &str, faults: &Faults) -> String {
     let [shortest, longest] = faults.delay_ms;
     let selected = |order: Order| if faults.order == order { " selected" } else { "" };

@@ -1,11 +1,11 @@
-//! The stand-in's refusals, in the shape that Clerk's own API gives them.
+//! The stand-in's refusals, in the shape of Clerk's own API.
 
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-/// One error of Clerk's kind.
+/// An error in the shape of Clerk's API.
 #[derive(Debug)]
 pub(super) struct ClerkError {
     status: StatusCode,

@@ -1,4 +1,5 @@
-//! Who may talk to the stand-in: this machine, and pages that it served or that run on it.
+//! The origins that may use the stand-in: this machine, the stand-in's own pages, and other pages
+//! served from this machine.
 
 use std::net::IpAddr;
 
@@ -9,8 +10,8 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::error::ClerkError;
 
-/// Refuses a `Host` that is not loopback: a page elsewhere may have bent its own name to
-/// 127.0.0.1 to be of the same origin as we are.
+/// Refuses a `Host` that is not loopback. Another site may have pointed its own name at 127.0.0.1
+/// to get the same origin (DNS rebinding).
 pub(super) async fn loopback_host(request: Request, next: Next) -> Response {
     let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
     let host = authority.or_else(|| text(request.headers(), header::HOST).map(str::to_owned));
@@ -21,7 +22,8 @@ pub(super) async fn loopback_host(request: Request, next: Next) -> Response {
     }
 }
 
-/// Whether the request comes from a page of the stand-in itself, as browsers say with every POST.
+/// Returns whether the request comes from a page of the stand-in itself, by the `Origin` that
+/// browsers send with every POST.
 pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
     match (text(headers, header::ORIGIN), text(headers, header::HOST)) {
         (Some(origin), Some(host)) => origin.strip_prefix("http://") == Some(host),
@@ -29,13 +31,15 @@ pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
     }
 }
 
-/// Whether this is `http://` or `https://` and a loopback host, as an `Origin` header has it.
+/// Returns whether `origin` is `http://` or `https://` and a loopback host, as in an `Origin`
+/// header.
 pub(super) fn is_loopback_origin(origin: &str) -> bool {
     let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
     host.is_some_and(is_loopback)
 }
 
-/// A page on this machine that a signed-in user may be sent back to, without its fragment.
+/// Returns the page on this machine that a signed-in user may be sent back to, without its
+/// fragment; `None` if `url` is no such page.
 pub(super) fn loopback_page(url: &str) -> Option<LoopbackPage> {
     let uri: Uri = url.parse().ok()?;
     let authority = uri.authority()?.as_str();
@@ -55,13 +59,14 @@ pub(super) struct LoopbackPage {
     pub(super) origin: String,
 }
 
-/// A header that stands there once, as text.
+/// Returns a header that occurs exactly once, as text.
 pub(super) fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
     values.next().filter(|_| values.next().is_none())?.to_str().ok()
 }
 
-/// `localhost` or a loopback address, with or without a port; nothing else beside it.
+/// Returns whether `authority` is `localhost` or a loopback address, with or without a port, and
+/// nothing else.
 fn is_loopback(authority: &str) -> bool {
     let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, "")) => (host, None),

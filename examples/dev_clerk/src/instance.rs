@@ -1,4 +1,4 @@
-//! The stand-in at work: its records behind a lock, every change written down before it is told.
+//! The running stand-in: its records behind a lock. Every change is saved before it is announced.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -13,7 +13,7 @@ use crate::time;
 use crate::user::{Metadata, Profile, User};
 use crate::webhooks::Outbox;
 
-/// Handle to the one instance; clones share it.
+/// A handle to the instance. Clones share it.
 #[derive(Clone)]
 pub(super) struct Instance {
     shared: Arc<Shared>,
@@ -36,22 +36,22 @@ impl Instance {
         self.shared.issuer.jwks()
     }
 
-    /// The public key as PEM.
+    /// Returns the public key as PEM.
     pub(super) fn pem(&self) -> String {
         self.shared.issuer.pem()
     }
 
-    /// Where deliveries go, and what became of them.
+    /// Returns the outbox, which sends deliveries and keeps their outcomes.
     pub(super) fn outbox(&self) -> &Outbox {
         &self.shared.outbox
     }
 
-    /// Looks at the records.
+    /// Reads the records.
     pub(super) fn read<T>(&self, look: impl FnOnce(&Records) -> T) -> T {
         look(&self.records())
     }
 
-    /// A user's name and address, as long as there is such a user.
+    /// Returns a user's name and address, or `None` if there is no such user.
     pub(super) fn label(&self, user_id: &str) -> Option<String> {
         self.read(|records| records.user(user_id).map(User::label))
     }
@@ -142,7 +142,8 @@ impl Instance {
         })
     }
 
-    /// A session token of 60 s, or as long as the caller asks; `azp` is where it was asked from.
+    /// Mints a session token that is valid for `seconds`; default: 60. `azp` is the origin of the
+    /// request for it.
     pub(super) fn token(
         &self,
         session: &SignIn,
@@ -165,10 +166,10 @@ impl Instance {
         }
     }
 
-    /// Changes a copy, writes it down, and only then lets it count and tells the server of it.
+    /// Changes a copy of the records, saves it, and only then puts it in force and sends its event.
     ///
-    /// The lock is held over a small write to a local file: the stand-in serves one developer,
-    /// and events must leave in the order of the changes.
+    /// The lock is held during a small write to a local file: the stand-in serves one developer,
+    /// and events must be sent in the order of the changes.
     fn change<T>(
         &self,
         change: impl FnOnce(&mut Records) -> Result<(T, Option<Event>), ClerkError>,
@@ -178,7 +179,7 @@ impl Instance {
         let (result, event) = change(&mut next)?;
         self.shared.file.save(&next).map_err(|error| {
             let file = self.shared.file.named().display();
-            tracing::error!(%error, "the dev Clerk cannot write {file}: nothing was changed");
+            tracing::error!(%error, "the dev Clerk cannot write {file}; the change was not made");
             let message = "The dev Clerk cannot write its file; its log says why.";
             ClerkError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_clerk_error", message)
         })?;
@@ -199,7 +200,7 @@ impl Instance {
     }
 }
 
-/// Something that Clerk tells its webhooks.
+/// An event for webhooks.
 struct Event {
     kind: &'static str,
     user_id: String,
@@ -220,7 +221,7 @@ fn check_address(address: &str) -> Result<(), ClerkError> {
     if good { Ok(()) } else { Err(ClerkError::invalid("form_param_format_invalid", message)) }
 }
 
-/// Milliseconds since 1970.
+/// Returns the time in milliseconds since 1970.
 fn now() -> i64 {
     time::now().timestamp_millis()
 }

@@ -1,8 +1,9 @@
-//! A stand-in for Clerk on this machine: users, sessions, tokens, webhooks. The server reaches it
-//! over HTTP only, and nothing of it is shared with the server but its address.
+//! A stand-in for Clerk on this machine: users, sessions, tokens, webhooks.
 //!
-//! The program `dev-clerk` runs it alone, for servers in any language; its README says what it
-//! answers. A Rust program can have it in itself:
+//! The server under test reaches it over HTTP only and shares nothing with it but its address.
+//!
+//! The program `dev-clerk` runs it alone, for servers in any language; its README lists its routes.
+//! A Rust program can embed it:
 //!
 //! ```
 //! use dev_clerk::{DevClerk, Place};
@@ -11,7 +12,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
 //! # let folder = folder.path();
-//! // Any free port; webhooks are posted to nobody.
+//! // Any free port; no webhooks are posted.
 //! let place = Place::new(0, folder.join("users.json"));
 //! let DevClerk { listener, router, variables, url, .. } = DevClerk::start(&place, None).await?;
 //! tokio::spawn(async move { axum::serve(listener, router).await });
@@ -65,7 +66,7 @@ use crate::webhooks::{Endpoint, Outbox};
 
 pub use start_error::StartError;
 
-/// Where a stand-in listens, on 127.0.0.1, and the file that it keeps its users and its key in.
+/// The port of a stand-in on 127.0.0.1, and the file with its users and its key.
 #[derive(Clone, Debug)]
 pub struct Place {
     port: u16,
@@ -73,8 +74,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// Returns a place; takes no port and opens no file. Port 0 stands for any that is free when the
-    /// stand-in starts; [`DevClerk::url`] says which it is.
+    /// Returns a place; takes no port and opens no file. Port 0 stands for any port that is free
+    /// when the stand-in starts; [`DevClerk::url`] contains the actual one.
     pub fn new(port: u16, file: impl Into<PathBuf>) -> Self {
         Self { port, file: file.into() }
     }
@@ -84,9 +85,9 @@ impl Place {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct DevClerk {
-    /// Where it listens.
+    /// The listener on its port.
     pub listener: TcpListener,
-    /// Everything that it serves.
+    /// All routes that it serves.
     pub router: Router,
     /// The variables that point a server at it, as Clerk's Dashboard would show them.
     pub variables: Vec<(&'static str, String)>,
@@ -95,15 +96,15 @@ pub struct DevClerk {
 }
 
 impl DevClerk {
-    /// Takes the port and the file, which is made when it is not there. Webhooks are posted to the
-    /// URL `webhooks`, or to nobody.
+    /// Takes the port and the file, which is created when it does not exist. Webhooks are posted to
+    /// the URL `webhooks`; with `None`, none are posted.
     ///
-    /// The file is locked until all clones of `router` are gone, by `<file>.lock` beside it.
+    /// The file is locked until all clones of `router` are dropped, by `<file>.lock` beside it.
     ///
     /// # Errors
     ///
-    /// The port is taken, another stand-in has the file, or it cannot be used; the URL cannot be
-    /// posted to.
+    /// Fails when the port is taken, another stand-in has the file, the file cannot be used, or the
+    /// URL cannot be posted to.
     pub async fn start(place: &Place, webhooks: Option<&str>) -> Result<Self, StartError> {
         let endpoint = webhooks.map(Endpoint::new).transpose()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, place.port)).await;
@@ -124,8 +125,8 @@ impl DevClerk {
     }
 }
 
-/// Returns what points a server at the stand-in of this place, if there ever was one. Makes nothing,
-/// and reads the file of a stand-in that runs as well.
+/// Returns the variables that point a server at the stand-in of this place, or `None` if its file
+/// does not exist or cannot be used. Creates nothing; the stand-in may be running.
 #[must_use]
 pub fn variables_of(place: &Place) -> Option<Vec<(&'static str, String)>> {
     let (host, url) = address(place.port);
@@ -152,7 +153,7 @@ fn router(instance: Instance) -> Router {
         .allow_origin(pages)
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE]);
-    // Before the layer, which answers preflights in place of this.
+    // The fallback comes before the layer, which answers preflights itself.
     let frontend = sessions::frontend_routes()
         .merge(own_deliveries::routes())
         .method_not_allowed_fallback(wrong_method)
@@ -180,7 +181,8 @@ async fn jwks(axum::extract::State(instance): axum::extract::State<Instance>) ->
     Json(instance.jwks()).into_response()
 }
 
-/// The public key as Clerk's Dashboard shows it, for SDKs that verify without a request of their own.
+/// Returns the public key as Clerk's Dashboard shows it, for SDKs that verify without fetching
+/// keys.
 async fn jwt_key(axum::extract::State(instance): axum::extract::State<Instance>) -> Response {
     ([(header::CONTENT_TYPE, "application/x-pem-file")], instance.pem()).into_response()
 }

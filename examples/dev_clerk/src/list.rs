@@ -1,9 +1,10 @@
-//! Which users a list asks for, by the Backend API's parameters. Pure: parameters and users in, users out.
+//! The filters, order and pages of the Backend API's list of users. Pure: parameters and users in,
+//! users out.
 
 use crate::error::ClerkError;
 use crate::user::User;
 
-/// Filters, order and page of `GET /v1/users`.
+/// The filters, order and page of `GET /v1/users`.
 #[derive(Debug)]
 pub(super) struct Listing {
     limit: usize,
@@ -14,7 +15,7 @@ pub(super) struct Listing {
     email_addresses: Vec<String>,
     user_ids: Vec<String>,
     other_than: Vec<String>,
-    /// Milliseconds since 1970, both ends left out.
+    /// Milliseconds since 1970; both ends are exclusive.
     created_after: Option<i64>,
     created_before: Option<i64>,
     query: Option<String>,
@@ -116,7 +117,8 @@ impl Listing {
         Ok(())
     }
 
-    /// `+` or nothing wants the user, `-` wants all others. An unencoded `+` arrives as a space.
+    /// Adds a filter by id: `+` or no sign selects the user, `-` excludes it. An unencoded `+`
+    /// arrives as a space.
     fn user_id(&mut self, value: &str) {
         match value.strip_prefix('-') {
             Some(id) => self.other_than.push(id.to_owned()),
@@ -155,7 +157,7 @@ fn millis(value: &str, name: &str) -> Result<i64, ClerkError> {
     })
 }
 
-/// Of one filter, as Clerk has it.
+/// The most values of one filter, as with Clerk.
 const MOST_VALUES: usize = 100;
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
-//! What the signed-in user set off: the deliveries about them, for a page on this machine. Of the
-//! stand-in's own: Clerk has no such route.
+//! The deliveries about the signed-in user, for a page on this machine. Clerk has no such route.
 
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
@@ -16,7 +15,7 @@ pub(super) fn routes() -> Router<Instance> {
     Router::new().route("/dev/sessions/{id}/deliveries", get(list))
 }
 
-/// The newest first.
+/// Lists the deliveries about the signed-in user, the newest first.
 async fn list(
     State(instance): State<Instance>,
     Path(id): Path<String>,
@@ -29,7 +28,8 @@ async fn list(
     Ok(Json(own.map(entry_json).collect()))
 }
 
-/// Less than the secret key shows: neither ids to replay nor data.
+/// Returns less of a delivery than the secret key shows: neither its id, for a replay, nor its
+/// data.
 fn entry_json(entry: &Entry) -> Value {
     let status = entry.attempts.back().and_then(|attempt| attempt.outcome.status());
     json!({

@@ -1,4 +1,4 @@
-//! What the stand-in's pages have in common: who may send their forms, escaping, headers, style.
+//! The common parts of the stand-in's pages: the origin of forms, escaping, headers, style.
 
 use axum::Router;
 use axum::http::{HeaderMap, header};
@@ -21,13 +21,14 @@ pub(super) fn own_form(headers: &HeaderMap) -> Result<(), ClerkError> {
     Err(ClerkError::forbidden("This form must come from the dev Clerk's own page."))
 }
 
-/// A page without scripts, whose forms may go to, and lead to, `form_action` only.
+/// Builds the response with a page without scripts, whose forms may only be sent to, and redirected
+/// to, `form_action`.
 pub(super) fn show(html: String, form_action: &str) -> Response {
     let policy = format!(
         "default-src 'none'; style-src 'self'; form-action {form_action}; base-uri 'none'; \
          frame-ancestors 'none'"
     );
-    // With `no-referrer`, browsers would hide the Origin of our own forms from us.
+    // With `no-referrer`, browsers would hide the `Origin` of the page's own forms.
     let headers = [
         (header::CONTENT_SECURITY_POLICY, policy.as_str()),
         (header::REFERRER_POLICY, "same-origin"),
@@ -36,12 +37,12 @@ pub(super) fn show(html: String, form_action: &str) -> Response {
     (headers, Html(html)).into_response()
 }
 
-/// A paragraph that says what went wrong.
+/// Returns a paragraph with an error message.
 pub(super) fn problem(text: &str) -> String {
     format!(r#"<p class="problem" role="alert">{}</p>"#, escaped(text))
 }
 
-/// Text for an element or a quoted attribute.
+/// Escapes text for an element or a quoted attribute.
 pub(super) fn escaped(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut html, c| {
         match c {
@@ -50,7 +51,7 @@ pub(super) fn escaped(text: &str) -> String {
             '>' => html.push_str("&gt;"),
             '"' => html.push_str("&quot;"),
             '\'' => html.push_str("&#39;"),
-            // Nor may a name be taken for a place of the template.
+            // A name must not be taken for a placeholder of the template.
             '{' => html.push_str("&#123;"),
             _ => html.push(c),
         }

@@ -1,4 +1,4 @@
-//! What the stand-in remembers. No file and no HTTP here.
+//! The stand-in's data in memory. No files, no HTTP.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,11 +8,11 @@ use tower_clerk::test_util::Issuer;
 use crate::random;
 use crate::user::User;
 
-/// Everything that survives a restart.
+/// The data that survives a restart.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Records {
     pub(super) instance_id: String,
-    /// PKCS#8, base64.
+    /// The private key: PKCS#8 in base64.
     private_key: String,
     pub(super) secret_key: String,
     pub(super) signing_secret: String,
@@ -20,18 +20,18 @@ pub(super) struct Records {
     pub(super) sessions: Vec<SignIn>,
 }
 
-/// A user who is signed in. Times are milliseconds since 1970.
+/// A session of a user. Times are milliseconds since 1970.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct SignIn {
     pub(super) id: String,
     pub(super) user_id: String,
-    /// What a browser shows to get tokens for this session.
+    /// The token with which a browser gets session tokens for this session.
     pub(super) client_token: String,
     pub(super) created_at: i64,
 }
 
 impl Records {
-    /// Reads what a file holds, if it is a stand-in's.
+    /// Parses the contents of a file; `None` if they are not a stand-in's.
     pub(super) fn parse(bytes: &[u8], iss: &str) -> Option<(Self, Issuer)> {
         let records: Self = serde_json::from_slice(bytes).ok()?;
         let key = STANDARD.decode(&records.private_key).ok()?;
@@ -39,7 +39,7 @@ impl Records {
         Some((records, issuer))
     }
 
-    /// Makes an instance of its own, without users.
+    /// Creates a new instance without users.
     pub(super) fn new(iss: &str) -> (Self, Issuer) {
         let instance_id = format!("ins_{}", random::alphanumeric(27));
         let issuer = Issuer::new(iss, &instance_id);
@@ -66,7 +66,7 @@ impl Records {
         self.sessions.iter().find(|session| session.id == id)
     }
 
-    /// Drops a user and everywhere they are signed in.
+    /// Removes a user and the user's sessions.
     pub(super) fn remove_user(&mut self, id: &str) -> Option<User> {
         let at = self.users.iter().position(|user| user.id == id)?;
         self.sessions.retain(|session| session.user_id != id);

@@ -1,5 +1,5 @@
-//! The file that the records are kept in: one process has it at a time, and each save replaces it
-//! whole. No HTTP here.
+//! The file of the records: one process has it at a time, and each save replaces the whole file. No
+//! HTTP.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write as _};
@@ -11,20 +11,20 @@ use tower_clerk::test_util::Issuer;
 use crate::records::Records;
 use crate::start_error::StartError;
 
-/// The records' file, locked against every other stand-in for as long as this value lives.
+/// The file of the records, locked against other stand-ins for as long as this value lives.
 pub(super) struct RecordsFile {
     path: PathBuf,
-    /// The path as it was given, for messages.
+    /// The path as given, for messages.
     named: PathBuf,
-    /// Held on a file of its own beside `path`: each save puts another file in the place of `path`,
-    /// which nobody would have locked. The system frees it however the process ends.
+    /// A lock on a separate file beside `path`: each save replaces `path` by a new file, which
+    /// would not be locked. The system frees the lock however the process ends.
     _lock: File,
 }
 
 impl RecordsFile {
-    /// Takes the file, which need not exist yet.
+    /// Locks the file, which need not exist yet.
     pub(super) fn take(path: &Path) -> Result<Self, StartError> {
-        // Two names of one file are one file; and a save replaces the file, not a link to it.
+        // Two names of one file share a lock, and a save replaces the file, not a link to it.
         let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let lock = options().open(beside(&real, ".lock"));
         let lock = lock.map_err(|error| StartError::File(path.to_owned(), error))?;
@@ -35,11 +35,11 @@ impl RecordsFile {
         }
     }
 
-    /// Reads the records, or begins anew when there is no file.
+    /// Reads the records, or creates new ones when there is no file.
     pub(super) fn load_or_new(&self, iss: &str) -> Result<(Records, Issuer), StartError> {
         let read = || match fs::read(&self.path) {
             Ok(bytes) => Records::parse(&bytes, iss).ok_or_else(|| {
-                let problem = "it is not a file of the dev Clerk; move it away to begin anew";
+                let problem = "it is not a file of the dev Clerk; move it away to start afresh";
                 io::Error::new(io::ErrorKind::InvalidData, problem)
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -52,7 +52,7 @@ impl RecordsFile {
         read().map_err(|error| StartError::File(self.named.clone(), error))
     }
 
-    /// Replaces the file in one step, so that a crash leaves the old one or the new one.
+    /// Replaces the file in one step, so that a crash leaves either the old or the new contents.
     pub(super) fn save(&self, records: &Records) -> io::Result<()> {
         let new = beside(&self.path, ".new");
         let mut out = options().truncate(true).open(&new)?;
@@ -63,13 +63,14 @@ impl RecordsFile {
         fs::rename(&new, &self.path)
     }
 
-    /// Returns where the file is, as it was given.
+    /// Returns the path of the file, as given.
     pub(super) fn named(&self) -> &Path {
         &self.named
     }
 }
 
-/// Reads records that another process may have; `None` when there are none that can be used.
+/// Reads records without a lock, so that another process may have the file; `None` when it does not
+/// exist or cannot be used.
 pub(super) fn look(path: &Path, iss: &str) -> Option<Records> {
     Records::parse(&fs::read(path).ok()?, iss).map(|(records, _)| records)
 }

@@ -1,4 +1,5 @@
-//! Sessions and their tokens: for the Backend API's caller by secret key, for a page by client token.
+//! Sessions and their tokens: in the Backend API with the secret key, for a page with its client
+//! token.
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
@@ -16,7 +17,7 @@ use crate::records::SignIn;
 
 type Answer = Result<Json<Value>, ClerkError>;
 
-/// The Backend API's part.
+/// Returns the routes of the Backend API.
 pub(super) fn backend_routes() -> Router<Instance> {
     Router::new()
         .route("/v1/sessions", get(list_sessions).post(create_session))
@@ -24,7 +25,7 @@ pub(super) fn backend_routes() -> Router<Instance> {
         .route("/v1/sessions/{id}/tokens", post(create_token))
 }
 
-/// The Frontend API's part, called by pages on this machine.
+/// Returns the routes of the Frontend API, called by pages on this machine.
 pub(super) fn frontend_routes() -> Router<Instance> {
     Router::new()
         .route("/v1/client/sessions/{id}/tokens", post(client_token))
@@ -40,7 +41,7 @@ async fn create_session(State(instance): State<Instance>, Body(new): Body<NewSes
     instance.sign_in(&new.user_id).map(|session| Json(clerk_json(&session)))
 }
 
-/// Which sessions are asked for.
+/// The filters and the page of a list of sessions.
 #[derive(Deserialize)]
 struct Listing {
     client_id: Option<String>,
@@ -58,7 +59,7 @@ fn usual_limit() -> usize {
     10
 }
 
-/// The newest first; with `paginated` in an object that says how many there are.
+/// Lists sessions, the newest first; with `paginated`, in an object with the total count.
 async fn list_sessions(
     State(instance): State<Instance>,
     listing: Result<Query<Listing>, QueryRejection>,
@@ -132,7 +133,7 @@ async fn client_sign_out(
     instance.sign_out(&session.id).map(|()| StatusCode::NO_CONTENT)
 }
 
-/// The session that both the path and the client token name.
+/// Returns the session that both the path and the client token name.
 pub(super) fn own_session(
     instance: &Instance,
     id: &str,
@@ -148,7 +149,7 @@ pub(super) fn own_session(
         .ok_or_else(|| ClerkError::unauthorized("You are signed out."))
 }
 
-/// Where a browser asks from: `azp` of the token, as Clerk sets it.
+/// Returns the origin of a browser's request, which becomes the token's `azp`, as with Clerk.
 fn origin(headers: &HeaderMap) -> Option<&str> {
     guard::text(headers, header::ORIGIN)
 }
@@ -157,7 +158,7 @@ fn token_json(jwt: &str) -> Json<Value> {
     Json(json!({ "object": "token", "jwt": jwt }))
 }
 
-/// Each session is of a client of its own.
+/// Returns the client's id. Each session has its own client.
 fn client_id(session: &SignIn) -> String {
     format!("client_{}", session.id.trim_start_matches("sess_"))
 }
@@ -172,7 +173,8 @@ fn clerk_json(session: &SignIn) -> Value {
     })
 }
 
-/// Of every session: one that ended is forgotten.
+/// The status of every session, because ended sessions are removed.
 const STATUS: &str = "active";
-/// In milliseconds. Shown only: sessions of the stand-in last until the user is deleted.
+/// A week in milliseconds, for display only: the stand-in's sessions last until sign-out or until
+/// the user is deleted.
 const WEEK: i64 = 7 * 24 * 60 * 60 * 1000;

@@ -1,4 +1,4 @@
-//! The stand-in's page: sign up, or come in as somebody who is there already. Plain forms, no script.
+//! The sign-in page: sign up, or sign in as an existing user. Plain forms, no script.
 
 use std::fmt::Write as _;
 
@@ -96,7 +96,8 @@ async fn sign_up(
     }
 }
 
-/// The fragment stays in the browser: no server sees the client token in its log.
+/// Redirects to the page with the client token. A fragment stays in the browser, so that no
+/// server's log contains the token.
 fn send_back(target: &LoopbackPage, session_id: &str, client_token: &str) -> Response {
     let fragment = format!("#__clerk_db_jwt={client_token}&session_id={session_id}");
     let location = format!("{}{fragment}", target.url);
@@ -126,7 +127,7 @@ fn render(instance: &Instance, target: &LoopbackPage, problem: Option<&str>) -> 
         .replace("{known}", &known)
         .replace("{problem}", &problem)
         .replace("{redirect}", &redirect);
-    // `form-action` must name the page that the answer to the form leads to.
+    // `form-action` must allow the page that the form's response redirects to.
     page::show(html, &format!("'self' {}", target.origin))
 }
 

@@ -1,23 +1,23 @@
-//! Why a stand-in does not start. Names what it was told, and no program's settings.
+//! The errors at the start of a stand-in. They name its arguments, and no program's settings.
 
 use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Why a stand-in did not start.
+/// The reason why a stand-in did not start.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The file cannot be read or written, or holds something else.
+    /// The file cannot be read or written, or is not a stand-in's.
     File(PathBuf, io::Error),
     /// Another stand-in has the file.
     FileInUse(PathBuf),
-    /// The client that posts webhooks cannot be made.
+    /// The client that posts webhooks cannot be built.
     HttpClient(Box<dyn Error + Send + Sync>),
-    /// The port of 127.0.0.1 cannot be had.
+    /// The port on 127.0.0.1 cannot be taken.
     Port(u16, io::Error),
-    /// The URL for webhooks is none that can be posted to.
+    /// Webhooks cannot be posted to the URL.
     WebhookUrl,
 }
 
@@ -30,14 +30,14 @@ impl fmt::Display for StartError {
             Self::FileInUse(file) => write!(
                 f,
                 "{} is in use by another dev Clerk that still runs, and two would overwrite each \
-                 other's users: stop that one, or let this one use another file",
+                 other's users: stop the other one, or choose another file for this one",
                 file.display()
             ),
             Self::HttpClient(error) => write!(f, "webhooks cannot be posted: {error}"),
             Self::Port(port, error) => write!(f, "cannot listen on 127.0.0.1:{port}: {error}"),
             Self::WebhookUrl => f.write_str(
-                "the URL for webhooks must begin with http:// or https:// and name a host, and no \
-                 password",
+                "the URL for webhooks must begin with http:// or https:// and contain a host but \
+                 no user name and no password",
             ),
         }
     }

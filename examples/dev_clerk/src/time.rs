@@ -1,9 +1,9 @@
-//! Times as Clerk's API and the stand-in's page show them. The present comes from the crate's clock.
+//! Times as Clerk's API and the stand-in's page show them, by the clock of `tower-clerk`.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use tower_clerk::clock::{Clock as _, SystemClock};
 
-/// Returns the present.
+/// Returns the current time.
 pub(super) fn now() -> DateTime<Utc> {
     SystemClock::new().now().into()
 }

@@ -1,11 +1,11 @@
-//! A user of the stand-in, and the same user as Clerk's API shows one.
+//! A user of the stand-in, and its form in Clerk's API.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::random;
 
-/// A user as the file keeps it. Times are milliseconds since 1970.
+/// A user as stored in the file. Times are milliseconds since 1970.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct User {
     pub(super) id: String,
@@ -18,14 +18,15 @@ pub(super) struct User {
     pub(super) profile: Profile,
 }
 
-/// An address of a user.
+/// An e-mail address of a user.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct EmailAddress {
     pub(super) id: String,
     pub(super) email_address: String,
 }
 
-/// What a caller may set, in Clerk's names. `None` in a change leaves a member as it is.
+/// The members that a caller may set, by Clerk's names. `None` in a change leaves a member as it
+/// is.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Profile {
     pub(super) external_id: Option<String>,
@@ -55,7 +56,7 @@ impl User {
         }
     }
 
-    /// Marks a change: no two states of a user share a time.
+    /// Sets the time of a change. No two states of a user have the same time.
     pub(super) fn touch(&mut self, now: i64) {
         self.updated_at = now.max(self.updated_at.saturating_add(1));
     }
@@ -70,7 +71,7 @@ impl User {
         self.email_addresses.iter().any(|own| own.email_address.eq_ignore_ascii_case(email))
     }
 
-    /// Name and address, for people.
+    /// Returns the user's name and address, for display.
     pub(super) fn label(&self) -> String {
         let names = [&self.profile.first_name, &self.profile.last_name];
         let names = names.into_iter().flatten().filter(|name| !name.is_empty()).cloned();
@@ -83,7 +84,7 @@ impl User {
         }
     }
 
-    /// The user in the Backend API and in webhooks.
+    /// Returns the user's JSON in the Backend API and in webhooks.
     pub(super) fn clerk_json(&self) -> Value {
         let profile = &self.profile;
         let addresses: Vec<Value> =
@@ -126,7 +127,7 @@ impl User {
     }
 }
 
-/// The metadata that a caller may set by itself, in Clerk's names.
+/// The metadata that a caller may set separately, by Clerk's names.
 #[derive(Debug, Deserialize)]
 pub(super) struct Metadata {
     pub(super) public_metadata: Option<Map<String, Value>>,
@@ -142,7 +143,7 @@ impl From<Metadata> for Profile {
 }
 
 impl Profile {
-    /// Takes over what `change` sets at any depth; a member that is null there goes.
+    /// Merges `change` at any depth; a member that is null there is removed.
     pub(super) fn merge(&mut self, change: Metadata) {
         let objects = [
             (&mut self.public_metadata, change.public_metadata),
@@ -156,7 +157,7 @@ impl Profile {
         }
     }
 
-    /// Takes over what `change` sets; a metadata object is replaced whole.
+    /// Sets the members that `change` has; a metadata object is replaced as a whole.
     pub(super) fn apply(&mut self, change: Self) {
         let Self { external_id, first_name, last_name, username, .. } = change;
         let texts = [
@@ -183,7 +184,7 @@ impl Profile {
     }
 }
 
-/// As a JSON merge patch (RFC 7396) does it.
+/// Merges `change` into `own` by the rules of a JSON merge patch (RFC 7396).
 fn merge(own: &mut Map<String, Value>, change: Map<String, Value>) {
     for (name, value) in change {
         match value {

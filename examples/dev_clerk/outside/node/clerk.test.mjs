@@ -16,7 +16,7 @@ import { verifyWebhook } from '@clerk/backend/webhooks';
 let clerk, devClerk, folder, server, url;
 const events = new EventEmitter();
 
-// The server under test: GET says who asks, POST takes webhooks in.
+// The server under test: GET returns the user's id, POST receives webhooks.
 async function answer({ method, url, headers }, body) {
   const request = new Request(new URL(url, 'http://localhost'), { method, headers, body });
   if (method === 'POST') {
@@ -42,7 +42,7 @@ before(async () => {
   const program = process.env.DEV_CLERK ?? 'dev-clerk';
   devClerk = spawn(program, options, { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(devClerk, 'spawn');
-  // Its standard output ends as soon as it can be asked.
+  // Its standard output ends when it is ready.
   for (const [, name, value] of (await text(devClerk.stdout)).matchAll(/^export (\w+)=(.*)$/gm)) {
     process.env[name] = value;
   }
@@ -88,7 +88,7 @@ test('a user who is signed in is known, and nobody else', async () => {
   const [token, other] = [await signIn(), await signIn()];
   assert.equal(await (await ask(token)).text(), user.id);
 
-  // What one token says, with the signature of another.
+  // The claims of one token with the signature of another.
   const forged = token.replace(/[^.]+$/, other.split('.')[2]);
   const refused = await ask(forged);
   assert.deepEqual([refused.status, await refused.text()], [401, 'token-invalid-signature']);

@@ -22,16 +22,16 @@ class TestClerk(unittest.TestCase):
         dev_clerk = subprocess.Popen([program, *options], stdout=subprocess.PIPE, text=True)
         cls.addClassCleanup(dev_clerk.wait)
         cls.addClassCleanup(dev_clerk.terminate)
-        # Its standard output ends as soon as it can be asked.
+        # Its standard output ends when it is ready.
         with dev_clerk.stdout as lines:
             clerk = dict(line.removeprefix("export ").rstrip().split("=", 1) for line in lines)
         url = clerk["CLERK_API_URL"]
         cls.clerk = Clerk(bearer_auth=clerk["CLERK_SECRET_KEY"], server_url=f"{url}/v1")
-        # Without this key, authenticate_request would ask api.clerk.com for it.
+        # Without this key, authenticate_request would fetch it from api.clerk.com.
         cls.jwt_key = httpx.get(f"{url}/dev/jwt-key.pem").text
 
     def who_asks(self, token):
-        """What the server under test does with a request."""
+        """Authenticates a request as the server under test does."""
         request = httpx.Request("GET", "/", headers={"Authorization": f"Bearer {token}"})
         options = AuthenticateRequestOptions(jwt_key=self.jwt_key)
         return self.clerk.authenticate_request(request, options)
@@ -47,7 +47,7 @@ class TestClerk(unittest.TestCase):
         self.assertTrue(state.is_signed_in)
         self.assertEqual(state.payload["sub"], user.id)
 
-        # What one token says, with the signature of another.
+        # The claims of one token with the signature of another.
         refused = self.who_asks(token.rpartition(".")[0] + "." + other.rpartition(".")[2])
         self.assertFalse(refused.is_signed_in)
         self.assertIs(refused.reason, TokenVerificationErrorReason.TOKEN_INVALID_SIGNATURE)

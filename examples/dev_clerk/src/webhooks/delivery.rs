@@ -1,15 +1,15 @@
-//! One message to the server, as often as it is sent.
+//! One webhook message to the server.
 
 use crate::random;
 
-/// Id and body stay the same in each try.
+/// A message, whose id and body are the same in each attempt.
 #[derive(Debug)]
 pub(crate) struct Delivery {
-    /// `svix-id`.
+    /// The `svix-id`.
     pub(crate) id: String,
     pub(crate) kind: &'static str,
     pub(crate) user_id: String,
-    /// JSON.
+    /// The body, as JSON.
     pub(crate) body: String,
 }
 
@@ -18,7 +18,7 @@ impl Delivery {
         Self { id: new_id(), kind, user_id: user_id.to_owned(), body }
     }
 
-    /// The same message under another id.
+    /// Returns the same message under another id.
     pub(super) fn renamed(&self) -> Self {
         Self::new(self.kind, &self.user_id, self.body.clone())
     }

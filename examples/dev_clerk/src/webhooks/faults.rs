@@ -1,4 +1,4 @@
-//! What a developer may do to deliveries, so that the server's promises can be watched. No sending.
+//! The faults that a developer can cause in deliveries to watch how the server copes. No sending.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -9,33 +9,33 @@ use serde::{Deserialize, Serialize};
 use crate::error::ClerkError;
 use crate::random;
 
-/// How deliveries are treated. The default is without a fault.
+/// The faults of deliveries. The default is none.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Faults {
-    /// How often each is sent, all at once.
+    /// The number of copies of each delivery, which are sent at once.
     pub(crate) copies: u32,
-    /// Shortest and longest random pause before a first try, in milliseconds.
+    /// The shortest and the longest random pause before a first attempt, in milliseconds.
     pub(crate) delay_ms: [u32; 2],
     pub(crate) order: Order,
-    /// How many deliveries are held back to be shuffled.
+    /// The number of deliveries that are held back to be shuffled.
     pub(crate) window: u32,
-    /// And for how long at most, in milliseconds.
+    /// The longest time that they are held back, in milliseconds.
     pub(crate) window_ms: u32,
-    /// How likely it is that a 2xx is taken for lost, so that the delivery is tried again: 0 to 1.
+    /// The probability, 0 to 1, that a 2xx counts as lost, so that the delivery is sent again.
     pub(crate) drop_answers: f64,
 }
 
-/// Which delivery goes first.
+/// The order of deliveries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Order {
-    /// That of the events, for each user.
+    /// The order of the events, for each user.
     InOrder,
-    /// None, not even for one user.
+    /// A random order, even for one user.
     Shuffled,
 }
 
-/// Faults as somebody asks for them; what is not named is without a fault.
+/// Faults as requested. A member that is missing has its default, which is no fault.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GivenFaults {
@@ -48,11 +48,11 @@ pub(crate) struct GivenFaults {
 }
 
 impl GivenFaults {
-    /// Judges the values.
+    /// Checks the values.
     ///
     /// # Errors
     ///
-    /// What is out of its range, and the range.
+    /// Returns a refusal that names the value that is out of range, and the range.
     pub(crate) fn check(self) -> Result<Faults, ClerkError> {
         let usual = Faults::default();
         let delay_ms = self.delay_ms.unwrap_or(usual.delay_ms);
@@ -82,14 +82,14 @@ impl GivenFaults {
 }
 
 impl Faults {
-    /// A pause before the first try, another one each time.
+    /// Returns a random pause before the first attempt.
     pub(super) fn delay(&self) -> Duration {
         let [shortest, longest] = self.delay_ms;
         let extra = random::fraction() * f64::from(longest.saturating_sub(shortest));
         Duration::from_millis(shortest.into()) + Duration::from_secs_f64(extra / 1000.0)
     }
 
-    /// Whether this answer is to get lost.
+    /// Returns whether an answer is to be lost, at random.
     pub(super) fn drops_the_answer(&self) -> bool {
         random::fraction() < self.drop_answers
     }
@@ -108,7 +108,7 @@ impl Default for Faults {
     }
 }
 
-/// In words, for people.
+/// Describes the faults in words.
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [shortest, longest] = self.delay_ms;
@@ -145,7 +145,7 @@ fn refused(message: String) -> ClerkError {
 }
 
 const COPIES: RangeInclusive<u32> = 1..=20;
-/// A minute.
+/// At most a minute.
 const DELAY: RangeInclusive<u32> = 0..=60_000;
 const WINDOW: RangeInclusive<u32> = 2..=100;
 const WINDOW_MS: RangeInclusive<u32> = 1..=60_000;

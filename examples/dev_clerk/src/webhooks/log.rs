@@ -1,4 +1,4 @@
-//! What was sent lately and what became of it. Bounded; gone with the process.
+//! The recent deliveries and their outcomes. Bounded; lost when the process ends.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -8,40 +8,40 @@ use chrono::{DateTime, Utc};
 use crate::time;
 use crate::webhooks::Delivery;
 
-/// The last deliveries.
+/// The recent deliveries.
 #[derive(Default)]
 pub(super) struct Log {
-    /// The oldest first.
+    /// The deliveries, the oldest first.
     entries: Mutex<VecDeque<Entry>>,
 }
 
-/// A delivery and its tries.
+/// A delivery and its attempts.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) delivery: Arc<Delivery>,
     pub(crate) created_at: DateTime<Utc>,
-    /// The id it was sent under first, when this one is another.
+    /// The id of the original delivery, if this one is a replay under a new id.
     pub(crate) replay_of: Option<String>,
-    /// How many copies are neither accepted nor given up.
+    /// The number of copies that are neither accepted nor given up.
     pub(crate) pending: u32,
-    /// All tries; `attempts` keeps the last ones.
+    /// The number of all attempts; `attempts` keeps the last ones.
     pub(crate) tries: u64,
-    /// The oldest first.
+    /// The last attempts, the oldest first.
     pub(crate) attempts: VecDeque<Attempt>,
 }
 
-/// One try.
+/// One attempt to deliver.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attempt {
     pub(crate) at: DateTime<Utc>,
     pub(crate) outcome: Outcome,
 }
 
-/// What the server made of a try, with the status that it gave.
+/// The outcome of an attempt, with the status of the server's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Accepted(u16),
-    /// Accepted, but a fault has it that the answer did not arrive.
+    /// Accepted, but the answer counts as lost because of a fault.
     AnswerLost(u16),
     Refused(u16),
     TimedOut,
@@ -49,7 +49,7 @@ pub(crate) enum Outcome {
 }
 
 impl Log {
-    /// Begins an entry, and forgets the oldest when there are too many.
+    /// Adds an entry, and removes the oldest when there are too many.
     pub(super) fn add(&self, delivery: Arc<Delivery>, replay_of: Option<String>) {
         let mut entries = self.entries();
         if entries.len() >= MOST_ENTRIES {
@@ -65,12 +65,12 @@ impl Log {
         });
     }
 
-    /// Copies are about to be sent.
+    /// Records that copies are about to be sent.
     pub(super) fn begin(&self, id: &str, copies: u32) {
         self.change(id, |entry| entry.pending = entry.pending.saturating_add(copies));
     }
 
-    /// A copy was tried.
+    /// Records an attempt to deliver a copy.
     pub(super) fn tried(&self, id: &str, attempt: Attempt) {
         self.change(id, |entry| {
             if entry.attempts.len() >= MOST_ATTEMPTS {
@@ -81,7 +81,7 @@ impl Log {
         });
     }
 
-    /// A copy will not be tried again.
+    /// Records that a copy will not be sent again.
     pub(super) fn end(&self, id: &str) {
         self.change(id, |entry| entry.pending = entry.pending.saturating_sub(1));
     }
@@ -94,7 +94,7 @@ impl Log {
         self.entries().iter().rev().cloned().collect()
     }
 
-    /// An entry that is forgotten already is left alone.
+    /// Changes an entry, if it has not been removed already.
     fn change(&self, id: &str, change: impl FnOnce(&mut Entry)) {
         if let Some(entry) = self.entries().iter_mut().rev().find(|entry| entry.delivery.id == id) {
             change(entry);
@@ -107,13 +107,13 @@ impl Log {
 }
 
 impl Entry {
-    /// Where it stands, in one word.
+    /// Returns the state of the delivery, in one word.
     pub(crate) fn state(&self) -> &'static str {
         let arrived = |attempt: &Attempt| matches!(attempt.outcome, Outcome::Accepted(_));
         match self.pending {
             0 if self.attempts.iter().any(arrived) => "delivered",
             0 if self.tries > 0 => "given_up",
-            // There is nobody to send it to.
+            // There is no URL to send it to.
             0 => "not_sent",
             _ => "pending",
         }

@@ -1,5 +1,5 @@
-//! Telling the server what happened to users: signed deliveries, retried, in order for each user
-//! unless somebody asks for faults.
+//! Signed deliveries of user events to the server: retried, and in order for each user unless
+//! faults are requested.
 
 mod delivery;
 mod faults;
@@ -21,7 +21,7 @@ use crate::webhooks::log::Log;
 use crate::webhooks::queue::{Queue, Turn};
 use crate::webhooks::sender::Sender;
 
-/// Sends deliveries in the background. What is still under way when the process ends is lost.
+/// A sender of deliveries in the background. Deliveries in flight when the process ends are lost.
 pub(super) struct Outbox {
     log: Arc<Log>,
     queue: Queue,
@@ -30,33 +30,33 @@ pub(super) struct Outbox {
 /// The id of a delivery that is sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReplayId {
-    /// Another one: the server cannot know that it had this delivery before.
+    /// A new id: the server cannot recognize the delivery.
     New,
-    /// The one it had, as Svix does.
+    /// The same id, as Svix keeps it.
     Same,
 }
 
 impl Outbox {
-    /// Without an endpoint, deliveries are kept to be looked at and not sent.
+    /// Creates an outbox. Without an endpoint, deliveries are logged and not sent.
     pub(super) fn new(endpoint: Option<Endpoint>, secret: SigningSecret) -> Self {
         let log = Arc::new(Log::default());
         let sender = Sender::new(endpoint, secret, Arc::clone(&log));
         Self { log, queue: Queue::new(sender) }
     }
 
-    /// Returns where deliveries go.
+    /// Returns the endpoint of deliveries.
     pub(super) fn endpoint(&self) -> Option<&Endpoint> {
         self.queue.endpoint()
     }
 
-    /// Hands over one event. Call in the order of the events.
+    /// Sends one event. Must be called in the order of the events.
     pub(super) fn send(&self, kind: &'static str, user_id: &str, envelope: &Value) {
         let delivery = Arc::new(Delivery::new(kind, user_id, envelope.to_string()));
         self.log.add(Arc::clone(&delivery), None);
         self.queue.push(delivery, Turn::AfterItsUsersOthers);
     }
 
-    /// Sends a delivery of the log again; `None` when the log does not have it, or not any more.
+    /// Sends a delivery of the log again; `None` when the log does not contain it, or no longer.
     pub(super) fn replay(&self, id: &str, naming: ReplayId) -> Option<Entry> {
         let again = self.log.find(id)?.delivery;
         let again = match naming {
@@ -72,7 +72,7 @@ impl Outbox {
         self.log.find(&id)
     }
 
-    /// What was sent lately, the newest first.
+    /// Returns the recent deliveries, the newest first.
     pub(super) fn deliveries(&self) -> Vec<Entry> {
         self.log.newest_first()
     }
@@ -85,7 +85,7 @@ impl Outbox {
         self.queue.faults()
     }
 
-    /// How deliveries are treated from now on.
+    /// Sets the faults of deliveries from now on.
     pub(super) fn set_faults(&self, faults: Faults) {
         tracing::info!("the dev Clerk's deliveries from now on: {faults}");
         self.queue.set_faults(faults);

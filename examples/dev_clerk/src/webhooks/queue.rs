@@ -1,4 +1,4 @@
-//! Which delivery goes when: behind its user's others, or shuffled with whatever comes meanwhile.
+//! The order of deliveries: after others about the same user, or shuffled within a window.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,14 +10,14 @@ use crate::random;
 use crate::webhooks::sender::Sender;
 use crate::webhooks::{Delivery, Endpoint, Faults, Order};
 
-/// What waits and what is under way. Clones share it.
+/// The deliveries that are held back or in flight. Clones share them.
 #[derive(Clone)]
 pub(super) struct Queue {
     sender: Arc<Sender>,
     state: Arc<Mutex<State>>,
 }
 
-/// When a delivery goes out while the order is kept.
+/// The time at which a delivery is sent while the order is kept.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Turn {
     AfterItsUsersOthers,
@@ -27,11 +27,11 @@ pub(super) enum Turn {
 #[derive(Default)]
 struct State {
     faults: Faults,
-    /// Held back to be shuffled.
+    /// The deliveries that are held back to be shuffled.
     window: Vec<Arc<Delivery>>,
-    /// Which window this is: a timer ends its own only.
+    /// The number of this window: a timer ends only its own.
     number: u64,
-    /// By user: what the next delivery in order waits for.
+    /// By user, the tasks that the next delivery in order waits for.
     under_way: HashMap<String, Vec<JoinHandle<()>>>,
 }
 
@@ -48,7 +48,7 @@ impl Queue {
         self.state().faults.clone()
     }
 
-    /// What is held back goes out as was asked for then.
+    /// Sets the faults. Deliveries that are held back are sent now, with the previous faults.
     pub(super) fn set_faults(&self, faults: Faults) {
         let mut state = self.state();
         state.send_window(&self.sender);
@@ -92,14 +92,14 @@ impl Queue {
 }
 
 impl State {
-    /// All copies at once, when everything before of the same user is over.
+    /// Sends all copies at once, after all earlier deliveries about the same user have ended.
     fn send_in_order(&mut self, sender: &Arc<Sender>, delivery: Arc<Delivery>) {
         let (sender, faults) = (Arc::clone(sender), self.faults.clone());
         let tasks = self.under_way.entry(delivery.user_id.clone()).or_default();
         let before = std::mem::take(tasks);
         tasks.push(tokio::spawn(async move {
             for task in before {
-                // However it ended, it is over.
+                // It has ended, with or without an error.
                 let _ = task.await;
             }
             let mut copies = JoinSet::new();
@@ -110,14 +110,14 @@ impl State {
         }));
     }
 
-    /// What is held back.
+    /// Sends the deliveries that are held back.
     fn send_window(&mut self, sender: &Arc<Sender>) {
         self.number = self.number.wrapping_add(1);
         let window = std::mem::take(&mut self.window);
         self.send_all(sender, &window);
     }
 
-    /// All copies of all of them, in no order.
+    /// Sends all copies of all deliveries, in random order.
     fn send_all(&mut self, sender: &Arc<Sender>, deliveries: &[Arc<Delivery>]) {
         for delivery in shuffled(deliveries, self.faults.copies) {
             let tasks = self.under_way.entry(delivery.user_id.clone()).or_default();
@@ -133,7 +133,7 @@ impl State {
     }
 }
 
-/// Each as often as this, in no order.
+/// Returns `copies` of each delivery, in random order.
 fn shuffled(deliveries: &[Arc<Delivery>], copies: u32) -> Vec<Arc<Delivery>> {
     let mut all: Vec<_> = (0..copies).flat_map(|_| deliveries.iter().cloned()).collect();
     all.sort_by_cached_key(|_| random::number());

@@ -1,4 +1,4 @@
-//! One copy of a delivery on its way: signed, posted, tried again. Knows no order.
+//! The sending of one copy of a delivery: signed, posted, retried. Knows no order.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,18 +13,18 @@ use crate::time;
 use crate::webhooks::log::Log;
 use crate::webhooks::{Attempt, Delivery, Faults, Outcome};
 
-/// Posts to one endpoint, if there is one, and writes down what came of it.
+/// A sender that posts to one endpoint, if there is one, and logs the outcomes.
 pub(super) struct Sender {
     endpoint: Option<Endpoint>,
     secret: SigningSecret,
     log: Arc<Log>,
 }
 
-/// Where deliveries go.
+/// The endpoint of deliveries.
 pub(crate) struct Endpoint {
     client: reqwest::Client,
     url: Url,
-    /// For people.
+    /// The URL for display.
     shown: String,
 }
 
@@ -33,12 +33,12 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// [`StartError::WebhookUrl`] and [`StartError::HttpClient`].
+    /// Returns [`StartError::WebhookUrl`] or [`StartError::HttpClient`].
     pub(crate) fn new(url: &str) -> Result<Self, StartError> {
         let url = Url::parse(url).ok().filter(is_postable).ok_or(StartError::WebhookUrl)?;
-        // Whatever certificate a server has is for its own name, not for an address of this machine.
+        // A server's certificate names the server, and never an address of this machine.
         let is_address = url.domain().is_none_or(|name| name == "localhost");
-        // Nor has a proxy from the environment any part in it.
+        // A proxy from the environment is not used.
         let client = reqwest::Client::builder();
         let client = client.no_proxy().tls_danger_accept_invalid_certs(is_address);
         let client = client.build().map_err(|error| StartError::HttpClient(error.into()))?;
@@ -53,7 +53,8 @@ impl Endpoint {
     }
 }
 
-/// Whether a URL can be posted to. One with a name and a password would show them in the log.
+/// Returns whether webhooks can be posted to `url`. A user name and a password are refused, because
+/// the log would show them.
 fn is_postable(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https")
         && url.has_host()
@@ -70,14 +71,14 @@ impl Sender {
         self.endpoint.as_ref()
     }
 
-    /// Writes down that all copies of a delivery will come.
+    /// Records that all copies of a delivery are about to be sent.
     pub(super) fn announce(&self, delivery: &Delivery, faults: &Faults) {
         if self.endpoint.is_some() {
             self.log.begin(&delivery.id, faults.copies);
         }
     }
 
-    /// Sends one copy until the server takes it or it is given up.
+    /// Sends one copy until the server accepts it or the attempts are used up.
     pub(super) async fn deliver(self: Arc<Self>, delivery: Arc<Delivery>, faults: Faults) {
         let Some(endpoint) = &self.endpoint else { return };
         let Delivery { id, kind, .. } = &*delivery;
@@ -99,7 +100,7 @@ impl Sender {
                 Outcome::TimedOut => "the server did not answer in time".to_owned(),
                 Outcome::Unreachable => "the server cannot be reached".to_owned(),
             };
-            tracing::info!("webhook {kind} {id}: {problem}; trying again");
+            tracing::info!("webhook {kind} {id}: {problem}");
         }
         self.log.end(id);
         let tries = PAUSES.len();
@@ -107,7 +108,8 @@ impl Sender {
         tracing::warn!("webhook {kind} {id} was given up after {tries} tries to {url}");
     }
 
-    /// One try: the same id and body each time, the time and the signature of now.
+    /// Posts the delivery once: with the same id and body each time, and with the current time and
+    /// a new signature.
     async fn try_once(&self, endpoint: &Endpoint, delivery: &Delivery) -> Outcome {
         let now = SystemClock::new().now();
         let signed = SignedDelivery::new(&self.secret, &delivery.id, now, delivery.body.clone());
@@ -127,9 +129,9 @@ impl Sender {
     }
 }
 
-/// As long as Svix waits for an answer.
+/// The time that Svix waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Before each try.
+/// The pauses before each attempt.
 const PAUSES: [Duration; 5] = [
     Duration::ZERO,
     Duration::from_secs(1),

@@ -1,4 +1,4 @@
-//! What the stand-in answers by itself, and what it posts.
+//! The stand-in's answers and the webhooks that it posts.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -191,7 +191,7 @@ async fn a_webhook_is_tried_again_and_keeps_its_users_order() {
     }
 }
 
-/// Browsers ask first whether a page of another port may send a token's request.
+/// Browsers first ask (a preflight) whether a page on another port may request a token.
 #[tokio::test]
 async fn a_page_on_this_machine_may_ask_for_its_tokens_and_no_other_page_may() {
     let program = Program::new();

@@ -1,4 +1,4 @@
-//! What went wrong once and must not again, by its number.
+//! Regression tests of faults, by their numbers.
 
 use std::fs::{self, File};
 use std::io::{PipeReader, Write as _, pipe};
@@ -21,24 +21,24 @@ async fn fault_c9_two_stand_ins_never_share_a_file() {
     let expected = "DEV_CLERK_FILE (--file): users.json is in use by another dev Clerk that still \
                     runs";
     assert!(
-        told.contains(expected) && told.contains("stop that one, or let this one use"),
+        told.contains(expected) && told.contains("stop the other one, or choose another file"),
         "{told}"
     );
-    // Nor does another program that has the stand-in in it.
+    // Another program that embeds the stand-in does not start either.
     let place = Place::new(0, program.path("users.json"));
     let third = DevClerk::start(&place, None).await;
     assert!(matches!(third, Err(StartError::FileInUse(_))), "{third:?}");
-    // Nor does one that knows the file by another name.
+    // A stand-in that names the file differently does not start either.
     std::os::unix::fs::symlink("users.json", program.path("link.json")).unwrap();
     let link = DevClerk::start(&Place::new(0, program.path("link.json")), None).await;
     assert!(matches!(link, Err(StartError::FileInUse(_))), "{link:?}");
-    // Looking needs no lock.
+    // Reading needs no lock.
     let port = first.variable("CLERK_API_URL").rsplit_once(':').unwrap().1.parse().unwrap();
     let variables = variables_of(&Place::new(port, program.path("users.json"))).unwrap();
     let exports = variables.iter().map(|(name, value)| format!("export {name}={value}\n"));
     assert_eq!(exports.collect::<String>(), first.out);
 
-    // The file was replaced by then: what counts is not a lock on the one that it was.
+    // The file has been replaced by then: the lock must not be on the previous file.
     let after = backend.sign_up("after@example.com").await;
     assert_eq!(program.refused().await.0, 2);
     first.process.kill();
@@ -53,7 +53,7 @@ async fn fault_c9_two_stand_ins_never_share_a_file() {
     program.running().await;
 }
 
-/// Where a process can write nothing. While it is kept, a reader that stalls has not gone.
+/// A place that a process cannot write to. A stalled reader stays open while this is kept.
 struct Unwritable {
     name: &'static str,
     stdio: Stdio,
@@ -73,7 +73,7 @@ impl Unwritable {
 
     fn stalled_reader() -> Self {
         let (reader, mut writer) = pipe().unwrap();
-        // As much as Linux keeps of a pipe: the next byte would wait.
+        // As much as fits into a pipe on Linux: the next byte would block.
         writer.write_all(&[b'x'; 64 * 1024]).unwrap();
         Self { name: "a stalled reader", stdio: writer.into(), _reader: Some(reader) }
     }
@@ -83,7 +83,7 @@ impl Unwritable {
     }
 }
 
-/// A server that takes nothing in, so that each user makes lines of the log; and a port of its own.
+/// Returns a stand-in whose webhooks fail, so that each new user adds lines to the log.
 fn talkative() -> (Program, Api) {
     let port = free_port();
     let program = Program::new()

@@ -1,4 +1,4 @@
-//! The built program, started on ports and files of its own and driven over HTTP.
+//! Tests of the built program: each starts it on its own port and file and drives it over HTTP.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod api;

@@ -1,5 +1,5 @@
-//! The README's programs in other languages, as they stand, against the built program: with Clerk's own
-//! SDKs, or with a shell alone.
+//! The README's programs in other languages, unchanged, against the built program: with Clerk's own
+//! SDKs, or with a shell only.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -45,7 +45,7 @@ async fn a_shell_script_uses_it_by_curl() {
     assert!(user.starts_with("user_") && token.split('.').count() == 3, "{said}");
 }
 
-/// Copies a program away from the repository, where nothing else is beside it.
+/// Copies a program to an empty folder outside the repository.
 fn copy(folder: &TempDir, program: &str) -> PathBuf {
     let from = readme::in_package("outside").join(program);
     let to = folder.path().join(from.file_name().unwrap());
@@ -53,7 +53,7 @@ fn copy(folder: &TempDir, program: &str) -> PathBuf {
     to
 }
 
-/// Runs a command with `dev-clerk` in the PATH, and returns all that it said, once it is done.
+/// Runs a command to its end with `dev-clerk` in the PATH, and returns its output.
 async fn run(folder: &TempDir, command: &[&str]) -> String {
     let programs = folder.path().join("bin");
     fs::create_dir(&programs).unwrap();
@@ -64,7 +64,7 @@ async fn run(folder: &TempDir, command: &[&str]) -> String {
     let child = Command::new(command[0])
         .args(&command[1..])
         .current_dir(folder.path())
-        // Neither a proxy nor keys of somebody's own.
+        // No proxy and no keys from the environment.
         .env_clear()
         .env("PATH", path)
         .env("TMPDIR", folder.path())
@@ -80,12 +80,12 @@ async fn run(folder: &TempDir, command: &[&str]) -> String {
     said
 }
 
-/// A program and all that it started, ended with the test.
+/// A program and its child processes, which end with the test.
 struct Group(Child);
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // Usually nothing is left of it.
+        // Usually it has ended already.
         let group = format!("-{}", self.0.id());
         let kill = Command::new("kill").args(["-9", "--", &group]).stderr(Stdio::null()).status();
         assert!(kill.is_ok() || std::thread::panicking(), "{kill:?}");
@@ -93,7 +93,8 @@ impl Drop for Group {
     }
 }
 
-/// What `scripts/outside-programs` prints; `None` when it finds nothing and nothing is required.
+/// Returns the output of `scripts/outside-programs`; `None` when it finds nothing and nothing is
+/// required.
 fn script(what: &str) -> Option<String> {
     let script = readme::in_package("../../scripts/outside-programs");
     let done = Command::new(&script).arg(what).stderr(Stdio::inherit()).output();
@@ -110,5 +111,5 @@ fn script(what: &str) -> Option<String> {
     None
 }
 
-/// What the script ends with when there is nothing.
+/// The script's exit code when it finds nothing.
 const MISSING: i32 = 3;

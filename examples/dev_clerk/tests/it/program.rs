@@ -1,4 +1,4 @@
-//! The program as whoever starts it sees it: what it prints, what it refuses, and how it ends.
+//! The program from the outside: what it prints, what it refuses, and how it ends.
 
 use std::fs;
 use std::io::Write as _;
@@ -31,7 +31,7 @@ async fn what_it_prints_points_a_server_at_it_and_ends_when_it_can_be_asked() {
     let key = running.variable("CLERK_PUBLISHABLE_KEY").strip_prefix("pk_test_").unwrap();
     let host = String::from_utf8(STANDARD.decode(key).unwrap()).unwrap();
     assert_eq!(format!("http://{host}"), format!("{url}$"));
-    // At once: there is nothing to wait for any more.
+    // Without waiting: it is ready.
     assert_eq!(running.open().get("/.well-known/jwks.json").await.status, 200);
 
     let told = running.process.err();
@@ -88,7 +88,7 @@ async fn a_setting_that_cannot_be_used_is_named_with_what_to_do() {
         (folder, ["DEV_CLERK_FILE (--file): users.json cannot be used", "Choose a file in"]),
         (
             damaged,
-            ["DEV_CLERK_FILE (--file): users.json cannot be used", "move it away to begin anew"],
+            ["DEV_CLERK_FILE (--file): users.json cannot be used", "move it away to start afresh"],
         ),
         (Program::new().with("RUST_LOG", "loud=very"), ["RUST_LOG (--log)", "must be a level"]),
         (url("ftp://127.0.0.1/secret"), [no_url, ""]),
@@ -149,7 +149,7 @@ async fn without_a_url_deliveries_are_kept_to_be_looked_at_and_posted_to_nobody(
     assert!(page.contains("without a URL for webhooks"), "{page}");
 }
 
-/// A connection that the stand-in waits for.
+/// Opens a connection with an unfinished request, which the stand-in waits for.
 fn half_a_request(url: &str) -> TcpStream {
     let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
     stream.write_all(b"GET /dev HTTP/1.1\r\nHost: 127").unwrap();

@@ -1,4 +1,4 @@
-//! The README says what is so.
+//! Tests that the README is true.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,12 +8,12 @@ use serde_json::json;
 
 use crate::support::{Program, text};
 
-/// A file of this package.
+/// Returns the path of a file of this package.
 pub(crate) fn in_package(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
 }
 
-/// The README's one block of code in a language.
+/// Returns the README's only block of code in a language.
 pub(crate) fn block(language: &str) -> String {
     let fence = format!("```{language}\n");
     let readme = readme();

@@ -1,5 +1,4 @@
-//! What whoever started the program needs to know: the variables on standard output, the rest in the
-//! log.
+//! The announcement at the start: the variables on standard output, everything else in the log.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -9,7 +8,8 @@ use dev_clerk::DevClerk;
 
 use crate::settings::Settings;
 
-/// Prints where the stand-in listens and what to do next, without waiting for a reader.
+/// Prints the variables, and logs where the stand-in listens and what to do next. Waits for no
+/// reader.
 pub(crate) fn announce(dev_clerk: &DevClerk, settings: &Settings) {
     let mut exports = String::new();
     for (name, value) in &dev_clerk.variables {
@@ -29,22 +29,22 @@ pub(crate) fn announce(dev_clerk: &DevClerk, settings: &Settings) {
         }
         None => tracing::info!(
             "it posts no webhooks: to get them, set DEV_CLERK_WEBHOOK_URL or --webhook-url to the \
-             URL of your server that takes Clerk's webhooks in"
+             URL at which your server receives Clerk's webhooks"
         ),
     }
     let thread = std::thread::Builder::new().name("standard output".to_owned());
     let done = thread.spawn(move || {
         if let Err(error) = print_and_close(&exports) {
-            tracing::warn!(%error, "standard output cannot be written; this is for it:\n{exports}");
+            tracing::warn!(%error, "cannot write these lines to standard output:\n{exports}");
         }
     });
     if let Err(error) = done {
-        tracing::warn!(%error, "standard output cannot be written: there are no threads left");
+        tracing::warn!(%error, "cannot write to standard output: no thread could be started");
     }
 }
 
-/// Only what a shell can evaluate. The end of standard output tells its reader that this is all, and
-/// that the stand-in can be asked.
+/// Prints lines that a shell can evaluate, and closes standard output. Its end tells the reader
+/// that the stand-in is ready.
 fn print_and_close(exports: &str) -> io::Result<()> {
     let mut out = stdout().lock();
     out.write_all(exports.as_bytes())?;

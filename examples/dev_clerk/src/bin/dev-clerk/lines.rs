@@ -1,4 +1,4 @@
-//! Log lines on their way out of the process: whatever becomes of them, the stand-in goes on.
+//! The output of log lines, which never stops the stand-in, even when they cannot be written.
 
 use std::io::{self, Write};
 use std::sync::mpsc::{self, Receiver, SyncSender};
@@ -8,14 +8,14 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// A writer that never fails and never waits. Clones share it.
 ///
-/// A thread of its own writes the lines out. What cannot be written (a full disk, a pipe whose reader
-/// is gone), or not fast enough (a reader that stalls), is lost.
+/// A separate thread writes the lines. Lines that cannot be written (a full disk, a pipe whose
+/// reader is gone) or not fast enough (a reader that stalls) are lost.
 #[derive(Clone)]
 pub(crate) struct Lines(SyncSender<Message>);
 
 enum Message {
     Line(Vec<u8>),
-    /// Everything before it was written, or lost.
+    /// A request to be told when everything before it is written or lost.
     Written(SyncSender<()>),
 }
 
@@ -24,7 +24,7 @@ impl Lines {
     ///
     /// # Errors
     ///
-    /// The system gives this process no more threads.
+    /// Fails when the system starts no more threads.
     pub(crate) fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
         let (queue, messages) = mpsc::sync_channel(LONGEST_QUEUE);
         let thread = std::thread::Builder::new().name("log".to_owned());
@@ -32,13 +32,13 @@ impl Lines {
         Ok(Self(queue))
     }
 
-    /// Queues a text, with its line end.
+    /// Queues a text, which includes its line end.
     pub(crate) fn push(&self, text: impl Into<Vec<u8>>) {
-        // A full queue loses it.
+        // When the queue is full, the text is lost.
         let _ = self.0.try_send(Message::Line(text.into()));
     }
 
-    /// Waits until what was queued is written, but no longer than `patience`.
+    /// Waits until the queued lines are written, but no longer than `patience`.
     pub(crate) fn flush(&self, patience: Duration) {
         let (done, written) = mpsc::sync_channel(1);
         if self.0.try_send(Message::Written(done)).is_ok() {
@@ -73,7 +73,7 @@ fn write_all(mut out: impl Write, messages: &Receiver<Message>) {
             Message::Line(line) => {
                 let _ = out.write_all(&line);
             }
-            // Whoever asked may have stopped waiting.
+            // The caller may have stopped waiting.
             Message::Written(done) => {
                 let _ = done.send(());
             }
@@ -81,5 +81,5 @@ fn write_all(mut out: impl Write, messages: &Receiver<Message>) {
     }
 }
 
-/// Lines. With lines of some hundred bytes that is a few hundred kilobytes.
+/// The longest queue, in lines. With lines of some hundred bytes it is a few hundred kilobytes.
 const LONGEST_QUEUE: usize = 1024;

@@ -23,7 +23,7 @@ use crate::signals::Signals;
 #[tokio::main]
 async fn main() -> ExitCode {
     let Ok(lines) = Lines::start(io::stderr()) else {
-        // Without threads there is no way to say so that could not fail as well.
+        // Without threads, every way to report this could fail as well.
         return ExitCode::FAILURE;
     };
     let code = match run(&lines).await {
@@ -41,9 +41,9 @@ async fn main() -> ExitCode {
     code
 }
 
-/// Why the program ends badly.
+/// The reason why the program fails.
 enum Failure {
-    /// What another setting would mend, each with its name.
+    /// Problems that another value of a setting solves, each with the setting's name.
     Settings(Vec<String>),
     Other(Box<dyn Error>),
 }
@@ -51,7 +51,7 @@ enum Failure {
 async fn run(lines: &Lines) -> Result<(), Failure> {
     let settings = Settings::read().map_err(Failure::Settings)?;
     log::start(lines, settings.filter.clone());
-    // Before anybody learns where it listens, and may want it to stop.
+    // Before the address is announced, because a signal may follow at once.
     let mut signals = Signals::listen().map_err(|error| Failure::Other(error.into()))?;
     let started = DevClerk::start(&settings.place(), settings.webhook_url.as_deref()).await;
     let dev_clerk = started.map_err(settings::explain)?;
@@ -60,7 +60,7 @@ async fn run(lines: &Lines) -> Result<(), Failure> {
 
     let (stop, stopped) = oneshot::channel::<()>();
     let server = axum::serve(listener, router).with_graceful_shutdown(async {
-        // An error is the sender's end, which is meant.
+        // An error means that the sender was dropped, which is the signal to stop.
         let _ = stopped.await;
     });
     let mut server = pin!(server.into_future());
@@ -75,7 +75,7 @@ async fn run(lines: &Lines) -> Result<(), Failure> {
     }
 }
 
-/// How long requests may take that are under way when it is told to stop.
+/// The time for requests in flight when the program is told to stop.
 const GRACE: Duration = Duration::from_secs(3);
-/// How long the last lines may take to be written.
+/// The time for writing the last lines of the log.
 const LAST_WORDS: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! Options and environment variables, and which of them is meant when the stand-in does not start.
+//! Options and environment variables, and the one to change when the stand-in does not start.
 
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
@@ -12,21 +12,21 @@ use crate::Failure;
 
 /// Stands in for Clerk on this machine: users, sessions, tokens, webhooks
 ///
-/// Prints the variables that point a server at it, as lines for a shell, and then closes standard
-/// output: from then on it can be asked. The log is on standard error.
+/// Prints the variables that point a server at it, as lines for a shell, and closes standard output
+/// when it is ready for requests. The log is on standard error.
 #[derive(Debug, Parser)]
 #[command(name = "dev-clerk", version, after_help = EXIT_CODES)]
 struct Arguments {
-    /// Port to listen on, on 127.0.0.1; 0 takes any that is free
+    /// Port on 127.0.0.1 to listen on; 0 takes any free port
     #[arg(long, env = "DEV_CLERK_PORT", default_value = PORT, hide_env_values = true)]
     port: OsString,
-    /// File that users and keys are kept in; made when it is not there
+    /// File for users and keys; created when it does not exist
     #[arg(long, env = "DEV_CLERK_FILE", default_value = FILE, hide_env_values = true)]
     file: OsString,
     /// URL that webhooks are posted to; without it none are posted
     #[arg(long, env = "DEV_CLERK_WEBHOOK_URL", value_name = "URL", hide_env_values = true)]
     webhook_url: Option<OsString>,
-    /// What is logged: error, warn, info, debug, trace, or one of them for each target
+    /// Level of the log: error, warn, info, debug, trace, or one of them per target
     #[arg(long, env = "RUST_LOG", value_name = "FILTER", default_value = LOG, hide_env_values = true)]
     log: OsString,
 }
@@ -37,10 +37,10 @@ const LOG: &str = "info";
 const EXIT_CODES: &str = "\
 A variable that is empty counts as unset.
 
-SIGTERM and SIGINT end it; a second one ends it at once.
-Exit codes: 0 told to stop, 2 a setting cannot be used, 1 anything else.";
+SIGTERM and SIGINT end it; a second signal ends it at once.
+Exit codes: 0 stopped by a signal, 2 a setting cannot be used, 1 anything else.";
 
-/// How the program was told to run.
+/// The settings of the program.
 pub(crate) struct Settings {
     port: u16,
     pub(crate) file: PathBuf,
@@ -49,11 +49,11 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Reads options and variables; ends the process where they ask for help or do not exist.
+    /// Reads options and variables. Ends the process on `--help`, `--version` or an unknown option.
     ///
     /// # Errors
     ///
-    /// All that is wrong, each with its setting and never with its value.
+    /// Returns all problems, each with the name of its setting and never with its value.
     pub(crate) fn read() -> Result<Self, Vec<String>> {
         let Arguments { port, file, webhook_url, log } = Arguments::parse();
         let mut problems = Vec::new();
@@ -68,7 +68,7 @@ impl Settings {
             problems.push(problem.to_owned());
         }
         let webhook_url = webhook_url.filter(|url| !url.is_empty());
-        // What is no text is no URL either.
+        // A value that is not UTF-8 is not a URL either.
         let webhook_url = webhook_url.map(|url| url.to_string_lossy().into_owned());
         match (port, filter) {
             (Some(port), Some(filter)) => {
@@ -79,13 +79,13 @@ impl Settings {
         }
     }
 
-    /// Where the stand-in is to listen and to keep its users.
+    /// Returns the stand-in's port and file.
     pub(crate) fn place(&self) -> Place {
         Place::new(self.port, &self.file)
     }
 }
 
-/// Says which setting keeps the stand-in from starting, and what to do.
+/// Returns the failure that names the setting to change, and says what to do.
 pub(crate) fn explain(error: StartError) -> Failure {
     let (setting, advice) = match &error {
         StartError::File(_, cause) if cause.kind() == ErrorKind::InvalidData => (FILE_SETTING, ""),
@@ -95,7 +95,7 @@ pub(crate) fn explain(error: StartError) -> Failure {
         StartError::FileInUse(_) => (FILE_SETTING, ""),
         StartError::Port(..) => (
             "DEV_CLERK_PORT (--port)",
-            "\nStop what listens there, or choose another port: 0 takes any that is free.",
+            "\nStop the program that listens there, or choose another port: 0 takes any free port.",
         ),
         StartError::WebhookUrl => ("DEV_CLERK_WEBHOOK_URL (--webhook-url)", ""),
         _ => return Failure::Other(error.into()),

@@ -11,17 +11,17 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Takes both signals from the system, which would end the process.
+    /// Starts listening for both signals, which then no longer end the process by themselves.
     ///
     /// # Errors
     ///
-    /// The system does not hand them over.
+    /// Fails when the system does not allow it.
     pub(crate) fn listen() -> io::Result<Self> {
         let terminate = signal(SignalKind::terminate())?;
         Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Waits for the next of either.
+    /// Waits for the next signal of either kind.
     pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}

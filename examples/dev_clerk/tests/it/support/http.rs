@@ -1,4 +1,4 @@
-//! A client of the stand-in, and its answers whole.
+//! A client of the stand-in, and its complete answers.
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
@@ -15,13 +15,13 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("JSON: {self:?}"))
     }
 
-    /// The code of the one error that this answer is, in Clerk's shape.
+    /// Returns the code of the only error in an answer of Clerk's shape.
     pub(crate) fn code(&self) -> String {
         text(&self.json()["errors"][0]["code"])
     }
 }
 
-/// The stand-in as the holder of a key, or as nobody.
+/// A client of the stand-in, with a key or without.
 #[derive(Clone)]
 pub(crate) struct Api {
     base: String,
@@ -39,7 +39,7 @@ impl Api {
         Self { key: Some(key.to_owned()), ..self.clone() }
     }
 
-    /// Any request; finish it with [`answer`].
+    /// Starts a request; finish it with [`answer`].
     pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let request = self.client.request(method, format!("{}{path}", self.base));
@@ -53,7 +53,7 @@ impl Api {
         answer(self.request("GET", path)).await
     }
 
-    /// `None` when nobody listens.
+    /// Sends a GET request; `None` when the connection is refused.
     pub(crate) async fn try_get(&self, path: &str) -> Option<Answer> {
         read(self.request("GET", path)).await.ok()
     }
@@ -66,7 +66,7 @@ impl Api {
         self.send("POST", path, body).await
     }
 
-    /// Creates a user, and says its id.
+    /// Creates a user and returns its id.
     pub(crate) async fn sign_up(&self, email: &str) -> String {
         let user = self.post("/v1/users", &json!({ "email_address": [email] })).await;
         assert_eq!(user.status, 200, "{user:?}");

@@ -1,4 +1,4 @@
-//! What the tests share: the program's processes, and a client of what they serve.
+//! Shared by the tests: the program's processes, and a client of their routes.
 
 mod http;
 mod process;
@@ -11,7 +11,7 @@ pub(crate) use receive::Try;
 use std::net::TcpListener;
 use std::time::Duration;
 
-/// Asks again and again until there is an answer; panics when there is none in time.
+/// Repeats `ask` until it returns a value; panics when it does not in time.
 pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let mut pace = tokio::time::interval(Duration::from_millis(25));
     let answer = tokio::time::timeout(DEADLINE, async {
@@ -25,8 +25,8 @@ pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>
     answer.await.unwrap_or_else(|_| panic!("waited {DEADLINE:?} in vain: {what}"))
 }
 
-/// A port that nobody listens on. From below the range that the system takes for connections, so
-/// that no client of another test sits on it when the stand-in comes.
+/// Returns a port that is not in use. It is below the range that the system uses for connections,
+/// so that no client of another test has it when the stand-in starts.
 pub(crate) fn free_port() -> u16 {
     loop {
         let [a, b, ..] = uuid::Uuid::new_v4().into_bytes();

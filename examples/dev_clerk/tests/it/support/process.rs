@@ -1,4 +1,4 @@
-//! A process of the program under test. Ended by its own handle, whatever happens to the test.
+//! A process of the program under test, which ends with its handle even when the test fails.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -9,20 +9,20 @@ use tempfile::TempDir;
 
 use crate::support::{Api, DEADLINE, until};
 
-/// The program, to be started in a folder of its own.
+/// The program with its own folder and variables, not started yet.
 pub(crate) struct Program {
     folder: TempDir,
     variables: Vec<(String, String)>,
 }
 
 impl Program {
-    /// Any free port; users in `users.json`, unless told otherwise.
+    /// Returns the program with any free port and its users in `users.json`.
     pub(crate) fn new() -> Self {
         let program = Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new() };
         program.with("DEV_CLERK_PORT", "0").with("DEV_CLERK_FILE", "users.json")
     }
 
-    /// The same with one more variable, or another value of it.
+    /// Sets a variable.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.retain(|(given, _)| given != name);
         self.variables.push((name.to_owned(), value.to_owned()));
@@ -33,11 +33,11 @@ impl Program {
         self.folder.path().join(file)
     }
 
-    /// Starts it, and waits until it says that it listens.
+    /// Starts it and waits until it reports that it listens.
     pub(crate) async fn running(&self) -> Running {
         let mut process = self.start(Stdio::piped(), None);
         let mut out = process.child.stdout.take().unwrap();
-        // To its end: that is when everything is said.
+        // To the end, which is when all variables are printed.
         let read = tokio::task::spawn_blocking(move || {
             let mut text = String::new();
             out.read_to_string(&mut text).map(|_| text)
@@ -48,18 +48,18 @@ impl Program {
         Running { process, out }
     }
 
-    /// Starts it, and waits until it has ended.
+    /// Starts it and waits until it has ended.
     pub(crate) async fn refused(&self) -> (i32, String) {
         let mut process = self.start(Stdio::null(), None);
         (process.exit_code().await, process.err())
     }
 
-    /// Starts it with standard output and standard error of the test's own.
+    /// Starts it with the given standard output and standard error.
     pub(crate) fn start(&self, out: Stdio, err: Option<Stdio>) -> Process {
         self.start_by(&mut Command::new(env!("CARGO_BIN_EXE_dev-clerk")), out, err)
     }
 
-    /// Starts it by another command.
+    /// Starts it with another command.
     pub(crate) fn start_by(
         &self,
         command: &mut Command,
@@ -81,14 +81,14 @@ impl Program {
     }
 }
 
-/// A stand-in that listens, and what it said on standard output.
+/// A stand-in that listens, and its standard output.
 pub(crate) struct Running {
     pub(crate) process: Process,
     pub(crate) out: String,
 }
 
 impl Running {
-    /// A variable that it printed.
+    /// Returns the value of a variable that it printed.
     pub(crate) fn variable(&self, name: &str) -> &str {
         let mut pairs = self.out.lines().filter_map(|line| line.split_once('='));
         let export = format!("export {name}");
@@ -100,7 +100,7 @@ impl Running {
         Api::new(self.variable("CLERK_API_URL"))
     }
 
-    /// The Backend API with its key.
+    /// Returns a client of the Backend API with the secret key.
     pub(crate) fn backend(&self) -> Api {
         self.open().with_key(self.variable("CLERK_SECRET_KEY"))
     }
@@ -120,7 +120,7 @@ impl Process {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// The exit code, once there is one.
+    /// Waits for the end of the process and returns the exit code.
     pub(crate) async fn exit_code(&mut self) -> i32 {
         until("the process ends", async || self.child.try_wait().unwrap())
             .await
@@ -133,7 +133,7 @@ impl Process {
         assert!(done.unwrap().success());
     }
 
-    /// As `kill -9` does it.
+    /// Ends the process as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -1,16 +1,16 @@
-//! A server that is none: takes deliveries in one by one, and answers as the test says.
+//! A fake server that receives deliveries one by one and answers as the test says.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-/// A delivery as it came over the wire.
+/// A delivery as received.
 pub(crate) struct Try {
     head: String,
     pub(crate) body: String,
 }
 
 impl Try {
-    /// Takes the next one in, and answers it.
+    /// Receives the next delivery and answers it.
     pub(crate) async fn receive(server: &TcpListener, status: &str) -> Self {
         let (mut stream, _) = server.accept().await.unwrap();
         let mut received = String::new();
