@@ -1,4 +1,4 @@
-//! The router: which route is behind what, and what every answer has in common.
+//! The router: the routes with their layers, and the common parts of all answers.
 
 #[cfg(test)]
 mod cors_tests;
@@ -33,7 +33,7 @@ use crate::state::AppState;
 use crate::telemetry;
 use crate::webhook::Webhook;
 
-/// Everything that is served, with all its layers: what tests and the process serve alike.
+/// Returns all routes with all layers, which the tests and the process serve alike.
 pub(crate) fn app(
     state: AppState,
     verifier: Verifier,
@@ -56,11 +56,11 @@ pub(crate) fn app(
         true => app.layer(middleware::map_response(phases::warned)),
         false => app,
     };
-    // Costs next to nothing where nobody counts.
+    // Costs next to nothing when no recorder is installed.
     app.layer(middleware::from_fn(telemetry::counted))
 }
 
-/// What is around all routes. The later a layer stands, the further outside it is.
+/// Adds the layers around all routes. A later layer is further outside.
 fn around(routes: Router, cors_origins: Vec<HeaderValue>) -> Router {
     routes
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
@@ -71,13 +71,14 @@ fn around(routes: Router, cors_origins: Vec<HeaderValue>) -> Router {
         .layer(middleware::from_fn(requests::identified))
 }
 
-/// The routes of signed-in users. An unknown path is not behind the layer: it is a plain 404.
+/// Returns the routes of signed-in users. An unknown path is not behind the layer: it is a plain
+/// 404.
 fn signed_in(verifier: Verifier, phase: AuthPhase, limits: &Arc<Limits>) -> Router<AppState> {
     let limits = || Arc::clone(limits);
     let of_users = Router::from(routes::of_users())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        // The one above reads a body up to its limit, so that the connection can go on. What is
-        // announced to be far larger is refused before it comes, and the connection ends.
+        // The limit above reads a body up to its size, so that the connection can be kept. A body
+        // whose length is far larger is refused before it arrives, and the connection is closed.
         .layer(RequestBodyLimitLayer::new(FAR_TOO_LARGE));
     let guard = ClerkAuthLayer::new(verifier).respond_with(refused);
     let by_user = middleware::from_fn_with_state(limits(), limits::by_user);
@@ -90,7 +91,8 @@ fn signed_in(verifier: Verifier, phase: AuthPhase, limits: &Arc<Limits>) -> Rout
     guarded.route_layer(middleware::from_fn_with_state(limits(), limits::by_address))
 }
 
-/// Returns JSON, whatever the request says of itself: this server speaks no gRPC.
+/// Builds the JSON response to a refused request, whatever its content type: this server speaks no
+/// gRPC.
 fn refused(error: &AuthError, _request: &Parts) -> axum::http::Response<Bytes> {
     let refusal = Refusal::of(error);
     let body = serde_json::json!({ "detail": refusal.detail() }).to_string();
@@ -110,7 +112,7 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
         .max_age(Duration::from_secs(600))
 }
 
-/// Headers of all answers; and an error without JSON, wherever it came from, gets its `detail`.
+/// Sets the headers of all answers, and gives errors without JSON, from any layer, a `detail`.
 async fn in_common(request: Request, next: Next) -> Response {
     let personal = request.uri().path().starts_with("/api/");
     let mut response = next.run(request).await;
@@ -118,7 +120,7 @@ async fn in_common(request: Request, next: Next) -> Response {
     if (status.is_client_error() || status.is_server_error()) && !is_json(&response) {
         let reason = status.canonical_reason().unwrap_or("Error");
         let (mut parts, body) = answer(status, &sentence(reason)).into_parts();
-        // `Allow` and the like stay; what described the old body goes.
+        // Headers such as `Allow` stay; those of the old body are removed.
         let mut headers = std::mem::take(response.headers_mut());
         headers.remove(header::CONTENT_LENGTH);
         headers.extend(parts.headers);
@@ -128,7 +130,7 @@ async fn in_common(request: Request, next: Next) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
-    // Pages have a policy of their own; whatever else is shown as one can do nothing.
+    // Pages set their own policy. Any other answer that a browser shows as a page may load nothing.
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(NOTHING);
     if personal {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -146,19 +148,20 @@ fn is_json(response: &Response) -> bool {
         .is_some_and(|value| value.as_bytes().starts_with(b"application/json"))
 }
 
-/// `Method Not Allowed` as the other details are written: `Method not allowed`.
+/// Returns `Method not allowed` for `Method Not Allowed`, as the other details are written.
 fn sentence(reason: &str) -> String {
     let mut letters = reason.chars();
     letters.next().into_iter().chain(letters.flat_map(char::to_lowercase)).collect()
 }
 
-/// The panic itself was reported where it happened; here it only becomes an answer.
+/// Returns the answer to a panic, which was logged where it happened.
 fn panicked(_: Box<dyn Any + Send>) -> Response {
-    tracing::error!("a handler panicked; the panic's own message says where");
+    tracing::error!("a handler panicked; see the line of the panic above");
     answer(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error")
 }
 
 const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 const FAR_TOO_LARGE: usize = 1024 * 1024;
-/// For a whole request. The database gives up earlier, so what lasts longer is a slow client.
+/// The time for a whole request. The database's time limit is shorter, so that only a slow client
+/// exceeds this one.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,4 +1,4 @@
-//! What goes wrong in a handler, and the one table of what each client is told.
+//! The errors of handlers, and the answer to each.
 
 use std::time::Duration;
 
@@ -13,24 +13,24 @@ use utoipa::ToSchema;
 use crate::ai::AiError;
 use serving::Seldom;
 
-/// A refusal or a failure. The client sees `detail` and nothing more.
+/// A refusal or a failure. The client sees only `detail`.
 #[derive(Debug)]
 pub(crate) enum ApiError {
-    /// The service that suggests posts did not do its part.
+    /// The service that suggests posts failed.
     Ai(AiError),
-    /// No such service was configured.
+    /// No service for suggestions is configured.
     AiUnconfigured,
-    /// What the client sent has a form that this route does not take.
+    /// The form of the request is invalid for this route.
     BadRequest(StatusCode, String),
-    /// The database is away or busy.
+    /// The database is unavailable or busy.
     DatabaseUnavailable,
-    /// A fault of ours; the log has it.
+    /// A fault of the server, which is in the log.
     Internal,
-    /// Well formed, but not allowed to be so.
+    /// The request is well formed, but a value is invalid.
     Invalid(String),
-    /// Not there, or somebody else's: nobody can tell which.
+    /// The thing does not exist or belongs to another user; clients cannot tell which.
     NotFound(&'static str),
-    /// The token is good and its user is deleted.
+    /// The token is valid, but its user is deleted.
     UserGone,
 }
 
@@ -53,12 +53,12 @@ impl From<DbErr> for ApiError {
                 tracing::error!(
                     %error,
                     left_out,
-                    "the database is away or busy; is DATABASE_URL's server up?"
+                    "the database is unavailable or busy; check that DATABASE_URL's server runs"
                 );
             }
             return Self::DatabaseUnavailable;
         }
-        tracing::error!(%error, "a statement failed");
+        tracing::error!(%error, "a database statement failed");
         Self::Internal
     }
 }
@@ -82,8 +82,8 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// The service's faults are not ours: 502, and 504 when it takes too long. Its limits are for this
-/// server as a whole, so that no client is told 429.
+/// Returns 502 for failures of the service, and 504 for a timeout. The service limits this server
+/// as a whole, so no client gets 429 because of it.
 fn ai_fault(error: AiError) -> Response {
     let status = match error {
         AiError::TimedOut => StatusCode::GATEWAY_TIMEOUT,
@@ -103,10 +103,10 @@ fn ai_fault(error: AiError) -> Response {
     response
 }
 
-/// An error as every client of this server knows it.
+/// The JSON body of every error.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Error<'a> {
-    /// What went wrong, for a person.
+    /// The problem, for people.
     detail: &'a str,
 }
 
@@ -114,7 +114,7 @@ pub(crate) fn answer(status: StatusCode, detail: &str) -> Response {
     (status, Json(Error { detail })).into_response()
 }
 
-/// While it is away every request finds out.
+/// The limit on this line, because every request fails while the database is unavailable.
 static AWAY: Seldom = Seldom::new(Duration::from_secs(1));
 const AI_UNCONFIGURED: &str = "AI suggestions are not configured; the server needs OPENAI_BASE_URL, \
                                OPENAI_API_KEY and OPENAI_MODEL";

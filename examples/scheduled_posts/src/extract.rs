@@ -1,5 +1,5 @@
-//! Input whose rejections are JSON with `detail`, and the signed-in user. Reads the database only to
-//! learn whether the user is deleted.
+//! Extractors whose rejections are JSON with `detail`, and the signed-in user. They read the
+//! database only to learn whether the user is deleted.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -21,12 +21,12 @@ use crate::error::ApiError;
 use crate::phases::Claimed;
 use crate::state::AppState;
 
-/// The user of a request, known not to be deleted: verified, but in phases 1 and 2.
+/// The user of a request, who is not deleted. Verified, except in phases 1 and 2.
 pub(crate) struct CurrentUser {
     id: String,
-    /// The verified session; in phases 1 and 2 there may be none.
+    /// The verified session; may be `None` in phases 1 and 2.
     pub(crate) session: Option<Session>,
-    /// Whether there is a row to hang others from.
+    /// Whether the user has a row that others can refer to.
     known: bool,
 }
 
@@ -35,7 +35,7 @@ impl CurrentUser {
         &self.id
     }
 
-    /// Makes sure of a row for this user: the request may be here before Clerk's webhook.
+    /// Ensures that this user has a row: the request may arrive before Clerk's webhook.
     pub(crate) async fn ensure_row(&self, state: &AppState) -> Result<(), ApiError> {
         if self.known {
             return Ok(());
@@ -46,7 +46,7 @@ impl CurrentUser {
         }
     }
 
-    /// What to say when a row had nothing to hang from: the user may have gone just now.
+    /// Returns the error for a row without a parent: the user may have been deleted just now.
     pub(crate) async fn no_parent(
         &self,
         state: &AppState,
@@ -82,7 +82,7 @@ impl FromRequestParts<AppState> for CurrentUser {
     }
 }
 
-/// The id in a path. One that is not a UUID belongs to nothing: the same 404.
+/// The id in a path. An id that is not a UUID gets the same 404 as an unknown one.
 pub(crate) struct IdPath(pub(crate) Option<Uuid>);
 
 impl<S: Send + Sync> FromRequestParts<S> for IdPath {
@@ -90,7 +90,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IdPath {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let id = parts.extract::<Path<String>>().await.ok();
-        // Only the form that answers show.
+        // Only the form that answers use.
         Ok(Self(id.filter(|id| id.len() == 36).and_then(|Path(id)| Uuid::try_parse(&id).ok())))
     }
 }
@@ -117,7 +117,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         if request.headers().contains_key(header::CONTENT_ENCODING) {
-            // A small compressed body may become a huge one.
+            // A small compressed body may expand to a huge one.
             let detail = "The body must not be compressed".to_owned();
             return Err(ApiError::BadRequest(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
         }
@@ -128,7 +128,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
     }
 }
 
-/// A struct from a JSON object only; serde would take an array of its members too.
+/// A struct from a JSON object only; serde would also accept an array of its members.
 struct Object<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {

@@ -1,4 +1,4 @@
-//! The scheduled-posts server. Names the modules and hands over to the command line.
+//! The scheduled-posts server. This file declares the modules and calls the command line.
 
 mod ai;
 mod app;

@@ -1,11 +1,11 @@
-//! How many files this process may have open, which is how many connections it can have.
+//! The limit on open files of this process, which limits its connections.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use serving::Limits;
 
-/// Raises the limit as far as the system lets this process, and says so when it is too low for as
-/// many connections as are allowed otherwise.
+/// Raises the limit as far as the system allows, and logs a warning when it is too low for the
+/// configured number of connections.
 pub(crate) fn raise() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     // None means that there is no limit.
@@ -18,12 +18,12 @@ pub(crate) fn raise() {
     let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(goal), maximum }).is_ok();
     if !raised || goal < wanted {
         tracing::warn!(
-            "this process may open {} files, which is less than the {wanted} that it could use; \
-             raise the limit (`ulimit -n`, or LimitNOFILE of its service)",
+            "this process may open {} files, but may need {wanted}; raise the limit (`ulimit -n`, \
+             or LimitNOFILE of its service)",
             if raised { goal } else { now }
         );
     }
 }
 
-/// The database, keys, log, and what else is open.
+/// The files for the database, keys, the log and everything else.
 const BESIDE_CONNECTIONS: u64 = 256;

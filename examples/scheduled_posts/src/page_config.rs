@@ -1,23 +1,23 @@
-//! Who signs users in on the web page, what the page is told of it, and what it may load and reach.
+//! The sign-in service of the web page, its configuration for the page, and the page's policy.
 
 use serde_json::{Value, json};
 use tower_clerk::PublishableKey;
 use tower_clerk::config::ClerkConfig;
 
-/// Who signs users in on the page.
+/// The service that signs users in on the page.
 #[derive(Debug)]
 pub(crate) enum PageConfig {
     /// A Clerk instance, by its publishable key.
     Clerk(PublishableKey),
     /// The stand-in for Clerk at this origin.
     DevClerk(String),
-    /// Tokens are verified, but nobody said where they come from.
+    /// No sign-in: tokens are verified, but their source is not configured.
     Nobody,
 }
 
 impl PageConfig {
     pub(crate) fn of(clerk: &ClerkConfig) -> Self {
-        // A Backend API on this machine can only be a stand-in, in this process or beside it.
+        // A Backend API on this machine can only be a stand-in, in this process or another.
         let local =
             clerk.issuer().strip_prefix("http://").filter(|_| clerk.issuer() == clerk.api_url());
         match (local, clerk.publishable_key()) {
@@ -38,13 +38,14 @@ impl PageConfig {
         }
     }
 
-    /// No script, style or connection but our own, and those of who signs users in.
+    /// Returns the Content-Security-Policy: only this server's scripts, styles and connections, and
+    /// those of the sign-in service.
     pub(crate) fn policy(&self) -> String {
         let (script, connect, rest) = match self {
             Self::Clerk(key) => {
                 let api = format!("https://{}", key.frontend_api());
-                // As Clerk's guide to Content-Security-Policy has it, but for the inline styles:
-                // those are for its components, and this page has none of them.
+                // As in Clerk's guide to Content-Security-Policy, without the inline styles: those
+                // are for Clerk's components, which this page does not use.
                 let script = format!(" {api} {CHALLENGES} https://*.protect.clerk.com");
                 let connect = format!(" {api} https://*.protect.clerk.com:*");
                 let rest = format!(
@@ -63,13 +64,13 @@ impl PageConfig {
     }
 }
 
-/// ClerkJS where the instance serves it. Major 6 is the current one, and the first whose script
-/// leaves out the components, which this page does without.
+/// Returns the URL of ClerkJS on the instance. Major version 6 is the current one, and the first
+/// whose script omits the components, which this page does not use.
 fn script(key: &PublishableKey) -> String {
     format!("https://{}/npm/@clerk/clerk-js@6/dist/clerk.browser.js", key.frontend_api())
 }
 
-/// Cloudflare's check for bots, which Clerk uses.
+/// The host of Cloudflare's bot check, which Clerk uses.
 const CHALLENGES: &str = "https://challenges.cloudflare.com";
 
 #[cfg(test)]

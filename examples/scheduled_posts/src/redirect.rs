@@ -1,4 +1,4 @@
-//! The listener for plain HTTP beside HTTPS: it answers where to go, and nothing else.
+//! The router for plain HTTP beside HTTPS, which only redirects.
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -9,7 +9,7 @@ use crate::error::answer;
 use serving::tls::Tls;
 use serving::{Host, LocalAddress};
 
-/// Sends every request to the same place over HTTPS on this port.
+/// Redirects every request to the same URL over HTTPS on this port.
 pub(crate) fn router(https_port: u16, tls: Tls) -> Router {
     Router::new().fallback(redirect).with_state(Target { https_port, tls })
 }
@@ -38,7 +38,7 @@ async fn redirect(State(target): State<Target>, request: Request) -> Response {
     let Ok(location) = HeaderValue::from_str(&format!("https://{host}{port}{path}")) else {
         return answer(StatusCode::BAD_REQUEST, "The path has characters that no URL has");
     };
-    // Not to be remembered: the port may change.
+    // Browsers must not remember it, because the port may change.
     let headers = [
         (header::LOCATION, location),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -47,8 +47,8 @@ async fn redirect(State(target): State<Target>, request: Request) -> Response {
 }
 
 impl Target {
-    /// Only a host that this server is: whatever else a request says would let anybody make links
-    /// that lead from here to somewhere else.
+    /// Returns whether this server serves the host. Otherwise anyone could make links that redirect
+    /// from here to another site.
     fn serves(&self, host: &Host<'_>, local: Option<&LocalAddress>) -> bool {
         let reached = |address| local.is_some_and(|local| local.0.ip().to_canonical() == address);
         match host {

@@ -1,5 +1,5 @@
-//! Every request's id, and its line in the log: outermost, so that no answer leaves without it. And
-//! how long its URI may be.
+//! The id of each request and its line in the log, and the limit on its URI. The layer for the id
+//! is the outermost one, so that every answer has an id.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use uuid::Uuid;
 use crate::error::answer;
 use serving::Seldom;
 
-/// Gives a request its id: the client's own if that can stand in a log, else a new one. All lines
-/// that the request writes into the log have it, and so has the answer.
+/// Gives a request its id: the client's if it is safe in a log, else a new one. All log lines of
+/// the request contain it, and so does the answer.
 pub(crate) async fn identified(request: Request, next: Next) -> Response {
     let id = given_id(&request).unwrap_or_else(new_id);
     let shown = id.to_str().unwrap_or_default();
@@ -25,11 +25,12 @@ pub(crate) async fn identified(request: Request, next: Next) -> Response {
     response
 }
 
-/// At `debug`, as most are of no interest to anybody; what failed is told whatever it was.
+/// Logs a request: at `debug`, but failures at `warn` or `error`.
 async fn logged(request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = request.method().clone();
-    // Without the query, which may tell of people; quoted, since a path may hold anything.
+    // Without the query, which may contain personal data; quoted, since a path may contain
+    // anything.
     let path = request.uri().path().to_owned();
     let response = next.run(request).await;
     let status = response.status();
@@ -37,7 +38,7 @@ async fn logged(request: Request, next: Next) -> Response {
     if status == StatusCode::INTERNAL_SERVER_ERROR {
         tracing::error!(%method, ?path, status = code, ms, "a request failed");
     } else if status.is_server_error() {
-        // Anybody may ask for as many as they like of some of these, `/readyz` for example.
+        // Some of these routes, such as `/readyz`, have no limit on requests.
         if let Some(left_out) = UNSERVED.left_out() {
             tracing::warn!(%method, ?path, status = code, ms, left_out, "a request could not be served");
         }
@@ -47,7 +48,7 @@ async fn logged(request: Request, next: Next) -> Response {
     response
 }
 
-/// Refuses a URI that is longer than any that means something here.
+/// Refuses a URI that is longer than any valid one.
 pub(crate) async fn of_bounded_length(request: Request, next: Next) -> Response {
     let length = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     if length > LONGEST_URI {
@@ -66,16 +67,16 @@ fn given_id(request: &Request) -> Option<HeaderValue> {
 
 fn new_id() -> HeaderValue {
     let id = Uuid::new_v4().to_string();
-    // A UUID is nothing but letters, digits and hyphens.
+    // A UUID consists of letters, digits and hyphens only.
     HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("none"))
 }
 
-/// While the database or Clerk is away every request says so.
+/// The limit on this line, because every request fails while the database or Clerk is unavailable.
 static UNSERVED: Seldom = Seldom::new(Duration::from_secs(1));
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// What this server's own clients ask is far shorter.
+/// The longest URI, in bytes. Those of this server's clients are far shorter.
 const LONGEST_URI: usize = 8 * 1024;
 
-/// The longest body of the API, in bytes. A post is 280 characters; escaped as JSON they take at most a
-/// few kilobytes.
+/// The longest body of the API, in bytes. A post is 280 characters; escaped as JSON they take at
+/// most a few kilobytes.
 pub(crate) const BODY_LIMIT: usize = 64 * 1024;

@@ -6,8 +6,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use serving::Lines;
 
-/// Resolves on the first SIGTERM or SIGINT. The second ends the process at once, and waits for no
-/// more than the last lines of `log`.
+/// Resolves on the first SIGTERM or SIGINT. The second one ends the process at once, after writing
+/// the last lines of `log`.
 pub(crate) async fn stop_signal(log: &Lines) {
     first_signal().await;
     let log = log.clone();

@@ -1,5 +1,5 @@
-//! The dev Clerk as this program sees it. The only file that names its package, which a production
-//! binary is built without: such a binary cannot mint tokens.
+//! The dev Clerk in this program. This is the only file that names its package. A production binary
+//! is built without it and therefore cannot mint tokens.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use axum::Router;
 use tokio::net::TcpListener;
 
-/// Where the stand-in listens and keeps its users.
+/// The port of the stand-in and the file of its users.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) port: u16,
@@ -23,20 +23,20 @@ pub(crate) struct StandIn {
     pub(crate) url: String,
 }
 
-/// Whether this program has one.
+/// Whether this program was built with the dev Clerk.
 pub(crate) const IS_BUILT_IN: bool = cfg!(feature = "dev-clerk");
 
-/// Why there is no stand-in.
+/// The reason why the stand-in did not start.
 pub(crate) enum StartError {
-    /// Its file cannot be used, or another one uses it; says which file.
+    /// Its file cannot be used, or another stand-in uses it; the text names the file.
     #[cfg_attr(not(feature = "dev-clerk"), expect(dead_code, reason = "it was built without"))]
     File(String),
-    /// This program was built without.
+    /// This program was built without the dev Clerk.
     #[cfg_attr(feature = "dev-clerk", expect(dead_code, reason = "it was built with it"))]
     Missing,
     #[cfg_attr(not(feature = "dev-clerk"), expect(dead_code, reason = "it was built without"))]
     Other(String),
-    /// Its port cannot be had.
+    /// Its port cannot be taken.
     #[cfg_attr(not(feature = "dev-clerk"), expect(dead_code, reason = "it was built without"))]
     Port(io::Error),
 }
@@ -50,7 +50,8 @@ impl Place {
         Ok(StandIn { listener, router, variables, url })
     }
 
-    /// Returns what points a server at the stand-in, if there ever was one. Makes nothing.
+    /// Returns the variables that point a server at the stand-in, or `None` if its file does not
+    /// exist or cannot be used. Creates nothing.
     pub(crate) fn variables(&self) -> Option<Vec<(&'static str, String)>> {
         dev_clerk::variables_of(&self.outside())
     }
@@ -73,7 +74,7 @@ impl From<dev_clerk::StartError> for StartError {
     }
 }
 
-/// No settings of such a program make a place, but for the subcommand that is told so.
+/// Only the subcommand `dev-clerk` of a program without the dev Clerk calls this.
 #[cfg(not(feature = "dev-clerk"))]
 impl Place {
     #[expect(clippy::unused_async, reason = "the same as with the feature")]

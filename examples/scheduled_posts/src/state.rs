@@ -1,4 +1,4 @@
-//! What handlers share. Cheap to clone; built once at the start.
+//! The state that handlers share. Cheap to clone; built once at the start.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,19 +9,19 @@ use crate::ai::Ai;
 use crate::page_config::PageConfig;
 use crate::store::Store;
 
-/// Shared by all requests.
+/// The state of all requests.
 #[derive(Clone)]
 pub(crate) struct AppState {
     pub(crate) store: Store,
     /// The crate's table of Clerk's users.
     pub(crate) users: SeaOrmSink,
-    /// None when no service was configured.
+    /// The AI service; `None` if none is configured.
     pub(crate) ai: Option<Ai>,
     pub(crate) page: Arc<PageConfig>,
     pub(crate) stopping: Stopping,
 }
 
-/// Whether the server was told to stop. Load balancers learn it from `/readyz`.
+/// Whether the server was told to stop. `/readyz` reports it to load balancers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stopping(Arc<AtomicBool>);
 

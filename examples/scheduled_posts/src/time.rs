@@ -1,27 +1,28 @@
-//! Instants as the API takes, keeps and shows them: UTC, whole milliseconds. No table names here.
+//! Instants as the API reads, stores and shows them: UTC, whole milliseconds. No table names here.
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use tower_clerk::clock::{Clock as _, SystemClock};
 
-/// The present, in the precision that the database keeps.
+/// Returns the current time in the precision of the database.
 pub(crate) fn now() -> DateTime<Utc> {
     let now = DateTime::<Utc>::from(SystemClock::new().now());
     whole_millis(now).unwrap_or(now)
 }
 
-/// An instant as answers show it: RFC 3339 with `Z`.
+/// Returns an instant as answers show it: RFC 3339 with `Z`.
 pub(crate) fn show(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-/// Reads RFC 3339 with any offset. What is finer than a millisecond is cut off, so that every
-/// database keeps and compares the same instant.
+/// Parses RFC 3339 with any offset. Fractions of a millisecond are cut off, so that every database
+/// stores and compares the same instant.
 pub(crate) fn parse(text: &str) -> Option<DateTime<Utc>> {
     let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
     whole_millis(time).filter(in_range)
 }
 
-/// Reads the first instant of a range: RFC 3339, or a plain date whose first instant it is.
+/// Parses the first instant of a range: RFC 3339, or a plain date, of which it is the first
+/// instant.
 pub(crate) fn parse_start(text: &str) -> Option<DateTime<Utc>> {
     match plain_date(text) {
         Some(date) => Some(date.and_time(NaiveTime::MIN).and_utc()).filter(in_range),
@@ -34,7 +35,7 @@ pub(crate) fn parse_start(text: &str) -> Option<DateTime<Utc>> {
     }
 }
 
-/// Reads the last instant of a range: RFC 3339, or a plain date whose last instant it is.
+/// Parses the last instant of a range: RFC 3339, or a plain date, of which it is the last instant.
 pub(crate) fn parse_end(text: &str) -> Option<DateTime<Utc>> {
     match plain_date(text) {
         Some(date) => {
@@ -49,12 +50,13 @@ fn plain_date(text: &str) -> Option<NaiveDate> {
     (text.len() == 10).then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()).flatten()
 }
 
-/// A leap second becomes the second after it: no database keeps `:60`.
+/// Cuts off fractions of a millisecond. A leap second becomes the second after it, because no
+/// database stores `:60`.
 fn whole_millis(time: DateTime<Utc>) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(time.timestamp_millis())
 }
 
-/// The years that PostgreSQL, MySQL, SQLite's text and RFC 3339 all order alike.
+/// Returns whether the year is one that PostgreSQL, MySQL, SQLite's text and RFC 3339 order alike.
 fn in_range(time: &DateTime<Utc>) -> bool {
     (1970..=9999).contains(&time.year())
 }

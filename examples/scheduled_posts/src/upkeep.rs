@@ -1,4 +1,4 @@
-//! What the server does by itself now and then: it forgets which webhooks came long ago.
+//! The daily upkeep: it deletes the records of old webhook deliveries.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use tower_clerk::sea_orm::SeaOrmSink;
 
 use serving::keep_running;
 
-/// Begins at once and goes on for as long as the runtime lives. Any number of servers on one
-/// database may do so.
+/// Starts the upkeep, which ends with the runtime. Any number of servers on one database may run
+/// it.
 pub(crate) fn start(users: SeaOrmSink) {
     keep_running("forgetting old webhooks", move || forget_daily(users.clone()));
 }
@@ -18,15 +18,18 @@ async fn forget_daily(users: SeaOrmSink) {
         days.tick().await;
         match users.forget_deliveries(KEPT).await {
             Ok(0) => {}
-            Ok(count) => tracing::info!("forgot {count} webhooks from more than a month ago"),
+            Ok(count) => {
+                tracing::info!("deleted the records of {count} webhooks older than 30 days")
+            }
             Err(error) => tracing::warn!(
                 %error,
-                "cannot forget old webhooks; the table clerk_deliveries grows until it works"
+                "cannot delete the records of old webhooks; clerk_deliveries grows until it works"
             ),
         }
     }
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// Svix tries for a little over a day, and its dashboard sends again what is weeks old.
+/// The age at which records are deleted. Svix retries for a little over a day, and its dashboard
+/// can resend deliveries that are weeks old.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);

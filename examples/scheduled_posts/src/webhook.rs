@@ -1,4 +1,4 @@
-//! Clerk's webhooks: the crate's service, with a sink that says in the log what it did.
+//! Clerk's webhooks: the crate's service, with a sink that logs what it did.
 
 use axum::Extension;
 use axum::extract::Request;
@@ -15,14 +15,14 @@ use crate::error::{Error, answer};
 use crate::openapi::EveryAnswer;
 use crate::telemetry;
 
-/// What takes the deliveries in.
+/// The service that receives deliveries.
 pub(crate) type Webhook = WebhookService<LoggingSink>;
 
-/// The service for these secrets; none without a secret.
+/// Returns the service for these secrets; `None` without a secret.
 ///
 /// # Errors
 ///
-/// Whatever the crate finds wrong with the settings.
+/// Returns the crate's error about the settings.
 pub(crate) fn service(
     users: SeaOrmSink,
     secrets: &[SigningSecret],
@@ -33,15 +33,15 @@ pub(crate) fn service(
     WebhookService::builder(secrets.to_vec(), LoggingSink { users }).build().map(Some)
 }
 
-/// What Clerk tells of its users
+/// Receive an event from Clerk
 ///
 /// `user.created`, `user.updated` and `user.deleted` are applied, other events are acknowledged and
-/// ignored. The body is the event as it was signed; the answer comes after it was committed. The
+/// ignored. The body is the event as it was signed; the answer is sent after the commit. The
 /// headers may also be called `webhook-id`, `webhook-timestamp` and `webhook-signature`.
 #[utoipa::path(
     post, path = PATH, operation_id = "webhook", tag = "Webhooks", security(),
     params(
-        ("svix-id" = String, Header, description = "The delivery's id, the same at every try."),
+        ("svix-id" = String, Header, description = "The delivery's id, the same at every attempt."),
         ("svix-timestamp" = i64, Header, description = "Seconds since 1970; 5 minutes off at most."),
         (
             "svix-signature" = String, Header,
@@ -51,8 +51,8 @@ pub(crate) fn service(
     ),
     request_body = ClerkEvent,
     responses(
-        (status = 204, description = "Taken in, or taken in before."),
-        (status = 400, description = "The signature is not good, or nothing can be read.", body = Error),
+        (status = 204, description = "Accepted, now or before."),
+        (status = 400, description = "The signature is invalid, or the body cannot be read.", body = Error),
         (status = 404, description = "No signing secret is configured.", body = Error),
         (status = 413, description = "The body is too large.", body = Error),
         (
@@ -76,19 +76,18 @@ pub(crate) async fn receive(
     }
 }
 
-/// An event of Clerk's.
+/// An event from Clerk.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "says what comes; the crate reads it")]
 pub(crate) struct ClerkEvent {
-    /// `user.created` and so on.
+    /// For example `user.created`.
     r#type: String,
-    /// The user, for example, as Clerk's Backend API shows it. Nobody looks at that of an event that
-    /// is ignored.
+    /// The subject, for example the user as in Clerk's Backend API. Not read for ignored events.
     data: Option<serde_json::Value>,
 }
 
-/// The crate's sink, and a line in the log for what came and what became of it. The crate itself
-/// never logs an e-mail address; this application may.
+/// The crate's sink, with log lines for each delivery and its outcome. The crate itself never logs
+/// an e-mail address; this application may.
 #[derive(Debug)]
 pub(crate) struct LoggingSink {
     users: SeaOrmSink,
@@ -120,10 +119,11 @@ impl Sink for LoggingSink {
 }
 
 impl LoggingSink {
-    /// A deletion does not say whom it is about but by id; the row does, as long as it is there.
+    /// Returns the e-mail address of a user who is about to be deleted, from the row: the event has
+    /// only the id.
     async fn email_of_leaving(&self, event: &Event) -> Option<String> {
         let Event::UserDeleted(user) = event else { return None };
-        // What keeps this from being read will keep the event from being applied, and be told then.
+        // An error here also prevents the event from being applied, and is reported there.
         self.users.find_user(user.id.as_deref()?).await.ok()??.email
     }
 }
@@ -132,12 +132,12 @@ fn shown(email: Option<&str>) -> String {
     printable(email.unwrap_or("no e-mail address"))
 }
 
-/// Signed or not, text from outside gets no line breaks into the log, and no novels.
+/// Removes control characters from text from outside and shortens it, for the log.
 fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(LONGEST_IN_LOG).collect()
 }
 
-/// Where the server takes deliveries.
+/// The path at which the server receives deliveries.
 pub(crate) const PATH: &str = "/api/webhooks/clerk";
-/// As long as an e-mail address can be.
+/// The longest text in the log, in characters: as long as an e-mail address can be.
 const LONGEST_IN_LOG: usize = 254;

@@ -1,8 +1,9 @@
-//! An answer of the protocol, as far as it is read.
+//! The parts of a chat completion that are read.
 
 use serde::Deserialize;
 
-/// What is read of an answer. The library's own type refuses whatever OpenAI itself would not say.
+/// The parts of an answer that are read. The library's own type refuses answers of services that
+/// differ from OpenAI's.
 #[derive(Deserialize)]
 pub(super) struct Completion {
     choices: Vec<Choice>,
@@ -19,7 +20,7 @@ struct Message {
 }
 
 impl Completion {
-    /// What the model said; nothing when it said nothing.
+    /// Returns the model's text, which is empty when there is none.
     pub(super) fn text(&self) -> &str {
         let first = self.choices.first();
         first.and_then(|choice| choice.message.content.as_deref()).unwrap_or_default()

@@ -1,26 +1,26 @@
-//! What an AI service can do wrong. Says nothing of what it answered: that is somebody's data.
+//! The failures of an AI service. They contain nothing of its answers, which are users' data.
 
 use std::fmt;
 
 use async_openai::error::OpenAIError;
 
-/// Why there are no suggestions.
+/// The reason why there are no suggestions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AiError {
-    /// It has had enough of us for now; perhaps it said for how many seconds.
+    /// The service limits this server's requests, for so many seconds if it said so.
     Busy(Option<u16>),
-    /// Its own fault.
+    /// The service failed.
     Failed,
-    /// It does not know our key.
+    /// The service refused the key.
     KeyRefused,
-    /// It answered, and there is nothing in it.
+    /// The answer contains no suggestions.
     NoSuggestions,
-    /// No such model, no such address, or a question that it does not take.
+    /// The service refused the request: an unknown model or address, or an invalid request.
     Refused,
     TimedOut,
     TooLong,
     Unreachable,
-    /// Its answer is not the protocol's.
+    /// The answer does not follow the protocol.
     Unreadable,
 }
 
@@ -42,7 +42,7 @@ impl fmt::Display for AiError {
 
 impl std::error::Error for AiError {}
 
-/// The library carries it from our HTTP service to our call.
+/// Wraps the error, which the library carries from the HTTP service to the caller.
 impl From<AiError> for OpenAIError {
     fn from(error: AiError) -> Self {
         Self::Boxed(Box::new(error))

@@ -1,4 +1,4 @@
-//! Suggestions for posts from an OpenAI-compatible service. Knows no HTTP status of ours.
+//! Suggestions for posts from an OpenAI-compatible service. Knows nothing of this server's answers.
 
 mod completion;
 mod error;
@@ -21,7 +21,7 @@ use completion::Completion;
 
 use crate::config::AiConfig;
 
-/// A service that writes posts. Cheap to clone.
+/// A client of a service that writes posts. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Ai {
     client: Arc<Client<OpenAIConfig>>,
@@ -29,13 +29,13 @@ pub(crate) struct Ai {
 }
 
 impl Ai {
-    /// Opens nothing yet.
+    /// Creates a client; opens no connection.
     ///
     /// # Errors
     ///
-    /// No TLS client can be made on this machine.
+    /// Fails when TLS cannot be set up on this machine.
     pub(crate) fn new(config: &AiConfig) -> Result<Self, reqwest::Error> {
-        // The library would take an organization and a project from the environment.
+        // Otherwise the library would read an organization and a project from the environment.
         let settings = OpenAIConfig::new()
             .with_api_base(config.base_url.as_str().trim_end_matches('/'))
             .with_api_key(config.key.expose())
@@ -45,15 +45,15 @@ impl Ai {
         Ok(Self { client: Arc::new(client), model: config.model.as_str().into() })
     }
 
-    /// Up to `count` posts about what `prompt` says. One question, and no second try: whoever asked
-    /// is waiting, and gives up by dropping this.
+    /// Returns up to `count` posts on the subject of `prompt`. Sends one request and never retries:
+    /// the client is waiting, and cancels by dropping the future.
     ///
     /// # Errors
     ///
-    /// Whatever is wrong with the service or its answer; the log has what the operator must know.
+    /// Returns what is wrong with the service or its answer. The log has the details for the
+    /// operator.
     pub(crate) async fn suggest(&self, prompt: &str, count: usize) -> Result<Vec<String>, AiError> {
-        // What a model may be told about the answer's form differs from service to service: asking
-        // in words is what all of them take.
+        // Services differ in how they can be told the form of an answer. All accept it in words.
         let task = format!(
             "You write posts for X. Answer with a JSON array of {count} strings and nothing else. \
              Each string is a whole post of at most 280 characters on what the user asks for."
@@ -75,7 +75,7 @@ impl Ai {
         let suggestions = suggestions::read(answer.map_err(told)?.text(), count);
         if suggestions.is_empty() {
             tracing::warn!(
-                "the AI service's answer holds no suggestions; is OPENAI_MODEL a model that follows instructions?"
+                "the AI service's answer contains no suggestions; set OPENAI_MODEL to a model that follows instructions"
             );
             return Err(AiError::NoSuggestions);
         }
@@ -83,11 +83,11 @@ impl Ai {
     }
 }
 
-/// Our own error, out of the library's.
+/// Returns the [`AiError`] that the library's error wraps.
 fn told(error: OpenAIError) -> AiError {
     let OpenAIError::Boxed(error) = error else { return AiError::Unreadable };
     error.downcast().map_or(AiError::Unreadable, |error| *error)
 }
 
-/// Below what a request may take as a whole, so that there is time to say what happened.
+/// The time for an answer: less than a whole request may take, so that an error can be sent.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -1,16 +1,16 @@
-//! A model's words as posts: taken leniently, trusted not at all.
+//! Posts from a model's text, which is parsed leniently and not trusted.
 
 use serde_json::Value;
 
-/// At most `count` posts out of an answer: JSON, JSON within other words, or a list.
+/// Returns at most `count` posts from an answer: JSON, JSON within other text, or a list.
 pub(super) fn read(answer: &str, count: usize) -> Vec<String> {
-    // Some models think aloud first.
+    // Some models write their reasoning first.
     let answer = answer.rsplit_once("</think>").map_or(answer, |(_, answer)| answer).trim();
     let texts = json(answer).unwrap_or_else(|| listed(answer));
     texts.iter().filter_map(|text| post(text)).take(count).collect()
 }
 
-/// The strings of an array: the whole answer, a member of it, or what stands between brackets.
+/// Returns the strings of an array: the whole answer, a member of it, or the text between brackets.
 fn json(answer: &str) -> Option<Vec<String>> {
     let between = |open, close| answer.get(answer.find(open)?..=answer.rfind(close)?);
     [Some(answer), between('[', ']'), between('{', '}')]
@@ -29,7 +29,7 @@ fn strings(value: &Value) -> Option<Vec<String>> {
     }
 }
 
-/// A string, or the string that an object wraps.
+/// Returns a string, or the first string in an object.
 fn text(item: &Value) -> Option<String> {
     let wrapped = |members: &serde_json::Map<String, Value>| {
         members.values().find_map(Value::as_str).map(str::to_owned)
@@ -37,7 +37,7 @@ fn text(item: &Value) -> Option<String> {
     item.as_str().map(str::to_owned).or_else(|| item.as_object().and_then(wrapped))
 }
 
-/// The items of a list with numbers or bullets.
+/// Returns the items of a list with numbers or bullets.
 fn listed(answer: &str) -> Vec<String> {
     let item = |line: &str| {
         let line = line.trim_start();
@@ -52,7 +52,7 @@ fn listed(answer: &str) -> Vec<String> {
     answer.lines().filter_map(item).collect()
 }
 
-/// A text as a post that the API would take: no control characters, at most 280 characters.
+/// Returns a text as a post that the API accepts: no control characters, at most 280 characters.
 fn post(text: &str) -> Option<String> {
     let clean: String = text
         .chars()
@@ -63,7 +63,7 @@ fn post(text: &str) -> Option<String> {
     (!clean.is_empty()).then(|| cut(&clean).to_owned())
 }
 
-/// Cut where a word ends; within a word only when it begins too far ahead.
+/// Cuts a text at the end of a word, or within a word that begins before half of the limit.
 fn cut(text: &str) -> &str {
     let Some((end, next)) = text.char_indices().nth(LONGEST_POST) else { return text };
     let kept = text.get(..end).unwrap_or(text);

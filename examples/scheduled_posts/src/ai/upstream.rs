@@ -1,5 +1,5 @@
-//! One request to the AI service: what its status means, and how much of its answer is taken. The
-//! library's own way has no bound, tries again by itself, and puts what it cannot read into the log.
+//! A request to the AI service: the meaning of its status and the limit on its answer. The
+//! library's own HTTP client has no limit, retries by itself, and logs answers that it cannot read.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::AiError;
 use super::completion::Completion;
 use crate::config::{AiConfig, is_loopback};
 
-/// What sends the library's requests.
+/// Returns the service that sends the library's requests.
 pub(super) fn service(
     config: &AiConfig,
 ) -> Result<
@@ -31,7 +31,7 @@ pub(super) fn service(
 > {
     let client = Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
-        // The key goes where the operator said, and nowhere else.
+        // The key is sent to the configured URL only.
         .redirect(Policy::none())
         .user_agent(concat!("scheduled-posts/", env!("CARGO_PKG_VERSION")));
     let local = config.base_url.host_str().is_some_and(is_loopback);
@@ -44,22 +44,22 @@ pub(super) fn service(
 
 async fn fetch(client: &Client, request: &HttpRequestFactory) -> Result<Response, AiError> {
     let request = request.build().await.map_err(|_| {
-        tracing::error!("no request can be made for the AI service; see OPENAI_BASE_URL");
+        tracing::error!("cannot build a request to the AI service; check OPENAI_BASE_URL");
         AiError::Unreachable
     })?;
     let response = client.execute(request).await.map_err(|error| unreachable(&error))?;
     judge(response.status(), response.headers())?;
     let body = read(response).await?;
-    // The library reads it again, and would put one that it cannot read into the log as a whole.
+    // The library parses it again, and would log the whole answer if it could not.
     if serde_json::from_slice::<Completion>(&body).is_err() {
-        tracing::warn!("the AI service's answer is no chat completion; is OPENAI_BASE_URL right?");
+        tracing::warn!("the AI service's answer is not a chat completion; check OPENAI_BASE_URL");
         return Err(AiError::Unreadable);
     }
     Ok(Whole::new(body).into())
 }
 
-/// The one table of what its status means for us. The log says what to look at; its answer may
-/// repeat the prompt, or the key, and stays out of it.
+/// Returns the error that a status means. The log says what to check, and contains nothing of the
+/// answer, which may repeat the prompt or the key.
 fn judge(status: StatusCode, headers: &HeaderMap) -> Result<(), AiError> {
     let number = status.as_u16();
     match number {
@@ -78,15 +78,15 @@ fn judge(status: StatusCode, headers: &HeaderMap) -> Result<(), AiError> {
         }
         _ => {
             tracing::error!(
-                "the AI service answered {number}; are OPENAI_BASE_URL (up to and without \
-                 /chat/completions) and OPENAI_MODEL right?"
+                "the AI service answered {number}; check OPENAI_BASE_URL (without \
+                 /chat/completions) and OPENAI_MODEL"
             );
             Err(AiError::Refused)
         }
     }
 }
 
-/// Seconds, as long as they make sense for somebody who waits.
+/// Returns the seconds of `Retry-After`, if they are between 1 and 3600.
 fn retry_after(headers: &HeaderMap) -> Option<u16> {
     let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok();
     seconds.filter(|seconds| (1..=3600).contains(seconds))
@@ -105,12 +105,15 @@ async fn read(mut response: Response) -> Result<Bytes, AiError> {
 }
 
 fn unreachable(error: &reqwest::Error) -> AiError {
-    // Without the URL, which may hold more than a host.
+    // Without the URL, which may contain more than a host.
     let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-    tracing::warn!(cause, "the AI service cannot be reached, or hung up; see OPENAI_BASE_URL");
+    tracing::warn!(
+        cause,
+        "the AI service cannot be reached or closed the connection; check OPENAI_BASE_URL"
+    );
     AiError::Unreachable
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Five posts take a few kilobytes; a model that thinks aloud takes more.
+/// The longest answer, in bytes. Five posts take a few kilobytes; a model's reasoning takes more.
 const LONGEST_ANSWER: usize = 256 * 1024;

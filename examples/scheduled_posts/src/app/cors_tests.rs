@@ -1,4 +1,4 @@
-//! Errors that no request can cause from outside, as a page of an allowed origin reads them.
+//! Errors that no request can cause from outside, as a page of an allowed origin sees them.
 
 use axum::body::Body;
 use tower::ServiceExt as _;
@@ -10,7 +10,7 @@ async fn panics() -> Response {
     panic!("a handler at its worst")
 }
 
-/// Never answers; the test's clock is ahead of it.
+/// Never answers; the test's paused clock runs into the time limit.
 async fn waits() -> Response {
     std::future::pending().await
 }

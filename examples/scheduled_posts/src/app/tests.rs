@@ -1,4 +1,4 @@
-//! What is around all routes, over a real socket.
+//! The layers around all routes, over a real socket.
 
 use std::net::SocketAddr;
 

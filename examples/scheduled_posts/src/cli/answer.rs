@@ -1,15 +1,15 @@
-//! What a subcommand was asked for, on standard output; and whether anybody reads it.
+//! The output of a subcommand on standard output, whose reader may be gone.
 
 use std::io::{Error, ErrorKind, Write as _, stdout};
 
 use crate::cli::failure::Failure;
 
-/// Prints an answer, whole.
+/// Prints a whole answer.
 ///
 /// # Errors
 ///
-/// [`Failure::Unread`] where the reader has gone, which needs no words: it wanted no more. Otherwise
-/// what keeps standard output from being written.
+/// Returns [`Failure::Unread`] when the reader is gone, which needs no message. Otherwise returns
+/// the reason why standard output cannot be written.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
     write(text).map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => Failure::Unread,
@@ -17,11 +17,10 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     })
 }
 
-/// Prints what is good to know and not what the command is for: where it cannot be written, the log
-/// says so.
+/// Prints additional information. If it cannot be written, it is logged instead.
 pub(super) fn announce(text: &str) {
     if let Err(error) = write(text) {
-        tracing::warn!(%error, "standard output cannot be written; this was to be said there:\n{text}");
+        tracing::warn!(%error, "standard output cannot be written; its text is:\n{text}");
     }
 }
 

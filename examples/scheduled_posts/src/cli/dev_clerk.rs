@@ -1,4 +1,4 @@
-//! `dev-clerk`: the stand-in alone.
+//! `dev-clerk`: runs the stand-in alone.
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -23,21 +23,21 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     let lines = log.lines().clone();
     tokio::spawn(async move {
         signals::stop_signal(&lines).await;
-        // Nobody listens when serving has ended already.
+        // There is no receiver when serving has ended already.
         let _ = stop.send(true);
     });
     serving::serve(dev_clerk.listener, dev_clerk.router, stopped).await;
     Ok(())
 }
 
-/// Only what a shell can evaluate, so that `eval "$(… )"` works on a copy of it.
-/// A stand-in that does not start: its port, or the file that it keeps its users in.
+/// Prints lines that a shell can evaluate, so that `eval "$(… )"` works on a copy of them.
+/// Returns the failure of a stand-in that does not start, with the setting to change.
 pub(super) fn failure(place: &Place, error: StartError) -> Failure {
     match error {
         StartError::File(problem) => Failure::Config(
             format!(
-                "DATABASE_URL: the dev Clerk keeps its users and its key beside the database: \
-                 {problem}"
+                "DATABASE_URL: the dev Clerk keeps its users and its key in a file beside the \
+                 database: {problem}"
             )
             .into(),
         ),

@@ -1,13 +1,13 @@
-//! Why a subcommand ended badly, and how a database's failure is told.
+//! The failures of subcommands, and the message of a failed database.
 
 use crate::config::ConfigErrors;
 
-/// Why a subcommand ended badly.
+/// The reason why a subcommand failed.
 pub(super) enum Failure {
     Config(ConfigErrors),
-    /// Something outside did not play along; says what, and what to do.
+    /// A failure outside of the program: what failed, and what to do.
     Start(String),
-    /// Nobody reads the answer any more.
+    /// The reader of standard output is gone.
     Unread,
 }
 
@@ -17,10 +17,10 @@ impl From<ConfigErrors> for Failure {
     }
 }
 
-/// A database that cannot be opened or brought up to date.
+/// Returns the failure for a database that cannot be opened or migrated.
 pub(super) fn database_failure(error: &sea_orm::DbErr) -> Failure {
     Failure::Start(format!(
-        "DATABASE_URL: the database cannot be used: {error}\nIs it running, may this user create \
-         tables in it, and is the folder of an SQLite file writable?"
+        "DATABASE_URL: the database cannot be used: {error}\nCheck that it is running, that this \
+         user may create tables in it, and that the folder of an SQLite file is writable."
     ))
 }

@@ -1,4 +1,4 @@
-//! What `--help` says about the environment, made of the table of settings. Text only.
+//! The part of `--help` about the environment, generated from the table of settings. Text only.
 
 #[cfg(test)]
 mod documents;
@@ -8,22 +8,22 @@ use std::fmt::Write as _;
 use crate::config::table::{self, Setting, Subcommand, Topic, Unset};
 
 pub(super) const ABOUT_BACKFILL: &str = "\
-Bring all of Clerk's users into the database, or see how the two differ.
+Copy all of Clerk's users into the database, or report how the two differ.
 
 Without an option: asks Clerk's Backend API for all users and writes those who are missing here or
-newer there; nobody is removed. Servers may run meanwhile, and take webhooks in. Stop it whenever
-you like (Ctrl-C, SIGTERM, even SIGKILL): the next run goes on after the last page that was written.
+newer there; no user is removed. Servers may run and receive webhooks meanwhile. It can be stopped
+at any time (Ctrl-C, SIGTERM, even SIGKILL): the next run continues after the last written page.
 Creates or updates the tables first, as `serve` does; --dry-run does not.
 
-Removing is only for a database that was wholly filled from this very Clerk instance, and goes by
-two looks: Clerk must leave a user out of its list, and then say of each that there is none.";
+--remove-gone works only on a database that was completely filled from this Clerk instance. It
+checks twice: Clerk must leave a user out of its list, and then deny that the id exists.";
 pub(super) const ABOUT_DOCTOR: &str = "\
-Look whether everything fits together, and say what to do about what does not.
+Check whether everything fits together, and say what to do about what does not.
 
 Reads the same environment as `serve`, asks Clerk's two APIs and the database, and changes nothing.
 It never shows a secret, a token or an e-mail address. Works beside a running server.";
 
-/// Returns the end of the program's own `--help`: who reads what, and every variable once.
+/// Returns the end of the program's own `--help`: the variables by subcommand, and each one once.
 pub(super) fn all() -> String {
     let mut text = "Environment, by subcommand:".to_owned();
     for subcommand in Subcommand::ALL {
@@ -101,7 +101,7 @@ fn wrapped(paragraph: &str, width: usize) -> Vec<String> {
 const WIDTH: usize = 80;
 const SOURCES: &str = "\
 A .env file in the working directory is read too; the process's own environment
-wins. A variable that is empty counts as unset.";
+overrides it. A variable that is empty counts as unset.";
 const BACKFILL_CODES: &str = "\
 Exit codes: 0 done, and with --dry-run no difference; 1 failed or stopped;
 2 the configuration or the command line cannot be used; 3 --dry-run found

@@ -1,4 +1,4 @@
-//! Listening, and which setting is at fault where it is not possible.
+//! Listening on an address, and the setting to change when that fails.
 
 use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
@@ -8,12 +8,12 @@ use tokio::net::TcpListener;
 
 use crate::cli::failure::Failure;
 
-/// One of the program's listeners, by the variables that say where it is.
+/// One of the program's listeners, by the variables of its address.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Listener {
     /// The variable with the port.
     port: &'static str,
-    /// The variable with the address; none where the address is always 127.0.0.1.
+    /// The variable with the address; `None` if the address is always 127.0.0.1.
     host: Option<&'static str>,
 }
 
@@ -27,19 +27,20 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// See [`failure`](Self::failure).
+    /// Returns the [`failure`](Self::failure).
     pub(super) async fn listen(self, address: SocketAddr) -> Result<TcpListener, Failure> {
         TcpListener::bind(address).await.map_err(|error| self.failure(address, &error))
     }
 
-    /// Returns a failure that says why nothing can listen on `address`, and which setting to change.
+    /// Returns a failure that states why nothing can listen on `address` and which setting to
+    /// change.
     pub(super) fn failure(self, address: SocketAddr, error: &Error) -> Failure {
         let (variable, advice) = self.fault(address, error);
         let problem = format!("{variable}: cannot listen on {address}: {error}\n    {advice}");
         Failure::Config(problem.into())
     }
 
-    /// Returns the variable that is at fault, and what to do about it.
+    /// Returns the variable to change, and advice.
     fn fault(self, address: SocketAddr, error: &Error) -> (&'static str, String) {
         let Self { port, host } = self;
         let is_address = matches!(error.kind(), ErrorKind::AddrNotAvailable)
@@ -50,7 +51,7 @@ impl Listener {
                 host,
                 format!(
                     "This machine has no such address. Set {host} to one that it has: 127.0.0.1 \
-                     for this machine alone, 0.0.0.0 or [::] for all that it has."
+                     for this machine only, 0.0.0.0 or [::] for all its addresses."
                 ),
             ),
             (_, None) if is_address => {
@@ -74,14 +75,14 @@ impl Listener {
             (ErrorKind::PermissionDenied, _) => (
                 port,
                 format!(
-                    "The system does not let this process have the port. Set another one in \
-                     {port}, or look at the system's security policy."
+                    "The system denies this process the port. Set another one in {port}, or check \
+                     the system's security policy."
                 ),
             ),
             _ => (
                 port,
                 format!(
-                    "Set another port in {port}; if that does not help, look at the system's limits."
+                    "Set another port in {port}; if that does not help, check the system's limits."
                 ),
             ),
         }

@@ -1,4 +1,4 @@
-//! Log lines and last words: on standard error, and never in the way of anything else.
+//! Log lines and final messages on standard error, which never block the program.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{IsTerminal as _, Result, Write, stderr};
@@ -13,18 +13,18 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Common, LogFormat};
 use serving::Lines;
 
-/// What a subcommand has to say beside its answer.
+/// The messages of a subcommand beside its answer.
 pub(super) struct Log {
     lines: Lines,
     bar: Arc<OnceLock<ProgressBar>>,
 }
 
 impl Log {
-    /// Returns the way to standard error.
+    /// Starts writing to standard error.
     ///
     /// # Errors
     ///
-    /// The system gives this process no more threads.
+    /// Fails when the system starts no more threads.
     pub(super) fn new() -> Result<Self> {
         let bar = Arc::<OnceLock<ProgressBar>>::default();
         let lines = Lines::start(StandardError { bar: Arc::clone(&bar) })?;
@@ -36,7 +36,7 @@ impl Log {
         let builder = tracing_subscriber::fmt()
             .with_env_filter(filter(&common.log_filter))
             .with_writer(self.lines.clone())
-            // It would say so on standard error, and panic where that is not possible.
+            // They would be written to standard error, with a panic when that fails.
             .log_internal_errors(false)
             .with_ansi(stderr().is_terminal());
         match common.log_format {
@@ -49,23 +49,23 @@ impl Log {
         let lines = self.lines.clone();
         panic::set_hook(Box::new(move |panic| {
             log_panic(panic);
-            // It may be the end of the process.
+            // The process may end.
             lines.flush(LAST_WORDS);
         }));
     }
 
-    /// From here on this bar steps aside for each line.
+    /// Sets a progress bar, which is hidden while a line is written.
     pub(super) fn stand_beside(&self, bar: &ProgressBar) {
         // There is one bar in a process.
         let _ = self.bar.set(bar.clone());
     }
 
-    /// Writes a line for whoever started the command.
+    /// Writes a line for the user of the command.
     pub(super) fn say(&self, text: &str) {
         self.lines.push(format!("{text}\n"));
     }
 
-    /// Waits until everything is written, if somebody reads it.
+    /// Waits until everything is written, but not long for a reader that stalls.
     pub(super) fn flush(&self) {
         self.lines.flush(LAST_WORDS);
     }
@@ -75,7 +75,7 @@ impl Log {
     }
 }
 
-/// The standard library's own hook would wait for a reader of standard error that stalls.
+/// Logs a panic. The standard library's hook would wait for a stalled reader of standard error.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let thread = thread::current();
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -85,14 +85,14 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
         place,
         message = panic.payload_as_str().unwrap_or("a payload that is no text"),
     );
-    // With RUST_BACKTRACE set.
+    // Captured if RUST_BACKTRACE is set.
     let backtrace = Backtrace::capture();
     if backtrace.status() == BacktraceStatus::Captured {
         tracing::error!(target: "panic", "the panic's backtrace:\n{backtrace}");
     }
 }
 
-/// Returns the configured filter; panics pass whatever it says.
+/// Returns the configured filter, which always lets panics pass.
 fn filter(configured: &str) -> EnvFilter {
     let filter = EnvFilter::new(configured);
     match "panic=error".parse() {
@@ -118,5 +118,6 @@ impl Write for StandardError {
     }
 }
 
-/// Less than what is left of the ten seconds after which container engines kill.
+/// The time for the last lines: less than is left of the ten seconds after which container engines
+/// kill.
 const LAST_WORDS: Duration = Duration::from_millis(200);

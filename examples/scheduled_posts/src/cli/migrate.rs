@@ -1,4 +1,4 @@
-//! `migrate`: the tables, and nothing else.
+//! `migrate`: creates or updates the tables, and does nothing else.
 
 use crate::cli::failure::{Failure, database_failure};
 use crate::cli::logging::Log;

@@ -1,4 +1,4 @@
-//! The command line: which subcommand, and what a failure looks like to a shell.
+//! The command line: the subcommands and their exit codes.
 
 mod answer;
 mod backfill;
@@ -36,10 +36,10 @@ enum Command {
     /// Run the stand-in for Clerk alone, and print the variables that point a server at it
     #[command(after_help = help::of(table::Subcommand::DevClerk))]
     DevClerk,
-    /// Bring all of Clerk's users into the database, or see how the two differ
+    /// Copy all of Clerk's users into the database, or report how the two differ
     #[command(long_about = help::ABOUT_BACKFILL, after_help = help::of(table::Subcommand::Backfill))]
     Backfill(backfill::Args),
-    /// Look whether everything fits together, and say what to do about what does not
+    /// Check whether everything fits together, and say what to do about what does not
     #[command(long_about = help::ABOUT_DOCTOR, after_help = help::of(table::Subcommand::Doctor))]
     Doctor(doctor::Args),
     /// Create or update the tables and exit
@@ -49,15 +49,17 @@ enum Command {
     Openapi,
 }
 
-/// Runs a subcommand. 2 is a configuration that cannot be used, an address that cannot be listened on
-/// too; 1 is any other failure; what a subcommand itself has to say by its code is above those.
+/// Runs a subcommand and returns its exit code.
+///
+/// 2 means a configuration that cannot be used, including an address that cannot be listened on; 1
+/// means any other failure. Codes with a meaning of a subcommand's own are above those.
 pub(crate) async fn run(cli: Cli) -> ExitCode {
     let Ok(log) = Log::new() else {
-        // Without threads there is no way to say so that could not fail as well.
+        // Without threads, every way to report this could fail as well.
         return ExitCode::FAILURE;
     };
     let done = match (cli.command.unwrap_or(Command::Serve), Env::read()) {
-        // What cannot be read is what it is there for.
+        // `doctor` reports an environment that cannot be read.
         (Command::Doctor(args), env) => doctor::run(env, &args).await,
         (_, Err(error)) => Err(Failure::Config(error.into())),
         (Command::Serve, Ok(env)) => serve::run(&env, &log).await.map(success),

@@ -1,4 +1,4 @@
-//! `openapi`: the API's description on standard output. No setting has a say in it.
+//! `openapi`: prints the API's description. It depends on no setting.
 
 use crate::cli::answer;
 use crate::cli::failure::Failure;

@@ -1,4 +1,4 @@
-//! `serve`: the parts put together, and taken apart again when the process is told to stop.
+//! `serve`: starts the parts of the server, and stops them when the process is told to stop.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -91,11 +91,11 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     let lines = log.lines().clone();
     tokio::spawn(async move {
         signals::stop_signal(&lines).await;
-        tracing::info!("told to stop: finishing what is in flight");
+        tracing::info!("told to stop: finishing requests in flight");
         stopping.begin();
-        // Load balancers that ask in this time send nothing more.
+        // Load balancers that check `/readyz` in this time send no more requests.
         tokio::time::sleep(BEFORE_CLOSING).await;
-        // Nobody listens when serving has ended already.
+        // There is no receiver when serving has ended already.
         let _ = stop.send(true);
     });
     let stand_in = dev_clerk
@@ -112,20 +112,20 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     for beside in [stand_in, redirect, metrics].into_iter().flatten() {
         beside.abort();
     }
-    // The answers are out; a database that hangs up rudely, or late, changes nothing.
+    // All answers are sent, so a failed or slow end of the database changes nothing.
     let _ = tokio::time::timeout(FAREWELL, db.close()).await;
     tracing::info!("stopped");
     Ok(())
 }
 
-/// A listener for plain HTTP that sends everybody to HTTPS.
+/// A listener for plain HTTP that redirects every request to HTTPS.
 struct Redirect {
     listener: TcpListener,
     router: Router,
     at: SocketAddr,
 }
 
-/// The certificate, which is looked after from here on; and the redirect to it.
+/// Starts watching the certificate's files, and opens the listener of the redirect.
 async fn start_tls(
     tls: TlsConfig,
     https_port: u16,
@@ -138,7 +138,7 @@ async fn start_tls(
     Ok((Some(tls), Some(Redirect { listener, router, at })))
 }
 
-/// Counts from here on, and what serves the numbers.
+/// Starts counting, and returns the listener and the router of `/metrics`.
 async fn start_metrics(
     address: SocketAddr,
     db: DatabaseConnection,
@@ -146,11 +146,11 @@ async fn start_metrics(
 ) -> Result<(TcpListener, Router), Failure> {
     let listener = listening::METRICS.listen(address).await?;
     let handle = telemetry::start().map_err(|error| Failure::Start(error.to_string()))?;
-    tracing::info!("/metrics is on http://{address}, for whoever reaches it");
+    tracing::info!("/metrics is on http://{address}, without access control");
     Ok((listener, telemetry::router(handle, db, log)))
 }
 
-/// Starts the stand-in, and reads the configuration that it prints as if an operator had set it.
+/// Starts the stand-in, and reads its variables as if an operator had set them.
 async fn stand_in(server: &str, place: &Place) -> Result<(ClerkConfig, StandIn), Failure> {
     let dev_clerk = place.start(&format!("{server}{}", webhook::PATH)).await;
     let dev_clerk = dev_clerk.map_err(|error| dev_clerk::failure(place, error))?;
@@ -163,10 +163,11 @@ async fn stand_in(server: &str, place: &Place) -> Result<(ClerkConfig, StandIn),
     Ok((clerk, dev_clerk))
 }
 
-const NO_TLS: &str = "OPENAI_BASE_URL: no TLS client can be made: are root certificates installed?";
-/// Between `/readyz` saying no and the listener closing.
+const NO_TLS: &str =
+    "OPENAI_BASE_URL: TLS cannot be set up; install the system's root certificates";
+/// The time between the first 503 of `/readyz` and the end of the listener.
 const BEFORE_CLOSING: Duration = Duration::from_secs(1);
-/// For connections to the database to end.
+/// The time for connections to the database to end.
 const FAREWELL: Duration = Duration::from_millis(500);
 
 fn announce(
@@ -179,7 +180,7 @@ fn announce(
     let database = common.database_url.kind();
     let mut text = format!("Scheduled posts on {url} (data in {database})");
     if let Some(redirect) = redirect {
-        let _ = write!(text, "\n  Plain HTTP on port {} is sent there.", redirect.at.port());
+        let _ = write!(text, "\n  Plain HTTP on port {} is redirected there.", redirect.at.port());
     }
     match dev_clerk {
         None => {

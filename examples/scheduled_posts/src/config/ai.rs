@@ -1,4 +1,4 @@
-//! Where `generate-ai` asks: three variables, all or none of them.
+//! The AI service of `generate-ai`: three variables, all or none of them.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use crate::config::reader::Reader;
 /// An OpenAI-compatible service.
 #[derive(Clone, Debug)]
 pub(crate) struct AiConfig {
-    /// Without a slash at its end; `/chat/completions` follows.
+    /// The base URL, without a slash at its end; `/chat/completions` is appended.
     pub(crate) base_url: Url,
     pub(crate) key: ApiKey,
     pub(crate) model: String,
 }
 
-/// The service's key. Redacted in `Debug`, and fit for a header.
+/// The service's key. Redacted in `Debug`, and valid in a header.
 #[derive(Clone)]
 pub(crate) struct ApiKey(String);
 
@@ -24,11 +24,11 @@ impl ApiKey {
         if text.bytes().all(|byte| byte.is_ascii_graphic()) {
             Ok(Self(text.to_owned()))
         } else {
-            Err("holds what no key holds, a space or a letter with an accent; copy it again, whole")
+            Err("has a character that no key has, such as a space; copy the whole key again")
         }
     }
 
-    /// The key itself, for the request.
+    /// Returns the key itself, for the request.
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
@@ -41,7 +41,7 @@ impl fmt::Debug for ApiKey {
 }
 
 impl Reader<'_> {
-    /// `None` when no variable is set. Some without the others are a mistake, not half a service.
+    /// Reads the three variables; `None` when none is set. Some without the others are an error.
     pub(super) fn ai(&mut self) -> Option<AiConfig> {
         if VARIABLES.iter().all(|name| self.env.get(name).is_none()) {
             return None;
@@ -70,13 +70,15 @@ fn base_url(text: &str) -> Result<Url, &'static str> {
     match url.scheme() {
         "https" => Ok(url),
         "http" if is_loopback(host) => Ok(url),
-        "http" => Err("is http: on another machine, where the key could be read on the way; use \
-                       https:"),
+        "http" => {
+            Err("is http: on another machine, so that the key would be sent unencrypted; use \
+                       https:")
+        }
         _ => Err(FORM),
     }
 }
 
-/// Whether a URL's host is this machine, whatever a resolver says.
+/// Returns whether a URL's host is this machine, without asking a resolver.
 pub(crate) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || address.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
@@ -84,7 +86,7 @@ pub(crate) fn is_loopback(host: &str) -> bool {
 
 fn model(text: &str) -> Result<String, &'static str> {
     if text.len() > 200 || text.contains(char::is_control) {
-        return Err("is no name of a model");
+        return Err("must be a model's name of at most 200 bytes, without control characters");
     }
     Ok(text.to_owned())
 }
@@ -94,7 +96,7 @@ const API_KEY: &str = "OPENAI_API_KEY";
 const MODEL: &str = "OPENAI_MODEL";
 const VARIABLES: [&str; 3] = [API_KEY, BASE_URL, MODEL];
 const MISSING: &str = "is not set, but another OPENAI_ variable is; set OPENAI_BASE_URL, \
-                       OPENAI_API_KEY (any word where none is wanted) and OPENAI_MODEL, or none of \
+                       OPENAI_API_KEY (any word if none is needed) and OPENAI_MODEL, or none of \
                        them";
 
 #[cfg(test)]

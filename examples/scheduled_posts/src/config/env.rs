@@ -1,13 +1,13 @@
-//! The environment as it was found: `.env` in the working directory below, the process above.
+//! The variables of `.env` in the working directory, overridden by those of the process.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-/// Variables by name. One that is empty counts as unset.
+/// The variables by name. An empty one counts as unset.
 #[derive(Clone, Default)]
 pub(crate) struct Env {
     variables: HashMap<String, String>,
-    /// What was asked for, in this one and its clones.
+    /// The names that were read from this value and its clones.
     #[cfg(test)]
     asked: std::sync::Arc<std::sync::Mutex<std::collections::BTreeSet<String>>>,
 }
@@ -17,7 +17,7 @@ impl Env {
     ///
     /// # Errors
     ///
-    /// A `.env` that is there and cannot be used; the message repeats nothing of it.
+    /// Fails when `.env` exists and cannot be used. The message repeats nothing of it.
     pub(crate) fn read() -> Result<Self, String> {
         let mut variables = dot_env(Path::new(".env"))?;
         for (name, value) in std::env::vars_os() {
@@ -43,21 +43,21 @@ impl Env {
         self.asked.lock().unwrap().clone()
     }
 
-    /// The same without these variables.
+    /// Returns a copy without these variables.
     pub(crate) fn without(&self, names: &[String]) -> Self {
         let mut env = self.clone();
         env.variables.retain(|name, _| !names.contains(name));
         env
     }
 
-    /// The same with these variables besides.
+    /// Returns a copy with these variables added.
     pub(crate) fn with(&self, variables: impl IntoIterator<Item = (&'static str, String)>) -> Self {
         let mut env = self.clone();
         env.variables.extend(variables.into_iter().map(|(name, value)| (name.to_owned(), value)));
         env
     }
 
-    /// The names of the variables that start with `prefix` and are set, in order.
+    /// Returns the names of the set variables that start with `prefix`, sorted.
     pub(crate) fn names(&self, prefix: &str) -> Vec<&str> {
         let mut names: Vec<&str> = self
             .variables
@@ -91,7 +91,7 @@ fn dot_env(path: &Path) -> Result<HashMap<String, String>, String> {
     let lines = match dotenvy::from_path_iter(path) {
         Ok(lines) => lines,
         Err(error) if error.not_found() => return Ok(HashMap::new()),
-        Err(_) => return Err(".env: is there but cannot be read; check its permissions".into()),
+        Err(_) => return Err(".env: exists but cannot be read; check its permissions".into()),
     };
     let mut variables = HashMap::new();
     for (number, line) in lines.enumerate() {

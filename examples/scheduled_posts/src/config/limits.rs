@@ -1,4 +1,4 @@
-//! How many requests somebody may make, and whose word on who that is counts. Opens nothing.
+//! The limits on requests, and the proxies whose `X-Forwarded-For` is trusted. Opens nothing.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,20 +9,20 @@ use redis::Client;
 
 use crate::config::reader::Reader;
 
-/// Settings of the limits.
+/// The settings of the limits.
 #[derive(Debug)]
 pub(crate) struct LimitsConfig {
-    /// Of each address, before its token is looked at.
+    /// The limit of each address, applied before the token is verified.
     pub(crate) address: Option<Rate>,
-    /// Of each verified user.
+    /// The limit of each verified user.
     pub(crate) user: Option<Rate>,
     pub(crate) proxies: TrustedProxies,
-    /// Where several instances count together.
+    /// The Redis in which several instances count together.
     pub(crate) redis: Option<RedisUrl>,
 }
 
 impl Reader<'_> {
-    /// Users of the stand-in have no limit unless one is set.
+    /// Reads the limits. Users of the stand-in have none by default.
     pub(super) fn limits(&mut self, has_dev_clerk: bool) -> LimitsConfig {
         let user = (!has_dev_clerk).then_some(Rate::new(number(100), Per::Hour));
         let address = Some(Rate::new(number(600), Per::Minute));
@@ -39,15 +39,15 @@ impl Reader<'_> {
     }
 }
 
-/// So many requests in so long a time: all of them may come at once, and after that one whenever
-/// such a part of the time has gone by.
+/// A number of requests per time. All of them may come at once; after that, one more may come per
+/// `per / requests`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rate {
     pub(crate) requests: NonZeroU32,
     pub(crate) per: Per,
 }
 
-/// The time that a [`Rate`] is about.
+/// The time of a [`Rate`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Per {
     Hour,
@@ -72,7 +72,7 @@ impl fmt::Display for Rate {
     }
 }
 
-/// The networks whose `X-Forwarded-For` is believed. IPv4 addresses only ever stand here as such.
+/// The networks whose `X-Forwarded-For` is trusted. IPv4-mapped networks are stored as IPv4.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TrustedProxies(Vec<IpNet>);
 
@@ -88,15 +88,15 @@ impl TrustedProxies {
     }
 }
 
-/// Where Redis is. May hold a password: redacted in `Debug`.
+/// The URL of Redis. Redacted in `Debug`, because it may contain a password.
 #[derive(Clone)]
 pub(crate) struct RedisUrl(Client);
 
 impl RedisUrl {
     pub(crate) fn parse(url: &str) -> Result<Self, &'static str> {
         let known = url.starts_with("redis://") || url.starts_with("rediss://");
-        // The client would take a fragment for leave not to look at certificates, and ignores
-        // parameters that it does not know.
+        // A fragment could switch off the client's verification of certificates, and the client
+        // ignores unknown parameters.
         if !known || url.contains(['#', '?']) {
             return Err(REDIS_FORM);
         }
@@ -114,7 +114,7 @@ impl fmt::Debug for RedisUrl {
     }
 }
 
-/// `None` is `off`.
+/// Parses a limit; `None` means `off`.
 fn rate(text: &str) -> Result<Option<Rate>, &'static str> {
     const HELP: &str = "must be a number of requests and a time, as in 10/second, 600/minute or \
                         100/hour, with a number from 1 to 1000000; or off";
@@ -133,7 +133,7 @@ fn rate(text: &str) -> Result<Option<Rate>, &'static str> {
     Ok(Some(Rate::new(requests.ok_or(HELP)?, per)))
 }
 
-/// A network, or an address alone.
+/// Parses a network or a single address.
 fn network(text: &str) -> Result<IpNet, &'static str> {
     const HELP: &str = "must be addresses or networks separated by commas, for example \
                         10.0.0.0/8, 192.0.2.7, 2001:db8::/32";
@@ -141,13 +141,13 @@ fn network(text: &str) -> Result<IpNet, &'static str> {
     let network = address.or_else(|_| text.parse::<IpNet>()).map_err(|_| HELP)?;
     let network = without_mapping(network);
     if network.prefix_len() == 0 {
-        return Err("a network of length 0 is everybody, who could then claim any address; name \
-                    the networks that your proxies are in");
+        return Err("a network of length 0 contains every client, which could then claim any \
+                    address; name the networks of your proxies");
     }
     Ok(network)
 }
 
-/// `::ffff:192.0.2.0/120` is `192.0.2.0/24`.
+/// Returns an IPv4-mapped network as IPv4: `192.0.2.0/24` for `::ffff:192.0.2.0/120`.
 fn without_mapping(network: IpNet) -> IpNet {
     let IpNet::V6(v6) = network else { return network };
     let inner = v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(96));
@@ -155,16 +155,16 @@ fn without_mapping(network: IpNet) -> IpNet {
     inner.map_or(network, IpNet::V4)
 }
 
-/// At least one.
+/// Returns `n`, or 1 if it is 0.
 const fn number(n: u32) -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add(n.saturating_sub(1))
 }
 
-/// More than a server answers; and still one in a whole number of microseconds.
+/// The largest number of requests: more than a server can answer, and still at least one
+/// microsecond per request.
 const MOST: u32 = 1_000_000;
-const REDIS_FORM: &str = "cannot be read; it is redis://user:password@host:port/database, or \
-                          rediss:// for TLS, where / ? # @ : and % in user or password are written \
-                          as %2F %3F %23 %40 %3A and %25";
+const REDIS_FORM: &str = "must be redis://user:password@host:port/database, or rediss:// for TLS; \
+                          write / ? # @ : and % in user or password as %2F %3F %23 %40 %3A and %25";
 
 #[cfg(test)]
 mod tests {

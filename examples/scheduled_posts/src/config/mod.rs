@@ -1,5 +1,5 @@
-//! The environment as settings: read once, all errors at once. Opens nothing but the certificate's
-//! files.
+//! The settings, read once from the environment, with all errors at once. Opens only the
+//! certificate's files.
 
 mod ai;
 mod env;
@@ -32,29 +32,29 @@ use crate::config::reader::Reader;
 use crate::stand_in::Place;
 use crate::webhook::PATH;
 
-/// Settings of `migrate`.
+/// The settings of `migrate`.
 #[derive(Debug)]
 pub(crate) struct MigrateConfig {
     pub(crate) common: Common,
 }
 
-/// Settings of `backfill`.
+/// The settings of `backfill`.
 #[derive(Debug)]
 pub(crate) struct BackfillConfig {
     pub(crate) common: Common,
     pub(crate) api: BackendApi,
 }
 
-/// Settings of `dev-clerk`.
+/// The settings of `dev-clerk`.
 #[derive(Debug)]
 pub(crate) struct DevClerkConfig {
     pub(crate) common: Common,
-    /// Where the server takes webhooks.
+    /// The URL at which the server receives webhooks.
     pub(crate) webhooks: String,
     pub(crate) dev_clerk: Place,
 }
 
-/// Settings of `serve`.
+/// The settings of `serve`.
 #[derive(Debug)]
 pub(crate) struct ServeConfig {
     pub(crate) common: Common,
@@ -62,7 +62,7 @@ pub(crate) struct ServeConfig {
     pub(crate) cors_origins: Vec<HeaderValue>,
     pub(crate) limits: LimitsConfig,
     pub(crate) phase: AuthPhase,
-    /// Where `/metrics` is served.
+    /// The address of `/metrics`.
     pub(crate) metrics: Option<SocketAddr>,
     pub(crate) clerk: Clerk,
     pub(crate) ai: Option<AiConfig>,
@@ -90,11 +90,11 @@ impl DevClerkConfig {
     pub(crate) fn read(env: &Env) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(env);
         let common = reader.common();
-        // Another process listens there, on this machine.
+        // The server is another process on this machine.
         let listen = reader.listen();
         let dev_clerk = reader.dev_clerk(&common);
         reader.listens_on("DEV_CLERK_PORT", dev_clerk.port);
-        // A server on all addresses is also on this one.
+        // A server on all addresses can also be reached on loopback.
         let ip =
             if listen.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { listen.ip() };
         let scheme = if env.get("TLS_CERT").is_some() { "https" } else { "http" };
@@ -109,14 +109,14 @@ impl ServeConfig {
         reader.finish(config)
     }
 
-    /// Reads settings that can each be used by itself, even if several listeners have one port.
+    /// Reads the settings without an error for several listeners with one port.
     pub(crate) fn read_despite_clashes(env: &Env) -> Result<Self, ConfigErrors> {
         let (config, mut reader) = Self::read_each(env);
         reader.forget_ports();
         reader.finish(config)
     }
 
-    /// Returns the settings, unless too much is wrong with them, and the reader with the errors.
+    /// Returns the settings, unless too many are wrong, and the reader with the errors.
     fn read_each(env: &Env) -> (Option<Self>, Reader<'_>) {
         let mut reader = Reader::new(env);
         let common = reader.common();

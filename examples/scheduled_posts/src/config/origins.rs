@@ -1,4 +1,4 @@
-//! Which sites' pages may read answers: origins exactly as browsers send them.
+//! The origins whose pages may read answers, exactly as browsers send them.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -8,15 +8,16 @@ pub(super) fn origins(text: &str) -> Result<Vec<HeaderValue>, &'static str> {
     text.split(',').map(str::trim).filter(|origin| !origin.is_empty()).map(origin).collect()
 }
 
-/// Browsers send scheme, host and, unless it is the scheme's own, port; they are compared byte for
-/// byte. What no browser sends would never match, so it is refused here.
+/// Parses an origin. Browsers send the scheme, the host and, unless it is the scheme's default, the
+/// port; origins are compared byte for byte. A text that no browser sends would never match, so it
+/// is refused here.
 fn origin(text: &str) -> Result<HeaderValue, &'static str> {
     if text.contains('*') {
-        return Err("a `*` is not taken, because credentials are allowed: list each origin");
+        return Err("a `*` is not allowed, because credentials are: list each origin");
     }
     if text == "null" {
-        return Err("null is what browsers send for sandboxed pages of anybody: list the origins \
-                    of your front end instead");
+        return Err("null is what browsers send for any sandboxed page: list the origins of your \
+                    front end instead");
     }
     let Some((scheme, authority)) = text.split_once("://") else {
         return Err("an origin begins with its scheme: https://app.example.com, not \

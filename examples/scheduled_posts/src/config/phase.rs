@@ -1,11 +1,11 @@
-//! `AUTH_PHASE`: how far a server is on its way from a trusted `user_id` to verified tokens.
+//! `AUTH_PHASE`: the phase of the migration from a trusted `user_id` to verified tokens.
 
 use crate::config::reader::Reader;
 
-/// Whose word counts.
+/// The source of a request's user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AuthPhase {
-    /// 1: the client's `user_id`; Clerk's webhooks are not taken in yet.
+    /// 1: the client's `user_id`; Clerk's webhooks are not received yet.
     Trusting,
     /// 2: the client's `user_id`; webhooks are on.
     Synced,
@@ -22,7 +22,7 @@ impl AuthPhase {
         }
     }
 
-    /// Whether anybody is who they say they are.
+    /// Returns whether the client's `user_id` is trusted.
     pub(crate) fn trusts_user_id(self) -> bool {
         self != Self::Verified
     }
@@ -31,20 +31,21 @@ impl AuthPhase {
         self != Self::Trusting
     }
 
-    /// An unknown phase must not weaken anything.
+    /// Parses a phase. An unknown one is an error, so that it weakens nothing.
     fn parse(text: &str) -> Result<Self, &'static str> {
         match text {
             "1" => Ok(Self::Trusting),
             "2" => Ok(Self::Synced),
             "3" => Ok(Self::Verified),
-            _ => Err("must be 1, 2 or 3; unset is 3, where only verified tokens count"),
+            _ => Err("must be 1, 2 or 3; unset means 3, where only verified tokens count"),
         }
     }
 }
 
 impl Reader<'_> {
-    /// The phase, and that it is not a weak one in front of real users without anybody's meaning it.
-    /// Judged by how the keys begin, whatever else is wrong with Clerk's settings.
+    /// Reads the phase, and refuses phases 1 and 2 with production keys unless they are explicitly
+    /// allowed. Looks at the keys' prefixes only, so that other errors in Clerk's settings do not
+    /// matter.
     pub(super) fn auth_phase(&mut self) -> AuthPhase {
         let phase = self.value("AUTH_PHASE", AuthPhase::Verified, AuthPhase::parse);
         let meant = self.value("ALLOW_UNVERIFIED_USERS", false, |text| match text {
@@ -55,9 +56,9 @@ impl Reader<'_> {
         let live = keys.any(|key| key.starts_with("pk_live_") || key.starts_with("sk_live_"));
         if phase.trusts_user_id() && !meant && live {
             self.errors.push(
-                "AUTH_PHASE: is below 3, where anybody is whoever they say they are, and the keys \
-                 are a production instance's; set 3, or ALLOW_UNVERIFIED_USERS=yes while your \
-                 clients are being changed"
+                "AUTH_PHASE: is below 3, where any client can act as any user, and the keys belong \
+                 to a production instance; set 3, or ALLOW_UNVERIFIED_USERS=yes while your clients \
+                 are being migrated"
                     .into(),
             );
         }

@@ -1,4 +1,4 @@
-//! Ports that one process would listen on twice: found before it listens on any.
+//! Ports that one process would listen on twice, found before it listens on any.
 
 use crate::config::env::Env;
 
@@ -18,10 +18,10 @@ impl UsedPorts {
         self.0.push(UsedPort { variable, port });
     }
 
-    /// Returns an error for each two listeners that have the same port, whatever their addresses.
+    /// Returns an error for each two listeners with the same port, whatever their addresses.
     /// `errors` are those of other settings.
     pub(super) fn clashes(&self, env: &Env, errors: &[String]) -> Vec<String> {
-        // What cannot be used has an error already, and the default in its place.
+        // A port that cannot be used has an error already and is replaced by the default.
         let can_be_used = |used: &&UsedPort| {
             let about_it = format!("{}: ", used.variable);
             !errors.iter().any(|error| error.starts_with(&about_it))
@@ -36,7 +36,8 @@ impl UsedPorts {
     }
 }
 
-/// Names first what the operator has set: `later`, if it is both.
+/// Returns the error for two listeners. It names first the variable that the operator has set, and
+/// `later` if both are set.
 fn clash(env: &Env, earlier: &str, later: &str) -> String {
     let is_set = |variable| env.get(variable).is_some();
     let (wrong, other) = if is_set(later) { (later, earlier) } else { (earlier, later) };

@@ -1,4 +1,4 @@
-//! Reads settings out of the environment, and remembers what is wrong with each.
+//! The reader of settings, which collects what is wrong with each.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -12,7 +12,7 @@ use crate::config::ports::UsedPorts;
 use crate::config::values::{self, DatabaseUrl, LogFormat};
 use crate::stand_in::{self, Place};
 
-/// What every subcommand needs.
+/// The settings of every subcommand.
 #[derive(Debug)]
 pub(crate) struct Common {
     pub(crate) database_url: DatabaseUrl,
@@ -20,20 +20,20 @@ pub(crate) struct Common {
     pub(crate) log_format: LogFormat,
 }
 
-/// Who signs the users in.
+/// The source of sign-ins.
 #[derive(Debug)]
 pub(crate) enum Clerk {
-    /// Nothing was configured and nobody outside can reach us: the stand-in.
+    /// The stand-in: Clerk is not configured, and the server is reachable from this machine only.
     Dev(Place),
     Real(Box<ClerkConfig>),
 }
 
-/// Everything that is wrong with the environment.
+/// All problems with the environment.
 #[derive(Debug)]
 pub(crate) struct ConfigErrors(pub(super) Vec<String>);
 
 impl ConfigErrors {
-    /// Each variable, and what is wrong with it.
+    /// Returns each variable with its problem.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|error| error.split_once(": ").unwrap_or(("", error)))
     }
@@ -53,7 +53,7 @@ impl From<String> for ConfigErrors {
     }
 }
 
-/// Reads settings and remembers what was wrong with each.
+/// A reader of settings that collects the problems.
 pub(super) struct Reader<'a> {
     pub(super) env: &'a Env,
     pub(super) errors: Vec<String>,
@@ -70,7 +70,7 @@ impl<'a> Reader<'a> {
         self.ports.add(variable, port);
     }
 
-    /// Forgets what the process will listen on, so that no two listeners have the same port.
+    /// Forgets the ports, so that two listeners with the same port are no error.
     pub(super) fn forget_ports(&mut self) {
         self.ports = UsedPorts::default();
     }
@@ -151,7 +151,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The Backend API alone: nobody's token is verified, so no source of keys is wanted.
+    /// Reads the settings of the Backend API only: no token is verified, so no keys are needed.
     pub(super) fn backend_api(&mut self) -> Option<BackendApi> {
         let key = match self.env.get(SECRET_KEY).map(SecretKey::parse) {
             Some(Ok(key)) => Some(key),
@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
             }
         };
         let url = self.env.get("CLERK_API_URL").unwrap_or("https://api.clerk.com");
-        // Any key will do for a look at the URL, so that what is wrong with both is said at once.
+        // Any key serves to check the URL, so that the problems of both are reported at once.
         let any_key = key.clone().or_else(|| SecretKey::parse("sk_test_none").ok())?;
         match BackendApi::new(url, &any_key) {
             Ok(api) => key.map(|_| api),
@@ -178,7 +178,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns the settings unless anything is wrong; there are none only if something is.
+    /// Returns the settings, or all problems. `config` is `None` only if there is one.
     pub(super) fn finish<T>(mut self, config: Option<T>) -> Result<T, ConfigErrors> {
         let clashes = self.ports.clashes(self.env, &self.errors);
         self.errors.extend(clashes);
@@ -190,8 +190,8 @@ impl<'a> Reader<'a> {
 }
 
 const SECRET_KEY: &str = "CLERK_SECRET_KEY";
-const NO_SECRET_KEY: &str = "is not set, so there is nobody to ask for users; set the sk_… that \
+const NO_SECRET_KEY: &str = "is not set, but the Backend API requires it; set the sk_… that \
                              Clerk's Dashboard shows under API keys";
 const ASK_DEV_CLERK: &str = "\n    To ask the dev Clerk instead: start `scheduled-posts dev-clerk`, \
                              evaluate the lines that it prints, and run this again.\n    A server \
-                             that stands in for Clerk itself prints a line for this when it starts";
+                             with its own dev Clerk prints a command for this when it starts";

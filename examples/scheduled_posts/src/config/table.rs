@@ -1,11 +1,12 @@
-//! Every variable that the program reads, a row each. `--help`, `.env.example` and `docs/settings.md`
-//! are made of these rows, and tests compare them with what the code reads; reading is done elsewhere.
+//! The table of all variables that the program reads. `--help`, `.env.example` and
+//! `docs/settings.md` are generated from its rows, and tests compare them with what the code reads.
+//! Reads nothing itself.
 
-/// The settings that belong together, under a heading of their own.
+/// A group of settings under one heading.
 #[derive(Debug)]
 pub(crate) struct Topic {
     pub(crate) title: &'static str,
-    /// What holds for all of them; empty where that is nothing.
+    /// A text about all of them; may be empty.
     pub(crate) about: &'static str,
     pub(crate) settings: &'static [Setting],
 }
@@ -13,26 +14,26 @@ pub(crate) struct Topic {
 /// A variable of the environment.
 #[derive(Debug)]
 pub(crate) struct Setting {
-    /// Its name, and further names for the same setting.
+    /// The name, and further names for the same setting.
     pub(crate) names: &'static [&'static str],
-    /// What it means, in one sentence.
+    /// The meaning, in one sentence.
     pub(crate) meaning: &'static str,
-    /// What else is good to know; empty where the meaning says it all.
+    /// Further sentences; may be empty.
     pub(crate) details: &'static str,
     pub(crate) unset: Unset,
     pub(crate) read_by: &'static [Subcommand],
-    /// A value as a `.env` file has it, in quotes where it needs them; with `…` where it is cut.
+    /// A value as in a `.env` file, in quotes if it needs them, with `…` where it is shortened.
     pub(crate) example: &'static str,
-    /// Whether the value must be shown to nobody.
+    /// Whether the value must never be shown.
     pub(crate) is_secret: bool,
 }
 
-/// What happens while a variable is unset.
+/// The effect of an unset variable.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Unset {
-    /// This value counts: the default.
+    /// The default value.
     Value(&'static str),
-    /// There is no default; this is what follows.
+    /// The effect, when there is no default value.
     Effect(&'static str),
 }
 
@@ -50,7 +51,7 @@ impl Subcommand {
     pub(crate) const ALL: [Self; 5] =
         [Self::Serve, Self::Doctor, Self::DevClerk, Self::Backfill, Self::Migrate];
 
-    /// Returns its name on the command line.
+    /// Returns the name on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Backfill => "backfill",
@@ -62,7 +63,7 @@ impl Subcommand {
     }
 }
 
-/// Returns the settings that `subcommand` reads, with the headings they stand under.
+/// Returns the settings that `subcommand` reads, by group.
 pub(crate) fn read_by(
     subcommand: Subcommand,
 ) -> impl Iterator<Item = (&'static Topic, Vec<&'static Setting>)> {
@@ -109,11 +110,11 @@ pub(crate) static TOPICS: [Topic; 8] = [
             Setting {
                 names: &["CLERK_SECRET_KEY"],
                 meaning: "The secret key of your Clerk instance, with which backfill and doctor \
-                          ask the Backend API.",
+                          call the Backend API.",
                 details: "To ask the dev Clerk instead, start `scheduled-posts dev-clerk` and \
                           evaluate the lines that it prints.",
                 unset: Unset::Effect(
-                    "backfill cannot run, and doctor does not ask the Backend API",
+                    "backfill cannot run, and doctor does not call the Backend API",
                 ),
                 read_by: SERVER_AND_BACKFILL,
                 example: "sk_live_…",
@@ -121,8 +122,8 @@ pub(crate) static TOPICS: [Topic; 8] = [
             },
             Setting {
                 names: &["CLERK_AUTHORIZED_PARTIES"],
-                meaning: "The origins of your front end, separated by commas; session tokens that \
-                          were made for any other site are refused.",
+                meaning: "The origins of your front end, separated by commas; session tokens for \
+                          any other site are refused.",
                 details: "",
                 unset: Unset::Effect("tokens for all sites of the instance are accepted"),
                 read_by: SERVER,
@@ -162,8 +163,8 @@ pub(crate) static TOPICS: [Topic; 8] = [
             Setting {
                 names: &["CLERK_JWT_KEY"],
                 meaning: "The PEM public key from Clerk's Dashboard, used instead of fetched keys.",
-                details: "It may stand on one line, with \\n for each line end. When the key is \
-                          replaced at Clerk, set the new one and restart the server.",
+                details: "It may be on one line, with \\n for each line end. When Clerk replaces \
+                          the key, set the new one and restart the server.",
                 unset: Unset::Effect("the keys are fetched"),
                 read_by: SERVER,
                 example: "'-----BEGIN PUBLIC KEY-----\\n…\\n-----END PUBLIC KEY-----'",
@@ -209,8 +210,8 @@ pub(crate) static TOPICS: [Topic; 8] = [
                 names: &["TLS_CERT"],
                 meaning: "The PEM file with the certificate and its chain; with TLS_KEY beside it \
                           the server speaks HTTPS.",
-                details: "Both files are read again every minute and on SIGHUP. Where it is set, \
-                          the subcommand dev-clerk posts its webhooks by HTTPS.",
+                details: "Both files are read again every minute and on SIGHUP. While it is set, \
+                          the subcommand dev-clerk posts its webhooks over HTTPS.",
                 unset: Unset::Effect("the server speaks plain HTTP"),
                 read_by: SERVER_AND_DEV_CLERK,
                 example: "/etc/ssl/app.example.com/fullchain.pem",
@@ -227,9 +228,8 @@ pub(crate) static TOPICS: [Topic; 8] = [
             },
             Setting {
                 names: &["HTTP_REDIRECT_PORT"],
-                meaning: "One more port on HOST, where whoever comes by plain HTTP is redirected \
-                          to HTTPS.",
-                details: "It needs TLS_CERT and TLS_KEY.",
+                meaning: "A second port on HOST, where plain HTTP is redirected to HTTPS.",
+                details: "It requires TLS_CERT and TLS_KEY.",
                 unset: Unset::Effect("nothing is redirected"),
                 read_by: SERVER,
                 example: "80",
@@ -246,8 +246,8 @@ pub(crate) static TOPICS: [Topic; 8] = [
             },
             Setting {
                 names: &["TRUSTED_PROXIES"],
-                meaning: "The addresses or networks of the proxies in front whose X-Forwarded-For \
-                          is believed, separated by commas.",
+                meaning: "The addresses or networks of proxies whose X-Forwarded-For is trusted, \
+                          separated by commas.",
                 details: "",
                 unset: Unset::Effect("X-Forwarded-For is ignored"),
                 read_by: SERVER,
@@ -278,7 +278,7 @@ pub(crate) static TOPICS: [Topic; 8] = [
         settings: &[
             Setting {
                 names: &["RATE_LIMIT"],
-                meaning: "How many requests each verified user may make; the default is off while \
+                meaning: "The limit on requests of each verified user; the default is off while \
                           the dev Clerk stands in.",
                 details: "",
                 unset: Unset::Value("100/hour"),
@@ -288,7 +288,7 @@ pub(crate) static TOPICS: [Topic; 8] = [
             },
             Setting {
                 names: &["ADDRESS_RATE_LIMIT"],
-                meaning: "How many requests each address may make, counted before tokens are \
+                meaning: "The limit on requests of each address, counted before tokens are \
                           verified.",
                 details: "",
                 unset: Unset::Value("600/minute"),
@@ -314,7 +314,7 @@ pub(crate) static TOPICS: [Topic; 8] = [
         settings: &[
             Setting {
                 names: &["OPENAI_BASE_URL"],
-                meaning: "The base URL of the service that generate-ai asks, which speaks OpenAI's \
+                meaning: "The base URL of the service that generate-ai calls, which speaks OpenAI's \
                           chat protocol; http: only on this machine.",
                 details: "",
                 unset: Unset::Effect("generate-ai answers 503"),
@@ -324,7 +324,7 @@ pub(crate) static TOPICS: [Topic; 8] = [
             },
             Setting {
                 names: &["OPENAI_API_KEY"],
-                meaning: "The key for that service; any word where it wants none.",
+                meaning: "The key for that service; any word if it needs none.",
                 details: "",
                 unset: Unset::Effect("generate-ai answers 503"),
                 read_by: SERVER,
@@ -333,7 +333,7 @@ pub(crate) static TOPICS: [Topic; 8] = [
             },
             Setting {
                 names: &["OPENAI_MODEL"],
-                meaning: "The model that is asked for suggestions.",
+                meaning: "The model that makes the suggestions.",
                 details: "",
                 unset: Unset::Effect("generate-ai answers 503"),
                 read_by: SERVER,
@@ -348,8 +348,8 @@ pub(crate) static TOPICS: [Topic; 8] = [
         settings: &[
             Setting {
                 names: &["METRICS_ADDR"],
-                meaning: "The address and port of a listener of its own for /metrics, which \
-                          whoever reaches it may read.",
+                meaning: "The address and port of a separate listener for /metrics, which has no \
+                          access control.",
                 details: "",
                 unset: Unset::Effect("/metrics is not served"),
                 read_by: SERVER,
@@ -378,13 +378,13 @@ pub(crate) static TOPICS: [Topic; 8] = [
         ],
     },
     Topic {
-        title: "While clients are changed from user_id to tokens",
+        title: "While clients migrate from user_id to tokens",
         about: "See docs/from-user-id-to-verified-tokens.md.",
         settings: &[
             Setting {
                 names: &["AUTH_PHASE"],
-                meaning: "The phase of the change: in 1 and 2 a client's user_id is trusted, in 3 \
-                          only verified tokens count.",
+                meaning: "The phase of the migration: in 1 and 2 a client's user_id is trusted, in \
+                          3 only verified tokens count.",
                 details: "",
                 unset: Unset::Value("3"),
                 read_by: SERVER,
@@ -393,7 +393,7 @@ pub(crate) static TOPICS: [Topic; 8] = [
             },
             Setting {
                 names: &["ALLOW_UNVERIFIED_USERS"],
-                meaning: "The word yes lets phases 1 and 2 run with a production instance's keys.",
+                meaning: "The word yes allows phases 1 and 2 with a production instance's keys.",
                 details: "",
                 unset: Unset::Effect("phases 1 and 2 refuse the keys of a production instance"),
                 read_by: SERVER,
@@ -408,8 +408,8 @@ pub(crate) static TOPICS: [Topic; 8] = [
         settings: &[Setting {
             names: &["DEV_CLERK_PORT"],
             meaning: "The port on 127.0.0.1 that the dev Clerk listens on.",
-            details: "The dev Clerk keeps its users and its key in a file beside that of SQLite, \
-                      with the same name and the ending .dev-clerk.json; with another database in \
+            details: "The dev Clerk keeps its users and its key in a file beside SQLite's, with \
+                      the same name and the ending .dev-clerk.json; with another database, in \
                       scheduled-posts.dev-clerk.json in the working directory.",
             unset: Unset::Value("8003"),
             read_by: SERVER_AND_DEV_CLERK,

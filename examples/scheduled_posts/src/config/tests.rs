@@ -1,4 +1,4 @@
-//! The environment as operators get it wrong.
+//! Environments with the mistakes of operators.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ fn serve<const N: usize>(variables: [(&str, &str); N]) -> Result<ServeConfig, Ve
     ServeConfig::read(&Env::from(variables)).map_err(|ConfigErrors(errors)| errors)
 }
 
-/// The variables that the errors name.
+/// Returns the variables that the errors name.
 fn wrong<const N: usize>(variables: [(&str, &str); N]) -> Vec<String> {
     let errors = serve(variables).unwrap_err();
     let mut names: Vec<String> =
@@ -75,7 +75,7 @@ fn the_phase_is_3_unless_another_is_named_and_no_odd_one_weakens_it() {
     }
     for phase in ["0", "4", "03", "two", "1 "] {
         let found = serve([("AUTH_PHASE", phase)]);
-        // Space around a value is no part of it.
+        // Spaces around a value are ignored.
         assert_eq!(found.is_ok(), phase == "1 ", "{phase}");
     }
 }
@@ -135,7 +135,7 @@ fn fault_c9_two_listeners_with_one_port_are_an_error_that_names_what_was_set() {
         (redirect("9001"), dev("9001")),
         (redirect("9001"), metrics("127.0.0.1:9001")),
         (metrics("127.0.0.1:9001"), dev("9001")),
-        // With what is unset.
+        // Against the defaults.
         (dev("8002"), ("", "")),
         (port("8003"), ("", "")),
         (redirect("8002"), ("", "")),
@@ -161,7 +161,7 @@ fn fault_c9_a_port_that_nobody_listens_on_clashes_with_none() {
     assert!(serve([PK, ("PORT", "9001"), ("DEV_CLERK_PORT", "9001")]).is_ok());
     assert_eq!(wrong([("HOST", "0.0.0.0"), ("PORT", "8003")]), ["CLERK_PUBLISHABLE_KEY"]);
     assert_eq!(wrong([("HTTP_REDIRECT_PORT", "8002")]), ["HTTP_REDIRECT_PORT"]);
-    // What cannot be read is no port.
+    // A port that cannot be read clashes with none.
     assert_eq!(wrong([("PORT", "canary"), ("METRICS_ADDR", "127.0.0.1:8002")]), ["PORT"]);
 }
 
@@ -290,7 +290,7 @@ fn f35_https_needs_a_certificate_its_key_and_nothing_else() {
     assert_eq!(wrong(all), ["HTTP_REDIRECT_PORT", "PORT", "TLS_CERT"]);
 }
 
-/// What is printed with `{:?}`, by whoever and for whatever reason.
+/// Anything may be printed with `{:?}`, anywhere.
 #[test]
 fn f24_no_secret_is_in_the_debug_output_of_the_configuration() {
     const SIGNING: &str = "whsec_Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5";
@@ -324,11 +324,11 @@ fn f24_no_secret_is_in_the_debug_output_of_the_configuration() {
     }
 }
 
-/// What somebody finds who looks for a setting is what the program reads.
+/// The table lists exactly the variables that the program reads.
 #[test]
 fn the_table_says_which_subcommand_reads_which_variables() {
     let read = |read: fn(&Env)| {
-        // What the stand-in has no use for is only read where there is none.
+        // Some variables are only read when there is no stand-in.
         let asked = |env: Env| {
             read(&env);
             env.asked()
@@ -364,11 +364,11 @@ fn the_defaults_in_the_table_are_those_that_count() {
     assert_eq!(backfill("https://api.clerk.com"), backfill(""));
 }
 
-/// Whoever takes the `#` away in `.env.example` has something that can be used.
+/// A line of `.env.example` without its `#` can be used.
 #[test]
 fn the_examples_in_the_table_can_be_used() {
     for setting in table::TOPICS.iter().flat_map(|topic| topic.settings) {
-        // Cut, or the name of a file that is not here.
+        // Shortened, or the name of a file that does not exist here.
         if setting.example.contains('…') || setting.example.starts_with('/') {
             continue;
         }

@@ -1,4 +1,4 @@
-//! TLS settings: both files or none, and a redirect only beside them.
+//! The settings of TLS: both files or none, and a redirect only with them.
 
 use std::net::SocketAddr;
 
@@ -6,17 +6,18 @@ use crate::config::reader::Reader;
 use crate::config::values;
 use serving::tls::{Certificate, CertificateFiles};
 
-/// HTTPS instead of HTTP.
+/// The settings of HTTPS.
 #[derive(Debug)]
 pub(crate) struct TlsConfig {
     pub(crate) files: CertificateFiles,
     pub(crate) certificate: Certificate,
-    /// Where plain HTTP is sent to HTTPS.
+    /// The address at which plain HTTP is redirected to HTTPS.
     pub(crate) redirect: Option<SocketAddr>,
 }
 
 impl Reader<'_> {
-    /// Reads the two files too, so that what is wrong with them is said with all the rest.
+    /// Reads the settings and the two files, so that problems with the files are reported with all
+    /// others.
     pub(super) fn tls(&mut self, listen: SocketAddr) -> Option<TlsConfig> {
         let redirect = self.value(REDIRECT, None, |text| values::port(text).map(Some));
         let (cert, key) = match (self.env.get("TLS_CERT"), self.env.get("TLS_KEY")) {

@@ -1,4 +1,4 @@
-//! Single settings: what each may hold, and what to tell the operator when it does not.
+//! Single settings: the valid values of each, and the message for all others.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -10,7 +10,7 @@ use sea_orm::sqlx::mysql::MySqlConnectOptions;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 
-/// Where the data is. May hold a password: redacted in `Debug`.
+/// The URL of the database. Redacted in `Debug`, because it may contain a password.
 #[derive(Clone)]
 pub(crate) struct DatabaseUrl {
     url: String,
@@ -19,8 +19,8 @@ pub(crate) struct DatabaseUrl {
 impl DatabaseUrl {
     pub(crate) fn parse(url: &str) -> Result<Self, &'static str> {
         match url.split_once(':').map(|(scheme, _)| scheme) {
-            // Judged before the driver reads it, which logs a parameter that it does not know with
-            // its value: behind a `?` in a password that is the rest of the password.
+            // Checked before the driver reads it, which logs unknown parameters with their values:
+            // after a `?` in a password that is the rest of the password.
             Some("postgres" | "postgresql") if !has_parameters_of(url, &POSTGRES_PARAMETERS) => {
                 Err(POSTGRES_FORM)
             }
@@ -38,9 +38,9 @@ impl DatabaseUrl {
             Some("sqlite") => {
                 let database = Self { url: url.to_owned() };
                 if SqliteConnectOptions::from_str(url).is_err() {
-                    Err("cannot be read; it is sqlite://path?mode=rwc or sqlite::memory:")
+                    Err("must be sqlite://path?mode=rwc or sqlite::memory:")
                 } else if database.file().is_none() && !database.is_in_memory() {
-                    Err("names no file; it is sqlite://path?mode=rwc or sqlite::memory:")
+                    Err("names no file; set sqlite://path?mode=rwc or sqlite::memory:")
                 } else {
                     Ok(database)
                 }
@@ -50,18 +50,18 @@ impl DatabaseUrl {
         }
     }
 
-    /// The URL itself, password and all, for the driver.
+    /// Returns the URL itself, including the password, for the driver.
     pub(crate) fn expose(&self) -> &str {
         &self.url
     }
 
-    /// Each connection to `:memory:` would be a database of its own.
+    /// Returns whether the database is in memory, where each connection is a separate database.
     pub(crate) fn is_in_memory(&self) -> bool {
         self.url.starts_with("sqlite:")
             && (self.url.contains(":memory:") || self.url.contains("mode=memory"))
     }
 
-    /// The file the data is in, if it is in one.
+    /// Returns the file of the data, if there is one.
     pub(crate) fn file(&self) -> Option<PathBuf> {
         let rest = self.url.strip_prefix("sqlite:").filter(|_| !self.is_in_memory())?;
         let path = rest.strip_prefix("//").unwrap_or(rest);
@@ -77,7 +77,7 @@ impl DatabaseUrl {
         }
     }
 
-    /// What kind of database, for the start-up output.
+    /// Returns the kind of database, for messages.
     pub(crate) fn kind(&self) -> &'static str {
         match self.backend() {
             DbBackend::Sqlite => "SQLite",
@@ -99,7 +99,7 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// Whether everything behind the `?` is one of these parameters, and nothing is cut off by a `#`.
+/// Returns whether everything after the `?` is one of these parameters, and there is no `#`.
 fn has_parameters_of(url: &str, names: &[&str]) -> bool {
     let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
     let known =
@@ -107,17 +107,16 @@ fn has_parameters_of(url: &str, names: &[&str]) -> bool {
     !url.contains('#') && parameters.split('&').all(|one| one.is_empty() || known(one))
 }
 
-const POSTGRES_FORM: &str = "cannot be read; it is postgres://user:password@host:port/database, \
-                               where / ? # @ : and % in user or password are written as %2F %3F \
-                               %23 %40 %3A and %25, and parameters have the values they may have";
+const POSTGRES_FORM: &str = "must be postgres://user:password@host:port/database with known \
+                             parameters; write / ? # @ : and % in user or password as %2F %3F %23 \
+                             %40 %3A and %25";
 
-const MYSQL_FORM: &str = "cannot be read; it is mysql://user:password@host:port/database for MySQL \
-                          and MariaDB, where / ? # @ : and % in user or password are written as \
-                          %2F %3F %23 %40 %3A and %25, and parameters are ssl-mode, ssl-ca, \
-                          ssl-cert, ssl-key, socket and statement-cache-capacity with the values \
-                          they may have";
+const MYSQL_FORM: &str = "must be mysql://user:password@host:port/database for MySQL and MariaDB; \
+                          write / ? # @ : and % in user or password as %2F %3F %23 %40 %3A and \
+                          %25; the parameters are ssl-mode, ssl-ca, ssl-cert, ssl-key, socket and \
+                          statement-cache-capacity";
 
-/// Those of PostgreSQL's driver.
+/// The parameters of PostgreSQL's driver.
 const POSTGRES_PARAMETERS: [&str; 13] = [
     "application_name",
     "dbname",
@@ -134,8 +133,8 @@ const POSTGRES_PARAMETERS: [&str; 13] = [
     "user",
 ];
 
-/// Those of MySQL's driver, except for character set, collation and time zone: only one of each
-/// keeps text and times as they are.
+/// The parameters of MySQL's driver, except character set, collation and time zone: only one value
+/// of each preserves text and times.
 const MYSQL_PARAMETERS: [&str; 10] = [
     "socket",
     "ssl-ca",
@@ -149,7 +148,7 @@ const MYSQL_PARAMETERS: [&str; 10] = [
     "statement-cache-capacity",
 ];
 
-/// An address, or the one name that means an address everywhere.
+/// Parses an IP address, or `localhost`, which means 127.0.0.1.
 pub(crate) fn host(text: &str) -> Result<IpAddr, &'static str> {
     match text {
         "localhost" => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
@@ -171,7 +170,7 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, &'static str> {
     address.ok_or("must be an IP address and a port, such as 127.0.0.1:9002 or [::1]:9002")
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogFormat {
     Json,
@@ -186,9 +185,9 @@ pub(crate) fn log_format(text: &str) -> Result<LogFormat, &'static str> {
     }
 }
 
-/// The filter itself is built from the text again when logging starts.
+/// Checks a log filter. The filter is built again from the text when logging starts.
 pub(crate) fn log_filter(text: &str) -> Result<String, &'static str> {
     tracing_subscriber::EnvFilter::try_new(text)
         .map(|_| text.to_owned())
-        .map_err(|_| "is not a log filter; for example info, or info,scheduled_posts=debug")
+        .map_err(|_| "must be a log filter, for example info or info,scheduled_posts=debug")
 }

@@ -1,4 +1,4 @@
-//! The application's own tables as rows. Users are the crate's; no queries here.
+//! The rows of the application's own tables. Users belong to the crate; no queries here.
 #![expect(unreachable_pub, reason = "the derive writes public items")]
 
 pub(crate) mod scheduled_post;

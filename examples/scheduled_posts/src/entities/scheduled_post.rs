@@ -1,4 +1,4 @@
-//! A scheduled post, as a row. No queries here.
+//! The row of a scheduled post. No queries here.
 
 use sea_orm::entity::prelude::*;
 
@@ -21,5 +21,5 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What a post can be as far as clients can make it.
+/// The statuses that clients can set.
 pub(crate) const STATUSES: [&str; 3] = ["draft", "scheduled", "cancelled"];

@@ -1,4 +1,4 @@
-//! An X account that a user connected, as a row. No queries here.
+//! The row of an X account that a user connected. No queries here.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Whose request it is before anybody is signed in: an address that the client cannot choose. Pure.
+//! The client's address before a token is verified, which the client cannot choose. Pure.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -6,11 +6,11 @@ use axum::http::{HeaderMap, HeaderName};
 
 use crate::config::TrustedProxies;
 
-/// The client's address: the peer's, or what the trusted proxies say of it.
+/// Returns the client's address: the peer's, or the one that trusted proxies report.
 ///
-/// Each proxy adds at the right whom it was connected to. So the list is walked from the right, over
-/// all that are trusted themselves; the first that is not is the client, and what stands left of it
-/// is the client's own invention. Where the list says nothing usable, the hop before counts.
+/// Each proxy appends the address of its peer. The list is therefore read from the right, past all
+/// trusted addresses: the first untrusted address is the client, and the client may have invented
+/// those to its left. If an entry is unusable, the address before it counts.
 pub(super) fn client(peer: IpAddr, headers: &HeaderMap, proxies: &TrustedProxies) -> IpAddr {
     let mut nearest = peer.to_canonical();
     let lines = headers.get_all(FORWARDED_FOR).iter().rev();
@@ -25,7 +25,7 @@ pub(super) fn client(peer: IpAddr, headers: &HeaderMap, proxies: &TrustedProxies
     nearest
 }
 
-/// What is counted: an IPv4 address, or the network that an IPv6 customer has to himself.
+/// Returns the key for counting: an IPv4 address, or the /64 network that one IPv6 customer has.
 pub(super) fn key(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
@@ -36,7 +36,7 @@ pub(super) fn key(address: IpAddr) -> String {
     }
 }
 
-/// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:80`.
+/// Parses `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:80`.
 fn hop(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?.trim_matches([' ', '\t']);
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
@@ -47,7 +47,7 @@ fn hop(text: &[u8]) -> Option<IpAddr> {
 
 pub(super) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const NETWORK: u128 = !0 << 64;
-/// More proxies in a row than anybody has.
+/// The most entries that are read: more proxies than any chain has.
 const MOST_HOPS: usize = 32;
 
 #[cfg(test)]
@@ -95,7 +95,7 @@ mod tests {
             (&["::ffff:203.0.113.1"], "203.0.113.1"),
             (&["[::ffff:203.0.113.1]:80, ::ffff:10.0.0.2"], "203.0.113.1"),
             (&["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
-            // Nothing usable: the hop before.
+            // Unusable: the address before counts.
             (&[], "10.0.0.1"),
             (&[""], "10.0.0.1"),
             (&["unknown"], "10.0.0.1"),

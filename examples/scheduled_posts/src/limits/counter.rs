@@ -1,4 +1,4 @@
-//! One limit, counted in this process: governor over a table of our own.
+//! A limit that is counted in this process, by governor with the application's own table.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use governor::{Quota, RateLimiter};
 use super::table::Table;
 use crate::config::{Per, Rate};
 
-/// Counts the requests of each key.
+/// A counter of requests per key.
 #[derive(Debug)]
 pub(super) struct Counter<C: Clock = MonotonicClock> {
     limiter: RateLimiter<String, Table, C, NoOpMiddleware<C::Instant>>,
@@ -27,19 +27,19 @@ impl<C: Clock> Counter<C> {
         Self { limiter: RateLimiter::new(quota(rate), table, clock) }
     }
 
-    /// Counts a request that may pass; or says how long to wait until one may.
+    /// Counts a request that may pass, or returns the time to wait until one may.
     pub(super) fn take(&self, key: &String) -> Result<(), Duration> {
         let verdict = self.limiter.check_key(key);
         verdict.map_err(|until| until.wait_time_from(self.limiter.clock().now()))
     }
 
-    /// Forgets whoever may make as many requests as somebody new.
+    /// Removes the keys that may make as many requests as a new one.
     pub(super) fn forget_idle(&self) {
         self.limiter.retain_recent();
     }
 }
 
-/// A rate as governor has it.
+/// Returns a rate as a quota of governor.
 pub(super) fn quota(rate: Rate) -> Quota {
     match rate.per {
         Per::Hour => Quota::per_hour(rate.requests),
@@ -48,7 +48,7 @@ pub(super) fn quota(rate: Rate) -> Quota {
     }
 }
 
-/// Some ten megabytes when full.
+/// The most keys with their own count: some ten megabytes when full.
 const MOST_KEYS: usize = 100_000;
 const SHARED_CELLS: usize = 4096;
 
@@ -103,17 +103,17 @@ mod tests {
             let _ = counter.take(&format!("flood {n}"));
         }
         assert_eq!(counter.limiter.len(), MOST_KEYS);
-        // Whoever was there keeps his count; newcomers share, and are counted too.
+        // Existing keys keep their counts; new keys share cells and are counted too.
         assert_eq!(takes(&counter, "early", 10), 0);
         assert_eq!(takes(&counter, "flood 1", 10), 4);
         let late: usize = (0..50_000).map(|n| takes(&counter, &format!("late {n}"), 2)).sum();
         assert!(late <= 5 * SHARED_CELLS, "{late}");
-        // The shared cells come back as all do, and an idle key's place goes to others.
+        // The shared cells recover as all do, and the place of an idle key is free for others.
         clock.advance(Duration::from_secs(120));
         assert_eq!(takes(&counter, "late 1", 10), 5);
         counter.forget_idle();
         assert_eq!(counter.limiter.len(), 0);
-        // A place of his own is no new beginning.
+        // A new place does not reset the count.
         assert_eq!(takes(&counter, "late 1", 10), 0);
         assert_eq!(counter.limiter.len(), 0);
         clock.advance(Duration::from_secs(12));

@@ -1,4 +1,4 @@
-//! The limits as middleware, and the answer of those who are over one.
+//! The limits as middleware, and the answer to requests over a limit.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use super::Limits;
 use crate::error::answer;
 use crate::telemetry;
 
-/// Outside of verification, so that a flood of bad tokens is limited too.
+/// Applies the limit by address. Stands outside of verification, so that a flood of invalid tokens
+/// is limited too.
 pub(crate) async fn by_address(
     State(limits): State<Arc<Limits>>,
     request: Request,
@@ -31,8 +32,9 @@ pub(crate) async fn by_address(
     next.run(request).await
 }
 
-/// Inside of verification. A request that passed it without a session has only its address's limit:
-/// any name that it gives itself would be somebody else's, or a new one each time.
+/// Applies the limit by user. Stands inside of verification. A request that passed it without a
+/// session has only the limit of its address: any name that it claims could be another user's, or a
+/// new one each time.
 pub(crate) async fn by_user(
     State(limits): State<Arc<Limits>>,
     request: Request,
@@ -55,7 +57,7 @@ fn too_many(kind: &'static str, wait: Duration) -> Response {
     response
 }
 
-/// Whole seconds after which one request passes.
+/// Returns the whole seconds after which one request passes.
 fn retry_after(wait: Duration) -> u64 {
     let begun = u64::from(wait.subsec_nanos() > 0);
     wait.as_secs().saturating_add(begun).max(1)

@@ -1,5 +1,4 @@
-//! How many requests somebody may make: by address before the token is looked at, by verified user
-//! after it.
+//! The limits on requests: by address before the token is verified, by verified user after it.
 
 mod address;
 mod counter;
@@ -26,7 +25,7 @@ pub(crate) struct Limits {
     address: Option<Limit>,
     user: Option<Limit>,
     proxies: TrustedProxies,
-    /// Whether it was said already that somebody looks like a proxy and is none of ours.
+    /// Whether a possible proxy outside `TRUSTED_PROXIES` has been reported.
     told_of_proxy: AtomicBool,
 }
 
@@ -39,7 +38,7 @@ struct Limit {
 }
 
 impl Limits {
-    /// Connects to Redis if there is one, and starts to forget idle keys from time to time.
+    /// Connects to Redis if it is configured, and starts removing idle keys at intervals.
     pub(crate) async fn start(config: LimitsConfig) -> Arc<Self> {
         let shared = match config.redis.filter(|_| config.address.or(config.user).is_some()) {
             Some(url) => Some(Shared::start(&url).await),
@@ -71,8 +70,8 @@ impl Limits {
         );
     }
 
-    /// Whose limit a request counts on before anybody is verified. Without a peer, which no
-    /// connection of ours lacks, all share one.
+    /// Returns the key of the limit by address. All requests without a peer share one key; every
+    /// connection of this server has a peer.
     fn address_key(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> String {
         let Some(peer) = peer else { return "unknown".to_owned() };
         let forwarded = headers.contains_key(address::FORWARDED_FOR);
@@ -81,10 +80,10 @@ impl Limits {
             && !self.told_of_proxy.swap(true, Ordering::Relaxed)
         {
             tracing::warn!(
-                "a request has X-Forwarded-For and comes from an address outside \
-                 TRUSTED_PROXIES, so it counts as its sender's own. If that is your proxy, all its \
-                 clients share one ADDRESS_RATE_LIMIT: set TRUSTED_PROXIES to the proxy's address. \
-                 This is said once"
+                "a request with X-Forwarded-For came from an address outside TRUSTED_PROXIES, so \
+                 the header is ignored. If that address is your proxy, all its clients share one \
+                 ADDRESS_RATE_LIMIT: add the proxy's address to TRUSTED_PROXIES. This is logged \
+                 once"
             );
         }
         address::key(address::client(peer, headers, &self.proxies))
@@ -92,10 +91,10 @@ impl Limits {
 }
 
 impl Limit {
-    /// Counts a request that may pass; or says how long to wait until one may.
+    /// Counts a request that may pass, or returns the time to wait until one may.
     ///
-    /// Redis has the last word as long as it answers. What it lets pass is counted here too, so
-    /// that nobody begins anew when it goes away.
+    /// Redis decides as long as it answers. Requests that it lets pass are counted here too, so
+    /// that no count restarts when Redis becomes unavailable.
     async fn take(&self, key: &String) -> Result<(), Duration> {
         let together = match &self.shared {
             Some(shared) => shared.take(self.kind, key, self.rate).await,
@@ -109,7 +108,7 @@ impl Limit {
     }
 }
 
-/// Goes on until the limits are dropped.
+/// Removes idle keys at intervals until the limits are dropped.
 async fn forget_idle(limits: Weak<Limits>) {
     loop {
         tokio::time::sleep(FORGET_EVERY).await;

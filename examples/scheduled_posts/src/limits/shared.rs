@@ -1,4 +1,4 @@
-//! The same limits counted in Redis, for several instances together; and what to do without it.
+//! The same limits counted in Redis, for several instances together, and the fallback without it.
 
 #[cfg(test)]
 mod tests;
@@ -17,16 +17,16 @@ use super::counter::quota;
 use crate::config::{Per, Rate, RedisUrl};
 use serving::keep_running;
 
-/// A Redis that several instances count in. While it is away nobody waits for it.
+/// A Redis in which several instances count. While it is unavailable, no request waits for it.
 pub(super) struct Shared {
     client: Client,
     script: Script,
     line: watch::Sender<Option<Line>>,
-    /// How many lines there were.
+    /// The number of connections so far.
     lines: AtomicU64,
 }
 
-/// A connection that has answered, until it fails.
+/// A connection that has answered and has not failed since.
 #[derive(Clone)]
 struct Line {
     number: u64,
@@ -34,7 +34,7 @@ struct Line {
 }
 
 impl Shared {
-    /// Connects, or warns; goes on trying until it is dropped.
+    /// Connects, or logs a warning; then keeps reconnecting until it is dropped.
     pub(super) async fn start(url: &RedisUrl) -> Arc<Self> {
         let shared = Arc::new(Self {
             client: url.client().clone(),
@@ -50,7 +50,8 @@ impl Shared {
         shared
     }
 
-    /// Counts a request that may pass, or says how long to wait; nothing while Redis is away.
+    /// Counts a request that may pass, or returns the time to wait; `None` while Redis is
+    /// unavailable.
     pub(super) async fn take(
         &self,
         limit: &str,
@@ -93,7 +94,7 @@ impl Shared {
             Ok(connection) => connection.map_err(|error| describe(&error))?,
             Err(_) => return Err(format!("did not answer within {:?}", 2 * CONNECT_PATIENCE)),
         };
-        // Not a ping: a server that is full, or a replica, answers that one too.
+        // Not a ping, because a full server or a replica answers that too.
         let rate = Rate::new(NonZeroU32::MIN, Per::Second);
         self.ask(&mut connection, &format!("{PREFIX}:probe"), rate).await?;
         let number = self.lines.fetch_add(1, Ordering::Relaxed);
@@ -101,7 +102,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Many requests may find out at once; one of them says so.
+    /// Drops a failed connection. Many requests may notice at once; only one logs it.
     fn lost(&self, number: u64, problem: &str) {
         let first = self.line.send_if_modified(|line| {
             let this = line.as_ref().is_some_and(|line| line.number == number);
@@ -116,7 +117,7 @@ impl Shared {
     }
 }
 
-/// Connects again whenever the line is lost.
+/// Reconnects whenever the connection is lost.
 async fn keep_connected(shared: Weak<Shared>, mut line: watch::Receiver<Option<Line>>) {
     while line.wait_for(Option::is_none).await.is_ok() {
         sleep(RETRY).await;
@@ -133,22 +134,22 @@ fn warn(problem: &str) {
     );
 }
 
-/// What happened, without anything that the URL or a key holds.
+/// Describes an error, without anything from the URL or a key.
 fn describe(error: &RedisError) -> String {
     let refused = error.kind() == ErrorKind::AuthenticationFailed;
     match error.code() {
-        _ if refused => "refuses the user and password that the URL has".to_owned(),
+        _ if refused => "refuses the user and password in the URL".to_owned(),
         Some(code) => format!("answers {code}"),
-        None if error.is_connection_refusal() => "cannot be reached: nobody listens there".into(),
+        None if error.is_connection_refusal() => "cannot be reached: nothing listens there".into(),
         None if error.is_timeout() => "cannot be reached in time".to_owned(),
         None if error.is_io_error() => format!("cannot be reached: {error}"),
         None => format!("cannot be used: {}", error.category()),
     }
 }
 
-/// Before every key, so that others may use the same Redis.
+/// The prefix of every key, so that other programs can use the same Redis.
 const PREFIX: &str = "scheduled-posts";
-/// For an answer of a Redis that is connected. It usually takes less than a millisecond.
+/// The time for an answer of a connected Redis, which usually takes less than a millisecond.
 const PATIENCE: Duration = Duration::from_millis(200);
 const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_secs(1);

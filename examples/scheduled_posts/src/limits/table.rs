@@ -1,4 +1,4 @@
-//! How far everybody is, in bounded memory. Knows neither rates nor clocks.
+//! The counts of all keys, in bounded memory. Knows neither rates nor clocks.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -8,11 +8,10 @@ use governor::nanos::Nanos;
 use governor::state::StateStore;
 use governor::state::keyed::ShrinkableKeyedStateStore;
 
-/// When the next request of each key is due.
+/// A table of the times at which the next request of each key is due.
 ///
-/// It has room for so many keys. Keys beyond share cells by their hash, whose secret nobody outside
-/// knows: a flood of new keys then neither grows the table, nor goes uncounted, nor locks out
-/// everybody else at once.
+/// It has room for `room` keys. Further keys share cells by a hash with a secret seed: a flood of
+/// new keys neither grows the table, nor goes uncounted, nor locks out all other clients at once.
 #[derive(Debug)]
 pub(super) struct Table {
     state: Mutex<State>,
@@ -33,7 +32,7 @@ impl Table {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing that is done under the lock panics half-way.
+        // No code under the lock panics half-way.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -59,7 +58,7 @@ impl StateStore for Table {
         }
         let cell = self.cell_of(key, cells.len());
         let shared = cells.get(cell).copied().flatten();
-        // Who shared a cell while the table was full does not begin anew with a place of his own.
+        // A key that shared a cell while the table was full keeps its count when it gets a place.
         let (outcome, next) = judge(shared)?;
         if own.len() < self.room {
             own.insert(key.clone(), next);
@@ -79,7 +78,7 @@ impl ShrinkableKeyedStateStore<String> for Table {
         }
     }
 
-    /// Keys that have a place of their own.
+    /// Returns the number of keys with their own place.
     fn len(&self) -> usize {
         self.state().own.len()
     }

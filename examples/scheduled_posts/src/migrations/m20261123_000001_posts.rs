@@ -1,4 +1,5 @@
-//! X accounts and scheduled posts, hanging from the crate's `users` so that a user takes them along.
+//! The tables of X accounts and scheduled posts. They refer to the crate's `users`, so that they
+//! are deleted with a user.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
@@ -9,12 +10,12 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // MySQL keeps what it made before a failure: each statement may run a second time.
+        // MySQL keeps what was created before a failure, so each statement may run a second time.
         let dialect = Dialect(manager.get_database_backend());
         manager.create_table(dialect.x_accounts()).await?;
         let mut posts = dialect.scheduled_posts();
         if dialect.is_mysql() {
-            // It knows no `CREATE INDEX IF NOT EXISTS`.
+            // MySQL has no `CREATE INDEX IF NOT EXISTS`.
             manager.create_table(posts.index(&mut by_time()).index(&mut by_account()).take()).await
         } else {
             manager.create_table(posts).await?;
@@ -29,12 +30,12 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// What the list walks.
+/// Returns the index for the list of posts.
 fn by_time() -> IndexCreateStatement {
     index("scheduled_posts_by_time").col("user_id").col("scheduled_at").col("id").take()
 }
 
-/// What the cascade from an account looks for; MySQL wants the foreign key's own order.
+/// Returns the index for the cascade from an account. MySQL requires the order of the foreign key.
 fn by_account() -> IndexCreateStatement {
     index("scheduled_posts_by_account").col("user_id").col("x_account_id").take()
 }
@@ -43,11 +44,12 @@ fn index(name: &str) -> IndexCreateStatement {
     Index::create().if_not_exists().name(name).table("scheduled_posts").take()
 }
 
-/// The databases' names for the same types.
+/// A database's names for the types.
 struct Dialect(DbBackend);
 
 impl Dialect {
-    /// Deleting from `users` locks in the order users, accounts, posts; so does everything else.
+    /// Returns the table of accounts. Deleting from `users` locks in the order users, accounts,
+    /// posts; so does everything else.
     fn x_accounts(&self) -> TableCreateStatement {
         self.table("x_accounts")
             .col(ColumnDef::new("id").uuid().not_null().primary_key())
@@ -61,12 +63,14 @@ impl Dialect {
                     .to("users", "id")
                     .on_delete(ForeignKeyAction::Cascade),
             )
-            // What posts refer to; its column order also serves the list of a user's accounts.
+            // Posts refer to this index. Its column order also serves the list of a user's
+            // accounts.
             .index(Index::create().name("x_accounts_of_user").unique().col("user_id").col("id"))
             .take()
     }
 
-    /// The pair of keys makes a post on somebody else's account impossible, whatever the code does.
+    /// Returns the table of posts. The pair of keys makes a post on another user's account
+    /// impossible, whatever the code does.
     fn scheduled_posts(&self) -> TableCreateStatement {
         self.table("scheduled_posts")
             .col(ColumnDef::new("id").uuid().not_null().primary_key())
@@ -87,7 +91,8 @@ impl Dialect {
             .take()
     }
 
-    /// On MySQL every text is compared byte for byte, as on the others and in `users`.
+    /// Begins a table. On MySQL, text is compared byte for byte, as on the other databases and in
+    /// `users`.
     fn table(&self, name: &str) -> TableCreateStatement {
         let mut table = Table::create().table(name.to_owned()).if_not_exists().take();
         if self.is_mysql() {
@@ -96,7 +101,7 @@ impl Dialect {
         table
     }
 
-    /// The type that `users.id` has.
+    /// Returns the column `user_id`, with the type of `users.id`.
     fn user_id(&self) -> ColumnDef {
         let mut id = ColumnDef::new("user_id");
         if self.is_mysql() {
@@ -107,7 +112,8 @@ impl Dialect {
         id.not_null().take()
     }
 
-    /// MySQL's `TIMESTAMP` ends in 2038, and neither type has fractions unless it is told.
+    /// Returns a column for an instant. MySQL's `TIMESTAMP` ends in 2038, and its types have no
+    /// fractions of seconds unless a precision is given.
     fn time(&self, name: &'static str) -> ColumnDef {
         let mut time = ColumnDef::new(name);
         if self.is_mysql() {

@@ -1,10 +1,11 @@
-//! The application's migrations, run after the crate's. One file each, never changed once released.
+//! The application's migrations, which run after the crate's. One file each, never changed after a
+//! release.
 
 mod m20261123_000001_posts;
 
 use sea_orm_migration::prelude::*;
 
-/// The application's own list; the crate keeps one of its own in a table of its own.
+/// The application's list of migrations; the crate has its own list and its own table.
 pub(crate) struct Migrator;
 
 #[async_trait::async_trait]

@@ -1,4 +1,4 @@
-//! The API's description, OpenAPI 3.1: what the routes say of themselves, and what all have in common.
+//! The API's description, OpenAPI 3.1: the descriptions of the routes, and their common parts.
 
 mod responses;
 mod schemas;
@@ -16,16 +16,16 @@ use utoipa::{PartialSchema as _, ToSchema as _};
 use crate::error::Error;
 use crate::routes;
 
-/// The document as JSON: what `/openapi.json` serves and `openapi` prints.
+/// Returns the document as JSON, for `/openapi.json` and the subcommand `openapi`.
 pub(crate) fn document() -> &'static str {
     static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
-        // Maps and texts only: there is nothing in it that JSON could not say.
+        // Only maps and texts, which JSON can always represent.
         build().to_pretty_json().unwrap_or_default()
     });
     &DOCUMENT
 }
 
-/// The routes' own description comes from the very routers that the server is made of.
+/// Builds the document from the routers of the server.
 fn build() -> OpenApi {
     let routes = routes::of_users().merge(routes::of_all()).into_openapi();
     let mut components = routes.components.unwrap_or_default();
@@ -50,24 +50,24 @@ fn bearer() -> SecurityScheme {
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
-        .description(Some("A session token of Clerk's, as `getToken()` of its SDKs gives it."));
+        .description(Some("A session token of Clerk, as `getToken()` of its SDKs returns it."));
     SecurityScheme::Http(scheme.build())
 }
 
-/// As the routes name it.
+/// The name that the routes use.
 const BEARER: &str = "session";
 
-const ABOUT: &str = "Posts that are to be published later, each user's own. Whose request it is comes from the \
-verified token alone: a `user_id` in query, body or header changes nothing, unless answers carry the \
-`Warning` of a server that is still on its way there. Members and parameters that are not listed are \
-ignored.\n\nEvery error of this API is `application/json` with a member `detail`; so are 404 for a path \
-that is not listed, 405 (with `Allow`) for a method that is not, and 413 and 414 for a request that is \
-too large. Headers that are too large are 431, without a body.";
+const ABOUT: &str = "Posts that are to be published later, each user's own. The verified token alone identifies \
+the caller: a `user_id` in query, body or header changes nothing, unless answers carry the `Warning` \
+of a server that is still migrating to verified tokens. Members and parameters that are not listed \
+are ignored.\n\nEvery error of this API is `application/json` with a member `detail`; so are 404 for a \
+path that is not listed, 405 (with `Allow`) for a method that is not, and 413 and 414 for a request \
+that is too large. Headers that are too large are 431, without a body.";
 
 const TAGS: [(&str, &str); 5] = [
     ("Posts", "Scheduled posts of the caller."),
-    ("X accounts", "What posts are published on."),
-    ("Caller", "Who is asking."),
+    ("X accounts", "The accounts that posts are published on."),
+    ("Caller", "The signed-in user."),
     ("Webhooks", "For Clerk, which signs what it sends."),
     ("Health", "For load balancers and the like."),
 ];

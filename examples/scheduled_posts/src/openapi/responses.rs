@@ -1,4 +1,4 @@
-//! Errors that several routes have in common. What a single route adds stands with the route.
+//! The errors that several routes have in common. Those of a single route are with the route.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,16 @@ use utoipa::IntoResponses;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Type};
 
-/// Of every route.
+/// The errors of every route.
 pub(crate) struct EveryAnswer;
 
-/// Of routes that take a JSON object.
+/// The errors of routes that accept a JSON object.
 pub(crate) struct JsonBody;
 
-/// Of routes for one thing of the caller's.
+/// The errors of routes for one thing of the caller.
 pub(crate) struct Missing;
 
-/// Of routes behind a session token.
+/// The errors of routes that require a session token.
 pub(crate) struct SignedIn;
 
 type Responses = BTreeMap<String, RefOr<Response>>;
@@ -23,8 +23,8 @@ type Responses = BTreeMap<String, RefOr<Response>>;
 impl IntoResponses for EveryAnswer {
     fn responses() -> Responses {
         listed([
-            ("408", error("The request was not there in time.")),
-            ("500", error("A fault of the server's; its log has it.")),
+            ("408", error("The request did not arrive in time.")),
+            ("500", error("A fault of the server, which is in its log.")),
         ])
     }
 }
@@ -35,21 +35,21 @@ impl IntoResponses for JsonBody {
             ("400", error("The body is not JSON.")),
             ("413", error("The body is larger than 64 KiB.")),
             ("415", error("The body is not `application/json`.")),
-            ("422", error("A member is missing, or not as it may be; `detail` says which.")),
+            ("422", error("A member is missing or invalid; `detail` says which.")),
         ])
     }
 }
 
 impl IntoResponses for Missing {
     fn responses() -> Responses {
-        listed([("404", error("There is none of this id, or it is somebody else's."))])
+        listed([("404", error("The id does not exist, or belongs to another user."))])
     }
 }
 
 impl IntoResponses for SignedIn {
     fn responses() -> Responses {
-        let signed_out = "No credentials (`Not authenticated`), a bad token (`Invalid token`), or one \
-                          that is over (`Token expired`).";
+        let signed_out = "No credentials (`Not authenticated`), an invalid token (`Invalid \
+                          token`), or an expired one (`Token expired`).";
         let mut responses = listed([
             (
                 "401",
@@ -61,8 +61,8 @@ impl IntoResponses for SignedIn {
                 ),
             ),
             ("403", error("The user was deleted (`User no longer exists`).")),
-            ("429", later(error("The user, or the address, has asked for too much."))),
-            ("503", later(error("The database, or Clerk's keys, cannot be had just now."))),
+            ("429", later(error("The user, or the address, has sent too many requests."))),
+            ("503", later(error("The database, or Clerk's keys, are unavailable at the moment."))),
         ]);
         responses.extend(EveryAnswer::responses());
         responses
@@ -81,7 +81,7 @@ fn error(description: &str) -> ResponseBuilder {
 }
 
 fn later(response: ResponseBuilder) -> ResponseBuilder {
-    header(response, "Retry-After", Type::Integer, "Seconds after which to ask again.")
+    header(response, "Retry-After", Type::Integer, "Seconds after which to retry.")
 }
 
 fn header(response: ResponseBuilder, name: &str, kind: Type, about: &str) -> ResponseBuilder {

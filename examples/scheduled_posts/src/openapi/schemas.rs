@@ -1,4 +1,4 @@
-//! Schemas that no type of Rust's says by itself. What they promise is checked where input is read.
+//! Schemas that no Rust type expresses. The code that reads input enforces them.
 
 use serde_json::Value;
 use utoipa::openapi::schema::{
@@ -7,16 +7,16 @@ use utoipa::openapi::schema::{
 
 use crate::entities::scheduled_post::STATUSES;
 
-/// An instant as a client may give it: RFC 3339 with an offset, from 1970 to 9999.
+/// Returns the schema of an instant: RFC 3339 with an offset, from 1970 to 9999.
 pub(crate) fn instant() -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
         .pattern(Some(YEARS))
-        .description(Some("RFC 3339; what is finer than a millisecond is cut off."))
+        .description(Some("RFC 3339; fractions of a millisecond are cut off."))
 }
 
-/// A bound of a list: an instant, a plain date, or nothing.
+/// Returns the schema of a bound of a list: an instant, a plain date, or nothing.
 pub(crate) fn bound() -> Schema {
     let date = ObjectBuilder::new()
         .schema_type(Type::String)
@@ -28,19 +28,19 @@ pub(crate) fn bound() -> Schema {
     AnyOfBuilder::new().description(Some(about)).item(date).item(instant()).item(nothing).into()
 }
 
-/// Where a page goes on. Its content is nobody's business.
+/// Returns the schema of a cursor, which is opaque to clients.
 pub(crate) fn cursor() -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .pattern(Some("^([A-Za-z0-9_-]{32})?$"))
-        .description(Some("`next_cursor` of the page before."))
+        .description(Some("The `next_cursor` of the previous page."))
 }
 
 pub(crate) fn status() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(STATUSES))
 }
 
-/// The same in a change, which may leave it as it is.
+/// Returns the schema of a status in a change, which may leave it as it is.
 pub(crate) fn status_change() -> ObjectBuilder {
     let values = STATUSES.map(Value::from).into_iter().chain([Value::Null]);
     ObjectBuilder::new()

@@ -1,4 +1,4 @@
-//! The `user_id` that a request gives itself: in the query, or in the JSON body of a POST or PUT.
+//! The `user_id` that a request claims: in the query, or in the JSON body of a POST or PUT.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Query, Request};
@@ -10,7 +10,7 @@ use tower_clerk::ids::UserId;
 use crate::error::ApiError;
 use crate::requests::BODY_LIMIT;
 
-/// Reads it; and gives the request back, whole.
+/// Reads the `user_id`, and returns it with the unchanged request.
 pub(super) async fn read(request: Request) -> Result<(Option<String>, Request), ApiError> {
     let in_query = from_query(&request)?;
     let (in_body, request) = match *request.method() {
@@ -40,7 +40,8 @@ fn from_query(request: &Request) -> Result<Option<String>, ApiError> {
     }
 }
 
-/// A body that is no JSON object has none; what else is wrong with it says the handler.
+/// Reads the `user_id` of a body. A body that is not a JSON object has none, and the handler
+/// refuses it.
 async fn from_body(request: Request) -> Result<(Option<String>, Request), ApiError> {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, BODY_LIMIT).await.map_err(|_| {
@@ -57,7 +58,7 @@ async fn from_body(request: Request) -> Result<(Option<String>, Request), ApiErr
     Ok((claim, Request::from_parts(parts, Body::from(body))))
 }
 
-/// Two of them are an error of serde's, so that nobody is taken for either.
+/// The member of a body. Two members `user_id` are an error of serde, so neither is trusted.
 #[derive(Deserialize)]
 struct Member {
     user_id: Option<Value>,

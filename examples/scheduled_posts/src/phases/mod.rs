@@ -1,5 +1,5 @@
-//! Migration phases 1 and 2: whose request it is says its `user_id`. A token that is sent is judged
-//! all the same, and its verdict only counted and logged. None of this is mounted in phase 3.
+//! Migration phases 1 and 2: the request's `user_id` identifies the caller. A token is verified if
+//! there is one, but the result is only counted and logged. Phase 3 uses none of this.
 
 mod claim;
 mod remind;
@@ -15,17 +15,17 @@ use tower_clerk::session::{AuthError, AuthErrorKind, Session};
 use crate::config::AuthPhase;
 use crate::telemetry;
 
-/// Whose request it is, as far as phases 1 and 2 can tell. In a request's extensions; nothing that a
-/// client sends gets there but by [`identified`].
+/// The caller in phases 1 and 2, in the request's extensions. Only [`identified`] puts it there.
 #[derive(Clone)]
 pub(crate) struct Claimed {
     pub(crate) user_id: String,
-    /// The verified session, if it is this user's.
+    /// The verified session, if it belongs to this user.
     pub(crate) session: Option<Session>,
 }
 
-/// Finds out whose request it is. Stands inside of the layer that only reports, and outside of the
-/// handlers. A request without a `user_id` is its verified token's; without both it is refused.
+/// Identifies the caller. Stands inside of the report-only layer and outside of the handlers.
+/// Without a `user_id`, the verified token identifies the caller; without both, the request is
+/// refused.
 pub(crate) async fn identified(request: Request, next: Next) -> Response {
     let (claim, mut request) = match claim::read(request).await {
         Ok(read) => read,
@@ -54,7 +54,7 @@ pub(crate) async fn identified(request: Request, next: Next) -> Response {
             Claimed { user_id, session: None }
         }
         (Some(user_id), Err(error)) => {
-            // The layer has logged it, with the reason.
+            // The layer has logged the reason.
             telemetry::phase_3_would("refused", error.kind().as_str());
             Claimed { user_id, session: None }
         }
@@ -63,14 +63,14 @@ pub(crate) async fn identified(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Says in every answer that nobody was verified (RFC 7234 5.5).
+/// Adds a `Warning` to every answer that the user was not verified (RFC 7234 5.5).
 pub(crate) async fn warned(mut response: Response) -> Response {
     let warning = HeaderValue::from_static(r#"299 - "unverified user_id""#);
     response.headers_mut().insert(header::WARNING, warning);
     response
 }
 
-/// Shows the phase in `/metrics`, and the verdicts before the first of each comes.
+/// Sets the phase in `/metrics`, and creates the counters of the verdicts with 0.
 pub(crate) fn announce(phase: AuthPhase) {
     telemetry::auth_phase(phase.number());
     if phase.trusts_user_id() {
@@ -83,7 +83,7 @@ pub(crate) fn announce(phase: AuthPhase) {
     }
 }
 
-/// What the layer found.
+/// Returns the result of the layer.
 fn verdict(request: &Request) -> Result<Session, AuthError> {
     let extensions = request.extensions();
     match (extensions.get::<Session>(), extensions.get::<AuthError>()) {

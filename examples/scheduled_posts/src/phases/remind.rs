@@ -1,20 +1,20 @@
-//! The warning that nobody is verified: at the start, and again and again.
+//! The warning that users are not verified: at the start and every hour.
 
 use std::time::Duration;
 
 use crate::config::AuthPhase;
 use serving::keep_running;
 
-/// Begins at once and goes on for as long as the runtime lives.
+/// Starts the warnings, which end with the runtime.
 pub(crate) fn start(phase: AuthPhase) {
     keep_running("the reminder of AUTH_PHASE", move || remind(HOUR, move || warn(phase)));
 }
 
 fn warn(phase: AuthPhase) {
     tracing::warn!(
-        "AUTH_PHASE is {}: anybody who names a user_id is taken for that user, verified or not. \
-         auth_phase_3_verdicts_total in /metrics (METRICS_ADDR) shows whom phase 3 would refuse; \
-         set AUTH_PHASE to 3 when it shows nobody any more",
+        "AUTH_PHASE is {}: a client that names a user_id acts as that user, verified or not. \
+         auth_phase_3_verdicts_total in /metrics (METRICS_ADDR) counts the requests that phase 3 \
+         would refuse; set AUTH_PHASE to 3 when there are no more of them",
         phase.number()
     );
 }
@@ -41,7 +41,7 @@ mod tests {
         let told = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&told);
         let forever = remind(HOUR, move || _ = count.fetch_add(1, Ordering::Relaxed));
-        // The clock is paused: no hour passes here.
+        // The clock is paused, so the test takes no hour.
         let day = Duration::from_secs(24 * 3600 - 1);
         assert!(tokio::time::timeout(day, forever).await.is_err());
         assert_eq!(told.load(Ordering::Relaxed), 24);

@@ -91,7 +91,7 @@ pub(crate) async fn create(
     user.ensure_row(&state).await?;
     match state.store.add_account(user.id(), &new.handle).await {
         Ok(account) => Ok((StatusCode::CREATED, Json(account.into()))),
-        // Only a deletion that came in between takes the row away.
+        // Only a deletion in between removes the row.
         Err(WriteError::NoParent) => Err(ApiError::UserGone),
         Err(WriteError::Database(error)) => Err(error.into()),
     }
@@ -113,7 +113,7 @@ pub(crate) async fn remove(
     if removed { Ok(StatusCode::NO_CONTENT) } else { Err(NOT_FOUND) }
 }
 
-/// X itself allows less; what it allows changes, and only what could harm is refused here.
+/// Checks a handle. X's own rules are stricter and change; this refuses only what could do harm.
 fn check_handle(handle: &str) -> Result<(), ApiError> {
     let length = handle.chars().count();
     let bad = |c: char| c.is_control() || c.is_whitespace();

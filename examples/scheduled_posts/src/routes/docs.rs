@@ -1,4 +1,5 @@
-//! The API's description, and a page that renders it. All in the binary: no other host is asked.
+//! The API's description, and a page that renders it. All of it is in the binary; the page loads
+//! nothing from other hosts.
 
 use axum::http::{HeaderName, header};
 use axum::response::IntoResponse;

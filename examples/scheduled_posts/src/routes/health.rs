@@ -1,4 +1,4 @@
-//! Whether the process lives, and whether it should get requests.
+//! Health checks: whether the process is alive, and whether it should get requests.
 
 use axum::Json;
 use axum::extract::State;
@@ -11,27 +11,27 @@ use crate::error::{Error, answer};
 use crate::openapi::EveryAnswer;
 use crate::state::AppState;
 
-/// How the server is, in a word.
+/// The state of the server, in one word.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Health {
     status: &'static str,
 }
 
-/// Whether the process lives
+/// Whether the process is alive
 #[utoipa::path(
     get, path = "/healthz", operation_id = "healthz", tag = "Health", security(),
-    responses((status = 200, description = "It does.", body = Health), EveryAnswer)
+    responses((status = 200, description = "It is alive.", body = Health), EveryAnswer)
 )]
 pub(crate) async fn healthz() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// Whether it should get requests
+/// Whether the server should get requests
 #[utoipa::path(
     get, path = "/readyz", operation_id = "readyz", tag = "Health", security(),
     responses(
-        (status = 200, description = "It should.", body = Health),
-        (status = 503, description = "The database is away, or the process is ending.", body = Error),
+        (status = 200, description = "It should get requests.", body = Health),
+        (status = 503, description = "The database is unavailable, or the process is ending.", body = Error),
         EveryAnswer
     )
 )]

@@ -1,5 +1,5 @@
-//! Who is asking, as the token says and as the webhooks told. What only a verified token can say is
-//! null without one, in phases 1 and 2.
+//! `/api/me`: the caller by the token, and the row from the webhooks. Members that need a verified
+//! token are null without one, in phases 1 and 2.
 
 use axum::Json;
 use axum::extract::State;
@@ -22,7 +22,7 @@ pub(crate) struct Me {
     /// The active organization.
     #[schema(required)]
     org: Option<Org>,
-    /// The synced row; none as long as neither a webhook nor a first write has come.
+    /// The synced row; null until a webhook or a first write has created it.
     #[schema(required)]
     user: Option<SyncedUser>,
 }
@@ -46,7 +46,7 @@ pub(crate) struct SyncedUser {
     created_at: String,
 }
 
-/// Who is asking
+/// Show the signed-in user
 #[utoipa::path(
     get, path = "/api/me", operation_id = "me", tag = "Caller", security(("session" = [])),
     responses((status = 200, description = "The caller.", body = Me), SignedIn)

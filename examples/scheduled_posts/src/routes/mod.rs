@@ -1,5 +1,4 @@
-//! The routes that the API's description lists, a file for each group. What all answers have in common
-//! is in `app`.
+//! The routes, one file for each group. The common parts of all answers are in `app`.
 
 pub(crate) mod accounts;
 pub(crate) mod docs;
@@ -15,7 +14,8 @@ use utoipa_axum::routes;
 use crate::state::AppState;
 use crate::webhook;
 
-/// Behind a session token. Paths and methods stand with the handlers, in what describes them.
+/// Returns the routes that require a session token. The handlers' descriptions contain the paths
+/// and methods.
 pub(crate) fn of_users() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(me::show))
@@ -26,7 +26,8 @@ pub(crate) fn of_users() -> OpenApiRouter<AppState> {
         .routes(routes!(suggestions::generate))
 }
 
-/// Open to all, and described. The pages for people are neither of the API nor in its description.
+/// Returns the public routes of the API. The pages for people are neither part of the API nor of
+/// its description.
 pub(crate) fn of_all() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(webhook::receive))

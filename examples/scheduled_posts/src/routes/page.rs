@@ -1,4 +1,4 @@
-//! The web page and its files, all in the binary, and what the page may load and reach.
+//! The web page and its files, which are all in the binary, and the page's policy.
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, StatusCode, header};
@@ -49,7 +49,7 @@ macro_rules! files {
     };
 }
 
-/// What index.html and its scripts name.
+/// The files that index.html and its scripts load.
 const FILES: &[(&str, &str)] = files![
     "accounts.js",
     "api.js",

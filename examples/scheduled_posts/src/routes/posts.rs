@@ -57,7 +57,7 @@ pub(crate) struct PostList {
     next_cursor: Option<String>,
 }
 
-/// Query of the list. All text, so that every refusal names its parameter.
+/// The query of the list. All members are text, so that every refusal names its parameter.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
@@ -65,7 +65,7 @@ pub(crate) struct ListQuery {
     start_date: Option<String>,
     #[param(schema_with = bound)]
     end_date: Option<String>,
-    /// How many at most. Here too, an empty parameter counts as left out.
+    /// The most posts of a page. An empty parameter counts as left out, here as elsewhere.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 500, default = 100, nullable = false)]
     limit: Option<String>,
     #[param(schema_with = cursor)]
@@ -78,7 +78,7 @@ pub(crate) struct ListQuery {
     security(("session" = [])), params(ListQuery),
     responses(
         (status = 200, description = "A page of them.", body = PostList),
-        (status = 422, description = "A parameter is not as it may be.", body = Error),
+        (status = 422, description = "A parameter is invalid.", body = Error),
         SignedIn
     )
 )]
@@ -141,7 +141,7 @@ pub(crate) async fn create(
     }
 }
 
-/// The body of a PUT: what it leaves out stays as it is.
+/// The body of a PUT. Members that it leaves out stay as they are.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = PostChange)]
 pub(crate) struct ChangeBody {
@@ -251,7 +251,7 @@ fn read_scheduled_at(text: &str) -> Result<DateTime<Utc>, ApiError> {
     })
 }
 
-/// What a client may ask for; whatever else a post can be, only the server makes it.
+/// Parses a status that a client may set; only the server sets others.
 fn read_status(text: &str) -> Result<&'static str, ApiError> {
     let known = STATUSES.into_iter().find(|status| *status == text);
     known.ok_or_else(|| ApiError::invalid("status must be draft, scheduled or cancelled"))

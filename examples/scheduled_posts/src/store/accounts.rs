@@ -9,7 +9,7 @@ use crate::store::{Store, WriteError};
 use crate::time;
 
 impl Store {
-    /// A user's accounts, the oldest first.
+    /// Returns a user's accounts, the oldest first.
     pub(crate) async fn accounts(&self, user_id: &str) -> Result<Vec<Model>, DbErr> {
         Entity::find()
             .filter(Column::UserId.eq(user_id))
@@ -20,7 +20,7 @@ impl Store {
             .await
     }
 
-    /// Connects an account. [`WriteError::NoParent`] when there is no such user.
+    /// Connects an account. Fails with [`WriteError::NoParent`] when there is no such user.
     pub(crate) async fn add_account(
         &self,
         user_id: &str,
@@ -42,7 +42,8 @@ impl Store {
         Ok(account)
     }
 
-    /// Disconnects an account, and drops its posts. False when the user has no such account.
+    /// Disconnects an account and deletes its posts. Returns false when the user has no such
+    /// account.
     pub(crate) async fn remove_account(&self, user_id: &str, id: Uuid) -> Result<bool, DbErr> {
         let done = Entity::delete_many()
             .filter(Column::Id.eq(id))
@@ -53,5 +54,5 @@ impl Store {
     }
 }
 
-/// More accounts than anyone connects; the list has no pages.
+/// The most accounts of the list, which has no pages: more than any user connects.
 const MOST: u64 = 1000;

@@ -1,4 +1,4 @@
-//! Opening the database: a pool, and each backend's settings for its connections.
+//! The connection pool, with each backend's settings for its connections.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 
 use crate::config::DatabaseUrl;
 
-/// A pool whose waits all end well before a webhook's 15 s are over.
+/// Opens a pool. All its waits end well before the 15 s that a webhook has.
 pub(crate) async fn connect(url: &DatabaseUrl) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url.expose());
     options
@@ -35,16 +35,16 @@ pub(crate) async fn connect(url: &DatabaseUrl) -> Result<DatabaseConnection, DbE
             })
         });
     if url.is_in_memory() {
-        // The data is the connection's: a pool that retires it would forget everything.
+        // The data lives in the connection: when the pool retires it, everything is lost.
         options.idle_timeout(None).max_lifetime(None);
     }
     Database::connect(options).await
 }
 
 const WAIT: Duration = Duration::from_secs(5);
-/// In seconds, and for MySQL's statements in milliseconds. MariaDB and MySQL each read their own
-/// comment only: MySQL cannot limit statements other than queries. Strict, so that a value that
-/// does not fit is an error and not another value.
+/// The settings of a session, in seconds, and for MySQL's statements in milliseconds. MariaDB and
+/// MySQL each read only their own comment: MySQL can limit no statements but queries. The mode is
+/// strict, so that a value that does not fit is an error instead of being changed.
 const MYSQL_SESSION: &str = "SET SESSION innodb_lock_wait_timeout = 5, \
      SESSION lock_wait_timeout = 5, \
      SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_TRANS_TABLES') \

@@ -1,11 +1,11 @@
-//! Where a page of the list ends, as text that clients hand back. Names no user.
+//! The end of a page of the list, as text that clients send back. Names no user.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// The last post of a page. The next page begins after it.
+/// The last post of a page, after which the next page begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
     pub(crate) scheduled_at: DateTime<Utc>,
@@ -21,11 +21,12 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Any text of the right length and letters is one: a place in whoever's list it is.
+    /// Decodes a cursor. Any text of the right length and letters is valid: it is a place in the
+    /// caller's own list.
     pub(crate) fn decode(text: &str) -> Option<Self> {
         let bytes: [u8; LENGTH] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
         let (time, id) = bytes.split_first_chunk::<TIME>()?;
-        // What nobody was handed, and no database could compare, is behind everything.
+        // A time that was never handed out, and that no database can compare, is after everything.
         let millis = u64::from_be_bytes(*time).min(LAST_MILLI);
         Some(Self {
             scheduled_at: DateTime::from_timestamp_millis(i64::try_from(millis).ok()?)?,

@@ -1,4 +1,4 @@
-//! Bringing the tables up to date, however many instances do so at once.
+//! Migrations, which several instances may start at once.
 
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
 use sea_orm::{SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _};
@@ -6,8 +6,10 @@ use sea_orm_migration::MigratorTrait as _;
 
 use crate::migrations::Migrator;
 
-/// Creates or updates all tables, the crate's first. Each part holds a lock, and is one transaction
-/// where the database has those for tables: MySQL has not, and goes on where it stopped.
+/// Creates or updates all tables, the crate's first.
+///
+/// Each part holds a lock and is one transaction, except on MySQL, which has no transactions for
+/// tables and continues where it stopped.
 pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
     tower_clerk::sea_orm::migrate(db).await?;
     migrate_own(db).await
@@ -16,7 +18,7 @@ pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
 async fn migrate_own(db: &DatabaseConnection) -> Result<(), DbErr> {
     let tx = db
         .begin_with_options(TransactionOptions {
-            // A lock that SQLite grants late it may not grant at all.
+            // SQLite may refuse a lock that is only requested later in a transaction.
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         })
@@ -28,7 +30,7 @@ async fn migrate_own(db: &DatabaseConnection) -> Result<(), DbErr> {
         }
         DbBackend::MySql => {
             lock_mysql(&tx).await?;
-            // The lock is the connection's, which goes back to the pool.
+            // The lock belongs to the connection, which returns to the pool.
             let done = Migrator::up(&tx, None).await;
             tx.execute_unprepared(&format!("DO RELEASE_LOCK({MYSQL_LOCK})")).await?;
             done?;
@@ -38,20 +40,21 @@ async fn migrate_own(db: &DatabaseConnection) -> Result<(), DbErr> {
     tx.commit().await
 }
 
-/// Waits longer than a statement of the pool may last, which is meant for requests.
+/// Locks the migrations. Waits longer than the pool's statements may last, whose limit is for
+/// requests.
 async fn lock_postgres(tx: &DatabaseTransaction) -> Result<(), DbErr> {
-    // Messages of their own: the limit of a message is that from before it.
+    // Sent separately, because a limit applies from the next message on.
     tx.execute_unprepared(&format!(
         "SET LOCAL lock_timeout = '{PATIENCE_SECONDS}s'; \
          SET LOCAL statement_timeout = '{LONGEST_SECONDS}s'"
     ))
     .await?;
     tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
-    // Whoever waits for a table keeps everybody else from it, so that is not to last.
+    // A process that waits for a table blocks all others from it, so that wait must be short.
     tx.execute_unprepared("SET LOCAL lock_timeout TO DEFAULT").await.map(drop)
 }
 
-/// The same: MariaDB reads the first comment only, MySQL the second.
+/// Locks the migrations. MariaDB reads only the first comment, MySQL only the second.
 async fn lock_mysql(tx: &DatabaseTransaction) -> Result<(), DbErr> {
     let lock = format!(
         "/*M!100101 SET STATEMENT max_statement_time = {LONGEST_SECONDS} FOR */ \
@@ -65,13 +68,14 @@ async fn lock_mysql(tx: &DatabaseTransaction) -> Result<(), DbErr> {
     }
 }
 
-/// Any number that no other program on the server uses.
+/// The id of the lock: any number that no other program on the server uses.
 const MIGRATION_LOCK: i64 = 7_304_211_190_642;
-/// MySQL's locks are the server's and have names of 64 characters at most: a name for each database.
+/// The name of the lock, per database, because MySQL's locks belong to the server. Such a name has
+/// at most 64 characters.
 const MYSQL_LOCK: &str = "CONCAT('scheduled_posts_', MD5(DATABASE()))";
-/// For another instance to be done.
+/// The time for another instance to finish.
 const PATIENCE_SECONDS: u32 = 60;
-/// A little more, so that it is the lock of which is told that it was not to be had.
+/// A little more, so that the error names the lock.
 const LONGEST_SECONDS: u32 = 70;
 
 #[cfg(test)]

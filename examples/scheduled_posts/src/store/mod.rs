@@ -1,4 +1,4 @@
-//! The application's tables behind functions that always know whose rows they touch. No HTTP here.
+//! The application's tables, behind functions that always name the owner of the rows. No HTTP.
 
 mod accounts;
 mod connect;
@@ -16,7 +16,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, SqlErr, Value};
 
-/// X accounts and scheduled posts. Every statement names the owner.
+/// The tables of X accounts and scheduled posts. Every statement names the owner.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     db: DatabaseConnection,
@@ -27,8 +27,8 @@ impl Store {
         Self { db }
     }
 
-    /// An instant as a statement's value. MariaDB takes what its driver calls a time stamp for a
-    /// `TIMESTAMP`, which ends in 2038: what is later would be NULL.
+    /// Returns an instant as a statement's value. MariaDB treats a time stamp of its driver as a
+    /// `TIMESTAMP`, which ends in 2038: a later instant would be NULL.
     fn instant(&self, time: DateTime<Utc>) -> Value {
         match self.db.get_database_backend() {
             DbBackend::MySql => time.naive_utc().into(),
@@ -36,16 +36,16 @@ impl Store {
         }
     }
 
-    /// Whether the database answers, soon.
+    /// Returns whether the database answers within 2 s.
     pub(crate) async fn answers(&self) -> bool {
         matches!(tokio::time::timeout(PATIENCE, self.db.ping()).await, Ok(Ok(())))
     }
 }
 
-/// What can become of a write.
+/// The failure of a write.
 #[derive(Debug)]
 pub(crate) enum WriteError {
-    /// The row that this one hangs from does not exist, or no longer.
+    /// The row that this one refers to does not exist, or no longer.
     NoParent,
     Database(DbErr),
 }

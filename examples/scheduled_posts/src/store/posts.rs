@@ -10,7 +10,7 @@ use crate::entities::scheduled_post::{Column, Entity, Model};
 use crate::store::{Cursor, Store, WriteError};
 use crate::time;
 
-/// A part of the list: bounds inclusive, beginning after a cursor.
+/// A page of the list: inclusive bounds, beginning after a cursor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Page {
     pub(crate) start: Option<DateTime<Utc>>,
@@ -27,7 +27,7 @@ pub(crate) struct NewPost {
     pub(crate) scheduled_at: DateTime<Utc>,
 }
 
-/// What is to be different about a post; `None` leaves a column as it is.
+/// A change of a post; `None` leaves a column as it is.
 #[derive(Debug, Default)]
 pub(crate) struct Change {
     pub(crate) content: Option<String>,
@@ -36,7 +36,7 @@ pub(crate) struct Change {
 }
 
 impl Store {
-    /// A page of a user's posts by time, then id; and where the next one begins.
+    /// Returns a page of a user's posts, by time and then id, and the cursor of the next page.
     pub(crate) async fn posts(
         &self,
         user_id: &str,
@@ -50,7 +50,8 @@ impl Store {
             query = query.filter(Column::ScheduledAt.lte(self.instant(end)));
         }
         if let Some(Cursor { scheduled_at, id }) = page.after {
-            // The first condition alone would do for neither; together they walk the index.
+            // Neither condition is enough alone; together they select the rows after the cursor and
+            // can use the index.
             let at = self.instant(scheduled_at);
             query = query
                 .filter(Column::ScheduledAt.gte(at.clone()))
@@ -70,7 +71,7 @@ impl Store {
         Ok((posts, next))
     }
 
-    /// Writes a post. [`WriteError::NoParent`] when the user has no such account.
+    /// Writes a post. Fails with [`WriteError::NoParent`] when the user has no such account.
     pub(crate) async fn add_post(&self, user_id: &str, new: NewPost) -> Result<Model, WriteError> {
         let now = time::now();
         let post = Model {
@@ -83,7 +84,7 @@ impl Store {
             created_at: now,
             updated_at: now,
         };
-        // Not by the entity, whose instants are the same type on every database.
+        // Not through the entity, whose instants have the same type on every database.
         let row: [(Column, Value); 8] = [
             (Column::Id, post.id.into()),
             (Column::UserId, post.user_id.clone().into()),
@@ -102,7 +103,7 @@ impl Store {
         Ok(post)
     }
 
-    /// Changes a post and reads it back; `None` when the user has no such post.
+    /// Changes a post and returns it; `None` when the user has no such post.
     pub(crate) async fn change_post(
         &self,
         user_id: &str,
@@ -133,7 +134,7 @@ impl Store {
         Entity::find().filter(own).one(&self.db).await
     }
 
-    /// Drops a post. False when the user has no such post.
+    /// Deletes a post. Returns false when the user has no such post.
     pub(crate) async fn remove_post(&self, user_id: &str, id: Uuid) -> Result<bool, DbErr> {
         let done = Entity::delete_many()
             .filter(Column::Id.eq(id))

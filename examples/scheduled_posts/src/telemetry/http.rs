@@ -1,4 +1,4 @@
-//! Requests: how many, of which kind, how they ended and how long they took.
+//! The metrics of requests: their number, kind, outcome and duration.
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::{Method, StatusCode};
@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use super::{DURATION, IN_FLIGHT, REQUESTS};
 
-/// Counts a request by its route's template. What matches no route is `unmatched`: paths are the
-/// client's, and each new one would be a new series.
+/// Counts a request by its route's template. A request without a route is `unmatched`: clients
+/// choose paths, and each new path would be a new series.
 pub(crate) async fn counted(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or("unmatched", |path| path.as_str()).to_owned();
@@ -20,8 +20,8 @@ pub(crate) async fn counted(request: Request, next: Next) -> Response {
     response
 }
 
-/// A request under way. It is counted when it is dropped, which is also what happens to it when the
-/// client goes away.
+/// A request in progress. It is counted when it is dropped, which also happens when the client
+/// disconnects.
 struct Counted {
     route: String,
     method: &'static str,
@@ -50,7 +50,7 @@ impl Drop for Counted {
     }
 }
 
-/// A method that is none of these is the client's own invention.
+/// Returns the method as a label; unknown methods, which clients can invent, are `other`.
 fn method(method: &Method) -> &'static str {
     match *method {
         Method::DELETE => "DELETE",

@@ -1,4 +1,4 @@
-//! `/metrics`, on a listener of its own: whoever reaches it may read it.
+//! `/metrics`, on a separate listener without access control.
 
 use axum::Router;
 use axum::http::{StatusCode, header};
@@ -11,7 +11,7 @@ use super::{LOST_LINES, pool};
 use crate::error::answer;
 use serving::Lines;
 
-/// The numbers as Prometheus reads them, and nothing else.
+/// Returns the router with the metrics in Prometheus's format, and nothing else.
 pub(crate) fn router(handle: PrometheusHandle, db: DatabaseConnection, log: Lines) -> Router {
     let metrics = async move || {
         pool::measure(&db);

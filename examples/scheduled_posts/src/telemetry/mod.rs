@@ -1,5 +1,5 @@
-//! Numbers for `/metrics`: what is counted, and under which names. Labels are words of ours, never
-//! anything that a client chose.
+//! The metrics of `/metrics` and their names. Labels are words of this program, never text that a
+//! client chose.
 
 mod http;
 mod listener;
@@ -16,17 +16,17 @@ use tower_clerk::webhook::{Outcome, SinkError};
 
 use serving::keep_running;
 
-/// Begins to count. Without it nothing is, and each count costs next to nothing.
+/// Starts counting. Without it nothing is counted, and each count costs next to nothing.
 ///
 /// # Errors
 ///
-/// Somebody else in this process counts already.
+/// Fails when this process has a recorder already.
 pub(crate) fn start() -> Result<PrometheusHandle, BuildError> {
     let builder = PrometheusBuilder::new();
     let builder = builder.set_buckets_for_metric(Matcher::Full(DURATION.into()), &BUCKETS)?;
     let handle = builder.install_recorder()?;
     describe();
-    // Those whose absence and whose zero an alert must not take for different things.
+    // For alerts, a missing counter and a counter of zero must look the same.
     for limit in ["address", "user"] {
         counter!(RATE_LIMITED, "limit" => limit).increment(0);
     }
@@ -35,7 +35,8 @@ pub(crate) fn start() -> Result<PrometheusHandle, BuildError> {
     Ok(handle)
 }
 
-/// Observations are kept one by one until somebody adds them up: a scrape, or this.
+/// Adds up observations at intervals. They are stored one by one until a scrape or this task does
+/// so.
 async fn add_up(handle: PrometheusHandle) {
     let mut ticks = tokio::time::interval(UPKEEP);
     loop {
@@ -44,12 +45,12 @@ async fn add_up(handle: PrometheusHandle) {
     }
 }
 
-/// A request was answered 429 by the limit of this name, `address` or `user`.
+/// Counts a 429 of the limit with this name, `address` or `user`.
 pub(crate) fn rate_limited(limit: &'static str) {
     counter!(RATE_LIMITED, "limit" => limit).increment(1);
 }
 
-/// What became of a delivery whose signature was good.
+/// Counts the outcome of a delivery with a valid signature.
 pub(crate) fn webhook(outcome: &Result<Outcome, SinkError>) {
     let outcome = match outcome {
         Ok(Outcome::Applied) => "applied",
@@ -62,17 +63,17 @@ pub(crate) fn webhook(outcome: &Result<Outcome, SinkError>) {
     counter!(WEBHOOKS, "outcome" => outcome).increment(1);
 }
 
-/// In which phase the server runs.
+/// Sets the phase of the server.
 pub(crate) fn auth_phase(phase: u8) {
     gauge!(PHASE).set(f64::from(phase));
 }
 
-/// A request of phase 1 or 2, and what phase 3 would have made of it.
+/// Counts a request of phase 1 or 2 by what phase 3 would have done with it.
 pub(crate) fn phase_3_would(verdict: &'static str, reason: &'static str) {
     counter!(PHASE_3, "verdict" => verdict, "reason" => reason).increment(1);
 }
 
-/// The verdicts are there from the start, so that a zero can be seen.
+/// Creates the counters of the verdicts, so that a zero is visible from the start.
 pub(crate) fn phase_3_verdicts(verdicts: &[(&'static str, &'static str)]) {
     for &(verdict, reason) in verdicts {
         counter!(PHASE_3, "verdict" => verdict, "reason" => reason).increment(0);
@@ -84,11 +85,11 @@ fn describe() {
     describe_histogram!(
         DURATION,
         Unit::Seconds,
-        "From the head of a request to that of its answer"
+        "Time from the head of a request to the head of its answer"
     );
     describe_gauge!(IN_FLIGHT, "Requests that are being answered");
     describe_counter!(RATE_LIMITED, "Requests that were answered 429, by limit");
-    describe_counter!(WEBHOOKS, "Deliveries with a good signature, by what became of them");
+    describe_counter!(WEBHOOKS, "Deliveries with a valid signature, by outcome");
     describe_counter!(
         "clerk_webhook_refused_total",
         "Deliveries that were refused, by reason: a wrong signature, an old timestamp, a sink that fails"
@@ -97,15 +98,18 @@ fn describe() {
     describe_gauge!(PHASE, "AUTH_PHASE");
     describe_counter!(
         PHASE_3,
-        "Requests of phases 1 and 2 by what phase 3 would make of them: same, refused, \
+        "Requests of phases 1 and 2 by what phase 3 would do with them: same, refused, \
          someone_else, unidentified"
     );
     describe_gauge!(pool::CONNECTIONS, "Connections to the database: used, idle, most");
     describe_counter!(
         "clerk_auth_requests_total",
-        "Requests by what became of their session token"
+        "Requests by the outcome of their session token"
     );
-    describe_counter!("clerk_token_cache_hits_total", "Tokens that were verified a moment ago");
+    describe_counter!(
+        "clerk_token_cache_hits_total",
+        "Tokens that were found in the cache of verified tokens"
+    );
     describe_counter!("clerk_keys_fetches_total", "Attempts to fetch the session keys");
     describe_gauge!("clerk_keys_age_seconds", "Age of the session keys at the last attempt's end");
 }
@@ -118,6 +122,6 @@ const LOST_LINES: &str = "log_lines_lost_total";
 const WEBHOOKS: &str = "webhook_deliveries_total";
 const PHASE: &str = "auth_phase";
 const PHASE_3: &str = "auth_phase_3_verdicts_total";
-/// Seconds.
+/// The histogram's buckets, in seconds.
 const BUCKETS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 20.0];
 const UPKEEP: Duration = Duration::from_secs(5);

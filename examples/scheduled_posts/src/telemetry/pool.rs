@@ -1,9 +1,9 @@
-//! The database's connections, counted when somebody asks.
+//! The database's connections, counted at each scrape.
 
 use metrics::gauge;
 use sea_orm::{DatabaseConnection, DbBackend};
 
-/// Sets the gauges to how it is now.
+/// Sets the gauges to the current numbers.
 pub(super) fn measure(db: &DatabaseConnection) {
     let (all, idle, most) = match db.get_database_backend() {
         DbBackend::MySql => {

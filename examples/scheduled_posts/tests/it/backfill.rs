@@ -1,4 +1,5 @@
-//! `backfill`: who signed up while no server listened, runs that were killed, differences, removals.
+//! `backfill`: who signed up while no server listened, runs that were killed, differences,
+//! removals.
 
 use crate::support::{Backend, Listing, Process, World, on_every_backend};
 
@@ -76,7 +77,7 @@ async fn a_dry_run_says_what_differs_and_changes_nothing(world: World) {
 
     let (run, code) = dry_run("no-tables").await;
     assert_eq!(code, 1, "{}", run.err());
-    assert!(run.err().contains("a dry run makes nothing"), "{}", run.err());
+    assert!(run.err().contains("a dry run creates nothing"), "{}", run.err());
     assert!(!world.folder().join("posts.db").exists());
     assert_eq!(world.backfill("fill", &[], &variables).await.1, 0);
 

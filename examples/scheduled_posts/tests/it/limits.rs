@@ -301,7 +301,7 @@ async fn f20_a_redis_that_cannot_be_used_keeps_no_server_from_starting() {
         let password = redis.replace("redis://", "redis://:canary-password@");
         let nobody = format!("redis://:canary-password@127.0.0.1:{}/0", free_port());
         for (url, reason) in
-            [(password, "refuses the user and password"), (nobody, "nobody listens there")]
+            [(password, "refuses the user and password"), (nobody, "nothing listens there")]
         {
             let limits = [("REDIS_URL", &*url), ("ADDRESS_RATE_LIMIT", "2/hour")];
             let mut server = world.serve_with(&variables(&limits)).await;

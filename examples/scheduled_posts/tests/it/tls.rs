@@ -233,7 +233,7 @@ async fn f35_what_cannot_be_served_is_refused_before_anything_listens() {
             ("redirect", "HTTP_REDIRECT_PORT: redirects to HTTPS", redirect),
             ("missing", "TLS_CERT: the file cannot be read", missing),
             ("expired", "TLS_CERT: the certificate ended on 2021-01-01", write(&expired)),
-            ("mixed", "TLS_KEY: is not the key", write(&mixed)),
+            ("mixed", "TLS_KEY: the key does not belong", write(&mixed)),
         ] {
             let env = [world.env(), variables].concat();
             let mut process = Process::start(world.folder(), name, &["serve"], &env);

@@ -1,8 +1,8 @@
-//! Why a backfill did not go on, in the words of this program: variables and options.
+//! Explanations why a backfill stopped, by the names of this program's variables and options.
 
 use tower_clerk::backfill::{BackfillError, BackfillErrorKind};
 
-/// What to do, and below it what happened.
+/// Returns what to do and, below it, what happened.
 pub(super) fn explain(error: &BackfillError) -> String {
     format!("{}\n  What happened: {}", advice(error.kind()), error.report())
 }
@@ -10,35 +10,36 @@ pub(super) fn explain(error: &BackfillError) -> String {
 fn advice(kind: BackfillErrorKind) -> &'static str {
     match kind {
         BackfillErrorKind::KeyRefused => {
-            "CLERK_SECRET_KEY: is not taken by the Backend API. Set the sk_… that Clerk's \
-             Dashboard shows under API keys, and CLERK_API_URL only if another one is to be asked \
-             than https://api.clerk.com, the dev Clerk for example."
+            "CLERK_SECRET_KEY: the Backend API refuses it. Set the sk_… that Clerk's Dashboard \
+             shows under API keys. Set CLERK_API_URL only for another Backend API than \
+             https://api.clerk.com, for example the dev Clerk's."
         }
         BackfillErrorKind::NotFilled => {
-            "--remove-gone: is only for a database that was wholly filled from this Clerk \
+            "--remove-gone: the database must have been filled completely from this Clerk \
              instance. Run `scheduled-posts backfill` to its end first."
         }
         BackfillErrorKind::OtherInstance => {
-            "CLERK_SECRET_KEY and DATABASE_URL: do not belong together, the database has users of \
-             another Clerk instance. Nothing was changed. Set the key of their instance, or the \
-             database of this one."
+            "CLERK_SECRET_KEY and DATABASE_URL: do not belong together; the database contains \
+             users of another Clerk instance. Nothing was changed. Set the key of that instance, \
+             or the database of this one."
         }
         BackfillErrorKind::TargetFailed => {
-            "DATABASE_URL: the database failed. Look at it, then run this again: what was written \
-             stays, and a run goes on after it."
+            "DATABASE_URL: the database failed. Check it, then run this again: what was written \
+             stays, and the run continues after it."
         }
         BackfillErrorKind::TooManyGone => {
-            "--at-most: more users are gone than that, so nobody was removed. See who they are by \
-             `scheduled-posts backfill --dry-run`; if all of them are to go, say so many."
+            "--at-most: more users are gone than that, so no user was removed. List them with \
+             `scheduled-posts backfill --dry-run`. To remove all of them, set --at-most to their \
+             number."
         }
         BackfillErrorKind::Unavailable => {
-            "CLERK_API_URL: the Backend API does not answer as it should. Run this again when it \
-             is well: a run goes on after the last page that was written."
+            "CLERK_API_URL: the Backend API is unavailable. Run this again when it has recovered: \
+             the run continues after the last page that was written."
         }
         BackfillErrorKind::UnexpectedAnswer => {
-            "CLERK_API_URL: what answers there is not Clerk's Backend API as this program knows \
-             it. Look at the URL, and at proxies on the way."
+            "CLERK_API_URL: the answers are not those of Clerk's Backend API as this program \
+             knows it. Check the URL, and any proxies on the way."
         }
-        _ => "The backfill did not go on.",
+        _ => "The backfill stopped.",
     }
 }

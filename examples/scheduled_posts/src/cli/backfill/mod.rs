@@ -1,4 +1,5 @@
-//! `backfill`: Clerk's users into the database, by the crate's backfill; the answer as an exit code.
+//! `backfill`: copies Clerk's users into the database, with the crate's backfill. The exit code is
+//! part of the result.
 
 mod explain;
 mod progress;
@@ -20,16 +21,16 @@ use crate::cli::logging::Log;
 use crate::config::{BackfillConfig, DatabaseUrl, Env};
 use crate::{signals, store};
 
-/// What to do. Without any of it: a run.
+/// The options. Without any, `backfill` runs.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct Args {
-    /// Only say how Clerk and the database differ: nothing is changed, not even the tables
+    /// Only report how Clerk and the database differ; change nothing, not even the tables
     #[arg(long, conflicts_with = "remove_gone")]
     dry_run: bool,
     /// Instead remove the users whom Clerk no longer has, for good, with their accounts and posts
     #[arg(long, requires = "at_most")]
     remove_gone: bool,
-    /// With --remove-gone, how many may be removed; if there are more, nobody is
+    /// With --remove-gone, how many users may be removed; if there are more, none is
     #[arg(long, value_name = "N", requires = "remove_gone")]
     at_most: Option<u32>,
 }
@@ -47,8 +48,8 @@ pub(super) async fn run(env: &Env, args: Args, log: &Log) -> Result<ExitCode, Fa
             teller.end();
             log.say(task.stopped());
             log.flush();
-            // At once: a runtime that ends waits for a name that is just being looked up. The
-            // database undoes what was not committed.
+            // Exit at once: the end of the runtime would wait for a name lookup. The database rolls
+            // back what was not committed.
             std::process::exit(1)
         }
     }
@@ -73,17 +74,17 @@ impl Task {
     fn name(self) -> &'static str {
         match self {
             Self::Compare => "comparing",
-            Self::Remove { .. } => "looking for who is gone",
+            Self::Remove { .. } => "looking for users who are gone",
             Self::Run => "backfill",
         }
     }
 
-    /// What a person is told who stopped it.
+    /// Returns the message after a signal to stop.
     fn stopped(self) -> &'static str {
         match self {
             Self::Compare => "Stopped. Nothing was changed.",
             Self::Remove { .. } => {
-                "Stopped. Who was removed until then stays removed; run it again for the others."
+                "Stopped. Users who were removed stay removed; run it again for the others."
             }
             Self::Run => "Stopped. Run it again: it goes on after the last page that was written.",
         }
@@ -126,7 +127,7 @@ impl Task {
             }
         };
         teller.end();
-        // What was written was committed; a database that hangs up rudely changes nothing.
+        // Everything written is committed, so an error on closing changes nothing.
         let _ = db.close().await;
         let (summary, code) = outcome.map_err(|error| Failure::Start(explain::explain(&error)))?;
         answer::print(&format!("{summary}\n"))?;
@@ -134,33 +135,33 @@ impl Task {
     }
 }
 
-/// The database as it is: neither a file nor a table is made.
+/// Opens the database as it is; creates neither a file nor a table.
 async fn unchanged_database(url: &DatabaseUrl) -> Result<DatabaseConnection, Failure> {
     if url.file().is_some_and(|file| !file.exists()) {
-        return Err(nothing_yet("there is no such file yet"));
+        return Err(nothing_yet("the SQLite file does not exist yet"));
     }
     store::connect(url).await.map_err(|error| database_failure(&error))
 }
 
-/// Whether the tables are there that a comparison reads.
+/// Checks that the tables exist that a comparison reads.
 async fn has_tables(users: &SeaOrmSink) -> Result<(), Failure> {
     match users.runs().await {
         Err(error) if !error.retry_helps() => {
             let cause = error.source().map(|cause| format!(" ({cause})")).unwrap_or_default();
-            Err(nothing_yet(&format!("the tables of this version are not there yet{cause}")))
+            Err(nothing_yet(&format!("the tables of this version do not exist yet{cause}")))
         }
-        // What may pass is tried again by the comparison itself.
+        // The comparison itself retries transient failures.
         _ => Ok(()),
     }
 }
 
 fn nothing_yet(what: &str) -> Failure {
     Failure::Start(format!(
-        "DATABASE_URL: {what}, and a dry run makes nothing.\n  \
-         `scheduled-posts backfill` makes the tables and fills them; `scheduled-posts migrate` only \
-         makes them."
+        "DATABASE_URL: {what}, and a dry run creates nothing.\n  \
+         `scheduled-posts backfill` creates the tables and fills them; `scheduled-posts migrate` \
+         only creates them."
     ))
 }
 
-/// The exit code of a dry run that found some.
+/// The exit code of a dry run that found differences.
 const DIFFERENCES: u8 = 3;

@@ -1,4 +1,4 @@
-//! What is seen of a backfill while it runs: a bar on a terminal, otherwise a line now and then.
+//! The progress of a running backfill: a bar on a terminal, otherwise log lines at intervals.
 
 use std::io::{IsTerminal as _, stderr};
 use std::sync::{Mutex, PoisonError};
@@ -10,15 +10,16 @@ use tower_clerk::backfill::{Phase, Progress};
 
 use crate::config::LogFormat;
 
-/// Tells how far it is. Log lines that are written beside a bar go through [`bar`](Self::bar).
+/// A display of the progress. Log lines that are written beside a bar go through
+/// [`bar`](Self::bar).
 pub(super) struct Teller {
-    /// Hidden where nobody would see it.
+    /// The bar, hidden unless standard error is a terminal.
     bar: ProgressBar,
     name: &'static str,
     last: Mutex<Option<Told>>,
 }
 
-/// What was told last.
+/// The progress that was shown last.
 #[derive(Clone, Copy)]
 struct Told {
     at: Instant,
@@ -42,7 +43,7 @@ impl Teller {
         &self.bar
     }
 
-    /// After each step.
+    /// Shows the progress after a step.
     pub(super) fn tell(&self, progress: &Progress) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let before = last.filter(|told| told.phase == progress.phase);
@@ -57,7 +58,7 @@ impl Teller {
         *last = Some(Told { at: Instant::now(), phase: progress.phase, users: progress.users });
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn end(&self) {
         self.bar.finish_and_clear();
     }
@@ -65,11 +66,11 @@ impl Teller {
     fn move_bar(&self, progress: &Progress, begins: bool) {
         self.bar.set_position(progress.users);
         if let Some(total) = progress.total {
-            // Who signs up meanwhile comes on the last pages.
+            // Users who sign up meanwhile come on the last pages.
             self.bar.set_length(total.max(progress.users));
         }
         if begins {
-            // What another run brought in, or what was done before, says nothing of how fast this is.
+            // The users of an earlier run or phase say nothing about the speed of this one.
             self.bar.reset_eta();
             self.bar.set_message(self.doing(progress.phase));
             self.bar.set_style(style(progress.total.map_or(NO_TOTAL, |_| TOTAL)));
@@ -86,22 +87,23 @@ impl Teller {
 
     fn doing(&self, phase: Phase) -> &'static str {
         match phase {
-            Phase::Confirming => "asking Clerk for each who seems gone",
-            Phase::LookingForGone => "looking for who is gone",
-            Phase::Removing => "removing who is gone",
+            Phase::Confirming => "asking Clerk about each user who seems gone",
+            Phase::LookingForGone => "looking for users who are gone",
+            Phase::Removing => "removing users who are gone",
             _ => self.name,
         }
     }
 }
 
-/// Whether a line would come too soon after the one before. The last of all is always told.
+/// Returns whether a line would come too soon after the last one. The line for the last user is
+/// always written.
 fn is_soon(before: Told, progress: &Progress) -> bool {
     let is_all = progress.total.is_some_and(|total| progress.users >= total);
     before.at.elapsed() < BETWEEN_LINES && !(is_all && progress.users > before.users)
 }
 
 fn style(template: &str) -> ProgressStyle {
-    // The templates are constants, and the test below reads them.
+    // The templates are constants, which the test below checks.
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("=> ")

@@ -1,4 +1,4 @@
-//! What was done, for a person to read. Text only.
+//! The summary of a backfill for people. Text only.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -11,7 +11,7 @@ pub(super) fn of_run(report: &Report, took: Duration) -> String {
     let here = written + unchanged;
     let resumed = if *resumed {
         let before = users.saturating_sub(here);
-        format!("yes, after the {} of a run that was broken off", HumanCount(before))
+        format!("yes, after the {} of an interrupted run", HumanCount(before))
     } else {
         "no, from the start".to_owned()
     };
@@ -36,42 +36,35 @@ pub(super) fn of_drift(drift: &Drift) -> String {
     let Drift { instance_id, users, unreadable, missing, outdated, deleted, gone, .. } = drift;
     let users = HumanCount(*users);
     let mut text = if drift.is_none() && gone.is_some() {
-        format!(
-            "No difference: the {users} users of {instance_id} are in the database as they are there."
-        )
+        format!("No difference: the {users} users of {instance_id} are up to date in the database.")
     } else if drift.is_none() {
-        format!("No difference that can be seen in the {users} users of {instance_id}.")
+        format!("No difference was found in the {users} users of {instance_id}.")
     } else {
         format!(
             "Clerk ({users} users of {instance_id}) and the database differ. Nothing was changed."
         )
     };
-    list(&mut text, "missing", missing, "not in the database; `backfill` brings them in");
-    list(
-        &mut text,
-        "outdated",
-        outdated,
-        "older in the database; `backfill` brings them up to date",
-    );
+    list(&mut text, "missing", missing, "not in the database; `backfill` adds them");
+    list(&mut text, "outdated", outdated, "older in the database; `backfill` updates them");
     list(
         &mut text,
         "deleted",
         deleted,
-        "still listed by Clerk, but user.deleted came: the database lets nobody back in",
+        "still listed by Clerk, but user.deleted arrived: a deleted user is never added again",
     );
     match gone {
         Some(gone) => list(
             &mut text,
             "gone",
             gone,
-            "not at Clerk any more; `backfill --remove-gone --at-most N` removes them",
+            "no longer at Clerk; `backfill --remove-gone --at-most N` removes them",
         ),
         None => text.push_str(
-            "\n  gone      cannot be said: the database has users of other Clerk instances too",
+            "\n  gone      unknown: the database also has users of other Clerk instances",
         ),
     }
     if *unreadable > 0 {
-        let _ = write!(text, "\n  passed over {}", unreadable_note(*unreadable));
+        let _ = write!(text, "\n  skipped   {}", unreadable_note(*unreadable));
     }
     text
 }
@@ -79,20 +72,20 @@ pub(super) fn of_drift(drift: &Drift) -> String {
 pub(super) fn of_removal(removed: Removed) -> String {
     let Removed { removed, kept, gone_already, .. } = removed;
     let mut text = match removed {
-        0 => "Nobody was removed.".to_owned(),
+        0 => "No user was removed.".to_owned(),
         1 => "Removed 1 user whom Clerk no longer has.".to_owned(),
         n => format!("Removed {} users whom Clerk no longer has.", HumanCount(n)),
     };
     if kept > 0 {
-        let _ = write!(text, "\n  kept          {kept}: Clerk has them after all");
+        let _ = write!(text, "\n  kept          {kept}: Clerk still has them");
     }
     if gone_already > 0 {
-        let _ = write!(text, "\n  gone already  {gone_already}: a webhook came meanwhile");
+        let _ = write!(text, "\n  gone already  {gone_already}: a webhook removed them meanwhile");
     }
     text
 }
 
-/// One kind of difference: how many, what it means, and who, as far as that fits.
+/// Adds one kind of difference: the number of users, the meaning, and the first ids.
 fn list(text: &mut String, name: &str, sample: &Sample, meaning: &str) {
     let Sample { count, examples, .. } = sample;
     // Writing to a String cannot fail.

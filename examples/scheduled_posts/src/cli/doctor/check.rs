@@ -1,28 +1,28 @@
-//! One check: what was looked at, how it is, and what to do about it. Data only.
+//! One check: its subject, its outcome, and what to do. Data only.
 
 use serde::Serialize;
 
-/// The result of a look at one thing. No text in it holds a secret or anybody's data.
+/// The result of one check. No text in it contains a secret or a user's data.
 #[derive(Debug, Serialize)]
 pub(super) struct Check {
-    /// What was looked at, one word for programs.
+    /// The subject, as one word for programs.
     pub(super) name: &'static str,
     pub(super) outcome: Outcome,
-    /// What was found.
+    /// The finding.
     pub(super) what: String,
-    /// What to do; nothing where all is well.
+    /// What to do; `None` if nothing is wrong.
     pub(super) todo: Option<String>,
 }
 
-/// How a thing is.
+/// The outcome of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Outcome {
     Ok,
-    /// Works, and is most likely not what was meant.
+    /// Works, but is probably not intended.
     Warn,
     Fail,
-    /// Could not be looked at, or there is nothing to look at.
+    /// Could not be checked, or there is nothing to check.
     Skipped,
 }
 

@@ -1,5 +1,5 @@
-//! Clerk's two APIs: whether they answer, whether both are of the same instance, and what time it is
-//! there.
+//! Clerk's two APIs: whether they answer, whether both belong to the same instance, and the time of
+//! their clocks.
 
 use axum::http::StatusCode;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::cli::doctor::check::Check;
 use crate::cli::doctor::facts::Facts;
 use crate::cli::doctor::http::{Answer, get};
 
-/// What the two APIs said; `None` where there was no reason to ask.
+/// The answers of the two APIs; `None` where there was no reason to ask.
 #[derive(Default)]
 pub(super) struct Answers {
     /// The keys that tokens are verified with.
@@ -42,13 +42,13 @@ impl Answers {
         Self { jwks, backend_jwks, instance, count }
     }
 
-    /// How many users Clerk has, if that was to be learnt.
+    /// Returns the number of Clerk's users, if it is known.
     pub(super) fn users(&self) -> Option<u64> {
         let answer = self.count.as_ref()?.as_ref().ok()?;
         answer.body["total_count"].as_u64().filter(|_| answer.status == StatusCode::OK)
     }
 
-    /// The ids of the keys that tokens are verified with, once they could be had.
+    /// Returns the ids of the keys that tokens are verified with, if they could be fetched.
     pub(super) fn kids(&self) -> Option<Vec<&str>> {
         self.jwks.as_ref()?.as_ref().ok().and_then(kids)
     }
@@ -58,7 +58,7 @@ pub(super) fn checks(facts: &Facts, answers: &Answers) -> Vec<Check> {
     if facts.stand_in && !matches!(&answers.jwks, Some(Ok(_))) {
         return vec![Check::skipped(
             "jwks",
-            "the dev Clerk does not run at the moment; it starts with the server",
+            "the dev Clerk is not running; it starts with the server",
         )];
     }
     vec![jwks(facts, answers), secret_key(facts, answers), clock(answers)]
@@ -67,11 +67,10 @@ pub(super) fn checks(facts: &Facts, answers: &Answers) -> Vec<Check> {
 fn jwks(facts: &Facts, answers: &Answers) -> Check {
     const NAME: &str = "jwks";
     let todo = if facts.is_set("CLERK_JWKS_URL") {
-        "look at CLERK_JWKS_URL, at the network and at proxies; without keys every request is \
-         answered 503"
+        "check CLERK_JWKS_URL, the network and proxies; without keys every request is answered 503"
     } else {
-        "look whether CLERK_PUBLISHABLE_KEY is whole and of an instance that still exists, at the \
-         network and at proxies; without keys every request is answered 503"
+        "check that CLERK_PUBLISHABLE_KEY is complete and that its instance still exists, and \
+         check the network and proxies; without keys every request is answered 503"
     };
     match &answers.jwks {
         None if facts.clerk().is_some() => {
@@ -88,7 +87,9 @@ fn jwks(facts: &Facts, answers: &Answers) -> Check {
                 let keys = if count == 1 { "key" } else { "keys" };
                 Check::ok(NAME, format!("the JWKS URL answers with {count} {keys}"))
             }
-            Err(error) => Check::fail(NAME, format!("what the JWKS URL answers: {error}"), todo),
+            Err(error) => {
+                Check::fail(NAME, format!("the JWKS URL's answer is unusable: {error}"), todo)
+            }
         },
     }
 }
@@ -102,8 +103,7 @@ fn secret_key(facts: &Facts, answers: &Answers) -> Check {
             None => Check::skipped(NAME, "the settings of Clerk cannot be used"),
         };
     };
-    let url =
-        "look at CLERK_API_URL (unset is https://api.clerk.com), at the network and at proxies";
+    let url = "check CLERK_API_URL (default: https://api.clerk.com), the network and proxies";
     let answer = match instance {
         Ok(answer) => answer,
         Err(silence) => return Check::fail(NAME, format!("the Backend API {silence}"), url),
@@ -125,13 +125,13 @@ fn secret_key(facts: &Facts, answers: &Answers) -> Check {
     match answers.kids() {
         Some(own) if !own.is_empty() && !backend.is_empty() => {
             if own.iter().any(|kid| backend.contains(kid)) {
-                Check::ok(NAME, format!("of {}, whose keys are fetched", name_of(answer)))
+                Check::ok(NAME, format!("belongs to {}, whose keys are fetched", name_of(answer)))
             } else {
                 Check::fail(
                     NAME,
                     format!(
-                        "CLERK_SECRET_KEY is of {}, and the keys that tokens are verified with \
-                         are another instance's",
+                        "CLERK_SECRET_KEY belongs to {}, but the keys that tokens are verified \
+                         with belong to another instance",
                         name_of(answer)
                     ),
                     "set CLERK_PUBLISHABLE_KEY and CLERK_SECRET_KEY from the same page of \
@@ -141,33 +141,34 @@ fn secret_key(facts: &Facts, answers: &Answers) -> Check {
         }
         _ => Check::ok(
             NAME,
-            format!("of {}; its keys could not be compared with the fetched ones", name_of(answer)),
+            format!("belongs to {}; its keys could not be compared", name_of(answer)),
         ),
     }
 }
 
-/// A token lasts a minute, and is judged with 5 s of patience in both directions.
+/// Compares this machine's clock with Clerk's. A token lasts a minute, and a clock skew of 5 s is
+/// tolerated in both directions.
 fn clock(answers: &Answers) -> Check {
     const NAME: &str = "clock";
     let asked = [&answers.jwks, &answers.instance];
     let ahead = asked.into_iter().flatten().flatten().find_map(|answer| answer.ahead);
     let Some(ahead) = ahead else {
-        return Check::skipped(NAME, "nobody who answered said what time it is");
+        return Check::skipped(NAME, "no answer contained the time");
     };
-    // `Date` has no fractions of a second, and the answer took its time too.
+    // `Date` has no fractions of a second, and the answer took some time too.
     let seconds = ahead.num_milliseconds().div_euclid(1000);
     let todo = "switch time synchronisation on (timedatectl set-ntp true), in the host of a \
                 container or virtual machine";
     let word = if seconds < 0 { "behind" } else { "ahead of" };
     let what = format!("this machine's clock is {} s {word} Clerk's", seconds.unsigned_abs());
     match seconds {
-        -2..=2 => Check::ok(NAME, "this machine's clock is Clerk's, give or take 2 s"),
+        -2..=2 => Check::ok(NAME, "this machine's clock is within 2 s of Clerk's"),
         -5..=5 => Check::warn(NAME, format!("{what}: 5 s are tolerated"), todo),
         _ => Check::fail(
             NAME,
             format!(
-                "{what}: good tokens are refused, or expired ones pass; beyond 5 minutes so \
-                     are webhooks"
+                "{what}: valid tokens are refused, or expired tokens accepted; beyond 5 minutes \
+                 webhooks are refused too"
             ),
             todo,
         ),
@@ -179,7 +180,7 @@ fn kids(answer: &Answer) -> Option<Vec<&str>> {
     Some(keys.iter().filter_map(|key| key["kid"].as_str()).collect())
 }
 
-/// An instance by its id and kind, as far as they look like Clerk's.
+/// Returns an instance's id and kind, as far as they look like Clerk's.
 fn name_of(answer: &Answer) -> String {
     let word = |value: &Value| {
         let text = value.as_str()?;

@@ -1,5 +1,5 @@
 //! The database: whether it answers, whether its tables are those of this version, and whether the
-//! users are in it. Makes nothing, not even an SQLite file.
+//! users are in it. Creates nothing, not even an SQLite file.
 
 use std::time::Duration;
 
@@ -16,18 +16,18 @@ use crate::config::DatabaseUrl;
 use crate::migrations::Migrator;
 use crate::store;
 
-/// What was found, each only if what it needs was there.
+/// The findings; each is `None` if an earlier one made it impossible.
 #[derive(Default)]
 pub(super) struct Findings {
     reached: Option<Result<(), Unreachable>>,
-    /// The crate's migrations and the application's.
+    /// The migrations of the crate and of the application.
     migrations: Option<Result<Migrations, DbErr>>,
-    /// Whether the table of users can take what is written into it.
+    /// Whether the table of users can hold what is written to it.
     fits: Option<Result<(), DbErr>>,
     users: Option<Result<i64, DbErr>>,
 }
 
-/// How the list of this version and what was applied differ.
+/// The differences between the migrations of this version and those that were applied.
 #[derive(Default)]
 struct Migrations {
     missing: usize,
@@ -54,7 +54,7 @@ impl Findings {
             found.fits = Some(Schema::new().check(&db).await);
             found.users = Some(count(&db).await);
         }
-        // It was only read from: a database that hangs up rudely changes nothing.
+        // The database was only read, so an error on closing changes nothing.
         let _ = db.close().await;
         found
     }
@@ -73,13 +73,14 @@ fn reached(facts: &Facts, found: &Findings) -> Check {
         (Some(url), Some(Ok(()))) => {
             Check::ok(NAME, format!("the {} database answers", url.kind()))
         }
-        (Some(_), Some(Err(Unreachable::NoFile))) => {
-            Check::skipped(NAME, "there is no SQLite file yet; it is made when the server starts")
-        }
+        (Some(_), Some(Err(Unreachable::NoFile))) => Check::skipped(
+            NAME,
+            "there is no SQLite file yet; the server creates it when it starts",
+        ),
         (Some(_), Some(Err(Unreachable::Failed(error)))) => Check::fail(
             NAME,
             format!("the database cannot be used: {error}"),
-            "look whether it runs and can be reached from here, and at user, password and \
+            "check that it runs and can be reached from here, and check user, password and \
              database in DATABASE_URL",
         ),
         _ => Check::skipped(NAME, "other settings cannot be used"),
@@ -92,44 +93,44 @@ fn migrations(facts: &Facts, found: &Findings) -> Check {
         (Some(Ok(Migrations { missing, .. })), _) if *missing > 0 => Check::fail(
             NAME,
             format!("{missing} migrations are missing: the tables are not those of this version"),
-            "run `scheduled-posts migrate`; a server that starts does the same",
+            "run `scheduled-posts migrate`; the server does the same when it starts",
         ),
         (Some(Ok(_)), Some(Err(error))) => Check::fail(
             NAME,
             error.to_string(),
-            "change the table as it says, or give this server a database of its own",
+            "change the table as described, or give this server its own database",
         ),
         (Some(Ok(Migrations { unknown, .. })), _) if *unknown > 0 => Check::warn(
             NAME,
             format!("{unknown} migrations were applied that this version does not know"),
-            "a newer version was here: start that one, since this one may not start",
+            "a newer version has used this database: start that version, as this one may not start",
         ),
         (Some(Ok(_)), _) => Check::ok(NAME, "the tables are those of this version"),
         (Some(Err(error)), _) => Check::fail(
             NAME,
-            format!("what was migrated cannot be learnt: {error}"),
-            "look at the database; it went away while it was looked at",
+            format!("the applied migrations cannot be read: {error}"),
+            "check the database; it became unavailable during this check",
         ),
         (None, _) if matches!(found.reached, Some(Err(Unreachable::NoFile))) && !facts.stand_in => {
             Check::fail(
                 NAME,
                 "there is no database yet",
-                "run `scheduled-posts migrate`; a server that starts does the same",
+                "run `scheduled-posts migrate`; the server does the same when it starts",
             )
         }
-        (None, _) => Check::skipped(NAME, "there is no database to look into"),
+        (None, _) => Check::skipped(NAME, "there is no database to check"),
     }
 }
 
 fn users(facts: &Facts, answers: &Answers, found: &Findings) -> Check {
     const NAME: &str = "users";
     let here = match &found.users {
-        None => return Check::skipped(NAME, "there are no tables to look into"),
+        None => return Check::skipped(NAME, "there are no tables to check"),
         Some(Err(error)) => {
             return Check::fail(
                 NAME,
                 format!("the users cannot be counted: {error}"),
-                "look at the rights of the database's user",
+                "check the permissions of the database's user",
             );
         }
         Some(Ok(count)) => u64::try_from(*count).unwrap_or_default(),
@@ -139,10 +140,10 @@ fn users(facts: &Facts, answers: &Answers, found: &Findings) -> Check {
         return Check::skipped(NAME, what);
     };
     let backfill = if facts.stand_in {
-        "look at the dev Clerk's page /dev for what became of the webhooks; the server prints a \
-         line for a backfill when it starts"
+        "see the outcomes of the webhooks on the dev Clerk's page /dev; the server prints a \
+         command for a backfill when it starts"
     } else {
-        "run `scheduled-posts backfill`, and look in Clerk's Dashboard, under Webhooks, whether \
+        "run `scheduled-posts backfill`, and check in Clerk's Dashboard, under Webhooks, that \
          deliveries arrive"
     };
     if here == 0 && there > 0 {
@@ -160,7 +161,7 @@ async fn open(url: &DatabaseUrl) -> Result<DatabaseConnection, Unreachable> {
     if url.file().is_some_and(|file| !file.exists()) {
         return Err(Unreachable::NoFile);
     }
-    // A pool goes on trying, and tells in the end that it waited; one connection tells why.
+    // A pool retries and in the end reports a timeout; a single connection reports the cause.
     let once = tokio::time::timeout(PATIENCE, try_once(url)).await;
     once.unwrap_or_else(|_| Err(DbErr::Custom(SILENT.into()))).map_err(Unreachable::Failed)?;
     let db = store::connect(url).await.map_err(Unreachable::Failed)?;
@@ -185,7 +186,8 @@ async fn applied(db: &DatabaseConnection) -> Result<Migrations, DbErr> {
     Ok(found)
 }
 
-/// sea-orm's own look makes the table that it reads, or knows MySQL only by a driver of its own.
+/// Compares a list of migrations with the applied ones. sea-orm's own function creates the table
+/// that it reads, or needs its own driver for MySQL.
 async fn compare<M: MigratorTrait>(
     db: &DatabaseConnection,
     found: &mut Migrations,

@@ -1,4 +1,4 @@
-//! Whether test and production are kept apart, and what production must not do. Asks nobody.
+//! The separation of test and production, and the rules for production. Sends no requests.
 
 use axum::http::{HeaderValue, Uri};
 use tower_clerk::PublishableKey;
@@ -8,7 +8,7 @@ use crate::cli::doctor::check::Check;
 use crate::cli::doctor::facts::Facts;
 use crate::config::ServeConfig;
 
-/// Keys beside each other, and how the server is reached.
+/// Checks the keys against each other, and the server's transport.
 pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     let Some(config) = &facts.config else { return Vec::new() };
     let mut checks = Vec::new();
@@ -21,7 +21,8 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     checks
 }
 
-/// Test and live keys are of different instances: nothing of the one works with the other.
+/// Checks that the keys are of one kind. Test and live keys belong to different instances, which do
+/// not work together.
 fn instance_kind(clerk: &ClerkConfig) -> Check {
     let publishable = clerk.publishable_key().map(PublishableKey::is_live);
     let secret = clerk.secret_key().map(|key| key.is_live());
@@ -30,7 +31,7 @@ fn instance_kind(clerk: &ClerkConfig) -> Check {
         (Some(a), Some(b)) if a != b => Check::fail(
             "instance_kind",
             format!(
-                "CLERK_PUBLISHABLE_KEY is of a {} instance and CLERK_SECRET_KEY of a {} one",
+                "CLERK_PUBLISHABLE_KEY belongs to a {} instance and CLERK_SECRET_KEY to a {} one",
                 kind(a),
                 kind(b)
             ),
@@ -40,31 +41,34 @@ fn instance_kind(clerk: &ClerkConfig) -> Check {
         (Some(live), _) | (None, Some(live)) => {
             Check::ok("instance_kind", format!("{} keys", kind(live)))
         }
-        (None, None) => Check::skipped("instance_kind", "neither of the keys that tell is set"),
+        (None, None) => Check::skipped(
+            "instance_kind",
+            "neither CLERK_PUBLISHABLE_KEY nor CLERK_SECRET_KEY is set",
+        ),
     }
 }
 
-/// Whether issuer and JWKS URL, where they are set, are those of the publishable key.
+/// Checks that the issuer and the JWKS URL, if set, are those of the publishable key.
 fn publishable_key(facts: &Facts, clerk: &ClerkConfig, key: &PublishableKey) -> Check {
     let own = key.frontend_api();
     let (issuer_host, issuer_path) = host_and_path(clerk.issuer());
     if issuer_host != own {
         let what = format!(
-            "CLERK_ISSUER is of {issuer_host}, CLERK_PUBLISHABLE_KEY of {own}: session tokens of \
-             that instance are refused"
+            "CLERK_ISSUER is on {issuer_host}, but CLERK_PUBLISHABLE_KEY belongs to {own}: session \
+             tokens of {own} are refused"
         );
         return if issuer_path.is_empty() {
             Check::fail(
                 "publishable_key",
                 what,
-                "unset CLERK_ISSUER, which the publishable key gives, or set the key of the \
+                "unset CLERK_ISSUER, because the publishable key gives it, or set the key of the \
                  issuer's instance",
             )
         } else {
             Check::warn(
                 "publishable_key",
-                format!("{what}, unless Clerk is reached by a proxy at that path"),
-                "look at the `iss` of a session token, or give one to `doctor --token -`",
+                format!("{what}, unless Clerk is reached through a proxy at that path"),
+                "check the `iss` of a session token, or pass one to `doctor --token -`",
             )
         };
     }
@@ -72,12 +76,12 @@ fn publishable_key(facts: &Facts, clerk: &ClerkConfig, key: &PublishableKey) -> 
         Some((host, _)) if host != own && facts.is_set("CLERK_JWKS_URL") => Check::warn(
             "publishable_key",
             format!(
-                "CLERK_JWKS_URL is on {host}, CLERK_PUBLISHABLE_KEY of {own}: whoever answers \
-                 there decides whose tokens pass"
+                "CLERK_JWKS_URL is on {host}, but CLERK_PUBLISHABLE_KEY belongs to {own}: {host} \
+                 decides which tokens are accepted"
             ),
-            "unset CLERK_JWKS_URL, which the publishable key gives, unless you mean it so",
+            "unset CLERK_JWKS_URL, because the publishable key gives it, unless this is intended",
         ),
-        _ => Check::ok("publishable_key", format!("of {own}, as the issuer")),
+        _ => Check::ok("publishable_key", format!("belongs to {own}, like the issuer")),
     }
 }
 
@@ -95,41 +99,41 @@ fn parties(facts: &Facts) -> Check {
             false => Check::warn(
                 NAME,
                 what,
-                "set it to the origins of your front end, as a browser says them",
+                "set it to the origins of your front end, as browsers send them",
             ),
         };
     }
     match parties.iter().find(|party| facts.is_live() && is_plain_remote(party)) {
         Some(party) => Check::fail(
             NAME,
-            format!("CLERK_AUTHORIZED_PARTIES has {party}, and the keys are a production one's"),
-            "serve that page by https and set its https:// origin; anybody on the way can change \
-             a page that comes by http",
+            format!("CLERK_AUTHORIZED_PARTIES has {party}, and the keys are for production"),
+            "serve that page over https and set its https:// origin; a page served over http can \
+             be changed on the way",
         ),
         None => Check::ok(NAME, format!("{} allowed", parties.len())),
     }
 }
 
-/// What travels in the clear.
+/// Checks what is sent unencrypted.
 fn transport(facts: &Facts, config: &ServeConfig) -> Vec<Check> {
     const NAME: &str = "transport";
     if !facts.is_live() {
-        return vec![Check::ok(NAME, "no production keys: http will do")];
+        return vec![Check::ok(NAME, "no production keys: http is acceptable")];
     }
     let mut checks = Vec::new();
     for origin in config.cors_origins.iter().filter_map(plain_remote) {
         checks.push(Check::fail(
             NAME,
-            format!("CORS_ALLOWED_ORIGINS has {origin}, and the keys are a production one's"),
-            "serve that page by https and set its https:// origin; anybody on the way can read \
-             the tokens of a page that comes by http",
+            format!("CORS_ALLOWED_ORIGINS has {origin}, and the keys are for production"),
+            "serve that page over https and set its https:// origin; the tokens of a page served \
+             over http can be read on the way",
         ));
     }
     let issuer = facts.clerk().map(ClerkConfig::issuer).unwrap_or_default();
     if issuer.starts_with("http:") {
         checks.push(Check::fail(
             NAME,
-            "CLERK_ISSUER is http:, which no production instance is",
+            "CLERK_ISSUER begins with http:, as that of no production instance does",
             "unset CLERK_ISSUER and CLERK_JWKS_URL: the publishable key gives both",
         ));
     }
@@ -138,12 +142,12 @@ fn transport(facts: &Facts, config: &ServeConfig) -> Vec<Check> {
         checks.push(Check::warn(
             NAME,
             "HOST can be reached from other machines, and the server speaks plain http",
-            "set TLS_CERT and TLS_KEY; or let a proxy end TLS, and set TRUSTED_PROXIES to its \
+            "set TLS_CERT and TLS_KEY; or terminate TLS in a proxy, and set TRUSTED_PROXIES to its \
              addresses",
         ));
     }
     if checks.is_empty() {
-        let what = "nothing that this server says or takes travels by plain http";
+        let what = "this server sends and receives nothing over plain http";
         checks.push(Check::ok(NAME, what));
     }
     checks
@@ -153,7 +157,7 @@ fn plain_remote(origin: &HeaderValue) -> Option<&str> {
     origin.to_str().ok().filter(|origin| is_plain_remote(origin))
 }
 
-/// `http:` to another machine.
+/// Returns whether `origin` is `http:` on another machine.
 fn is_plain_remote(origin: &str) -> bool {
     let host = origin.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
     let host = host.unwrap_or_default();

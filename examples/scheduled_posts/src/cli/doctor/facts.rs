@@ -1,19 +1,19 @@
-//! The environment as far as it can be used, and what is wrong with the rest of it.
+//! The environment as far as it can be used, and the problems with the rest.
 
 use tower_clerk::config::ClerkConfig;
 
 use crate::config::{Clerk, Env, MigrateConfig, ServeConfig};
 use crate::config::{ConfigErrors, DatabaseUrl};
 
-/// What the checks go by.
+/// The settings that the checks use.
 pub(super) struct Facts {
-    /// Without the variables that cannot be used; with the stand-in's, when it stands in.
+    /// The variables that can be used, with those of the dev Clerk if it stands in.
     pub(super) env: Env,
-    /// Variables that cannot be used, and why.
+    /// The variables that cannot be used, with the reasons.
     pub(super) problems: Vec<Problem>,
-    /// No `CLERK_` variable is set: the dev Clerk stands in.
+    /// Whether the dev Clerk stands in, because no `CLERK_` variable is set.
     pub(super) stand_in: bool,
-    /// The settings of `serve`; none when too much of it cannot be used.
+    /// The settings of `serve`; `None` when too many cannot be used.
     pub(super) config: Option<ServeConfig>,
     pub(super) database: Option<DatabaseUrl>,
 }
@@ -33,7 +33,8 @@ impl Facts {
         if let Some(ServeConfig { clerk: Clerk::Dev(place), .. }) = &config {
             stand_in = given.names("CLERK_").is_empty()
                 && given.names("NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY").is_empty();
-            // Also when all that was set of Clerk's cannot be used: then nobody stands in.
+            // This is also reached when Clerk's variables are set but unusable: then there is no
+            // stand-in.
             match place.variables().filter(|_| stand_in) {
                 Some(variables) => {
                     env = env.with(variables);
@@ -44,13 +45,13 @@ impl Facts {
             }
         }
         let database = MigrateConfig::read(&env).ok().map(|config| config.common.database_url);
-        // What is read without it is the default, and nobody's database.
+        // Without the broken variable the default was read, which is not the intended database.
         let is_broken = problems.iter().any(|problem| problem.variable == "DATABASE_URL");
         let database = database.filter(|_| !is_broken);
         Self { env, problems, stand_in, config, database }
     }
 
-    /// Clerk's part of the settings.
+    /// Returns the settings of Clerk.
     pub(super) fn clerk(&self) -> Option<&ClerkConfig> {
         match &self.config.as_ref()?.clerk {
             Clerk::Real(clerk) => Some(clerk),
@@ -58,7 +59,7 @@ impl Facts {
         }
     }
 
-    /// Whether a key of a production instance is set.
+    /// Returns whether a key of a production instance is set.
     pub(super) fn is_live(&self) -> bool {
         self.clerk().is_some_and(|clerk| {
             clerk.publishable_key().is_some_and(|key| key.is_live())
@@ -66,7 +67,7 @@ impl Facts {
         })
     }
 
-    /// What is wrong with one of these variables.
+    /// Returns the problem with one of these variables.
     pub(super) fn problem_with(&self, variables: &[&str]) -> Option<&Problem> {
         self.problems.iter().find(|problem| variables.contains(&&*problem.variable))
     }
@@ -76,9 +77,9 @@ impl Facts {
     }
 }
 
-/// What is left when all that cannot be used is set aside, with what hangs on it. Nothing of Clerk's
-/// is made up for that: settings without a source of keys stay unusable. Listeners with the same port
-/// keep it, since each of them can be used by itself.
+/// Returns the environment without the variables that cannot be used and those that depend on them,
+/// and its settings. Nothing of Clerk's is invented: settings without a source of keys stay
+/// unusable. Listeners with the same port keep it, because each can be used by itself.
 fn usable(given: &Env) -> (Env, Option<ServeConfig>) {
     let mut env = given.clone();
     for _ in 0..ROUNDS {
@@ -93,7 +94,7 @@ fn usable(given: &Env) -> (Env, Option<ServeConfig>) {
     (env, None)
 }
 
-/// A variable that is wrong; or, where it is one that is missing, those that want it.
+/// Returns the variable if it is set and wrong; if it is missing, the variables that need it.
 fn to_set_aside(env: &Env, variable: &str) -> Vec<String> {
     if env.get(variable).is_some() {
         return vec![variable.to_owned()];
@@ -112,7 +113,7 @@ impl Problem {
     }
 }
 
-/// One for each setting that another hangs on, and some more.
+/// One round for each setting that another depends on, and some more.
 const ROUNDS: usize = 5;
 
 #[cfg(test)]

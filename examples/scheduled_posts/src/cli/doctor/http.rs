@@ -1,4 +1,4 @@
-//! Questions to Clerk's two APIs: one GET, with little patience. Knows no rules.
+//! A GET request to one of Clerk's two APIs, with a short time limit. Knows no rules.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use tower_clerk::secret::SecretKey;
 
 use crate::time;
 
-/// An answer, whatever it says.
+/// An answer of any status.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
-    /// Null when it is no JSON.
+    /// The body; null when it is not JSON.
     pub(super) body: Value,
-    /// How far our clock is ahead of the one that answered.
+    /// How far this machine's clock is ahead of the API's.
     pub(super) ahead: Option<TimeDelta>,
 }
 
-/// Asks; the error says why there is no answer, and repeats nothing of the question.
+/// Sends a GET request. The error states why there is no answer and repeats nothing of the request.
 pub(super) async fn get(url: &str, key: Option<&SecretKey>) -> Result<Answer, String> {
     let mut client = reqwest::Client::builder()
         .timeout(PATIENCE)
@@ -41,7 +41,7 @@ pub(super) async fn get(url: &str, key: Option<&SecretKey>) -> Result<Answer, St
     while let Some(chunk) = response.chunk().await.map_err(|error| silence(&error))? {
         body.extend_from_slice(&chunk);
         if body.len() > LONGEST {
-            return Err("answers more than any of Clerk's answers has".into());
+            return Err("sends an answer that is larger than any of Clerk's".into());
         }
     }
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
@@ -60,10 +60,11 @@ fn silence(error: &reqwest::Error) -> String {
     if error.is_connect() {
         return format!("cannot be reached{cause}");
     }
-    format!("breaks the answer off{cause}")
+    format!("breaks its answer off{cause}")
 }
 
-/// By `Date`, and by `Age` where a cache on the way kept the answer (RFC 9111 4.2.3).
+/// Returns the difference of the clocks, by `Date` and by the `Age` that a cache on the way adds
+/// (RFC 9111 4.2.3).
 fn ahead(headers: &HeaderMap) -> Option<TimeDelta> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let date = DateTime::parse_from_rfc2822(text(header::DATE)?).ok()?.to_utc();
@@ -81,6 +82,6 @@ fn is_loopback(url: &str) -> bool {
 }
 
 const NO_ROOTS: &str =
-    "cannot be asked: no TLS client can be made, are root certificates installed?";
+    "cannot be asked: TLS cannot be set up; install the system's root certificates";
 const PATIENCE: Duration = Duration::from_secs(5);
 const LONGEST: usize = 1024 * 1024;

@@ -1,5 +1,5 @@
-//! `doctor`: the set-up as an operator would look at it. Which checks there are, and in which order;
-//! changes nothing, and none of them stops the others.
+//! `doctor`: checks the set-up as an operator would. This file has the list and order of checks.
+//! They change nothing, and none stops the others.
 
 mod check;
 mod clerk;
@@ -26,18 +26,18 @@ use crate::cli::doctor::report::Report;
 use crate::cli::failure::Failure;
 use crate::config::Env;
 
-/// What to look at, and how to say it.
+/// The options of `doctor`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// Also judge this session token; `-` reads it from standard input, which no history keeps
+    /// Also check this session token; `-` reads it from standard input, which no history keeps
     #[arg(long, value_name = "TOKEN")]
     token: Option<GivenToken>,
 }
 
-/// A session token, never shown.
+/// A session token, which is never shown.
 #[derive(Clone)]
 struct GivenToken(String);
 
@@ -55,7 +55,7 @@ impl fmt::Debug for GivenToken {
     }
 }
 
-/// Prints the report. The code is 0 when nothing failed, otherwise 1.
+/// Prints the report. Returns exit code 0 when nothing failed, otherwise 1.
 pub(super) async fn run(env: Result<Env, String>, args: &Args) -> Result<ExitCode, Failure> {
     let checks = match &env {
         Ok(env) => examine(&Facts::read(env), args.token.as_ref()).await,
@@ -86,7 +86,7 @@ fn text_of(given: &str) -> Result<String, Check> {
         return Ok(given.to_owned());
     }
     let mut text = String::new();
-    // More than any token has, and no more than that.
+    // Longer than any token, and still limited.
     let read = std::io::stdin().take(64 * 1024).read_to_string(&mut text);
     match read {
         Ok(_) => Ok(text),

@@ -1,4 +1,4 @@
-//! What is printed: lines for people, or one object for programs.
+//! The printed report: lines for people, or one object for programs.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, stdout};
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::cli::doctor::check::{Check, Outcome};
 
-/// All checks, in the order in which they are told.
+/// All checks, in the order of the report.
 pub(super) struct Report {
     checks: Vec<Check>,
 }
@@ -17,7 +17,7 @@ impl Report {
         Self { checks }
     }
 
-    /// Whether nothing failed.
+    /// Returns whether nothing failed.
     pub(super) fn is_ok(&self) -> bool {
         self.count(Outcome::Fail) == 0
     }
@@ -54,19 +54,19 @@ impl Report {
         let (failed, warned) = (self.count(Outcome::Fail), self.count(Outcome::Warn));
         let _ = match (failed, warned) {
             (0, 0) => writeln!(text, "\nEverything fits together."),
-            (0, _) => writeln!(text, "\nNothing failed; {warned} to look at."),
-            _ => writeln!(text, "\n{failed} failed, {warned} more to look at."),
+            (0, _) => writeln!(text, "\nNothing failed; {warned} to check."),
+            _ => writeln!(text, "\n{failed} failed, {warned} more to check."),
         };
         text
     }
 }
 
-/// Further lines of a text stand below its first one.
+/// Indents the further lines of a text below its first line.
 fn indented(text: &str) -> String {
     text.trim().replace('\n', &format!("\n{:1$}", "", 8 + WIDTH + 2))
 }
 
-/// The longest name.
+/// The width of the longest name.
 const WIDTH: usize = 18;
 
 #[cfg(test)]

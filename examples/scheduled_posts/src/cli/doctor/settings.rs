@@ -1,11 +1,11 @@
-//! What each variable says by itself. Asks nobody.
+//! The variables, each by itself. Sends no requests.
 
 use tower_clerk::config::ClerkConfig;
 
 use crate::cli::doctor::check::Check;
 use crate::cli::doctor::facts::{Facts, Problem};
 
-/// The environment as a whole, webhooks and CORS.
+/// Checks the environment as a whole, webhooks, CORS and the phase.
 pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     let others = |problem: &&Problem| !ELSEWHERE.contains(&&*problem.variable);
     let mut checks: Vec<Check> =
@@ -13,11 +13,11 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     if checks.is_empty() && facts.stand_in {
         checks.push(Check::ok(
             "settings",
-            "no CLERK_ variable is set: the dev Clerk stands in for Clerk, on this machine alone",
+            "no CLERK_ variable is set: the dev Clerk stands in for Clerk, on this machine only",
         ));
     } else if checks.is_empty() {
         let others = if facts.problems.is_empty() { "each variable" } else { "each of the others" };
-        checks.push(Check::ok("settings", format!("{others} by itself can be used")));
+        checks.push(Check::ok("settings", format!("{others} can be used by itself")));
     }
     checks.push(webhook_secret(facts));
     checks.push(cors_origins(facts));
@@ -25,12 +25,12 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     checks
 }
 
-/// A `.env` that keeps everything else from being looked at.
+/// Returns the check for a `.env` that cannot be read, which prevents all other checks.
 pub(super) fn unreadable(error: &str) -> Check {
-    Check::fail("settings", error, "mend the file, or move it away; nothing else was looked at")
+    Check::fail("settings", error, "correct the file, or move it away; nothing else was checked")
 }
 
-/// A variable that cannot be used.
+/// Returns the check for a variable that cannot be used.
 pub(super) fn unusable(name: &'static str, problem: &Problem) -> Check {
     let Problem { variable, text } = problem;
     let what = format!("{variable}: {text}");
@@ -56,7 +56,7 @@ fn webhook_secret(facts: &Facts) -> Check {
         Some([_]) => Check::ok("webhook_secret", "well formed"),
         Some(several) => Check::ok(
             "webhook_secret",
-            format!("{} secrets, each well formed; take the old one away later", several.len()),
+            format!("{} secrets, each well formed; remove the old one later", several.len()),
         ),
     }
 }
@@ -95,16 +95,16 @@ fn auth_phase(facts: &Facts) -> Check {
         (true, true) => Check::warn(
             NAME,
             format!(
-                "AUTH_PHASE is {number} with production keys: anybody may read and write as \
-                     any user by naming a user_id"
+                "AUTH_PHASE is {number} with production keys: any client can read and write as \
+                 any user by naming a user_id"
             ),
-            "look at auth_phase_3_verdicts_total in /metrics, and set 3 as soon as it shows \
-             nobody who would be refused",
+            "watch auth_phase_3_verdicts_total in /metrics, and set 3 as soon as it counts no \
+             further request that would be refused",
         ),
         (true, false) => Check::warn(
             NAME,
-            format!("AUTH_PHASE is {number}: whoever names a user_id is taken for that user"),
-            "unset it, or set 3, unless clients are being changed at the moment",
+            format!("AUTH_PHASE is {number}: a client that names a user_id acts as that user"),
+            "unset it, or set 3, unless clients are being migrated at the moment",
         ),
     }
 }
@@ -113,5 +113,5 @@ const WEBHOOK_SECRET: [&str; 2] = ["CLERK_WEBHOOK_SIGNING_SECRET", "CLERK_WEBHOO
 const CORS: &str = "CORS_ALLOWED_ORIGINS";
 const PHASE: &str = "AUTH_PHASE";
 
-/// Told by the check that is about them.
+/// The variables that have their own checks.
 const ELSEWHERE: [&str; 5] = [WEBHOOK_SECRET[0], WEBHOOK_SECRET[1], CORS, PHASE, "DATABASE_URL"];

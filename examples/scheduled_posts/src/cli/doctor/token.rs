@@ -1,5 +1,5 @@
-//! One session token: what of it fits the settings. What it says of itself is shown as such; whether
-//! it is genuine only the crate's verifier says. Never repeats the token.
+//! One session token, checked against the settings. Its claims are reported as claims; only the
+//! crate's verifier decides whether it is genuine. The token is never repeated.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,15 +14,14 @@ use crate::time;
 
 pub(super) async fn checks(facts: &Facts, answers: &Answers, token: &str) -> Vec<Check> {
     let Some(clerk) = facts.clerk() else {
-        return vec![Check::skipped("token", "there are no settings of Clerk's to judge it by")];
+        return vec![Check::skipped("token", "there are no settings of Clerk to check it against")];
     };
     let Some(parts) = Parts::peek(token) else {
         return vec![Check::fail(
             "token",
-            "is not a session token: three parts of base64url, separated by dots, with JSON in \
-             the first two",
-            "give what the browser sends after `Authorization: Bearer`, without that word and \
-             whole",
+            "is not a session token, which has three parts of base64url, separated by dots, with \
+             JSON in the first two",
+            "pass the whole text that the browser sends after `Authorization: Bearer`",
         )];
     };
     let mut checks = vec![key(clerk, answers, &parts), issuer(clerk, &parts), party(clerk, &parts)];
@@ -31,7 +30,7 @@ pub(super) async fn checks(facts: &Facts, answers: &Answers, token: &str) -> Vec
     checks
 }
 
-/// Header and claims, which nobody has verified.
+/// The header and the claims, unverified.
 struct Parts {
     header: Value,
     claims: Value,
@@ -50,23 +49,26 @@ impl Parts {
 fn key(clerk: &ClerkConfig, answers: &Answers, parts: &Parts) -> Check {
     const NAME: &str = "token_key";
     if clerk.jwks_url().is_none() {
-        return Check::skipped(NAME, "CLERK_JWT_KEY is the only key, whatever the token names");
+        return Check::skipped(
+            NAME,
+            "CLERK_JWT_KEY is the only key, whichever one the token names",
+        );
     }
     let Some(kids) = answers.kids() else {
-        return Check::skipped(NAME, "the instance's keys could not be had");
+        return Check::skipped(NAME, "the instance's keys could not be fetched");
     };
     match parts.header["kid"].as_str() {
-        Some(kid) if kids.contains(&kid) => Check::ok(NAME, "its key is one that is published"),
+        Some(kid) if kids.contains(&kid) => Check::ok(NAME, "its key is published"),
         Some(_) => Check::fail(
             NAME,
-            "its key (kid) is none of those that the JWKS URL publishes",
-            "it is of another instance, or of keys that were replaced since: compare \
+            "its key id (kid) is not among those that the JWKS URL publishes",
+            "the token is from another instance, or its key was replaced: compare \
              CLERK_PUBLISHABLE_KEY with the front end's, and sign in again",
         ),
         None => Check::fail(
             NAME,
-            "it names no key (kid)",
-            "give a session token; templates and other makers of tokens leave it out",
+            "it has no key id (kid)",
+            "pass a session token; tokens from templates and other sources have none",
         ),
     }
 }
@@ -77,11 +79,11 @@ fn issuer(clerk: &ClerkConfig, parts: &Parts) -> Check {
         Some(iss) if iss == clerk.issuer() => Check::ok(NAME, "its issuer is the expected one"),
         Some(iss) => Check::fail(
             NAME,
-            format!("it says that {} made it; expected is {}", shown(iss), clerk.issuer()),
+            format!("its issuer (iss) is {}, but {} is expected", shown(iss), clerk.issuer()),
             "set CLERK_PUBLISHABLE_KEY to the front end's own key; or CLERK_ISSUER, if Clerk is \
-             reached by a proxy",
+             reached through a proxy",
         ),
-        None => Check::fail(NAME, "it does not say who made it (iss)", "give a session token"),
+        None => Check::fail(NAME, "it has no issuer (iss)", "pass a session token"),
     }
 }
 
@@ -97,13 +99,13 @@ fn party(clerk: &ClerkConfig, parts: &Parts) -> Check {
         }
         Some(azp) => Check::fail(
             NAME,
-            format!("it says that it was made for {}", shown(azp)),
-            "if that is a front end of yours, add it to CLERK_AUTHORIZED_PARTIES, exactly so",
+            format!("its authorized party (azp) is {}", shown(azp)),
+            "if that is a front end of yours, add exactly this to CLERK_AUTHORIZED_PARTIES",
         ),
         None => Check::fail(
             NAME,
-            "it does not say for which site it was made (azp)",
-            "take a token that a browser got: those of the Backend API have no azp, and are \
+            "it has no authorized party (azp)",
+            "pass a token from a browser: tokens from the Backend API have no azp, and are \
              refused while CLERK_AUTHORIZED_PARTIES is set",
         ),
     }
@@ -112,24 +114,20 @@ fn party(clerk: &ClerkConfig, parts: &Parts) -> Check {
 fn expiry(parts: &Parts) -> Check {
     const NAME: &str = "token_expiry";
     let Some(exp) = parts.claims["exp"].as_i64() else {
-        return Check::fail(
-            NAME,
-            "it does not say until when it is good (exp)",
-            "give a session token",
-        );
+        return Check::fail(NAME, "it has no expiry (exp)", "pass a session token");
     };
     let left = exp.saturating_sub(time::now().timestamp());
     if left >= 0 {
-        return Check::ok(NAME, format!("it is good for another {left} s"));
+        return Check::ok(NAME, format!("it is valid for another {left} s"));
     }
     Check::warn(
         NAME,
         format!("it expired {} s ago", left.unsigned_abs()),
-        "session tokens last a minute: copy a newer one, if this is to be about more than that",
+        "session tokens last a minute: copy a newer one to check more than its expiry",
     )
 }
 
-/// The crate's own judgement, as a request would get it.
+/// Returns the result of the crate's verifier, as a request would get it.
 async fn verdict(clerk: &ClerkConfig, token: &str) -> Check {
     const NAME: &str = "token";
     let verifier = match clerk.verifier() {
@@ -139,7 +137,7 @@ async fn verdict(clerk: &ClerkConfig, token: &str) -> Check {
         }
     };
     let kind = match verifier.verify(token).await {
-        Ok(_) => return Check::ok(NAME, "it is genuine, and a request with it is let through"),
+        Ok(_) => return Check::ok(NAME, "it is genuine, and a request with it is accepted"),
         Err(error) => error.kind(),
     };
     let what = format!("a request with it is refused: {}", kind.as_str());
@@ -148,34 +146,34 @@ async fn verdict(clerk: &ClerkConfig, token: &str) -> Check {
             return Check::warn(
                 NAME,
                 "it is genuine and fits the settings, but it has expired",
-                "nothing, if it is an old one; otherwise look at the clocks",
+                "nothing, if it is an old token; otherwise compare the clocks",
             );
         }
         AuthErrorKind::BadSignature => {
-            "it was changed on the way or made up, or CLERK_JWT_KEY is another instance's: copy \
-             both again, whole"
+            "it was changed or forged, or CLERK_JWT_KEY belongs to another instance: copy both \
+             again completely"
         }
         AuthErrorKind::UnknownKey
         | AuthErrorKind::IssuerMismatch
         | AuthErrorKind::AuthorizedPartyMismatch
         | AuthErrorKind::AuthorizedPartyMissing => "see above",
-        AuthErrorKind::KeysUnavailable => "see what is said of the JWKS above",
+        AuthErrorKind::KeysUnavailable => "see the check of the JWKS above",
         AuthErrorKind::IssuedInFuture | AuthErrorKind::NotYetValid => {
             "this machine's clock is behind Clerk's: switch time synchronisation on"
         }
         AuthErrorKind::PendingSession => {
-            "its user has still something to do in Clerk (choose an organization, for example)"
+            "its user must complete a task in Clerk first, for example choose an organization"
         }
         AuthErrorKind::WrongTokenType => {
-            "give a session token (`getToken()` without a template); templates and machine tokens \
-             are not taken"
+            "pass a session token (`getToken()` without a template); tokens from templates and \
+             machine tokens are refused"
         }
-        _ => "give a session token as Clerk made it, whole",
+        _ => "pass a whole session token as Clerk made it",
     };
     Check::fail(NAME, what, todo)
 }
 
-/// Text of somebody's, harmless to a terminal and short.
+/// Returns text from outside, shortened and without control characters for a terminal.
 fn shown(text: &str) -> String {
     text.escape_debug().take(100).collect()
 }

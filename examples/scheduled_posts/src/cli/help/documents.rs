@@ -1,5 +1,5 @@
-//! `.env.example` and `docs/settings.md`, made of the table of settings; and the test that the files
-//! in the repository are these.
+//! `.env.example` and `docs/settings.md`, generated from the table of settings, and the test that
+//! the files in the repository are up to date.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -107,7 +107,7 @@ fn chapter() -> String {
     text
 }
 
-/// One paragraph of those texts that are not empty.
+/// Joins the texts that are not empty into one paragraph.
 fn joined(texts: &[&str]) -> String {
     let texts: Vec<&str> = texts.iter().copied().filter(|text| !text.is_empty()).collect();
     texts.join(" ")
@@ -121,23 +121,24 @@ const PHASES: &str = "docs/from-user-id-to-verified-tokens.md";
 const PHASES_LINK: &str = "[the chapter on phases](from-user-id-to-verified-tokens.md)";
 
 const HEAD: &str = "\
-Every variable that the program reads. As it stands, nothing is set: with that, `serve` uses SQLite \
-and a stand-in for Clerk. Copy this file to .env in the working directory, take the `#` away from \
-what you set, and look at the result by `scheduled-posts doctor`. The process's own environment wins \
-over .env; a variable that is empty counts as unset. Put values with spaces, # or $ in single quotes.";
+Every variable that the program reads. In this file nothing is set: then `serve` uses SQLite and a \
+stand-in for Clerk. Copy this file to .env in the working directory, remove the `#` before the \
+variables that you set, and check the result with `scheduled-posts doctor`. The process's own \
+environment overrides .env; an empty variable counts as unset. Put values with spaces, # or $ in \
+single quotes.";
 
 const CHAPTER: &str = "\
 # Settings
 
 Every variable of the environment that the program reads. A `.env` file in the working directory is
-read too, and the process's own environment wins; a variable that is empty counts as unset.
-[`.env.example`](../.env.example) is a file to begin with, `scheduled-posts doctor` says what does not
-fit together yet, and `--help` of each subcommand lists what that one reads.
+read too, and the process's own environment overrides it; an empty variable counts as unset. Start
+with a copy of [`.env.example`](../.env.example). `scheduled-posts doctor` reports what does not fit
+together yet, and `--help` of each subcommand lists the variables that it reads.
 
-All that is wrong is said at once, by the variables' names and never with their values, before
-anything listens; the exit code is 2. It is 2, too, when the program cannot listen where it is told to.
+All problems are reported at once, by the variables' names and never with their values, before the
+program listens; the exit code is 2. It is also 2 when the program cannot listen on an address.
 
-This page, `.env.example` and `--help` are made of one table, `src/config/table.rs`: a new setting is
-a row there and the code that reads it. A test compares this page and `.env.example` with the table,
-and `UPDATE_SETTINGS=1 cargo test -p scheduled-posts made_of_the_table` rewrites both.
+This page, `.env.example` and `--help` are generated from one table, `src/config/table.rs`: a new
+setting is a row there and the code that reads it. A test compares this page and `.env.example` with
+the table, and `UPDATE_SETTINGS=1 cargo test -p scheduled-posts made_of_the_table` rewrites both.
 ";

@@ -1,4 +1,4 @@
-//! The script, asked on a real Redis.
+//! The script, run on a real Redis.
 
 use redis::AsyncCommands as _;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ mod own_database;
 #[path = "../../../tests/it/support/redis.rs"]
 mod redis_support;
 
-/// A key of the test's own, and a connection beside the limits'.
+/// A key of one test, and a separate connection.
 struct Test {
     shared: Arc<Shared>,
     key: String,
@@ -60,7 +60,7 @@ async fn f19_redis_forgets_whoever_may_make_as_many_requests_as_somebody_new() {
         let whole = n * 720_000;
         assert!(millis <= whole && millis > whole - 60_000, "{millis}");
     }
-    // A refusal keeps nothing longer.
+    // A refusal does not extend the time.
     test.take(5, Per::Hour).await.unwrap_err();
     let millis: i64 = test.beside.pttl(test.stored()).await.unwrap();
     assert!(millis <= 3_600_000, "{millis}");
@@ -75,7 +75,7 @@ async fn f20_neither_a_clock_that_was_set_back_nor_another_rate_locks_anybody_ou
     assert!(wait <= Duration::from_secs(720), "{wait:?}");
     let wait = test.take(10, Per::Second).await.unwrap_err();
     assert!(wait <= Duration::from_millis(100), "{wait:?}");
-    // What nobody of ours wrote counts as nothing.
+    // A foreign value counts as nothing.
     let _: () = test.beside.set(test.stored(), "canary").await.unwrap();
     assert_eq!(test.take(5, Per::Hour).await, Ok(()));
 }

@@ -1,4 +1,4 @@
-//! Instances that wait for each other, with less patience for other statements than in life.
+//! Instances that wait for each other, with shorter limits on other statements than in production.
 
 use std::path::Path;
 use std::time::Duration;
@@ -49,7 +49,7 @@ async fn waits_for_another_instance(backend: Backend, hold: &str, waits: &str) {
         let waiting = tokio::spawn(async move {
             let db = hasty(&url).await;
             migrate_own(&db).await.unwrap();
-            // The patience was the lock's alone.
+            // The longer limit applied to the lock only.
             let slow = match db.get_database_backend() {
                 DbBackend::Postgres => "SELECT pg_sleep(30)",
                 _ => "SELECT SLEEP(30), COUNT(*) FROM seaql_migrations",
@@ -75,7 +75,7 @@ async fn waits_for_another_instance(backend: Backend, hold: &str, waits: &str) {
     outcome.expect("in time").unwrap();
 }
 
-/// A pool whose statements may last a second.
+/// Opens a pool whose statements may last a second.
 async fn hasty(url: &str) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
     options

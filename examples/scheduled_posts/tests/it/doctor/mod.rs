@@ -1,4 +1,4 @@
-//! Each fault that `doctor` is for, really made; and a set-up that has none.
+//! `doctor` on set-ups with each of its faults, and on one without.
 
 mod set_up;
 
@@ -17,7 +17,7 @@ async fn a_set_up_without_faults_is_told_as_such(world: World) {
     let _server = world.serve().await;
     let (_, api) = world.clerk().user(&world.api(), "ada@example.com").await;
     api.account("@ada").await;
-    // As the server itself was started, and as if an operator had set what the stand-in prints.
+    // With the environment of the server, which uses its stand-in.
     let named = doctor(&world, "stand-in", &[], &Vec::new()).await;
     assert_eq!((named.code, &named.json["ok"]), (0, &json!(true)), "{}", named.json);
     for check in named.json["checks"].as_array().unwrap() {
@@ -81,7 +81,7 @@ async fn a_database_that_does_not_answer_is_told(world: World) {
     }
     let told = doctor(&world, "odd", &[], &set(&variables, "DATABASE_URL", "canary")).await;
     told.fails("database", "DATABASE_URL");
-    // What has nothing to do with it was looked at all the same.
+    // Checks that do not depend on it were made.
     assert_eq!((told.outcome("jwks"), told.outcome("secret_key")), ("ok", "ok"));
 }
 
@@ -221,7 +221,7 @@ async fn settings_that_cannot_be_used_are_findings_beside_the_others(world: Worl
     }
     assert_eq!(told.outcome("jwks"), "ok", "{}", told.json);
 
-    // Without its half that cannot be used, the other half is not told as a second fault.
+    // When one half cannot be used, the other half is not reported as a second fault.
     let tls = set(&set(&variables, "TLS_CERT", "/nowhere/cert.pem"), "TLS_KEY", "/nowhere/key.pem");
     let told = doctor(&world, "tls", &[], &tls).await;
     told.fails("settings", "TLS_");
@@ -240,7 +240,7 @@ async fn settings_that_cannot_be_used_are_findings_beside_the_others(world: Worl
 
     std::fs::write(world.folder().join(".env"), "canary canary\n").unwrap();
     let told = doctor(&world, "dot-env", &[], &variables).await;
-    told.fails("settings", "mend the file");
+    told.fails("settings", "correct the file");
 }
 
 async fn fault_c9_listeners_with_one_port_are_one_finding_and_all_else_is_looked_at(world: World) {
@@ -256,7 +256,7 @@ async fn fault_c9_listeners_with_one_port_are_one_finding_and_all_else_is_looked
         assert_eq!(failed[0]["name"], "settings");
         failed[0]["what"].as_str().unwrap().to_owned()
     };
-    // Beside a server whose stand-in runs, and beside none.
+    // With a running server and its stand-in, and without.
     for running in [false, true] {
         let _server = if running { Some(world.serve().await) } else { None };
         let without = doctor(&world, "without", &[], &Vec::new()).await;
@@ -323,7 +323,7 @@ on_every_backend!(
     missing_migrations_are_told_and_nothing_is_made,
 );
 
-/// What has nothing to do with the kind of database.
+/// Tests that do not depend on the kind of database.
 macro_rules! on_sqlite {
     ($($name:ident),+ $(,)?) => {
         mod once {

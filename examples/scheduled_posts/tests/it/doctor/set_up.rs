@@ -1,4 +1,4 @@
-//! How a test runs `doctor`, and the Clerk whose faults it chooses.
+//! Running `doctor`, and a fake Clerk with chosen faults.
 
 use axum::Router;
 use axum::http::header;
@@ -15,7 +15,7 @@ use crate::support::{Process, World};
 
 pub(super) type Variables = Vec<(String, String)>;
 
-/// What `doctor --json` said.
+/// The output of `doctor --json`.
 pub(super) struct Told {
     pub(super) code: i32,
     pub(super) json: Value,
@@ -29,7 +29,7 @@ impl Told {
         check.unwrap_or_else(|| panic!("{name} in {}", self.json))["outcome"].as_str().unwrap()
     }
 
-    /// A check of this name failed, and what to do about it has this in it.
+    /// Asserts that a check of this name failed and that its `todo` contains this text.
     #[track_caller]
     pub(super) fn fails(&self, name: &str, todo: &str) {
         let failed = |check: &&Value| {
@@ -42,7 +42,7 @@ impl Told {
     }
 }
 
-/// Runs it. Whatever it says, it repeats no secret.
+/// Runs `doctor`, and asserts that its output contains no secret.
 pub(super) async fn doctor(
     world: &World,
     name: &str,
@@ -82,14 +82,14 @@ pub(super) fn publishable_key(kind: &str, host: &str) -> String {
     format!("pk_{kind}_{}", STANDARD.encode(format!("{host}$")))
 }
 
-/// A Frontend API whose clock and keys are the test's.
+/// A Frontend API with the test's keys and clock.
 pub(super) struct Instance {
     pub(super) issuer: Issuer,
     pub(super) url: String,
 }
 
 impl Instance {
-    /// Its clock is so many seconds behind ours.
+    /// Starts it with a clock that is `behind` seconds slow.
     pub(super) async fn start(behind: i64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

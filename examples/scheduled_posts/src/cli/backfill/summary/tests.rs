@@ -1,4 +1,4 @@
-//! Numbers and times as they are shown.
+//! The format of numbers and times.
 
 use super::*;
 
