@@ -1,14 +1,14 @@
-//! What a backfill costs beside a multi-row upsert of the same rows, written by hand; and how much
-//! memory it takes. Prints tables; asserts nothing about time.
+//! The cost of a backfill compared with a handwritten multi-row upsert of the same rows, and its
+//! memory. Prints tables; asserts nothing about time.
 //!
-//! What the backfill writes and what is written by hand take turns, page by page, in one database.
+//! The backfill and the handwritten upsert take turns, page by page, in one database.
 //!
-//! `TEST_POSTGRES_URL` and `TEST_MYSQL_URL` add the servers that they name to SQLite.
+//! It uses SQLite, and the servers of `TEST_POSTGRES_URL` and `TEST_MYSQL_URL` if they are set.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
     missing_docs,
-    reason = "a bench prints, and ends when it cannot go on"
+    reason = "a benchmark prints its results and stops on errors"
 )]
 
 mod support;
@@ -81,8 +81,8 @@ async fn compare() {
     }
 }
 
-/// Backfills once, and has each page written by hand too: the nanoseconds a row, by hand and by the
-/// backfill.
+/// Runs a backfill, and also writes each page by hand. Returns the nanoseconds per row, by hand and
+/// by the backfill.
 async fn by_pages(place: &Place, users: u64) -> Vec<Vec<f64>> {
     let (clerk, database) = (Clerk::start(users), TestDatabase::create(place).await);
     let db = connect(&database.url).await;
@@ -97,7 +97,8 @@ async fn by_pages(place: &Place, users: u64) -> Vec<Vec<f64>> {
     std::mem::take(&mut *target.pages.lock().unwrap())
 }
 
-/// Backfills, and again when nothing is new: the nanoseconds a row, HTTP and JSON included.
+/// Runs a backfill twice, the second time with nothing new. Returns the nanoseconds per row,
+/// including HTTP and JSON.
 async fn whole(place: &Place, users: u64) -> [f64; 2] {
     let (clerk, database) = (Clerk::start(users), TestDatabase::create(place).await);
     let (db, clock) = (connect(&database.url).await, SystemClock::new());
@@ -121,15 +122,15 @@ fn nanos_each(took: Duration, rows: u64) -> f64 {
 
 fn backfill<T: Target>(api: &str, target: T) -> Backfill<T> {
     let key = SecretKey::parse("sk_test_bench").unwrap();
-    // Clerk's rate limit is not what is measured.
+    // Clerk's rate limit is not measured.
     Backfill::new(BackendApi::new(api, &key).unwrap(), target).pace(Duration::ZERO)
 }
 
-/// The sink, and the same rows by hand: the one is first with one page, the other with the next.
+/// The sink and the handwritten upsert, which alternate in being first with a page.
 struct InTurn {
     sink: SeaOrmSink,
     db: DatabaseConnection,
-    /// Nanoseconds a row, by hand and by the sink.
+    /// Nanoseconds per row, by hand and by the sink.
     pages: Mutex<Vec<Vec<f64>>>,
 }
 
@@ -148,7 +149,7 @@ impl Target for InTurn {
     }
 
     async fn write(&self, users: &[User], run: &Run) -> Result<Written, SinkError> {
-        // After the last user comes a page of nobody.
+        // After the last user comes an empty page.
         if users.is_empty() {
             return self.sink.write(users, run).await;
         }
@@ -200,7 +201,7 @@ async fn create_by_hand(db: &DatabaseConnection) {
     db.execute_unprepared(&sql).await.unwrap();
 }
 
-/// One statement in one transaction, as somebody would write who knows that nothing else writes.
+/// Writes a page with one statement in one transaction, which is correct if nothing else writes.
 async fn write_by_hand(db: &DatabaseConnection, page: &[User]) -> Result<(), DbErr> {
     let backend = db.get_database_backend();
     let mut number = 0;
@@ -259,7 +260,7 @@ fn values(user: &User) -> [Value; 8] {
 
 // --- Clerk --------------------------------------------------------------------------------------
 
-/// A Backend API in a process of its own, so that its memory is not counted.
+/// A Backend API in a separate process, so that its memory is not counted.
 struct Clerk {
     process: Child,
     url: String,
@@ -298,7 +299,7 @@ async fn serve(users: u64) {
     axum::serve(listener, app).await.unwrap();
 }
 
-/// Made before anybody asks: what Clerk needs for it is not what is measured.
+/// Returns the pages, made in advance, because Clerk's time for them is not measured.
 fn pages(users: u64) -> Vec<Bytes> {
     let page = |first: u64| {
         let page: Vec<_> = (first..users.min(first + PAGE as u64)).map(user).collect();
@@ -312,7 +313,7 @@ async fn list(State(pages): State<Arc<Vec<Bytes>>>, uri: Uri) -> Bytes {
     let after = url.query_pairs().find(|(name, _)| name == "starting_after");
     let first = after.map_or(0, |(_, id)| id[ID.len()..].parse::<usize>().unwrap() + 1);
     let page = pages.get(first / PAGE).filter(|_| first.is_multiple_of(PAGE));
-    // After the last user comes nobody.
+    // After the last user comes an empty page.
     page.cloned().unwrap_or_else(|| Bytes::from_static(b"[]"))
 }
 
@@ -326,7 +327,8 @@ fn created_at(n: u64) -> i64 {
     1_600_000_000_000 + n.cast_signed()
 }
 
-/// About as much as Clerk says of a user who has an address, a Google account and some metadata.
+/// Returns a user with about as much data as Clerk sends for an address, a Google account and some
+/// metadata.
 fn user(n: u64) -> serde_json::Value {
     let (at, address) = (created_at(n), format!("idn_{n}"));
     let verification = json!({
@@ -367,7 +369,7 @@ fn user(n: u64) -> serde_json::Value {
 
 // --- memory -------------------------------------------------------------------------------------
 
-/// Runs a backfill in a process of its own; what it says of its memory.
+/// Runs a backfill in a separate process and returns its report about its memory.
 fn filled(api: &str, database: &str) -> String {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["fill", api, database])
@@ -382,7 +384,7 @@ async fn fill(api: &str, database: &str) {
     let db = connect(database).await;
     migrate(&db).await.unwrap();
     backfill(api, SeaOrmSink::new(db).unwrap()).run().await.unwrap();
-    // Linux's own measure; elsewhere nothing is said.
+    // Measured by Linux; other systems report nothing.
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     println!("{}", peak.map_or("unknown", str::trim));

@@ -1,9 +1,9 @@
-//! Remembered tokens when there is room for all and when there is not, under 2, 8 and 64 tasks:
-//! what a verification takes and how many were hits. Each answer is checked to be the token's own.
+//! The cache of verified tokens with room for all tokens and without, under 2, 8 and 64 tasks: the
+//! time of a verification and the number of hits. Each answer is checked to belong to its token.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "a benchmark that cannot go on ends, and prints what it found"
+    reason = "a benchmark prints its results and stops on errors"
 )]
 
 mod support;
@@ -22,7 +22,7 @@ use support::turns::{Limit, Turns};
 const ISS: &str = "https://clerk.example.com";
 const TOKENS: usize = 10_000;
 
-/// In one turn, of all tasks together.
+/// The calls of all tasks together in one turn.
 const CALLS: usize = 10_000;
 
 const ROOMS: [(&str, u64); 4] =
@@ -47,7 +47,7 @@ fn main() {
         let verifier = Verifier::builder(ISS, Counted { keys }).cache_bytes(bytes).build();
         verifier.expect("a verifier")
     });
-    // The first use of each is no matter of room.
+    // The first use of each token is a miss in any case.
     for verifier in &verifiers {
         for (_, token) in &*tokens {
             runtime.block_on(verifier.verify(token)).expect("a session");
@@ -65,7 +65,7 @@ fn main() {
             turns.timed(&case(room, tasks), move |_| {
                 let clock = SystemClock::new();
                 let start = clock.monotonic();
-                // Each turn draws others.
+                // Each turn draws other tokens.
                 let found = runtime.block_on(draw(verifier, tokens, tasks, calls.get()));
                 let took = clock.monotonic() - start;
                 hits.set(hits.get() + found);
@@ -89,7 +89,7 @@ fn case(room: usize, tasks: usize) -> String {
     format!("room for {}, {tasks} tasks", ROOMS[room].0)
 }
 
-/// Verifies tokens drawn at random in so many tasks, and returns how many were hits.
+/// Verifies random tokens in `tasks` tasks, and returns the number of hits.
 async fn draw(verifier: &Verifier, tokens: &Tokens, tasks: usize, seed: usize) -> usize {
     let running: Vec<_> = (0..tasks)
         .map(|task| {
@@ -99,7 +99,7 @@ async fn draw(verifier: &Verifier, tokens: &Tokens, tasks: usize, seed: usize) -
                 let mut hits = 0;
                 for _ in 0..CALLS / tasks {
                     let (user, token) = &tokens[random.below(TOKENS)];
-                    // Verified at once, on this thread.
+                    // Verified at once on this thread.
                     let before = LOOKUPS.get();
                     let session = verifier.verify(token).await.expect("a session");
                     hits += usize::from(LOOKUPS.get() == before);
@@ -118,12 +118,12 @@ async fn draw(verifier: &Verifier, tokens: &Tokens, tasks: usize, seed: usize) -
 }
 
 thread_local! {
-    /// Of verifications that no cache spared. Each thread has its own: one that all share would be
-    /// measured too.
+    /// The number of verifications without a hit. Each thread has its own, because the cost of a
+    /// shared counter would be measured too.
     static LOOKUPS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Counts the lookups.
+/// A key source that counts the lookups.
 #[derive(Debug)]
 struct Counted {
     keys: StaticKeys,
@@ -140,7 +140,7 @@ impl KeySource for Counted {
     }
 }
 
-/// Xorshift: the same tokens in each run.
+/// Xorshift, so that each run draws the same tokens.
 struct Random(u64);
 
 impl Random {

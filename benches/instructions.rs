@@ -1,14 +1,14 @@
-//! Calls of the layer with one token that never changes, for `scripts/instructions` to count what
-//! each takes: `instructions hit 10000`, `instructions cold 100`, `bare` for the service alone, and
-//! `rsa` for the check of the signature alone.
+//! Calls of the layer with one fixed token, whose instructions `scripts/instructions` counts:
+//! `instructions hit 10000`, `instructions cold 100`, `bare` for the service alone, and `rsa` for
+//! the check of the signature alone.
 //!
-//! One thread, no network, and a clock that stands still; the key and the token are in
-//! `instructions.json`, so that nothing is drawn at random but the seeds of hash tables.
+//! One thread, no network, and a clock that stands still. The key and the token are in
+//! `instructions.json`, so that only the seeds of hash tables are random.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
     missing_docs,
-    reason = "a benchmark that cannot go on ends, and prints what it found"
+    reason = "a benchmark prints its results and stops on errors"
 )]
 
 mod support;
@@ -71,7 +71,7 @@ fn run(case: &str, calls: u64) {
     }
 }
 
-/// Makes a new `instructions.json`, with a key that is forgotten.
+/// Makes a new `instructions.json`, with a private key that is not stored.
 fn mint() -> Value {
     let issuer = Issuer::new(ISS, "ins_2g7np7Hrk0SN6kj5EDM00000000");
     let token = issuer

@@ -1,7 +1,7 @@
-//! What a flood of unknown key ids costs: fetches, and the time of good requests beside a quiet
-//! run's in the same process. Then the same flood while a key rotates, what lookups cost while the
-//! keys are being refreshed, and ten thousand requests that wait for one fetch.
-#![expect(clippy::expect_used, clippy::print_stdout, reason = "its result goes there, or it stops")]
+//! The cost of a flood of unknown key ids: fetches, and the time of valid requests compared with a
+//! quiet run in the same process. Then the same flood while a key rotates, the cost of lookups
+//! during refreshes of the keys, and ten thousand requests that wait for one fetch.
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "it prints its results or stops")]
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -29,7 +29,8 @@ async fn main() {
     let server = Server::start(issuer.jwks().to_string()).await;
     let clock = Arc::new(ManualClock::new());
     let keys = RemoteKeys::from_url(&server.url).expect("a URL").clock(clock.clone());
-    // Without the cache each good request asks for its key and verifies: what a flood could slow.
+    // Without the cache, each valid request looks up its key and is verified, which a flood could
+    // slow down.
     let verifier = Verifier::builder(ISS, keys).without_cache().build().expect("a verifier");
     let good = issuer.token("user_1").claim("exp", 4_000_000_000_u64).mint();
     let unknown: Vec<String> = (0..FLOOD).map(|i| made_up(&format!("flood_{i}"))).collect();
@@ -37,7 +38,8 @@ async fn main() {
 
     let (mut quiet, mut flood, mut fetches) = (Times::default(), Times::default(), Vec::new());
     for _ in 0..ROUNDS {
-        // As many as there are good ones in a flood, right after it: both see the same machine.
+        // As many as there were valid requests in the flood, right after it, so that both have the
+        // same machine.
         clock.advance(Duration::from_secs(30));
         let before = server.fetches();
         let in_a_flood = run(&verifier, &good, &unknown, 0).await;
@@ -61,8 +63,8 @@ async fn main() {
     waiters(&issuer).await;
 }
 
-/// The new key is published in the middle of a cool-down; one second a step, a hundred made-up
-/// kids and one token of the new key in each.
+/// Measures a rotation: the new key is published in the middle of a cool-down. Each step is one
+/// second, with a hundred invented `kid`s and one token of the new key.
 async fn rotation(
     old: &Issuer,
     server: &Server,
@@ -95,8 +97,8 @@ async fn rotation(
     );
 }
 
-/// Lookups on this thread, while another has time pass so that the keys are fetched again and again,
-/// and while it does not, in short turns.
+/// Measures lookups on this thread in short turns: while another thread advances the time, so that
+/// the keys are fetched repeatedly, and while it does not.
 async fn refreshes(issuer: &Issuer, server: &Server) {
     const BATCH: u32 = 1000;
     const BATCHES: usize = 500;
@@ -139,7 +141,7 @@ async fn refreshes(issuer: &Issuer, server: &Server) {
         batches(&mut refreshed).await;
         passes.store(false, Ordering::Relaxed);
         fetches += server.fetches() - before;
-        // What was asked for last ends before the next quiet ones: its batches do not count.
+        // The last fetch ends before the next quiet batches: batches during it do not count.
         batches(&mut Default::default()).await;
     }
     stop.store(true, Ordering::Relaxed);
@@ -154,9 +156,9 @@ async fn refreshes(issuer: &Issuer, server: &Server) {
     }
 }
 
-/// Ten thousand requests come before there are keys, and the fetch ends when all of them wait.
+/// Measures ten thousand requests that come before there are keys; the fetch ends when all wait.
 async fn waiters(issuer: &Issuer) {
-    // For good, so that no thread frees what another has allocated for the bench alone.
+    // Leaked, so that no thread frees what another has allocated only for the benchmark.
     let good: &str = issuer.token("user_1").claim("exp", 4_000_000_000_u64).mint().leak();
     let clock = SystemClock::new();
     let (mut alone, mut together, mut fetches) = (Vec::new(), Vec::new(), Vec::new());
@@ -170,7 +172,7 @@ async fn waiters(issuer: &Issuer) {
                 tokio::spawn(async move { verifier.verify(good).await.is_ok() })
             })
             .collect();
-        // Each has had its turn, and waits.
+        // Each has been polled and waits.
         while tokio::runtime::Handle::current().metrics().global_queue_depth() > 0 {
             tokio::task::yield_now().await;
         }
@@ -194,7 +196,8 @@ async fn waiters(issuer: &Issuer) {
     println!("ratio {:.2}", together / alone);
 }
 
-/// The system's clock, ahead by as many times six minutes: longer than keys go without a refresh.
+/// The system's clock, advanced by a number of steps of six minutes, which is longer than the
+/// interval of refreshes.
 #[derive(Debug, Default)]
 struct Jumps(AtomicU32);
 
@@ -209,7 +212,7 @@ impl Clock for Jumps {
     }
 }
 
-/// A document whose fetch ends when it may.
+/// A document whose fetch ends when it is released.
 struct Held {
     document: String,
     open: Semaphore,
@@ -235,7 +238,7 @@ impl Fetch for Wait {
     }
 }
 
-/// Microseconds.
+/// Times in microseconds.
 #[derive(Default)]
 struct Times {
     all: Vec<f64>,
@@ -248,7 +251,7 @@ impl Times {
         self.all.append(&mut round);
     }
 
-    /// p50 and p99 of all, and the median of the rounds' p99.
+    /// Returns p50 and p99 of all, and the median of the rounds' p99.
     fn figures(&mut self) -> [f64; 3] {
         let Self { all, p99 } = self;
         [quantile(all, 0.5), quantile(all, 0.99), quantile(p99, 0.5)]
@@ -260,7 +263,7 @@ fn quantile(times: &mut [f64], q: f64) -> f64 {
     times[(times.len() as f64 * q) as usize]
 }
 
-/// Times good requests while another task sends the others, or so many of them.
+/// Measures valid requests while another task sends `others`, and at least `at_least` of them.
 async fn run(verifier: &Verifier, good: &str, others: &[String], at_least: usize) -> Vec<f64> {
     let flood = tokio::spawn({
         let (verifier, others) = (verifier.clone(), others.to_vec());
@@ -282,13 +285,13 @@ async fn run(verifier: &Verifier, good: &str, others: &[String], at_least: usize
     times
 }
 
-/// A token under this `kid` that nobody has signed.
+/// Returns an unsigned token with this `kid`.
 fn made_up(kid: &str) -> String {
     let header = json!({ "alg": "RS256", "typ": "JWT", "kid": kid }).to_string();
     format!("{}.e30.{}", URL_SAFE_NO_PAD.encode(header), "A".repeat(342))
 }
 
-/// Serves a document over HTTP and counts how often.
+/// A server of a document over HTTP, which counts the requests.
 struct Server {
     url: String,
     document: Arc<std::sync::Mutex<String>>,

@@ -1,13 +1,13 @@
-//! What the layer costs a request beside a bare service: cold and remembered, one token and ten
-//! thousand, one thread and two, and what is refused.
+//! The cost of the layer per request compared with a bare service: without a cached token and with
+//! one, one token and ten thousand, one thread and two, and refused requests.
 //!
-//! Each thread owns the bytes of its headers and builds its requests itself, a few at a time right
-//! before it sends them: what threads share is what the layer shares.
+//! Each thread owns the bytes of its headers and builds its own requests, a few at a time right
+//! before it sends them, so that the threads share only what the layer shares.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
     missing_docs,
-    reason = "a benchmark that cannot go on ends, and prints what it found"
+    reason = "a benchmark prints its results and stops on errors"
 )]
 
 mod support;
@@ -112,12 +112,12 @@ fn layer() {
     figures.beside("unknown kid", RAW, Limit::AtMost(1.0 / 8.0));
 }
 
-/// The same through an axum router, whose handler answers with the user's id: body and all, without
-/// a socket.
+/// Measures the same through an axum router, whose handler answers with the user's id: including
+/// the body, without a socket.
 fn router() {
     let issuer = Issuer::new(ISS, "ins_1");
     let header = bearer(&token(&issuer, 0));
-    // Both handlers make the text that they answer with.
+    // Both handlers allocate the text of their answers.
     let bare = Router::new().route("/me", get(async || USER.to_owned()));
     let me = async |session: Session| session.user_id().to_owned();
     let [cold, remembering] = verifiers(&issuer)
@@ -146,7 +146,7 @@ fn router() {
 
 // --- threads ------------------------------------------------------------------------------------
 
-/// How much more two threads do than one.
+/// Measures how much more two threads do than one.
 fn threads() {
     let issuer = Issuer::new(ISS, "ins_1");
     let [cold, mut remembering] = verifiers(&issuer).map(|verifier| mount(&verifier));
@@ -195,7 +195,7 @@ fn with(name: &str, threads: usize) -> String {
     format!("{name}, {threads}")
 }
 
-/// What the threads share, as the threads of one server would.
+/// The state that the threads share, like the threads of one server.
 struct Shared {
     cold: ClerkAuth<Bare>,
     remembering: ClerkAuth<Bare>,
@@ -203,14 +203,14 @@ struct Shared {
     tokens: Vec<String>,
 }
 
-/// What a thread does in its turn.
+/// The work of a thread in one turn.
 type Work = Box<dyn FnMut(Duration) -> Done>;
 
 impl Shared {
-    /// Makes what one thread does, on that thread: headers and requests are its own, and its services
-    /// are clones, as those of a connection are.
+    /// Returns the work of one thread, and is called on that thread: headers and requests are its
+    /// own, and its services are clones, like those of a connection.
     fn works(&self, part: usize) -> [Work; 4] {
-        // The threads walk through the same tokens, and start in different places.
+        // The threads use the same tokens and start at different places.
         let many = || {
             let headers: Vec<_> = self.tokens.iter().map(|token| bearer(token)).collect();
             let mut next = (0..MANY).cycle().skip(part * MANY / THREADS);
@@ -237,7 +237,7 @@ where
     Box::new(move |turn| batches(turn, &mut make, |request| call(&mut service, request, true)))
 }
 
-/// Looks the token up in a store, and calls the inner service with the same request.
+/// A service that looks up the token in a store, and calls the inner service with the same request.
 struct Find {
     store: Moka,
     inner: Bare,
@@ -260,7 +260,7 @@ impl Service<Request<()>> for Find {
     }
 }
 
-/// A thread that waits for what it is told to do.
+/// A thread that waits for work.
 struct Member {
     jobs: Sender<Job>,
     done: Receiver<Done>,
@@ -272,11 +272,11 @@ struct Job {
     start: Arc<Barrier>,
 }
 
-/// Has these threads do the same for so long: the nanoseconds a call, all threads together, with the
-/// making of its request.
+/// Runs a case on these threads for `turn`. Returns the nanoseconds per call of all threads
+/// together, including the making of requests.
 ///
-/// From the first one's beginning to the last one's end: two threads that only get one core between
-/// them gain nothing.
+/// The time is measured from the start of the first thread to the end of the last: two threads that
+/// share one core gain nothing.
 fn together(members: &[Member], case: usize, turn: Duration) -> f64 {
     let start = Arc::new(Barrier::new(members.len()));
     for member in members {
@@ -293,7 +293,7 @@ fn together(members: &[Member], case: usize, turn: Duration) -> f64 {
 
 // --- services and tokens ------------------------------------------------------------------------
 
-/// One without the cache, and one with it.
+/// Returns a verifier without the cache and one with it.
 fn verifiers(issuer: &Issuer) -> [Verifier; 2] {
     let keys = StaticKeys::from_jwks(&issuer.jwks().to_string()).expect("a usable set");
     let builder = || Verifier::builder(ISS, keys.clone()).authorized_parties([PARTY]);
@@ -304,7 +304,7 @@ fn mount(verifier: &Verifier) -> ClerkAuth<Bare> {
     ClerkAuthLayer::new(verifier.clone()).layer(Bare)
 }
 
-/// A case of one header.
+/// Adds a case with one header.
 fn one<'a, S, B>(
     turns: &mut Turns<'a>,
     name: &str,
@@ -321,7 +321,7 @@ fn one<'a, S, B>(
     );
 }
 
-/// A case of all these headers, one after another.
+/// Adds a case with all these headers in turn.
 fn each<'a, S, B>(turns: &mut Turns<'a>, name: &str, mut service: S, headers: &'a [HeaderValue])
 where
     S: Service<Request<()>, Response = Response<B>, Error = Infallible> + 'a,
@@ -338,7 +338,7 @@ fn tokens(issuer: &Issuer) -> Vec<String> {
     (0..MANY).map(|n| token(issuer, n)).collect()
 }
 
-/// About as long as Clerk's are.
+/// Returns a token about as long as Clerk's.
 fn token(issuer: &Issuer, n: usize) -> String {
     issuer
         .token(&format!("user_2g7np7Hrk0SN6kj5EDM{n:08}"))
@@ -353,7 +353,7 @@ const RAW: &str = "raw RSA";
 
 type Moka = Cache<Box<[u8]>, Arc<()>, ahash::RandomState>;
 
-/// The store alone, with the same keys and hasher.
+/// Returns the store alone, with the same keys and hasher.
 fn raw_moka<'a>(tokens: impl IntoIterator<Item = &'a String>) -> Moka {
     let store = Cache::builder()
         .max_capacity(u64::MAX)
@@ -365,13 +365,13 @@ fn raw_moka<'a>(tokens: impl IntoIterator<Item = &'a String>) -> Moka {
     store
 }
 
-/// A layer over remote keys that were fetched, and that this header's key is known not to be among.
+/// Returns a layer over fetched remote keys, which are known not to include the key of this header.
 async fn after_a_fetch(issuer: &Issuer, unknown: &HeaderValue) -> ClerkAuth<Bare> {
     let keys = RemoteKeys::new(support::Document(issuer.jwks().to_string()));
     keys.warm_up().await.expect("keys");
     let verifier = Verifier::builder(ISS, keys).build().expect("a verifier");
     let mut service = mount(&verifier);
-    // The first one is looked for.
+    // The first request causes a fetch.
     service.call(request(unknown)).await.expect("an answer");
     service
 }

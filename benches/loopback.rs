@@ -1,9 +1,9 @@
-//! Requests a second over loopback with and without the layer: the same axum server twice, wrk in
-//! front of each in turn.
+//! Requests per second over loopback with and without the layer: two servers of the same axum
+//! application, measured by wrk in turns.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "a benchmark that cannot go on ends, and prints what it found"
+    reason = "a benchmark prints its results and stops on errors"
 )]
 
 mod support;
@@ -38,7 +38,7 @@ fn main() {
     let layered =
         |verifier| Router::new().route("/me", get(me)).layer(ClerkAuthLayer::new(verifier));
     let servers = [
-        // As the other handlers do, it makes the text that it answers with.
+        // Like the other handlers, it allocates the text of its answer.
         (BARE, Router::new().route("/me", get(async || USER.to_owned()))),
         (REMEMBERING, layered(verifier)),
         (COLD, layered(without_cache)),
@@ -49,7 +49,7 @@ fn main() {
         .claim("sid", "sess_2g7np7Hrk0SN6kj5EDM00000000")
         .claim("exp", 4_000_000_000_u64)
         .mint();
-    // The servers are on the runtime's threads, and wrk is waited for on this one.
+    // The servers run on the runtime's threads; this thread waits for wrk.
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let mut turns = Turns::new("loopback").rounds(20, 1);
     for (name, router) in servers {
@@ -64,7 +64,7 @@ fn main() {
     figures.rate(COLD, BARE, Limit::None);
 }
 
-/// What wrk says after a second with one thread and 32 connections.
+/// Returns wrk's result after a second with one thread and 32 connections.
 fn requests_a_second(address: SocketAddr, token: &str) -> f64 {
     let output = Command::new("wrk")
         .args(["--threads", "1", "--connections", "32", "--duration", "1"])

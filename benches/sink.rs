@@ -1,12 +1,12 @@
-//! What one delivery costs in the database, beside the same work as three plain statements by hand in
-//! one transaction. SQLite, and PostgreSQL where `TEST_POSTGRES_URL` names a server.
+//! The cost of one delivery in the database, compared with the same work as three handwritten
+//! statements in one transaction. SQLite, and PostgreSQL if `TEST_POSTGRES_URL` names a server.
 //!
-//! The two take turns, delivery by delivery: whatever else the machine does meets both.
+//! The two take turns, delivery by delivery, so that other load on the machine affects both.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
     missing_docs,
-    reason = "a benchmark that cannot go on ends, and prints what it found"
+    reason = "a benchmark prints its results and stops on errors"
 )]
 
 mod support;
@@ -37,7 +37,7 @@ use support::turns::{Figures, Limit};
 
 const ROUNDS: usize = 200;
 
-/// Deliveries of each in one round.
+/// The deliveries of each in one round.
 const TURNS: usize = 25;
 const WARM_UP: usize = 80;
 
@@ -64,8 +64,7 @@ fn main() {
     }
 }
 
-/// The nanoseconds that a delivery took by hand, and by the sink: the one goes first in one turn, the
-/// other in the next.
+/// Returns the nanoseconds of a delivery by hand and by the sink, which alternate in going first.
 fn take_turns(source: &mut Source, by_hand: &ByHand, sink: &SeaOrmSink, turns: usize) -> Vec<f64> {
     let (clock, runtime) = (SystemClock::new(), source.runtime);
     let mut took = [Duration::ZERO; 2];
@@ -86,8 +85,8 @@ fn take_turns(source: &mut Source, by_hand: &ByHand, sink: &SeaOrmSink, turns: u
     took.map(|took| took.as_secs_f64() * 1e9 / turns as f64).to_vec()
 }
 
-/// Until the connection is back in the pool, which asks the database about it first: the next one
-/// uses the same, and pays for nothing that the one before left behind.
+/// Waits until the connection is back in the pool, which checks it with the database first. The
+/// next delivery uses the same connection and does not pay for what the previous one left behind.
 async fn rest(db: &DatabaseConnection) {
     let is_back = || match db.get_database_backend() {
         DbBackend::Postgres => {
@@ -104,7 +103,7 @@ async fn rest(db: &DatabaseConnection) {
     }
 }
 
-/// What the sink does in the database about a user's new state, in plain statements.
+/// The work of the sink for a user's new state, as plain statements.
 struct ByHand {
     db: DatabaseConnection,
     record: String,
@@ -114,7 +113,7 @@ struct ByHand {
 
 impl ByHand {
     fn new(db: DatabaseConnection) -> Self {
-        // Each database's own way to name a value.
+        // Each database has its own placeholders.
         let [record, raise, write] = match db.get_database_backend() {
             DbBackend::Sqlite => STATEMENTS.map(|sql| {
                 (1..=8).fold(sql.to_owned(), |sql, n| sql.replace(&format!("${n}"), "?"))
@@ -161,7 +160,7 @@ impl ByHand {
     }
 }
 
-/// Record the delivery, raise the version, write the row.
+/// The statements that record the delivery, raise the version and write the row.
 const STATEMENTS: [&str; 3] = [
     "INSERT INTO clerk_deliveries (id, received_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING",
     "INSERT INTO clerk_user_versions AS v (id, version, tie, deleted) VALUES ($1, $2, $3, $4) \
@@ -176,7 +175,8 @@ const STATEMENTS: [&str; 3] = [
      updated_at = excluded.updated_at",
 ];
 
-/// Verified deliveries, each of a newer state than all before, of a thousand users in turn.
+/// A source of verified deliveries about a thousand users in turn, each with a newer state than all
+/// before.
 struct Source<'a> {
     runtime: &'a Runtime,
     secret: SigningSecret,
@@ -185,7 +185,7 @@ struct Source<'a> {
     count: i64,
 }
 
-/// Keeps what it is given.
+/// A sink that keeps the delivery.
 #[derive(Default)]
 struct Catch(Mutex<Option<Delivery>>);
 
@@ -222,7 +222,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// A database for one bench.
+/// A database for one benchmark.
 struct Place {
     db: DatabaseConnection,
     server: Option<String>,

@@ -1,9 +1,9 @@
-//! What verifying a token costs beside the RSA check that it cannot do without.
+//! The cost of verifying a token compared with the RSA check that it needs.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
     missing_docs,
-    reason = "a benchmark that cannot go on ends, and prints what it found"
+    reason = "a benchmark prints its results and stops on errors"
 )]
 
 mod support;
@@ -45,7 +45,7 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let remote = RemoteKeys::new(support::Document(issuer.jwks().to_string()));
     let remote = Verifier::builder(ISS, remote).build().expect("a verifier");
-    // The first one is looked for.
+    // The first token causes a fetch.
     runtime.block_on(remote.verify(&unknown)).expect_err("nobody's key");
     let _inside = runtime.enter();
 

@@ -1,10 +1,10 @@
-//! What a delivery costs from the request to the typed event, beside svix's check of the signature
-//! alone: small and large bodies.
+//! The cost of a delivery from the request to the typed event, compared with svix's check of the
+//! signature alone: small and large bodies.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
     missing_docs,
-    reason = "a benchmark that cannot go on ends, and prints what it found"
+    reason = "a benchmark prints its results and stops on errors"
 )]
 
 mod support;
@@ -23,7 +23,7 @@ use support::turns::{Limit, Turns};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-/// Looks at the event and does nothing.
+/// A sink that reads the event and does nothing.
 struct Blind;
 
 impl Sink for Blind {
@@ -37,7 +37,7 @@ fn main() {
     let secret = SigningSecret::parse(SECRET).expect("a secret");
     let svix = svix::webhooks::Webhook::new(SECRET).expect("a secret");
     let now = SystemClock::new().now();
-    // Time does not pass: the same delivery stays within its tolerance.
+    // The clock stands still, so that the same delivery stays within its tolerance.
     let clock = Arc::new(ManualClock::new());
     clock.set_wall(now);
     let service = WebhookService::builder([secret.clone()], Blind).clock(clock);
@@ -77,7 +77,7 @@ fn by_service(size: &str) -> String {
     format!("request to event, {size}")
 }
 
-/// A user with as much metadata as it takes.
+/// Returns the event of a user with as much metadata as the size requires.
 fn body(bytes: usize) -> String {
     let mut event = user_updated("user_1", Some("ann@example.com"), 1_716_883_200_000);
     let missing = bytes.saturating_sub(event.to_string().len() + 12);

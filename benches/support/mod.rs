@@ -1,6 +1,6 @@
-//! What the benches share. A bench names the parts that it needs.
-#![allow(dead_code, reason = "no bench needs all of it")]
-#![allow(clippy::expect_used, reason = "a benchmark that cannot go on ends")]
+//! Shared by the benchmarks. Each one declares the parts that it needs.
+#![allow(dead_code, reason = "no benchmark needs all of it")]
+#![allow(clippy::expect_used, reason = "a benchmark stops on errors")]
 
 pub(crate) mod service;
 pub(crate) mod turns;
@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use tower_clerk::session::keys::{Fetch, FetchFuture, Fetched};
 
-/// A JWKS that is at hand: fetching it takes no time.
+/// A JWKS in memory: fetching it takes no time.
 pub(crate) struct Document(pub(crate) String);
 
 impl Fetch for Document {
@@ -20,7 +20,7 @@ impl Fetch for Document {
     }
 }
 
-/// Returns the key for the RSA check that no verification can do without.
+/// Returns the key for the RSA check that every verification needs.
 pub(crate) fn parsed_key(jwk: &Value) -> ParsedPublicKey {
     let part =
         |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().expect("text")).expect("base64url");
@@ -29,19 +29,19 @@ pub(crate) fn parsed_key(jwk: &Value) -> ParsedPublicKey {
         .expect("a key")
 }
 
-/// Returns what a token's signature is of, and the signature.
+/// Returns the signed part of a token, and the signature.
 pub(crate) fn signed_parts(token: &str) -> (&[u8], Vec<u8>) {
     let (signed, signature) = token.rsplit_once('.').expect("three parts");
     (signed.as_bytes(), URL_SAFE_NO_PAD.decode(signature).expect("base64url"))
 }
 
-/// Returns whether to measure in earnest: `cargo bench` says `--bench`, `cargo test --benches` does
-/// not, and wants it quick.
+/// Returns whether to measure fully: `cargo bench` passes `--bench`; `cargo test --benches` does
+/// not, and runs must be quick.
 pub(crate) fn in_earnest() -> bool {
     std::env::args().any(|argument| argument == "--bench")
 }
 
-/// Returns whether this group of cases is wanted: all are, unless the command line names some.
+/// Returns whether to run this group of cases: all run unless the command line names some.
 pub(crate) fn wanted(group: &str) -> bool {
     let mut named = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
     named.next().is_none_or(|first| first == group || named.any(|name| name == group))

@@ -1,4 +1,4 @@
-//! Requests with a token, and the bare service that the layer is mounted on.
+//! Requests with a token, and the bare service under the layer.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -42,7 +42,8 @@ where
     }
 }
 
-/// Returns what a future gives when it is polled once: what is measured is not a runtime.
+/// Returns the result of a future that is ready when it is polled once, so that no runtime is
+/// measured.
 pub(crate) fn at_once<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
@@ -57,7 +58,7 @@ pub(crate) fn request(header: &HeaderValue) -> Request<()> {
     request
 }
 
-/// Builds the header of a token, with bytes of its own.
+/// Builds the header of a token, which owns its bytes.
 pub(crate) fn bearer(token: &str) -> HeaderValue {
     HeaderValue::from_str(&format!("Bearer {token}")).expect("a header")
 }

@@ -1,25 +1,25 @@
-//! Cases that are compared take turns, round by round, so that whatever else the machine does meets
-//! all of them; a ratio is formed within each round. Absolute times say nothing about another
-//! machine, and two times from different seconds little about each other.
+//! Comparison of cases in turns, round by round, so that other load on the machine affects all of
+//! them. A ratio is formed within each round: absolute times say nothing about another machine, and
+//! two times from different seconds are hardly comparable.
 
 use std::time::{Duration, Instant};
 
 use tower_clerk::clock::{Clock, SystemClock};
 
-/// Rounds in which each case has one turn.
+/// The rounds, in each of which every case has one turn.
 const ROUNDS: usize = 200;
 
-/// Rounds before them that are not counted.
+/// The rounds before them that are not counted.
 const WARM_UP: usize = 10;
 
-/// How long a turn lasts at least.
+/// The shortest time of a turn.
 const TURN: Duration = Duration::from_millis(1);
 
-/// Calls between two looks at the clock, for which a thread makes the arguments right before: few
+/// The calls between two readings of the clock. A thread makes their arguments right before: few
 /// enough to stay in its own cache.
 const BATCH: usize = 64;
 
-/// A case's turn: calls for about so long, and returns the nanoseconds that each took.
+/// A case's turn: makes calls for about this long, and returns the nanoseconds per call.
 type Turn<'a> = Box<dyn FnMut(Duration) -> f64 + 'a>;
 
 /// Cases that take turns.
@@ -31,12 +31,12 @@ pub(crate) struct Turns<'a> {
 }
 
 impl<'a> Turns<'a> {
-    /// No cases yet.
+    /// Returns a group without cases.
     pub(crate) fn new(group: &'static str) -> Self {
         Self { group, rounds: ROUNDS, warm_up: WARM_UP, cases: Vec::new() }
     }
 
-    /// Takes so many rounds instead of 200, after so many that are not counted instead of 10.
+    /// Sets the number of rounds, default: 200, and of uncounted rounds before them, default: 10.
     pub(crate) fn rounds(mut self, rounds: usize, warm_up: usize) -> Self {
         (self.rounds, self.warm_up) = (rounds, warm_up);
         self
@@ -47,13 +47,12 @@ impl<'a> Turns<'a> {
         self.cases.push((name.to_owned(), Box::new(turn)));
     }
 
-    /// Adds a case that needs nothing made for it.
+    /// Adds a case without an argument.
     pub(crate) fn case<T>(&mut self, name: &str, mut call: impl FnMut() -> T + 'a) {
         self.batched(name, || (), move |()| call());
     }
 
-    /// Adds a case each call of which is given something of its own, which is made before the time
-    /// counts.
+    /// Adds a case with an argument for each call, which is made outside of the measured time.
     pub(crate) fn batched<A, T>(
         &mut self,
         name: &str,
@@ -63,7 +62,7 @@ impl<'a> Turns<'a> {
         self.timed(name, move |turn| batches(turn, &mut make, &mut call).nanos_each());
     }
 
-    /// Has all cases take their turns, forwards in one round and backwards in the next.
+    /// Runs all cases in turns, forwards in one round and backwards in the next.
     pub(crate) fn take(mut self) -> Figures {
         let (rounds, warm_up, turn) = match super::in_earnest() {
             true => (self.rounds, self.warm_up, TURN),
@@ -88,11 +87,11 @@ impl<'a> Turns<'a> {
     }
 }
 
-/// What one thread did in a turn.
+/// The work of one thread in a turn.
 #[derive(Clone, Copy)]
 pub(crate) struct Done {
     pub(crate) calls: usize,
-    /// In the calls alone.
+    /// The time of the calls alone.
     pub(crate) took: Duration,
     pub(crate) began: Instant,
     pub(crate) ended: Instant,
@@ -104,7 +103,7 @@ impl Done {
     }
 }
 
-/// Makes arguments in small batches and calls with them, for so long.
+/// Makes arguments in small batches and calls with them, for `turn`.
 pub(crate) fn batches<A, T>(
     turn: Duration,
     mut make: impl FnMut() -> A,
@@ -134,21 +133,21 @@ pub(crate) struct Round<'a> {
 }
 
 impl Round<'_> {
-    /// The nanoseconds that this case took.
+    /// Returns the nanoseconds of this case.
     pub(crate) fn of(&self, name: &str) -> f64 {
         let at = self.names.iter().position(|known| known == name);
         self.times[at.unwrap_or_else(|| panic!("no case is named {name}"))]
     }
 }
 
-/// What was measured: prints a table line by line.
+/// The measured times, printed as a table line by line.
 pub(crate) struct Figures {
     names: Vec<String>,
     rounds: Vec<Vec<f64>>,
 }
 
 impl Figures {
-    /// Of rounds that were measured elsewhere, and prints the head of their table.
+    /// Returns the figures of measured rounds, and prints the head of their table.
     pub(crate) fn new(group: &str, names: Vec<String>, rounds: Vec<Vec<f64>>) -> Self {
         println!("\n{group}, rounds: {}", rounds.len());
         println!(
@@ -157,12 +156,12 @@ impl Figures {
         Self { names, rounds }
     }
 
-    /// Prints one case beside another.
+    /// Prints one case compared with another.
     pub(crate) fn beside(&self, name: &str, baseline: &str, limit: Limit) {
         self.line(name, baseline, limit, |round| [round.of(name), round.of(baseline)]);
     }
 
-    /// Prints what one case takes beyond a second one, beside a third.
+    /// Prints the difference of two cases compared with a third.
     pub(crate) fn beyond(&self, name: &str, without: &str, baseline: &str, limit: Limit) {
         self.line(&format!("{name}, without {without}"), baseline, limit, |round| {
             [round.of(name) - round.of(without), round.of(baseline)]
@@ -184,7 +183,7 @@ impl Figures {
         });
     }
 
-    /// Prints how often a case is done in a second, beside another.
+    /// Prints a case's calls per second compared with another's.
     pub(crate) fn rate(&self, name: &str, baseline: &str, limit: Limit) {
         let own = quantile(&mut self.each(|round| 1e9 / round.of(name)), 0.5);
         self.ratio(name, &format!("{own:.0}/s"), baseline, limit, |round| {
@@ -192,7 +191,7 @@ impl Figures {
         });
     }
 
-    /// Prints the median of the rounds' ratios, and what eight in ten of them are between.
+    /// Prints the median of the rounds' ratios, and the limits of the middle eight in ten.
     pub(crate) fn ratio(
         &self,
         label: &str,
@@ -212,7 +211,7 @@ impl Figures {
     }
 }
 
-/// Where a ratio should be. Nothing is asserted here: `scripts/bench-ratios` compares.
+/// The limit of a ratio. Nothing is asserted here: `scripts/bench-ratios` compares.
 #[derive(Clone, Copy)]
 pub(crate) enum Limit {
     None,
@@ -230,7 +229,7 @@ impl std::fmt::Display for Limit {
     }
 }
 
-/// Returns the value that so much of all are below.
+/// Returns the value that the fraction `q` of all values is below.
 pub(crate) fn quantile(values: &mut [f64], q: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     values[((values.len() - 1) as f64 * q).round() as usize]

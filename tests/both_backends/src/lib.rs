@@ -1,4 +1,4 @@
-//! Tokens are verified whatever crypto backends the rest of a program switches on.
+//! A test that tokens are verified whatever crypto backends the rest of a program enables.
 
 #[cfg(test)]
 mod tests {
@@ -15,7 +15,7 @@ mod tests {
         assert_eq!(verifier.verify(&token).await.unwrap().user_id(), "user_1");
     }
 
-    /// Without this the test above could pass because the trap is not set.
+    /// Asserts that `jsonwebtoken` alone fails here; otherwise the test above would prove nothing.
     #[test]
     fn jsonwebtoken_itself_cannot_choose_here() {
         let key = DecodingKey::from_secret(b"secret");

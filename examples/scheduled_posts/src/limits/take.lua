@@ -1,12 +1,13 @@
--- One request under the generic cell rate algorithm, as each process counts by itself.
--- KEYS[1]: whose it is. ARGV[1]: after how many microseconds one more may come. ARGV[2]: how many
--- may come at once. Answers 0 when this one may pass, otherwise after how many microseconds one may.
+-- Counts one request by the generic cell rate algorithm, as each process does.
+-- KEYS[1]: the key of the client. ARGV[1]: the interval in microseconds after which one more request
+-- may come. ARGV[2]: how many may come at once. Returns 0 when this request may pass, otherwise the
+-- microseconds to wait.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local interval = tonumber(ARGV[1])
 local slack = interval * (ARGV[2] - 1)
--- When the next one is due, if they came evenly. Neither a clock that was set back nor an instance
--- with another rate may keep anybody out for longer than all requests take to come back.
+-- The time at which the next request is due if they come evenly. Neither a clock that was set back nor
+-- an instance with another rate may lock out a client for longer than a full limit takes to recover.
 local due = tonumber(redis.call('GET', KEYS[1])) or now
 due = math.min(math.max(due, now), now + slack + interval)
 local wait = due - slack - now

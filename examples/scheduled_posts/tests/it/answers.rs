@@ -1,4 +1,4 @@
-//! What all answers have in common: JSON errors, the headers of refusals.
+//! The common parts of all answers: JSON errors, the headers of refusals.
 
 use serde_json::json;
 

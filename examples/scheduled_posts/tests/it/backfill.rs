@@ -1,5 +1,4 @@
-//! `backfill`: who signed up while no server listened, runs that were killed, differences,
-//! removals.
+//! `backfill`: users who signed up while no server listened, killed runs, differences, removals.
 
 use crate::support::{Backend, Listing, Process, World, on_every_backend};
 

@@ -1,4 +1,4 @@
-//! Secrets that everybody could recognise, and everything the server says at its most talkative.
+//! Recognizable secrets, and a search for them in all output of the server at its most verbose.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};

@@ -1,4 +1,4 @@
-//! A process that cannot start says why, all of it, and opens nothing.
+//! A process that cannot start reports all reasons and opens nothing.
 
 use sea_orm::ConnectionTrait as _;
 

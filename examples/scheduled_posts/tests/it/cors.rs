@@ -1,4 +1,4 @@
-//! CORS: which pages may read answers, and that they may read errors too.
+//! CORS: the pages that may read answers, including errors.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What a developer may do to deliveries, and that the server's rows come out the same.
+//! Deliveries with all faults of the dev Clerk: the server's rows are the same in the end.
 
 use std::collections::HashSet;
 

@@ -1,5 +1,5 @@
-//! The stand-in inside the server: its memory, its page, and whom it refuses. What it answers by itself
-//! is tested beside it.
+//! The stand-in inside the server: its file, its page, and its refusals. Its API is tested in its
+//! own package.
 
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
-//! `.env.example` and the files in `deploy/`: what they name is there. That the example lists exactly
-//! what is read tests `config` itself.
+//! `.env.example` and the files in `deploy/`: everything that they name exists. Unit tests of
+//! `config` check that the example lists exactly the variables that are read.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

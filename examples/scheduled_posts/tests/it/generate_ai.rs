@@ -1,4 +1,4 @@
-//! Suggestions from an AI service: asked over real sockets, and every way in which it can fail.
+//! Suggestions from an AI service over real sockets, and all its failures.
 
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;

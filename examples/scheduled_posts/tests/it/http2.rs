@@ -1,4 +1,4 @@
-//! HTTP/2 as attackers speak it, frame by frame: the connection ends, and nobody else notices.
+//! HTTP/2 attacks, frame by frame: the connection ends, and other clients are not affected.
 
 use tokio::io::{AsyncRead, AsyncWrite};
 

@@ -1,4 +1,4 @@
-//! Bodies and times that are none, NULs, and what never comes.
+//! Invalid bodies and times, NULs, and bodies that never arrive.
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -1,4 +1,4 @@
-//! Clerk away: before the first key, and after it.
+//! Clerk unavailable: before the first fetch of keys, and after it.
 
 use crate::support::{World, on_every_backend, until};
 

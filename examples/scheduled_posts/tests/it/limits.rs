@@ -1,5 +1,5 @@
-//! Limits on requests: whose request counts as whose, what those over a limit are told, and several
-//! instances that count together.
+//! The limits on requests: their keys, the answer over a limit, and several instances that count
+//! together.
 
 use std::rc::Rc;
 

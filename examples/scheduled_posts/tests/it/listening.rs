@@ -1,4 +1,4 @@
-//! A process that cannot listen where it is told to: which setting that is, and exit code 2.
+//! A process that cannot listen on an address: it names the setting and exits with 2.
 
 use std::net::{TcpListener, TcpStream};
 

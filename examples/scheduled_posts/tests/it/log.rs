@@ -1,5 +1,5 @@
-//! A log that cannot be written, and an answer that nobody reads: neither changes what the server
-//! does.
+//! A log that cannot be written, and standard output without a reader: neither changes what the
+//! server does.
 
 use std::fs::File;
 use std::io::{PipeReader, Write as _, pipe};

@@ -1,4 +1,5 @@
-//! The built binary, started on free ports in a folder of its own and driven over HTTP.
+//! Tests of the built binary: each starts it on free ports in its own folder and drives it over
+//! HTTP.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod answers;

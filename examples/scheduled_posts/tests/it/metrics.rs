@@ -1,4 +1,4 @@
-//! `/metrics`: what it counts, and what must not get into it.
+//! `/metrics`: its counters, and data that must not appear in it.
 
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;

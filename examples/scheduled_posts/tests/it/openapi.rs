@@ -1,4 +1,4 @@
-//! The API's description: true of the server that serves it, and readable without any other host.
+//! The API's description: it matches the server, and can be read without any other host.
 
 use std::collections::BTreeSet;
 use std::fs;

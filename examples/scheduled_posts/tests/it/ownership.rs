@@ -1,4 +1,4 @@
-//! Whose rows they are comes from the token, and nobody learns what others have.
+//! Ownership of rows: the token decides, and no user learns about the rows of others.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Phases 1 and 2: `user_id` is trusted, what phase 3 would say is counted, and every answer warns.
+//! Phases 1 and 2: `user_id` is trusted, phase 3's verdicts are counted, and every answer warns.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,4 @@
-//! The list's order, bounds and pages; what a post may be; what a change may change.
+//! The order, bounds and pages of the list; valid posts; valid changes.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Places in others' lists, members that are not a client's to set, SQL, and ids that are none.
+//! Cursors from other users' lists, members that clients cannot set, SQL, and invalid ids.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,5 @@
-//! An orderly end: not ready at once, what is in flight is finished, exit code 0.
+//! An orderly end: `/readyz` fails at once, requests in flight are finished, and the exit code is
+//! 0.
 
 use sea_orm::{ConnectionTrait as _, Statement, TransactionTrait as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -1,4 +1,4 @@
-//! Requests of which two servers in a row could read two things.
+//! Requests that a proxy and the server could interpret differently.
 
 use crate::support::{Backend, Raw, Webhook, World};
 

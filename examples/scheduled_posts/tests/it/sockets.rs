@@ -1,4 +1,4 @@
-//! Slow, silent and greedy clients, over sockets, with the limits as they are in earnest.
+//! Slow, silent and greedy clients over sockets, with the limits of production.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::AsyncWriteExt as _;

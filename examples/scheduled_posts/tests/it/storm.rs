@@ -1,5 +1,5 @@
-//! Three servers on one PostgreSQL, and the deliveries of a thousand users at once, twice each and in
-//! no order.
+//! Three servers on one PostgreSQL, and the deliveries of a thousand users at once, twice each and
+//! in random order.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! HTTPS: what is spoken, what is refused, and certificates that are renewed meanwhile.
+//! HTTPS: protocol versions, refusals, and certificates that are renewed while the server runs.
 
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;

@@ -1,4 +1,4 @@
-//! From signing up to a first post, before the webhook has come, and after the user is gone.
+//! From signing up to a first post: before the webhook arrives, and after the user is deleted.
 
 use std::time::Duration;
 

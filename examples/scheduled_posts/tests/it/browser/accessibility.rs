@@ -1,4 +1,4 @@
-//! The page as axe-core judges it, in each of its states.
+//! The page checked by axe-core, in each of its states.
 
 use serde_json::Value;
 

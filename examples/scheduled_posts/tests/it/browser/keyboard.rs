@@ -1,4 +1,4 @@
-//! The whole page without a mouse.
+//! The whole page used by keyboard only.
 
 use serde_json::json;
 

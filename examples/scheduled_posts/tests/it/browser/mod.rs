@@ -1,4 +1,4 @@
-//! The web page in a real browser, before the real server: what a user sees and does.
+//! The web page in a real browser, with the real server.
 
 mod accessibility;
 mod keyboard;

@@ -1,4 +1,4 @@
-//! A post's life on the page, by mouse and by keyboard.
+//! Posts on the page, by mouse and by keyboard.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! With a publishable key: ClerkJS from the instance's Frontend API, and its tokens. The instance is a
-//! stand-in with a ClerkJS of its own; tokens are verified as always.
+//! The page with a publishable key: ClerkJS from the instance's Frontend API, and its tokens. The
+//! instance is a fake with its own ClerkJS; tokens are verified as usual.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What goes wrong on the way is shown as what it is, and is over when it is over.
+//! Errors on the page: each is shown with its cause, and disappears when it is over.
 
 use serde_json::json;
 
@@ -61,8 +61,8 @@ async fn refused_twice(world: World) {
     for _ in 0..5 {
         page.browser.settle("fetch('/healthz')").await;
     }
-    // The accounts and the posts: once, and once more with a new token. One of the same second is not
-    // new, and is not sent again.
+    // The accounts and the posts: once, and once more with a new token. One of the same second is
+    // not new, and is not sent again.
     let asked = front.asked().len() - asked;
     assert!((2..=4).contains(&asked), "{asked}");
 }

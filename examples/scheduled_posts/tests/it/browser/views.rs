@@ -1,4 +1,4 @@
-//! Week, day and list; nothing to show, or not yet; on a desk and on a phone.
+//! Week, day and list; empty and loading states; on a desktop and on a phone.
 
 use serde_json::json;
 

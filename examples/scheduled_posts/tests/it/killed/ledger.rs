@@ -1,4 +1,4 @@
-//! What is sent, what of it was acknowledged, and when servers die: decided by chance.
+//! The record of what was sent and acknowledged, and the random times at which servers are killed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! `kill -9` at any moment: nothing acknowledged is lost, nothing is half-applied, and what was not
-//! acknowledged applies when it is sent again.
+//! `kill -9` at any moment: no acknowledged request is lost, none is half applied, and one that was
+//! not acknowledged is applied when it is sent again.
 
 mod ledger;
 

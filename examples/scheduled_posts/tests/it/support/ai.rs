@@ -1,4 +1,4 @@
-//! An AI service that speaks OpenAI's protocol over real sockets, and misbehaves when told to.
+//! A fake AI service that speaks OpenAI's protocol over real sockets, and fails on request.
 
 use std::sync::Arc;
 

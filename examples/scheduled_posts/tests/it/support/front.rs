@@ -1,5 +1,5 @@
-//! A proxy before the server, as load balancers are: it passes everything on, until it is told to
-//! answer the API's requests itself or to hold them back.
+//! A proxy in front of the server, like a load balancer: it forwards everything, until it is told
+//! to answer the API's requests itself or to hold them back.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,5 +1,5 @@
-//! A Clerk instance's Frontend API over HTTPS, with a ClerkJS of its own; its tokens come from whoever
-//! mints them. For what the page does with a publishable key.
+//! A fake Frontend API of a Clerk instance over HTTPS, with its own ClerkJS and the test's tokens,
+//! for the page with a publishable key.
 
 use std::sync::{Arc, Mutex};
 

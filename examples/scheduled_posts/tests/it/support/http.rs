@@ -1,4 +1,4 @@
-//! A client of the server, and its answers whole.
+//! A client of the server, and its complete answers.
 
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method};

@@ -1,4 +1,4 @@
-//! A Backend API with as many users as a test wants, which the dev Clerk would take long to make.
+//! A fake Backend API with any number of users, which the dev Clerk would take long to create.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What the tests share: a world to run the binary in, its processes, and clients of both servers.
+//! Shared by the tests: a world to run the binary in, its processes, and clients of both servers.
 
 pub(crate) mod ai;
 pub(crate) mod browser;

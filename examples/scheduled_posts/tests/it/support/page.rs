@@ -1,4 +1,4 @@
-//! The web page as its user sees it: what is on it, and the few things that one does again and again.
+//! The web page as a user sees it: its contents, and the actions that tests repeat.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! A process of the binary under test. Ended by its own handle, whatever happens to the test.
+//! A process of the binary under test, which ends with its handle even when the test fails.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Chance from a seed that a failing test shows, and takes from `TEST_SEED`.
+//! Random numbers from a seed, which a failing test prints and `TEST_SEED` sets.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! A server that is none: takes deliveries in one by one, and answers as the test says.
+//! A fake server that receives deliveries one by one and answers as the test says.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;

@@ -1,4 +1,4 @@
-//! Redis: the one that `TEST_REDIS_URL` names, and one of a test's own to be stopped and started.
+//! Redis: the one that `TEST_REDIS_URL` names, and one that a test can stop and start.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! TLS in front of a Redis, with a certificate that nobody trusts who is not told to.
+//! TLS in front of a Redis, with a certificate that clients do not trust by default.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Clerk's deliveries without Clerk: signed and posted by the test, and what became of them in the
+//! Clerk's deliveries without Clerk: signed and posted by the test, and their outcome in the
 //! database.
 
 use std::collections::{BTreeMap, BTreeSet};
