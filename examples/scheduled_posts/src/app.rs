@@ -71,8 +71,7 @@ fn around(routes: Router, cors_origins: Vec<HeaderValue>) -> Router {
         .layer(middleware::from_fn(requests::identified))
 }
 
-/// Returns the routes of signed-in users. An unknown path is not behind the layer: it is a plain
-/// 404.
+/// Returns the routes of signed-in users. An unknown path is not behind the layer and is a 404.
 fn signed_in(verifier: Verifier, phase: AuthPhase, limits: &Arc<Limits>) -> Router<AppState> {
     let limits = || Arc::clone(limits);
     let of_users = Router::from(routes::of_users())

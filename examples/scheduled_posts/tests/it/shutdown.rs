@@ -1,5 +1,4 @@
-//! An orderly end: `/readyz` fails at once, requests in flight are finished, and the exit code is
-//! 0.
+//! An orderly end: `/readyz` fails at once, requests in flight are finished, and exit code 0.
 
 use sea_orm::{ConnectionTrait as _, Statement, TransactionTrait as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
