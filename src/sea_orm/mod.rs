@@ -20,11 +20,11 @@
 //!
 #![doc = include_str!("../docs/sea_orm.md")]
 
+mod apply;
 #[cfg(feature = "backfill")]
 mod backfill;
 #[cfg(feature = "backfill")]
 mod batch;
-mod change;
 mod entity;
 mod failure;
 #[cfg(feature = "sea-orm-migration")]

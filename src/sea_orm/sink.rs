@@ -1,4 +1,4 @@
-//! The sink, which applies each delivery in one transaction; the steps are in `change`.
+//! The sink, which applies each delivery in one transaction; the steps are in `apply`.
 
 use std::fmt;
 use std::sync::Arc;
