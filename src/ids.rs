@@ -26,11 +26,14 @@ pub(crate) struct Id(String);
 
 impl Id {
     /// Parses an id; returns `None` if the text is not one.
-    pub(crate) fn parse(text: impl Into<String>) -> Option<Self> {
-        let text = text.into();
-        let is_id = (1..=MAX_ID_BYTES).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        is_id.then_some(Self(text))
+    pub(crate) fn parse(text: impl AsRef<str> + Into<String>) -> Option<Self> {
+        Self::is(text.as_ref()).then(|| Self(text.into()))
+    }
+
+    /// Returns whether a text is an id.
+    pub(crate) fn is(text: &str) -> bool {
+        (1..=MAX_ID_BYTES).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -55,9 +58,9 @@ macro_rules! id {
         impl $name {
             /// Parses an id; returns `None` if the text is not one.
             #[must_use]
-            pub fn parse(text: impl Into<String>) -> Option<Self> {
+            pub fn parse(text: impl AsRef<str> + Into<String>) -> Option<Self> {
                 let is: fn(&str) -> bool = $is;
-                Id::parse(text).filter(|id| is(id.as_str())).map(Self)
+                if is(text.as_ref()) { Id::parse(text).map(Self) } else { None }
             }
 
             /// Returns the id as text.

@@ -33,6 +33,9 @@ use crate::trace::event;
 /// Behind a [`ClerkAuthLayer`](crate::session::ClerkAuthLayer) the response is the one that the
 /// layer's [`Responder`](crate::session::Responder) builds. On a route without the layer it is a
 /// 500, because the server is at fault.
+///
+/// The response is built when the session is extracted, whether or not the handler sends it: a
+/// responder should have no side effects.
 #[derive(Clone, Debug)]
 pub struct SessionRejection {
     error: Option<AuthError>,
@@ -46,15 +49,16 @@ impl SessionRejection {
         self.error.as_ref()
     }
 
-    /// Returns the status of the response: 401, 403 or 503, or 500 without a layer, unless the
-    /// layer's responder chooses another.
+    /// Returns the status of the response: the one that the layer's responder chooses, as a rule 401,
+    /// 403 or 503; 200 for a gRPC request to the default responder, whose status is in `grpc-status`;
+    /// 500 without a layer.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.response.status()
     }
 
     fn no_session(anonymous: &Anonymous, request: &Parts) -> Self {
-        let response = Box::new(anonymous.refuse(request));
+        let response = Box::new(anonymous.refuse(request.clone()));
         Self { error: Some(anonymous.error().clone()), response }
     }
 
@@ -69,6 +73,7 @@ impl SessionRejection {
     }
 }
 
+/// The reason in full, for logs: more than a client should be told.
 impl fmt::Display for SessionRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.error {

@@ -7,7 +7,7 @@ use super::progress::{Drift, Phase, Progress, Removed, Sample};
 use super::run::{Backfill, length, told};
 use super::target::{Differences, Run, Target};
 use super::walk::Walk;
-use crate::ids::UserId;
+use crate::ids::Id;
 use crate::trace::event;
 use crate::webhook::SinkError;
 
@@ -212,7 +212,7 @@ impl Search {
         self.after = Some(last.clone());
         self.users += length(&ids);
         // Only Clerk's ids can be missing at Clerk; and in a query a sign before an id excludes it.
-        ids.retain(|id| UserId::parse(id.as_str()).is_some());
+        ids.retain(|id| Id::is(id));
         if !ids.is_empty() {
             let known = line.known(&ids).await?;
             ids.retain(|id| !known.contains(id));

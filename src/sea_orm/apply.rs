@@ -1,4 +1,4 @@
-//! The steps that apply an event, within a transaction that the caller began.
+//! How a delivery is applied: one transaction, from the event to the rows.
 
 use ::sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr};
 
@@ -9,21 +9,64 @@ use super::sink::SeaOrmSink;
 use super::statements::Recording;
 use super::tables::{Kind, OrganizationTables};
 use super::version::Version;
-use super::{statements, steps};
-use crate::ids::Id;
+use super::{failure, retry, statements, steps, transaction};
+use crate::ids::{Id, InstanceId};
 use crate::webhook::event::{
     DeletedOrganization, DeletedUser, Json, Organization, OrganizationMembership,
 };
-use crate::webhook::{Delivery, Event, Outcome, User};
+use crate::webhook::{Delivery, Event, Outcome, Sink, SinkError, User};
+
+impl Sink for SeaOrmSink {
+    async fn apply(&self, delivery: &Delivery) -> Result<Outcome, SinkError> {
+        if !self.has_hooks() && !self.is_acted_on(delivery.event()) {
+            return Ok(Outcome::Ignored);
+        }
+        let applied = if !self.has_hooks() {
+            let (sink, delivery) = (self.clone(), delivery.clone());
+            transaction::run_to_completion(async move { sink.apply_with_retries(&delivery).await })
+                .await
+        } else {
+            // An application's statements may never end: dropping the caller must cancel them.
+            self.apply_with_retries(delivery).await
+        };
+        applied.map_err(failure::sink_error)
+    }
+}
 
 impl SeaOrmSink {
+    async fn apply_with_retries(&self, delivery: &Delivery) -> Result<Outcome, DbErr> {
+        retry::on_conflict(&*self.clock, || self.apply_once(delivery)).await
+    }
+
+    async fn apply_once(&self, delivery: &Delivery) -> Result<Outcome, DbErr> {
+        let tx = transaction::begin(self.db()).await?;
+        let outcome = self.apply_within(&tx, delivery).await?;
+        let instance = self.unrecorded_instance(delivery);
+        if let Some(id) = &instance {
+            // Last, because a backfill's page also locks the users' versions first and the
+            // instance's row last: in the same order the two cannot deadlock.
+            tx.execute(&statements::start_run(&self.tables().backfills, id)).await?;
+        }
+        tx.commit().await?;
+        if let Some(id) = instance {
+            self.instances.add(id);
+        }
+        Ok(outcome)
+    }
+
+    /// Returns the instance whose users a delivery may have brought in, unless this process has
+    /// recorded that instance already.
+    fn unrecorded_instance(&self, delivery: &Delivery) -> Option<InstanceId> {
+        self.instances.lacks(delivery).filter(|_| self.is_acted_on(delivery.event()))
+    }
+
     /// Returns whether the sink itself acts on an event.
-    pub(super) fn is_acted_on(&self, event: &Event) -> bool {
+    fn is_acted_on(&self, event: &Event) -> bool {
         Change::of(event, self.tables().organizations.as_ref()).is_some()
     }
 
     /// Applies a delivery. After an error the caller drops the transaction, which rolls it back.
-    pub(super) async fn apply_within(
+    async fn apply_within(
         &self,
         tx: &DatabaseTransaction,
         delivery: &Delivery,
@@ -33,20 +76,20 @@ impl SeaOrmSink {
         let recording = Recording { table, id, received_at: self.now() };
         let change = Change::of(delivery.event(), tables.organizations.as_ref());
         let outcome = match &change {
-            Some(Change::User(user, state)) => {
-                let version = state.version(user.updated_at, &user.data);
+            Some(Change::User(user, cause)) => {
+                let version = cause.version(user.updated_at, &user.data);
                 let row = Row::of_user(user, self.schema().columns());
                 steps::record_and_upsert(tx, &recording, &tables.users, &row, version).await?
             }
-            Some(Change::Organization(kinds, organization, state)) => {
-                let version = state.version(organization.updated_at, &organization.data);
+            Some(Change::Organization(kinds, organization, cause)) => {
+                let version = cause.version(organization.updated_at, &organization.data);
                 let row = Row::of_organization(organization);
                 steps::record_and_upsert(tx, &recording, &kinds.organizations, &row, version)
                     .await?
             }
             _ if !steps::record_delivery(tx, &recording).await? => Outcome::Duplicate,
-            Some(Change::Membership(kinds, membership, state)) => {
-                self.write_membership(tx, kinds, membership, *state).await?
+            Some(Change::Membership(kinds, membership, cause)) => {
+                self.write_membership(tx, kinds, membership, *cause).await?
             }
             Some(Change::UserGone(id)) => tombstone(tx, &tables.users, id).await?,
             Some(Change::OrganizationGone(kinds, id)) => {
@@ -75,6 +118,18 @@ impl SeaOrmSink {
             Some(Change::User(..) | Change::Organization(..) | Change::Membership(..)) | None => {}
         }
         Ok(outcome)
+    }
+
+    async fn run_hooks(
+        &self,
+        tx: &DatabaseTransaction,
+        delivery: &Delivery,
+        outcome: Outcome,
+    ) -> Result<(), DbErr> {
+        for hook in self.hooks() {
+            hook.run(tx, delivery, outcome).await?;
+        }
+        Ok(())
     }
 
     /// Removes the rows of a user whose version is locked and marked as deleted, or marks the
@@ -106,7 +161,7 @@ impl SeaOrmSink {
         tx: &DatabaseTransaction,
         kinds: &OrganizationTables,
         membership: &OrganizationMembership,
-        state: Cause,
+        cause: Cause,
     ) -> Result<Outcome, DbErr> {
         let organization = Row::of_organization(&membership.organization);
         let user = Row::of_unknown_user(&membership.user_id, self.now());
@@ -115,7 +170,7 @@ impl SeaOrmSink {
         {
             return Ok(Outcome::Stale);
         }
-        let version = state.version(membership.updated_at, &membership.data);
+        let version = cause.version(membership.updated_at, &membership.data);
         steps::upsert(tx, &kinds.memberships, &Row::of_membership(membership), version).await
     }
 }

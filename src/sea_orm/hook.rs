@@ -97,6 +97,9 @@ pub trait InTransaction: Send + Sync + 'static {
 /// Makes an [`InTransaction`] from a state and a closure, or an `async fn`, that is given a clone of
 /// it with each delivery. The delivery is passed by value, which copies nothing.
 ///
+/// It runs for deliveries alone. Where a backfill or a reconciliation has to do something too, for
+/// example to delete rows that refer to a user, implement [`InTransaction`] with its other methods.
+///
 /// ```
 /// use std::sync::Arc;
 ///

@@ -107,7 +107,7 @@ fn text(text: Option<&str>) -> Value {
 /// Returns an id that no decision depends on: null unless Clerk can have given it, since another
 /// text may be longer than the column.
 fn id(id: Option<&str>) -> Value {
-    id.filter(|id| UserId::parse(*id).is_some()).map(str::to_owned).into()
+    id.filter(|id| Id::is(id)).map(str::to_owned).into()
 }
 
 /// Removes U+0000 from a text, the only character that PostgreSQL's texts cannot hold.

@@ -1,21 +1,20 @@
-//! The sink, which applies each delivery in one transaction; the steps are in `apply`.
+//! The sink, its settings, and what its parts share. `apply` applies deliveries, `backfill` pages, `users`
+//! answers questions.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::sea_orm::prelude::DateTimeUtc;
-use ::sea_orm::{ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbErr};
+use ::sea_orm::{DatabaseConnection, DbErr};
 
 use super::hook::{Hook, InTransaction};
 use super::instances::Recorded;
 use super::schema::Schema;
 use super::tables::Tables;
-use super::{failure, retry, statements, steps, transaction};
+use super::{steps, transaction};
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
-use crate::ids::InstanceId;
-use crate::webhook::{Delivery, Outcome, Sink, SinkError};
 
 /// A sink that writes users into a database through sea-orm. Clones share the connection pool.
 #[derive(Clone)]
@@ -25,7 +24,7 @@ pub struct SeaOrmSink {
     tables: Arc<Tables>,
     pub(super) clock: Arc<dyn Clock>,
     hooks: Vec<Arc<dyn Hook>>,
-    instances: Recorded,
+    pub(super) instances: Recorded,
 }
 
 impl SeaOrmSink {
@@ -122,67 +121,16 @@ impl SeaOrmSink {
         &self.tables
     }
 
-    #[cfg(feature = "backfill")]
+    pub(super) fn has_hooks(&self) -> bool {
+        !self.hooks.is_empty()
+    }
+
     pub(super) fn hooks(&self) -> impl Iterator<Item = &dyn Hook> {
         self.hooks.iter().map(|hook| &**hook)
     }
 
     pub(super) fn now(&self) -> DateTimeUtc {
         self.clock.now().into()
-    }
-
-    async fn apply_with_retries(&self, delivery: &Delivery) -> Result<Outcome, DbErr> {
-        retry::on_conflict(&*self.clock, || self.apply_once(delivery)).await
-    }
-
-    async fn apply_once(&self, delivery: &Delivery) -> Result<Outcome, DbErr> {
-        let tx = transaction::begin(&self.db).await?;
-        let outcome = self.apply_within(&tx, delivery).await?;
-        let instance = self.unrecorded_instance(delivery);
-        if let Some(id) = &instance {
-            // Last, as in a backfill's page, so that neither of the two waits for the other twice.
-            tx.execute(&statements::start_run(&self.tables.backfills, id)).await?;
-        }
-        tx.commit().await?;
-        if let Some(id) = instance {
-            self.instances.add(id);
-        }
-        Ok(outcome)
-    }
-
-    /// Returns the instance whose users a delivery may have brought in, unless this process has
-    /// recorded that instance already.
-    fn unrecorded_instance(&self, delivery: &Delivery) -> Option<InstanceId> {
-        self.instances.lacks(delivery).filter(|_| self.is_acted_on(delivery.event()))
-    }
-
-    pub(super) async fn run_hooks(
-        &self,
-        tx: &DatabaseTransaction,
-        delivery: &Delivery,
-        outcome: Outcome,
-    ) -> Result<(), DbErr> {
-        for hook in &self.hooks {
-            hook.run(tx, delivery, outcome).await?;
-        }
-        Ok(())
-    }
-}
-
-impl Sink for SeaOrmSink {
-    async fn apply(&self, delivery: &Delivery) -> Result<Outcome, SinkError> {
-        if self.hooks.is_empty() && !self.is_acted_on(delivery.event()) {
-            return Ok(Outcome::Ignored);
-        }
-        let applied = if self.hooks.is_empty() {
-            let (sink, delivery) = (self.clone(), delivery.clone());
-            transaction::run_to_completion(async move { sink.apply_with_retries(&delivery).await })
-                .await
-        } else {
-            // An application's statements may never end: dropping the caller must cancel them.
-            self.apply_with_retries(delivery).await
-        };
-        applied.map_err(failure::sink_error)
     }
 }
 

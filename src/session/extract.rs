@@ -39,6 +39,11 @@ pub(super) fn bearer_token(headers: &HeaderMap) -> Result<&[u8], AuthError> {
     Ok(without_spaces(token))
 }
 
+/// Returns whether a request has any credentials, of whatever scheme.
+pub(super) fn has_credentials(headers: &HeaderMap) -> bool {
+    headers.contains_key(AUTHORIZATION)
+}
+
 /// Returns the bytes without the spaces at either end; other white space stays.
 fn without_spaces(mut bytes: &[u8]) -> &[u8] {
     while let [b' ', rest @ ..] | [rest @ .., b' '] = bytes {

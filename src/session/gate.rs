@@ -5,12 +5,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, HeaderName, ORIGIN};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderName, ORIGIN};
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, Uri, Version};
 
 use super::error::{AuthError, AuthErrorKind};
-use super::extract::bearer_token;
+use super::extract::{bearer_token, has_credentials};
 use super::reject::{JsonResponder, Responder, refuse};
 use super::session::Session;
 use super::verify::{Verification, Verifier};
@@ -52,6 +52,10 @@ pub(super) enum Mode {
 pub(crate) struct Anonymous {
     error: AuthError,
     responder: Arc<dyn Responder>,
+    /// The request line as the layer saw it: a router inside of it may change the path.
+    method: Method,
+    uri: Uri,
+    version: Version,
 }
 
 #[cfg(any(feature = "axum", feature = "tonic"))]
@@ -60,9 +64,12 @@ impl Anonymous {
         &self.error
     }
 
-    /// Returns the response that the layer would have given.
-    pub(crate) fn refuse(&self, request: &Parts) -> Response<Bytes> {
-        refuse(&*self.responder, self.error.clone(), request)
+    /// Returns the response that the layer would have given to this request.
+    pub(crate) fn refuse(&self, mut request: Parts) -> Response<Bytes> {
+        request.method = self.method.clone();
+        request.uri = self.uri.clone();
+        request.version = self.version;
+        refuse(&*self.responder, self.error.clone(), &request)
     }
 }
 
@@ -109,11 +116,17 @@ impl Gate {
         let passes = self.passes_without(&error, &request);
         if passes || self.report_only {
             count!("clerk_auth_requests_total", "outcome" => _outcome, "answer" => "passed");
+            let anonymous = Anonymous {
+                error: error.clone(),
+                responder: Arc::clone(&self.responder),
+                method: request.method().clone(),
+                uri: request.uri().clone(),
+                version: request.version(),
+            };
             let extensions = request.extensions_mut();
             // This layer does not vouch for a session that another layer found.
             extensions.remove::<Session>();
-            let responder = Arc::clone(&self.responder);
-            extensions.insert(Anonymous { error: error.clone(), responder });
+            extensions.insert(anonymous);
             if !passes {
                 let now = SystemClock::new().monotonic();
                 if let Some(_left_out) = self.reported.left_out_before(error.kind(), now) {
@@ -150,7 +163,7 @@ fn is_preflight<B>(request: &Request<B>) -> bool {
     request.method() == Method::OPTIONS
         && has(ORIGIN)
         && has(ACCESS_CONTROL_REQUEST_METHOD)
-        && !has(AUTHORIZATION)
+        && !has_credentials(request.headers())
 }
 
 impl fmt::Debug for Gate {

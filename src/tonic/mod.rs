@@ -20,10 +20,12 @@
 //! [`optional`](crate::session::ClerkAuthLayer::optional) mode and ask for the session in that
 //! method.
 
-use bytes::Bytes;
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderValue, Method, Response, Version};
+use http::{HeaderMap, HeaderValue};
 use tonic::{Code, Request, Status};
 
 use crate::session::{Anonymous, AuthError, Refusal, Session};
@@ -57,8 +59,8 @@ impl<T> RequestExt for Request<T> {
         }
         match self.extensions().get::<Anonymous>() {
             Some(anonymous) => {
-                let response: Response<Bytes> = anonymous.refuse(&parts(self));
-                let status = Status::from_header_map(response.headers());
+                let response = anonymous.refuse(parts(self));
+                let status = status_of(response.into_parts().0.headers);
                 Err(status.unwrap_or_else(|| anonymous.error().into()))
             }
             None => {
@@ -88,14 +90,29 @@ impl From<AuthError> for Status {
     }
 }
 
-/// Returns the request's parts for a responder, as far as tonic keeps them: the path is lost.
+/// Returns the status that a responder wrote into a response's headers, if it wrote one.
+fn status_of(mut headers: HeaderMap) -> Option<Status> {
+    // tonic panics on details that are not base64.
+    let details = headers.get(DETAILS).map(|details| UNPADDED_OR_PADDED.decode(details.as_bytes()));
+    if details.is_some_and(|details| details.is_err()) {
+        headers.remove(DETAILS);
+    }
+    Status::from_header_map(&headers)
+}
+
+/// Returns the request's parts as far as tonic keeps them.
 fn parts<T>(request: &Request<T>) -> Parts {
     let (mut parts, ()) = http::Request::new(()).into_parts();
-    parts.method = Method::POST;
-    parts.version = Version::HTTP_2;
     parts.headers = request.metadata().clone().into_headers();
     let grpc = HeaderValue::from_static("application/grpc");
     parts.headers.entry(CONTENT_TYPE).or_insert(grpc);
     parts.extensions = request.extensions().clone();
     parts
 }
+
+const DETAILS: &str = "grpc-status-details-bin";
+
+const UNPADDED_OR_PADDED: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);

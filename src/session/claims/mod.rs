@@ -201,10 +201,11 @@ impl Extra {
 
     #[cfg(feature = "moka")]
     fn approximate_bytes(&self) -> usize {
-        let organization = self.organization.as_ref().map_or(0, Organization::approximate_bytes);
-        let slugs = self.features.iter().chain(&self.plans);
+        let Self { actor, organization, features, plans } = self;
+        let organization = organization.as_ref().map_or(0, Organization::approximate_bytes);
+        let slugs = features.iter().chain(plans);
         let slugs: usize = slugs.map(|one| one.slug.len() + size_of::<Entitlement>()).sum();
-        let actor = self.actor.as_ref().map_or(0, |actor| {
+        let actor = actor.as_ref().map_or(0, |actor| {
             actor.user_id.len() + actor.session_id.as_ref().map_or(0, |id| id.len())
         });
         size_of::<Self>() + organization + slugs + actor

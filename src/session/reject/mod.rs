@@ -26,6 +26,10 @@ pub use json::{EmptyResponder, JsonResponder, ProblemResponder};
 /// [`AuthError`] into its extensions. A response should reveal no more of the reason than
 /// [`Refusal`] does: more would help an attacker who forges tokens.
 ///
+/// The request that a responder is given has the method, the path and the version that the layer saw,
+/// also where an extractor refuses. An extractor builds the response when it runs, whether or not the
+/// handler sends it: a responder should have no side effects.
+///
 /// ```
 /// use bytes::Bytes;
 /// use http::request::Parts;

@@ -16,7 +16,7 @@ use tower_clerk::session::{
 };
 use tower_clerk::test_util::Issuer;
 
-use crate::support::servers::{ISS, issuer, request};
+use crate::support::servers::{ISS, issuer, request, request_to};
 
 async fn whoami(session: Session) -> String {
     session.user_id().to_owned()
@@ -142,6 +142,17 @@ async fn fault_k14_whoever_answers_for_the_layer_answers_for_its_extractors() {
             assert_eq!(body, expected, "{mode}");
         }
     }
+}
+
+#[tokio::test]
+async fn fault_k14_a_responder_sees_the_path_that_the_layer_saw() {
+    let inner = Router::new().route("/", get(whoami));
+    let nested = Router::new().nest("/api/me", inner);
+    let layer = layer(&issuer()).optional().respond_with(in_own_words);
+    let addr = serve(Router::new().nest("/v1", nested.layer(layer))).await;
+    let (parts, body) = request_to(addr, "/v1/api/me").await;
+    // The layer stands inside of `/v1`, and outside of `/api/me`.
+    assert_eq!((parts.status.as_u16(), &*body), (401, "not_authenticated at /api/me"));
 }
 
 #[tokio::test]

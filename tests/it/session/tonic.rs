@@ -140,6 +140,7 @@ async fn fault_k14_whoever_answers_for_the_layer_answers_for_a_method_that_needs
     let optional = layer(keys).optional();
     let own = optional.clone().respond_with(|error: &AuthError, request: &http::request::Parts| {
         assert_eq!(request.headers["content-type"], "application/grpc");
+        assert_eq!(request.uri.path(), "/grpc.health.v1.Health/Check");
         let mut response = GrpcResponder::new().respond(error, request);
         let message = http::HeaderValue::from_static("sign in at https://app.example.com");
         response.headers_mut().insert("grpc-message", message);
@@ -148,6 +149,16 @@ async fn fault_k14_whoever_answers_for_the_layer_answers_for_a_method_that_needs
     let refused = ask(serve(Some(own)).await, None).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
     assert_eq!(refused.message(), "sign in at https://app.example.com");
+
+    // Details that are no base64 are left out.
+    let odd = optional.clone().respond_with(|error: &AuthError, request: &http::request::Parts| {
+        let mut response = GrpcResponder::new().respond(error, request);
+        let details = http::HeaderValue::from_static("not base64");
+        response.headers_mut().insert("grpc-status-details-bin", details);
+        response
+    });
+    let refused = ask(serve(Some(odd)).await, None).await.unwrap_err();
+    assert_eq!((refused.code(), refused.details()), (Code::Unauthenticated, &[][..]));
 
     // One that writes no grpc-status leaves it to the refusal's own.
     let problem = optional.respond_with(ProblemResponder::new());

@@ -266,7 +266,19 @@ pub(crate) async fn request(
     for (name, value) in headers {
         builder = builder.header(*name, *value);
     }
-    let request = builder.body(String::new()).unwrap();
+    sent(addr, builder.body(String::new()).unwrap()).await
+}
+
+/// A client of one GET without credentials.
+pub(crate) async fn request_to(addr: SocketAddr, path: &str) -> (http::response::Parts, String) {
+    let builder = ::http::Request::builder().uri(path).header("host", "test");
+    sent(addr, builder.body(String::new()).unwrap()).await
+}
+
+async fn sent(
+    addr: SocketAddr,
+    request: ::http::Request<String>,
+) -> (http::response::Parts, String) {
     let stream = TcpStream::connect(addr).await.unwrap();
     let io = hyper_util::rt::TokioIo::new(stream);
     let (mut sender, connection) = ::hyper::client::conn::http1::handshake(io).await.unwrap();

@@ -1,12 +1,12 @@
 //! The stand-in for Clerk as a program of its own, for servers in any language.
 
 mod announce;
+mod failure;
 mod lines;
 mod log;
 mod settings;
 mod signals;
 
-use std::error::Error;
 use std::future::IntoFuture as _;
 use std::io;
 use std::pin::pin;
@@ -16,6 +16,7 @@ use std::time::Duration;
 use dev_clerk::DevClerk;
 use tokio::sync::oneshot;
 
+use crate::failure::Failure;
 use crate::lines::Lines;
 use crate::settings::Settings;
 use crate::signals::Signals;
@@ -39,13 +40,6 @@ async fn main() -> ExitCode {
     };
     lines.flush(LAST_WORDS);
     code
-}
-
-/// The reason why the program fails.
-enum Failure {
-    /// Problems that another value of a setting solves, each with the setting's name.
-    Settings(Vec<String>),
-    Other(Box<dyn Error>),
 }
 
 async fn run(lines: &Lines) -> Result<(), Failure> {

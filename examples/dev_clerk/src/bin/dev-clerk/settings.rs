@@ -8,7 +8,7 @@ use clap::Parser;
 use dev_clerk::{Place, StartError};
 use tracing_subscriber::filter::Targets;
 
-use crate::Failure;
+use crate::failure::Failure;
 
 /// Stands in for Clerk on this machine: users, sessions, tokens, webhooks
 ///
