@@ -87,12 +87,15 @@ impl Error for SessionRejection {}
 
 impl IntoResponse for SessionRejection {
     fn into_response(self) -> Response {
+        if let Some(_error) = &self.error {
+            event!(debug, reason = _error.kind().as_str(), "request refused: no session");
+        }
         self.response.map(Body::from)
     }
 }
 
-/// Builds the response of a layer with the default responder, JSON with `detail`, for handlers that
-/// verify tokens themselves.
+/// Builds JSON with `detail`, for handlers that verify tokens themselves: whatever the request is, and
+/// whatever responder a layer has.
 impl IntoResponse for AuthError {
     fn into_response(self) -> Response {
         finish(JsonResponder::http(&self), self).map(Body::from)

@@ -74,7 +74,7 @@ impl<'a> Line<'a> {
         let answer = self.ask(&Question::new("the instance", &["instance"], &[])).await?;
         serde_json::from_slice(&answer.body)
             .ok()
-            .and_then(|Instance { id }| InstanceId::parse(id))
+            .and_then(|Instance { id }| InstanceId::parse(id).ok())
             .ok_or_else(|| unreadable("the instance has no usable id"))
     }
 

@@ -57,7 +57,7 @@ impl SeaOrmSink {
     /// Returns the instance whose users a delivery may have brought in, unless this process has
     /// recorded that instance already.
     fn unrecorded_instance(&self, delivery: &Delivery) -> Option<InstanceId> {
-        self.instances.lacks(delivery).filter(|_| self.is_acted_on(delivery.event()))
+        self.instances.unrecorded(delivery).filter(|_| self.is_acted_on(delivery.event()))
     }
 
     /// Returns whether the sink itself acts on an event.
@@ -132,8 +132,8 @@ impl SeaOrmSink {
         Ok(())
     }
 
-    /// Removes the rows of a user whose version is locked and marked as deleted, or marks the
-    /// user's row, as the schema says.
+    /// Deletes the user's memberships, then deletes the user's row or marks it as deleted, as the
+    /// `Schema` says. The user's version must be locked and have its tombstone.
     pub(super) async fn remove_user_within(
         &self,
         tx: &DatabaseTransaction,

@@ -91,7 +91,7 @@ impl SeaOrmSink {
     }
 
     async fn remove_user(&self, id: &str) -> Result<bool, DbErr> {
-        let Some(id) = UserId::parse(id) else { return Ok(false) };
+        let Ok(id) = UserId::parse(id) else { return Ok(false) };
         let tx = transaction::begin(self.db()).await?;
         let removed = steps::tombstone(&tx, &self.tables().users, id.id()).await?;
         for hook in self.hooks() {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::ready;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use ::sea_orm::{DatabaseTransaction, DbErr};
 
@@ -125,12 +126,59 @@ pub trait InTransaction: Send + Sync + 'static {
 ///     sink.with_hook(in_transaction_fn_with_state(table, write_down))
 /// }
 /// ```
+///
+/// A closure has to be `async`, and to name the types of its parameters, because its future borrows the
+/// transaction:
+///
+/// ```
+/// # use sea_orm::{DatabaseTransaction, DbErr};
+/// # use tower_clerk::sea_orm::{SeaOrmSink, in_transaction_fn_with_state};
+/// # use tower_clerk::webhook::{Delivery, Outcome};
+/// # fn sink(sink: SeaOrmSink) -> SeaOrmSink {
+/// sink.with_hook(in_transaction_fn_with_state(
+///     "UPDATE counters SET deliveries = deliveries + 1",
+///     async |sql: &'static str, tx: &DatabaseTransaction, _: Delivery, _: Outcome| {
+///         use sea_orm::ConnectionTrait as _;
+///         tx.execute_unprepared(sql).await.map(drop)
+///     },
+/// ))
+/// # }
+/// ```
 pub fn in_transaction_fn_with_state<S, F>(state: S, run: F) -> InTransactionFn<S, F>
 where
     S: Clone + Send + Sync + 'static,
     F: for<'a> TransactionFn<'a, S>,
 {
     InTransactionFn { state, run }
+}
+
+impl<H: InTransaction> InTransaction for Arc<H> {
+    fn run(
+        &self,
+        tx: &DatabaseTransaction,
+        delivery: &Delivery,
+        outcome: Outcome,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        H::run(self, tx, delivery, outcome)
+    }
+
+    #[cfg(feature = "backfill")]
+    fn backfilled(
+        &self,
+        tx: &DatabaseTransaction,
+        users: &[&User],
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        H::backfilled(self, tx, users)
+    }
+
+    #[cfg(feature = "backfill")]
+    fn removed(
+        &self,
+        tx: &DatabaseTransaction,
+        user_id: &str,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        H::removed(self, tx, user_id)
+    }
 }
 
 /// The [`InTransaction`] of [`in_transaction_fn_with_state`].

@@ -12,10 +12,10 @@ pub(super) struct Recorded(Arc<RwLock<HashSet<InstanceId>>>);
 
 impl Recorded {
     /// Returns the delivery's instance if it is not recorded yet.
-    pub(super) fn lacks(&self, delivery: &Delivery) -> Option<InstanceId> {
+    pub(super) fn unrecorded(&self, delivery: &Delivery) -> Option<InstanceId> {
         let id = delivery.instance_id()?;
         let recorded = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if recorded.contains(id) { None } else { InstanceId::parse(id) }
+        if recorded.contains(id) { None } else { InstanceId::parse(id).ok() }
     }
 
     /// Adds an instance. To be called after the commit: after a rollback, the next delivery records

@@ -29,8 +29,8 @@ impl SeaOrmSink {
     /// Returns the database's error.
     pub async fn user_status(&self, user_id: &str) -> Result<UserStatus, DbErr> {
         match UserId::parse(user_id) {
-            Some(id) => self.status(&id).await,
-            None => Ok(UserStatus::Unknown),
+            Ok(id) => self.status(&id).await,
+            Err(_) => Ok(UserStatus::Unknown),
         }
     }
 
@@ -53,7 +53,7 @@ impl SeaOrmSink {
     ///
     /// Returns the database's error.
     pub async fn find_user(&self, user_id: &str) -> Result<Option<user::Model>, DbErr> {
-        let Some(id) = UserId::parse(user_id) else { return Ok(None) };
+        let Ok(id) = UserId::parse(user_id) else { return Ok(None) };
         let users = &self.tables().users;
         let select = statements::select_user(users, self.schema().deletion(), id.id());
         let row = self.db().query_one(&select).await?;
@@ -72,7 +72,7 @@ impl SeaOrmSink {
     /// Fails for an id that Clerk cannot have given: not 1 to 255 letters, digits and underscores.
     /// Otherwise returns the database's error.
     pub async fn ensure_user(&self, user_id: &str) -> Result<UserStatus, DbErr> {
-        let id = UserId::parse(user_id).ok_or_else(|| DbErr::Custom(NOT_AN_ID.to_owned()))?;
+        let id = UserId::parse(user_id).map_err(|_| DbErr::Custom(NOT_AN_ID.to_owned()))?;
         match self.status(&id).await? {
             UserStatus::Unknown => {}
             known => return Ok(known),

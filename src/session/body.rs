@@ -35,6 +35,14 @@ impl<B> AuthBody<B> {
     }
 }
 
+/// Returns the inner service's empty body, which layers outside of this one may want, a CORS layer for
+/// example.
+impl<B: Default> Default for AuthBody<B> {
+    fn default() -> Self {
+        Self::inner(B::default())
+    }
+}
+
 impl<B> Body for AuthBody<B>
 where
     B: Body<Data = Bytes>,

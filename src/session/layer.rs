@@ -17,6 +17,9 @@ use super::verify::Verifier;
 /// or with 503 if the server has no keys (RFC 6750 3). A gRPC request gets `grpc-status` 16, 7 or
 /// 14 instead.
 ///
+/// Of several layers around one handler the innermost decides: it replaces the session that an outer
+/// one found, or removes it where it lets the request pass without one, and its responder answers.
+///
 /// The inner service must be `Clone`: a request that waits for keys takes the service that was
 /// polled ready with it.
 #[derive(Clone, Debug)]

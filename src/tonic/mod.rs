@@ -59,6 +59,11 @@ impl<T> RequestExt for Request<T> {
         }
         match self.extensions().get::<Anonymous>() {
             Some(anonymous) => {
+                event!(
+                    debug,
+                    reason = anonymous.error().kind().as_str(),
+                    "request refused: no session"
+                );
                 let response = anonymous.refuse(parts(self));
                 let status = status_of(response.into_parts().0.headers);
                 Err(status.unwrap_or_else(|| anonymous.error().into()))
@@ -97,7 +102,7 @@ fn status_of(mut headers: HeaderMap) -> Option<Status> {
     if details.is_some_and(|details| details.is_err()) {
         headers.remove(DETAILS);
     }
-    Status::from_header_map(&headers)
+    Status::from_header_map(&headers).filter(|status| status.code() != Code::Ok)
 }
 
 /// Returns the request's parts as far as tonic keeps them.

@@ -112,7 +112,7 @@ impl DeliveryVerifier {
             .map_err(|_| problem("is empty"))?;
         let instance_id = match instance_id {
             None => None,
-            Some(id) => Some(InstanceId::parse(id).ok_or_else(|| {
+            Some(id) => Some(InstanceId::parse(id).map_err(|_| {
                 let text = "must be `ins_` and letters or digits, as in a delivery's `instance_id`";
                 ConfigError::new("webhook instance id", text)
             })?),

@@ -31,7 +31,8 @@ pub trait KeySource: fmt::Debug + Send + Sync + 'static {
 
     /// Returns whether [`lookup`](Self::lookup) would now return this very key. Called for each
     /// request whose token is cached. A source that can tell without cloning the `Arc` should do
-    /// so: on many threads, counting references to one key is the largest cost of a cache hit.
+    /// so: on many threads, counting references to one key is the largest cost of a cache hit. A
+    /// wrong `true` accepts the cached tokens of a key that was withdrawn.
     fn is_current(&self, kid: Option<&str>, key: &Arc<PublicKey>) -> bool {
         matches!(self.lookup(kid), Lookup::Known(known) if Arc::ptr_eq(&known, key))
     }
@@ -46,6 +47,24 @@ pub trait KeySource: fmt::Debug + Send + Sync + 'static {
     /// for it did not sign it. Most likely the token is forged; possibly the `kid` has a new key.
     fn signature_failed(&self, kid: Option<&str>) {
         let _ = kid;
+    }
+}
+
+impl<K: KeySource + ?Sized> KeySource for Arc<K> {
+    fn lookup(&self, kid: Option<&str>) -> Lookup {
+        K::lookup(self, kid)
+    }
+
+    fn is_current(&self, kid: Option<&str>, key: &Arc<PublicKey>) -> bool {
+        K::is_current(self, kid, key)
+    }
+
+    fn warm_up(&self) -> WarmUp<'_> {
+        K::warm_up(self)
+    }
+
+    fn signature_failed(&self, kid: Option<&str>) {
+        K::signature_failed(self, kid);
     }
 }
 

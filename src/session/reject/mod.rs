@@ -4,6 +4,7 @@
 mod grpc;
 mod json;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,6 +26,8 @@ pub use json::{EmptyResponder, JsonResponder, ProblemResponder};
 /// The layer adds `Cache-Control: no-store` unless the response has that header, and puts the
 /// [`AuthError`] into its extensions. A response should reveal no more of the reason than
 /// [`Refusal`] does: more would help an attacker who forges tokens.
+///
+/// A closure has to name the types of both parameters, also of one that it ignores.
 ///
 /// The request that a responder is given has the method, the path and the version that the layer saw,
 /// also where an extractor refuses. An extractor builds the response when it runs, whether or not the
@@ -55,6 +58,12 @@ where
 {
     fn respond(&self, error: &AuthError, request: &Parts) -> Response<Bytes> {
         self(error, request)
+    }
+}
+
+impl<R: Responder + ?Sized> Responder for Arc<R> {
+    fn respond(&self, error: &AuthError, request: &Parts) -> Response<Bytes> {
+        R::respond(self, error, request)
     }
 }
 

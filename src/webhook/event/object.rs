@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use super::json::Json;
 use super::times::Times;
+use crate::ids::InvalidId;
 
 /// A JSON object whose members are unparsed. The last member with a repeated name counts.
 pub(super) struct Object<'a>(HashMap<Name<'a>, &'a RawValue, BuildHasherDefault<NameHasher>>);
@@ -42,8 +43,8 @@ impl<'a> Object<'a> {
     }
 
     /// Returns a required id, parsed with its type's `parse`; `None` if it is missing or unusable.
-    pub(super) fn id<T>(&self, name: &str, parse: fn(String) -> Option<T>) -> Option<T> {
-        parse(text(self.get(name)?)?)
+    pub(super) fn id<T>(&self, name: &str, parse: fn(String) -> Result<T, InvalidId>) -> Option<T> {
+        parse(text(self.get(name)?)?).ok()
     }
 
     /// Returns an id that Clerk may omit: `Some(None)` if it is missing or null, `None` if it is
@@ -51,7 +52,7 @@ impl<'a> Object<'a> {
     pub(super) fn optional_id<T>(
         &self,
         name: &str,
-        parse: fn(String) -> Option<T>,
+        parse: fn(String) -> Result<T, InvalidId>,
     ) -> Option<Option<T>> {
         match self.get(name) {
             None => Some(None),

@@ -6,8 +6,8 @@ use super::{Outcome, Sink};
 use crate::webhook::error::SinkError;
 use crate::webhook::verify::Delivery;
 
-/// Makes a sink from a closure that captures nothing, or from an `async fn`. For one that needs a
-/// database, a channel or anything else, see [`sink_fn_with_state`].
+/// Makes a sink from a closure or an `async fn`. An `async` closure may capture nothing: for one that
+/// needs a database, a channel or anything else, see [`sink_fn_with_state`].
 ///
 /// ```
 /// use tower_clerk::webhook::{Delivery, Event, Outcome, SinkError, sink_fn};

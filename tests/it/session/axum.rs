@@ -189,3 +189,21 @@ async fn fault_a8_a_rejection_says_its_status_and_why_and_an_error_is_an_answer(
     assert_eq!((parts.status.as_u16(), &*body), (403, r#"{"detail":"Not allowed"}"#));
     assert_eq!(parts.headers["cache-control"], "no-store");
 }
+
+#[tokio::test]
+async fn a_cors_layer_stands_outside_of_the_layer_in_one_builder() {
+    use tower::Layer as _;
+
+    /// Answers in place of the inner service, as a CORS or a timeout layer does.
+    fn short<B: Default>(_: Response<B>) -> Response<B> {
+        Response::default()
+    }
+    let service = layer(&issuer()).layer(tower::service_fn(async |_: http::Request<()>| {
+        Ok::<_, std::convert::Infallible>(Response::new(http_body_util::Empty::<Bytes>::new()))
+    }));
+    let outside = tower::ServiceExt::map_response(service, short);
+    let response = tower::ServiceExt::oneshot(outside, http::Request::new(())).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let body = http_body_util::BodyExt::collect(response.into_body()).await.unwrap();
+    assert!(body.to_bytes().is_empty());
+}

@@ -24,7 +24,7 @@ pub(super) async fn read(request: Request) -> Result<(Option<String>, Request), 
         (Some(claim), _) | (None, Some(claim)) => claim,
         (None, None) => return Ok((None, request)),
     };
-    if UserId::parse(claim.as_str()).is_none() {
+    if UserId::parse(claim.as_str()).is_err() {
         return Err(ApiError::invalid("user_id must be 1 to 255 letters, digits and underscores"));
     }
     Ok((Some(claim), request))

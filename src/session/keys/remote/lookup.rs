@@ -41,8 +41,10 @@ impl RemoteKeys {
         Self { shared: Arc::new(Shared::new(Arc::new(fetch), Arc::new(SystemClock::new()))) }
     }
 
-    /// Sets the clock by whose monotonic time keys age. Keys that were fetched before are
-    /// forgotten. Default: the operating system's.
+    /// Sets the clock by whose monotonic time keys age. Default: the operating system's.
+    ///
+    /// The result is a source of its own: it shares no keys with earlier clones, and fetches anew. Call
+    /// this before [`warm_up`](Self::warm_up).
     #[must_use]
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { shared: Arc::new(Shared::new(self.shared.fetch(), clock)) }
