@@ -38,7 +38,7 @@ pin_project! {
 }
 
 struct Waiting<S, B> {
-    parked: Parked,
+    verification: Parked,
     gate: Arc<Gate>,
     service: S,
     request: Request<B>,
@@ -56,10 +56,15 @@ where
         Self { state: ResponseState::Refused { response: Some(response) } }
     }
 
-    pub(super) fn parked(parked: Parked, gate: Arc<Gate>, service: S, request: Request<B>) -> Self {
+    pub(super) fn parked(
+        verification: Parked,
+        gate: Arc<Gate>,
+        service: S,
+        request: Request<B>,
+    ) -> Self {
         Self {
             state: ResponseState::Parked {
-                waiting: Some(Waiting { parked, gate, service, request }),
+                waiting: Some(Waiting { verification, gate, service, request }),
             },
         }
     }
@@ -85,8 +90,10 @@ where
                     None => return Poll::Pending,
                 },
                 ResponseStateProjection::Parked { waiting } => {
-                    let Some(parked) = waiting else { return Poll::Pending };
-                    let verdict = ready!(parked.parked.poll(cx));
+                    let Some(Waiting { verification, .. }) = waiting else {
+                        return Poll::Pending;
+                    };
+                    let verdict = ready!(verification.poll(cx));
                     let Some(Waiting { gate, mut service, request, .. }) = waiting.take() else {
                         return Poll::Pending;
                     };

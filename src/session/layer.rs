@@ -13,15 +13,15 @@ use super::verify::Verifier;
 /// puts the [`Session`](super::Session) into the request's extensions.
 ///
 /// Mount it on the routes that it should guard; there is no list of paths that could miss one. A
-/// refused request gets a JSON body `{"detail": …}` with 401, with 403 if impersonation is denied,
-/// or with 503 if the server has no keys (RFC 6750 3). A gRPC request gets `grpc-status` 16, 7 or
-/// 14 instead.
+/// refused request gets a JSON body `{"detail": …}` with 401 and a challenge (RFC 6750 3), with 403
+/// if impersonation is denied, or with 503 if the server has no keys. A gRPC request gets
+/// `grpc-status` 16, 7 or 14 instead.
 ///
 /// Of several layers around one handler the innermost decides: it replaces the session that an outer
 /// one found, or removes it where it lets the request pass without one, and its responder answers.
 ///
-/// The inner service must be `Clone`: a request that waits for keys takes the service that was
-/// polled ready with it.
+/// The inner service must be `Clone`. A request that waits for keys is later passed to the service
+/// that was polled ready; a clone takes that service's place for the next request.
 #[derive(Clone, Debug)]
 pub struct ClerkAuthLayer {
     gate: Arc<Gate>,

@@ -1,4 +1,5 @@
-//! The verification of tokens. The only file that puts the steps in order; uses no HTTP types.
+//! The verification of tokens: the steps from a token to a session, in their order. Uses no HTTP
+//! types: `gate` takes the token from its header line, and decides about the request afterwards.
 
 mod builder;
 mod policy;

@@ -17,8 +17,9 @@ pub(super) struct Accepted {
     pub(super) violation: Option<AuthErrorKind>,
 }
 
-/// Checks Clerk's rules in Clerk's order (`sub`, `aud`, `azp`, `exp`, `nbf`, `iat`), and first two
-/// that Clerk's `verifyToken` leaves out: an exact `iss`, and no machine as the subject.
+/// Checks `iss` first, then `sub`, `aud`, `azp`, `exp`, `nbf`, `iat` in the order of Clerk's
+/// `verifyToken`, then `sts` and `act`. `verifyToken` itself neither compares `iss` nor refuses a
+/// machine as `sub`.
 pub(super) fn check(
     claims: &Wire<'_>,
     policy: &Policy,

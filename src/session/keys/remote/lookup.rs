@@ -186,12 +186,13 @@ fn after_an_attempt(shared: &Shared, kid: &str) -> Result<Arc<PublicKey>, Missin
         return Err(without_keys(missing));
     }
     if missing == MissingKey::Unknown {
-        state.is_absent(kid);
+        state.note_absent(kid);
     }
     Err(missing)
 }
 
-/// Returns the same, but never that a `kid` is unknown: without keys that cannot be said.
+/// Converts [`MissingKey::Unknown`] to [`MissingKey::Unavailable`]: without keys it is not known
+/// whether a `kid` exists. Returns any other value unchanged.
 fn without_keys(missing: MissingKey) -> MissingKey {
     match missing {
         MissingKey::Unknown => SOON,

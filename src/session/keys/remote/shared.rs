@@ -23,8 +23,8 @@ use crate::trace::event;
 /// so that it ends with the last of them.
 pub(super) struct Shared {
     keys: ArcSwapOption<Snapshot>,
-    /// The time at which a lookup starts the next attempt itself, in milliseconds since `epoch`.
-    /// The task does so earlier, unless its timer was held up.
+    /// [`FetchState::next_attempt`] in milliseconds since `epoch`. From then on a lookup starts the
+    /// attempt if the task has not.
     overdue_at: AtomicU64,
     epoch: Instant,
     state: Mutex<FetchState>,
@@ -112,8 +112,13 @@ impl Shared {
         self.attempts_ended.subscribe()
     }
 
-    /// Notes that an attempt is made by a new task, and returns that task's number.
-    pub(super) fn task_starts(&self, state: &mut FetchState, now: Instant, reason: Reason) -> u64 {
+    /// Gives a new task its number and returns it. Notes that this task makes an attempt.
+    pub(super) fn register_task(
+        &self,
+        state: &mut FetchState,
+        now: Instant,
+        reason: Reason,
+    ) -> u64 {
         state.task += 1;
         state.started(now, reason);
         self.set_overdue(state);
@@ -140,9 +145,9 @@ impl Shared {
         }
     }
 
-    /// Notes that the task with this number begins an attempt; `None` when a newer task has taken
-    /// over.
-    pub(super) fn attempt_starts(&self, number: u64) -> Option<Arc<dyn Fetch>> {
+    /// Notes that the task with this number begins an attempt; returns `None` if a newer task has
+    /// taken over.
+    pub(super) fn begin_attempt(&self, number: u64) -> Option<Arc<dyn Fetch>> {
         let mut state = self.lock();
         if state.task != number {
             return None;
@@ -152,9 +157,9 @@ impl Shared {
         Some(self.fetch())
     }
 
-    /// Stores the result of an attempt and returns the pause before the next; `None` when a newer
+    /// Stores the result of an attempt and returns the pause before the next, or `None` if a newer
     /// task has taken over.
-    pub(super) fn attempt_ended(
+    pub(super) fn end_attempt(
         &self,
         number: u64,
         outcome: Result<FetchedKeys, FetchError>,
@@ -203,7 +208,7 @@ impl Shared {
     /// Notes that the task with this number is gone: its runtime has ended, or its [`Fetch`] has
     /// panicked. An attempt that it left unfinished counts as a failure; a task that was asleep is
     /// replaced when its next attempt is overdue.
-    pub(super) fn task_gone(&self, number: u64) {
+    pub(super) fn forget_task(&self, number: u64) {
         let mut state = self.lock();
         if state.task == number && state.task_gone(self.now(), random_fraction()) {
             self.set_overdue(&state);

@@ -49,12 +49,15 @@ pub(super) enum Reason {
 impl FetchState {
     /// Decides what to do about a `kid` that is not at hand. `have_keys` is whether any keys are.
     ///
-    /// Without keys an attempt is made unless the pause after a failure lasts. With keys the `kid`
-    /// is new or made up, so one attempt is made for it, and the next for any `kid` only after the
-    /// cool-down, whether or not it found the key. While attempts fail, only scheduled ones are
-    /// made. A `kid` that a document younger than the cool-down lacks causes none: a client that
-    /// keeps sending one cannot use up the attempt that a new key needs, and a key that is
-    /// published after its first token is not locked out for longer.
+    /// Without keys an attempt is made, except during the pause after a failed one. With keys the
+    /// `kid` is new or made up. One attempt is then made for it, and the next one for any `kid`
+    /// only after the cool-down, whether or not the first found the key. After a failure only
+    /// scheduled attempts are made, until one succeeds.
+    ///
+    /// No attempt is made for a `kid` that was missing from the last document while that document
+    /// is younger than the cool-down. So a client that repeats one made-up `kid` does not use up
+    /// the attempt that a new key needs. A key published after its first token is looked for again
+    /// once the document is older than that.
     pub(super) fn decide(&self, kid: &str, now: Instant, have_keys: bool) -> Decision {
         if self.is_under_way(now) {
             return Decision::Wait;
@@ -101,7 +104,7 @@ impl FetchState {
 
     /// Notes that the last document lacks this `kid`. Only a limited number is remembered; a flood
     /// of others does not push them out.
-    pub(super) fn is_absent(&mut self, kid: &str) {
+    pub(super) fn note_absent(&mut self, kid: &str) {
         if self.absent.len() < MAX_ABSENT && kid.len() <= MAX_KID_BYTES {
             self.absent.insert(kid.into());
         }

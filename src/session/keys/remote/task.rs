@@ -12,11 +12,11 @@ use super::shared::{FetchedKeys, Shared};
 use super::state::{FetchState, Reason};
 use crate::trace::{event, in_fetch_span};
 
-/// Starts a task that makes an attempt now, in place of the one that there was. Returns false when
-/// there is no runtime here to start it on; the old task's is not used, since it may have ended.
+/// Starts a task that makes an attempt now and replaces the previous task. Returns false if there
+/// is no current runtime; the previous task's runtime is not used, since it may have ended.
 ///
-/// Takes the lock so as to release it: a runtime that is shutting down drops what is spawned on it
-/// at once, and with it a [`Running`], which takes the lock itself.
+/// Takes the guard by value and drops it before `spawn`. A runtime that is shutting down drops the
+/// spawned future at once, and `Running::drop` takes the same lock.
 pub(super) fn start(
     shared: &Arc<Shared>,
     mut state: MutexGuard<'_, FetchState>,
@@ -29,7 +29,7 @@ pub(super) fn start(
         event!(error, "session keys cannot be fetched: no tokio runtime is running here");
         return false;
     };
-    let number = shared.task_starts(&mut state, now, reason);
+    let number = shared.register_task(&mut state, now, reason);
     drop(state);
     let task = runtime.spawn(keep_fresh(Running { shared: Arc::downgrade(shared), number }));
     shared.keep_task(number, task.abort_handle());
@@ -40,10 +40,10 @@ pub(super) fn start(
 /// while it waits.
 async fn keep_fresh(running: Running) {
     loop {
-        let Some(fetch) = running.attempt_starts() else { return };
+        let Some(fetch) = running.begin_attempt() else { return };
         let outcome = in_fetch_span(attempt(&*fetch)).await;
         drop(fetch);
-        let Some(pause) = running.attempt_ended(outcome) else { return };
+        let Some(pause) = running.end_attempt(outcome) else { return };
         sleep(pause).await;
     }
 }
@@ -55,19 +55,19 @@ struct Running {
 }
 
 impl Running {
-    fn attempt_starts(&self) -> Option<Arc<dyn Fetch>> {
-        self.shared.upgrade()?.attempt_starts(self.number)
+    fn begin_attempt(&self) -> Option<Arc<dyn Fetch>> {
+        self.shared.upgrade()?.begin_attempt(self.number)
     }
 
-    fn attempt_ended(&self, outcome: Result<FetchedKeys, FetchError>) -> Option<Duration> {
-        self.shared.upgrade()?.attempt_ended(self.number, outcome)
+    fn end_attempt(&self, outcome: Result<FetchedKeys, FetchError>) -> Option<Duration> {
+        self.shared.upgrade()?.end_attempt(self.number, outcome)
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(shared) = self.shared.upgrade() {
-            shared.task_gone(self.number);
+            shared.forget_task(self.number);
         }
     }
 }

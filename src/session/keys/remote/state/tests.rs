@@ -47,7 +47,7 @@ fn what_to_do_about_a_kid_that_is_not_at_hand() {
     let mut under_way = fresh(t);
     under_way.started(t + secs(1), Reason::Kid);
     let mut absent = fresh(t);
-    absent.is_absent("kid");
+    absent.note_absent("kid");
 
     for (situation, state, at, have_keys, expected) in [
         ("nothing has happened", FetchState::default(), 0, false, DUE),
@@ -163,10 +163,10 @@ fn a_task_that_goes_in_the_middle_of_an_attempt_has_failed_and_one_that_sleeps_h
 fn so_many_absent_kids_are_remembered_and_a_refresh_forgets_them() {
     let t = origin();
     let mut state = fresh(t);
-    state.is_absent("first");
-    state.is_absent(&"x".repeat(MAX_KID_BYTES + 1));
+    state.note_absent("first");
+    state.note_absent(&"x".repeat(MAX_KID_BYTES + 1));
     for i in 0..10_000 {
-        state.is_absent(&i.to_string());
+        state.note_absent(&i.to_string());
     }
     assert_eq!(state.absent.len(), MAX_ABSENT);
     assert_eq!(state.decide("first", t, true), UNKNOWN, "a flood does not push it out");
