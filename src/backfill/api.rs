@@ -54,13 +54,13 @@ impl BackendApi {
 
 /// One operation's access to the API: requests in sequence, at a pace, with retries.
 #[derive(Debug)]
-pub(super) struct Line<'a> {
+pub(super) struct Requests<'a> {
     api: &'a BackendApi,
     pace: Pace,
     pauses: Pauses,
 }
 
-impl<'a> Line<'a> {
+impl<'a> Requests<'a> {
     pub(super) fn new(api: &'a BackendApi, pace: Duration, pauses: Pauses) -> Self {
         Self { api, pace: Pace::new(pace), pauses }
     }

@@ -1,10 +1,10 @@
 //! The search for differences, and the removal of users who no longer exist at Clerk. A list alone
 //! never decides a removal.
 
-use super::api::Line;
+use super::api::Requests;
 use super::error::{BackfillError, BackfillErrorKind};
 use super::progress::{Drift, Phase, Progress, Removed, Sample};
-use super::run::{Backfill, length, told};
+use super::run::{Backfill, length, warn_unreadable};
 use super::target::{Differences, Run, Target};
 use super::walk::Walk;
 use crate::ids::Id;
@@ -14,18 +14,18 @@ use crate::webhook::SinkError;
 impl<T: Target> Backfill<T> {
     /// Returns how Clerk and the target differ. Changes nothing and stores nothing.
     ///
-    /// It requests all users at Clerk, and each user of the target by id: one request for each
-    /// page, and one for each hundred ids. Changes that webhooks make meanwhile may count as
+    /// It requests all users from Clerk, one page at a time, and then looks up the target's ids at
+    /// Clerk, a hundred in one request. Changes that webhooks make meanwhile may count as
     /// differences.
     ///
     /// # Errors
     ///
     /// See [`BackfillErrorKind`].
     pub async fn dry_run(&self) -> Result<Drift, BackfillError> {
-        let mut line = self.line();
-        let instance_id = line.instance().await?;
+        let mut requests = self.requests();
+        let instance_id = requests.instance().await?;
         let runs = self.runs(&instance_id).await?;
-        let total = line.count().await?;
+        let total = requests.count().await?;
         let mut progress = Progress::of(Phase::Listing, 0, total);
         let mut drift = Drift {
             instance_id: instance_id.into(),
@@ -37,13 +37,13 @@ impl<T: Target> Backfill<T> {
             gone: None,
         };
         let mut walk = Walk::from(&Run::new(drift.instance_id.as_str()), self.page_size, total);
-        while let Some(page) = walk.next(&mut line, self.latest()).await? {
+        while let Some(page) = walk.next(&mut requests, self.latest()).await? {
             let compare = || self.target.compare(&page.users);
             let Differences { missing, outdated, deleted } = self.pauses.target(compare).await?;
             drift.missing.add(missing);
             drift.outdated.add(outdated);
             drift.deleted.add(deleted);
-            drift.unreadable += told(page.unreadable);
+            drift.unreadable += warn_unreadable(page.unreadable);
             drift.users += length(&page.users);
             progress.users = drift.users;
             progress.total = progress.total.or(page.total);
@@ -54,7 +54,7 @@ impl<T: Target> Backfill<T> {
         if runs.other.is_none() {
             let mut gone = Sample::default();
             let mut search = Search::default();
-            while let Some(ids) = search.next(self, &mut line).await? {
+            while let Some(ids) = search.next(self, &mut requests).await? {
                 gone.add(ids);
             }
             drift.gone = Some(gone);
@@ -68,10 +68,11 @@ impl<T: Target> Backfill<T> {
     /// The target must have been filled completely from this instance, and must have users of no
     /// other instance; see [`Target::runs`].
     ///
-    /// First, the method searches for all such users; if there are more than `most`, it removes
-    /// none. Then it requests each of them by id, and keeps those whom Clerk still has. If any
-    /// answer is neither the user nor Clerk's own error for an unknown user, it removes none. Rows
-    /// whose id cannot be one of Clerk's are left alone.
+    /// First, the method looks up the target's ids at Clerk, a hundred in one request. If Clerk's
+    /// lists omit more than `most` of them, no user is removed. Then the method requests each
+    /// omitted user alone, and keeps those whom Clerk still has. If any answer is neither the user
+    /// nor Clerk's own error for an unknown user, no user is removed. Rows whose id Clerk cannot
+    /// have given stay.
     ///
     /// # Errors
     ///
@@ -97,17 +98,17 @@ impl<T: Target> Backfill<T> {
     }
 
     async fn remove(&self, most: u32) -> Result<Removed, BackfillError> {
-        let mut line = self.line();
-        let instance_id = line.instance().await?;
-        self.was_filled_from(&instance_id).await?;
+        let mut requests = self.requests();
+        let instance_id = requests.instance().await?;
+        self.check_filled_from(&instance_id).await?;
 
-        let candidates = self.candidates(&mut line, most).await?;
+        let candidates = self.candidates(&mut requests, most).await?;
         let tell = |phase, done, of| self.tell(&Progress::of(phase, done, Some(of)));
         let seem_gone = length(&candidates);
         let mut removed = Removed::default();
         let mut gone = Vec::new();
         for (id, number) in candidates.into_iter().zip(1..) {
-            if line.is_gone(&id).await? {
+            if requests.is_gone(&id).await? {
                 gone.push(id);
             } else {
                 removed.kept += 1;
@@ -126,8 +127,8 @@ impl<T: Target> Backfill<T> {
         Ok(removed)
     }
 
-    async fn was_filled_from(&self, instance_id: &str) -> Result<(), BackfillError> {
-        let runs = self.all_runs(instance_id).await?;
+    async fn check_filled_from(&self, instance_id: &str) -> Result<(), BackfillError> {
+        let runs = self.find_runs(instance_id).await?;
         if let Some(other) = runs.other {
             return Err(BackfillError::new(
                 BackfillErrorKind::OtherInstance,
@@ -158,12 +159,12 @@ impl<T: Target> Backfill<T> {
     /// Returns the target's users whom Clerk's lists by id leave out.
     async fn candidates(
         &self,
-        line: &mut Line<'_>,
+        requests: &mut Requests<'_>,
         most: u32,
     ) -> Result<Vec<String>, BackfillError> {
         let mut candidates = Vec::new();
         let mut search = Search::default();
-        while let Some(ids) = search.next(self, line).await? {
+        while let Some(ids) = search.next(self, requests).await? {
             candidates.extend(ids);
             let found = length(&candidates);
             if found > u64::from(most) {
@@ -194,7 +195,7 @@ impl Search {
     async fn next<T: Target>(
         &mut self,
         backfill: &Backfill<T>,
-        line: &mut Line<'_>,
+        requests: &mut Requests<'_>,
     ) -> Result<Option<Vec<String>>, BackfillError> {
         let after = self.after.take();
         let ask = || backfill.target.ids_after(after.as_deref(), IDS_AT_ONCE);
@@ -211,10 +212,11 @@ impl Search {
         }
         self.after = Some(last.clone());
         self.users += length(&ids);
-        // Only Clerk's ids can be missing at Clerk; and in a query a sign before an id excludes it.
+        // Skips ids that Clerk cannot have given: they would all seem gone, and Clerk reads a sign
+        // before an id, such as `-`, as "all but this user".
         ids.retain(|id| Id::is(id));
         if !ids.is_empty() {
-            let known = line.known(&ids).await?;
+            let known = requests.known(&ids).await?;
             ids.retain(|id| !known.contains(id));
         }
         backfill.tell(&Progress::of(Phase::LookingForGone, self.users, None));

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::api::{BackendApi, Line};
+use super::api::{BackendApi, Requests};
 use super::error::{BackfillError, BackfillErrorKind};
 use super::progress::{Phase, Progress, Report};
 use super::retry::Pauses;
@@ -99,8 +99,8 @@ impl<T> Backfill<T> {
         Self { several_instances: true, ..self }
     }
 
-    pub(super) fn line(&self) -> Line<'_> {
-        Line::new(&self.api, self.pace, self.pauses)
+    pub(super) fn requests(&self) -> Requests<'_> {
+        Requests::new(&self.api, self.pace, self.pauses)
     }
 
     /// Returns the latest plausible time, as for webhooks, in milliseconds since 1970.
@@ -127,8 +127,8 @@ impl<T: Target> Backfill<T> {
     /// See [`BackfillErrorKind`]. The pages that were written stay, and the next run resumes after
     /// them.
     pub async fn run(&self) -> Result<Report, BackfillError> {
-        let mut line = self.line();
-        let instance_id = line.instance().await?;
+        let mut requests = self.requests();
+        let instance_id = requests.instance().await?;
         let runs = self.runs(&instance_id).await?;
         let mut run = match runs.own {
             Some(run) if !run.finished => run,
@@ -137,13 +137,13 @@ impl<T: Target> Backfill<T> {
         let resumed = run.last_user_id.is_some();
         event!(info, instance = run.instance_id, resumed, users = run.users, "a backfill begins");
 
-        let total = line.count().await?;
+        let total = requests.count().await?;
         let mut progress = Progress::of(Phase::Listing, run.users, total);
         progress.resumed = resumed;
         let mut unreadable = 0;
         let mut walk = Walk::from(&run, self.page_size, total);
-        while let Some(page) = walk.next(&mut line, self.latest()).await? {
-            unreadable += told(page.unreadable);
+        while let Some(page) = walk.next(&mut requests, self.latest()).await? {
+            unreadable += warn_unreadable(page.unreadable);
             walk.mark(&mut run);
             run.users += length(&page.users);
             let write = || self.target.write(&page.users, &run);
@@ -162,9 +162,10 @@ impl<T: Target> Backfill<T> {
         Ok(Report { instance_id, users, written, unchanged, unreadable, resumed })
     }
 
-    /// Returns the target's runs; refuses those of other instances unless several are allowed.
+    /// Returns the target's runs; fails if it has users of another instance, unless several
+    /// instances are allowed.
     pub(super) async fn runs(&self, instance_id: &str) -> Result<Runs, BackfillError> {
-        let runs = self.all_runs(instance_id).await?;
+        let runs = self.find_runs(instance_id).await?;
         match &runs.other {
             Some(other) if !self.several_instances => Err(BackfillError::new(
                 BackfillErrorKind::OtherInstance,
@@ -178,7 +179,7 @@ impl<T: Target> Backfill<T> {
         }
     }
 
-    pub(super) async fn all_runs(&self, instance_id: &str) -> Result<Runs, BackfillError> {
+    pub(super) async fn find_runs(&self, instance_id: &str) -> Result<Runs, BackfillError> {
         let mut runs = Runs { own: None, other: None };
         for run in self.pauses.target(|| self.target.runs()).await? {
             if run.instance_id == instance_id {
@@ -203,14 +204,14 @@ impl<T> fmt::Debug for Backfill<T> {
 
 type OnProgress = Box<dyn Fn(&Progress) + Send + Sync>;
 
-/// The runs that a target has stored: that of this instance, and the id of another instance.
+/// The target's run of this instance, and the id of one other instance, if there are any.
 pub(super) struct Runs {
     pub(super) own: Option<Run>,
     pub(super) other: Option<String>,
 }
 
-/// Logs the number of users of a page who were skipped, and returns it.
-pub(super) fn told(unreadable: u64) -> u64 {
+/// Warns of the users of a page who were skipped, if any, and returns their number.
+pub(super) fn warn_unreadable(unreadable: u64) -> u64 {
     if unreadable > 0 {
         event!(
             warn,

@@ -13,8 +13,9 @@ use crate::webhook::{SinkError, User};
 /// times.
 pub trait Target: Send + Sync + 'static {
     /// Returns a [`Run`] for each Clerk instance that this target has users of: the one that was
-    /// written last, or [`Run::new`] for an instance that is known from webhooks alone. Only an
-    /// instance that is returned here keeps another instance's key out.
+    /// written last, or [`Run::new`] for an instance that is known from webhooks alone. A backfill
+    /// compares these instances with that of its secret key; it cannot refuse a wrong key if the
+    /// list is empty.
     ///
     /// # Errors
     ///

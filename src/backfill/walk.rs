@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::api::{self, Line};
+use super::api::{self, Requests};
 use super::error::BackfillError;
 use super::page::{self, Last, Page};
 use super::target::Run;
@@ -47,20 +47,20 @@ impl Walk {
     /// Returns the next page, or `None` after the last one. The last page may be empty.
     pub(super) async fn next(
         &mut self,
-        line: &mut Line<'_>,
+        requests: &mut Requests<'_>,
         latest: i64,
     ) -> Result<Option<Page>, BackfillError> {
         if self.is_over {
             return Ok(None);
         }
-        let body = self.fetch(line).await?;
+        let body = self.fetch(requests).await?;
         let mut page = page::decode(&body, latest).ok_or_else(api::no_list)?;
         drop(body);
         let listed = u64::try_from(page.listed).unwrap_or(u64::MAX);
         self.listed = self.listed.saturating_add(listed);
         let is_over = !self.goes_on(page.last.take(), listed < u64::from(self.limit))?;
         if is_over {
-            self.is_complete()?;
+            self.check_complete()?;
         }
         self.is_over = is_over;
         Ok(Some(page))
@@ -106,7 +106,7 @@ impl Walk {
 
     /// Checks the number of listed users against Clerk's count. Some may be deleted meanwhile, but
     /// a difference of more than a hundred users and more than a tenth of them is an error.
-    fn is_complete(&self) -> Result<(), BackfillError> {
+    fn check_complete(&self) -> Result<(), BackfillError> {
         let (total, listed) = (self.total.unwrap_or_default(), self.listed);
         let missing = total.saturating_sub(listed);
         if missing <= MISSING_AT_MOST || missing <= total / 10 {
@@ -119,27 +119,28 @@ impl Walk {
         )))
     }
 
-    async fn fetch(&mut self, line: &mut Line<'_>) -> Result<Bytes, BackfillError> {
+    async fn fetch(&mut self, requests: &mut Requests<'_>) -> Result<Bytes, BackfillError> {
         if let Some(last) = &self.last_id {
-            if let Some(body) = line.page_after(last, self.limit, self.created_after).await? {
+            if let Some(body) = requests.page_after(last, self.limit, self.created_after).await? {
                 return Ok(body);
             }
             // The last user was deleted: continue by time. The users of that millisecond come
-            // again.
+            // again; without a time, all users do.
             self.created_after = self.last_created_at.map(|at| at.saturating_sub(1));
             self.circle = Circle::default();
             event!(
                 warn,
                 "the Backend API no longer knows the last user of the previous page; continuing by \
-                 time of creation"
+                 time of creation, or from the start if no time is known"
             );
         }
-        line.page(self.limit, self.created_after).await
+        requests.page(self.limit, self.created_after).await
     }
 }
 
-/// A detector of cycles, by Brent's method: it remembers one place, and another one after twice as
-/// many steps. It serves users of the same millisecond, or without a time.
+/// A detector of cycles, by Brent's method: it remembers one place, compares each further place
+/// with it, and replaces it after 1, 2, 4, 8 … steps. It finds the cycles that times of creation do
+/// not show, since users may have the same time or none.
 #[derive(Debug, Default)]
 struct Circle {
     place: Option<String>,
