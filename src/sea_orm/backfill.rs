@@ -76,7 +76,7 @@ impl SeaOrmSink {
         let select = statements::select_rows(&kind.rows, &ids);
         let rows: HashSet<String> = batch::ids_of(self.db(), &select).await?;
         for user in users {
-            let kind = match known.get(&*user.id) {
+            let differing = match known.get(&*user.id) {
                 Some(known) if known.deleted => &mut differences.deleted,
                 Some(_) if !rows.contains(&*user.id) => &mut differences.missing,
                 Some(known) if known.version.updated_at < user.updated_at => {
@@ -85,7 +85,7 @@ impl SeaOrmSink {
                 Some(_) => continue,
                 None => &mut differences.missing,
             };
-            kind.push(user.id.to_string());
+            differing.push(user.id.to_string());
         }
         Ok(differences)
     }

@@ -43,8 +43,9 @@ pub(super) async fn write(
     Ok(written)
 }
 
-/// Sets the versions of records that are not deleted and have no row, and returns their ids. A
-/// version goes with its row: with a newer version, no later page would update the row.
+/// Sets the versions of records that are not deleted and have no row, and returns their ids. Each
+/// version is set to that of the state being written, even if the stored one is newer. If the newer
+/// one stayed, no later page could update the row.
 ///
 /// All these versions were just locked, raised or not, so that no other transaction is inserting or
 /// removing one of the rows.

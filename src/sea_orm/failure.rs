@@ -5,14 +5,18 @@ use ::sea_orm::{DbErr, RuntimeErr, SqlxError};
 
 use crate::webhook::SinkError;
 
-/// Returns whether the same statements may succeed later: the database is unreachable, busy,
-/// read-only for now, or gave this transaction up in favour of another.
+/// Returns whether the same statements may succeed later.
+///
+/// They may if the database is unreachable, busy, shutting down, read-only for now, or out of a
+/// resource such as disk space or memory; if a lock or a statement took too long; and if the
+/// transaction was given up in favour of another. An error that neither the database nor its driver
+/// reported is not transient, for example an application's own [`DbErr::Custom`].
 #[must_use]
 pub fn is_transient(error: &DbErr) -> bool {
     match error {
         DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => true,
         error => match driver_error(error) {
-            Some(SqlxError::Database(error)) => is_listed(&**error, &PASSING),
+            Some(SqlxError::Database(error)) => is_listed(&**error, &TRANSIENT),
             Some(error) => matches!(
                 error,
                 SqlxError::Io(_)
@@ -30,17 +34,19 @@ pub(super) fn is_conflict(error: &DbErr) -> bool {
     matches!(driver_error(error), Some(SqlxError::Database(error)) if is_listed(&**error, &CONFLICTS))
 }
 
-/// Converts a database error to a permanent or a transient error of the sink.
+/// Converts an error to a permanent one of the sink if the database itself refuses the statement,
+/// and to a transient one otherwise: also an application's own error, for which [`is_transient`]
+/// returns false.
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 pub(super) fn sink_error(error: DbErr) -> SinkError {
-    match is_lasting(&error) {
-        true => SinkError::permanent(told(&error)),
-        false => SinkError::transient(told(&error)),
+    match is_permanent(&error) {
+        true => SinkError::permanent(text_for_log(&error)),
+        false => SinkError::transient(text_for_log(&error)),
     }
 }
 
 /// Returns the failure's text for the log, without the data that some databases quote.
-fn told(error: &DbErr) -> String {
+fn text_for_log(error: &DbErr) -> String {
     match driver_error(error) {
         Some(SqlxError::Database(error)) => {
             let text = error.to_string();
@@ -60,7 +66,7 @@ fn without_quotation(text: &str) -> String {
 
 /// Returns whether the failure is permanent: the database itself refuses the statement, because of
 /// a missing table, a constraint or a type.
-fn is_lasting(error: &DbErr) -> bool {
+fn is_permanent(error: &DbErr) -> bool {
     matches!(driver_error(error), Some(SqlxError::Database(_))) && !is_transient(error)
 }
 
@@ -91,7 +97,7 @@ struct Codes {
 /// Transient failures: connection lost (08), read-only (25006), idle or open too long (25P03,
 /// 25P04), transaction given up (40), resources (53), operator (57, with PostgreSQL's statement
 /// timeout), lock timeout, system (58), MySQL's interruption.
-const PASSING: Codes = Codes {
+const TRANSIENT: Codes = Codes {
     sqlstate: &["08", "25006", "25P03", "25P04", "40", "53", "55P03", "57", "58", "70100"],
     // Disk full, out of memory, record changed, lock timeout and table full of locks, read-only,
     // read-only mode, statement timeout of MySQL.
@@ -136,7 +142,7 @@ mod tests {
 
     #[test]
     fn what_a_database_quotes_of_the_data_is_left_out() {
-        for (text, told) in [
+        for (text, logged) in [
             (
                 "1062 (23000): Duplicate entry 'ann's' for key 'x@example.com' for key 'u'",
                 "1062 (23000): Duplicate entry … for key 'u'",
@@ -154,7 +160,7 @@ mod tests {
                 "value too long for type character varying(3)",
             ),
         ] {
-            assert_eq!(without_quotation(text), told);
+            assert_eq!(without_quotation(text), logged);
         }
     }
 }

@@ -119,8 +119,8 @@ pub(super) async fn start(tx: &DatabaseTransaction, kind: &Kind, row: &Row) -> R
     Ok(lives)
 }
 
-/// Does what [`start`] does, also for a record whose row other code removed: any event and any
-/// backfill fills the new row.
+/// Does what [`start`] does. If other code removed the record's row, it also sets the version below
+/// that of every state, so that any event and any backfill fills the new row.
 pub(super) async fn start_anew(
     tx: &DatabaseTransaction,
     kind: &Kind,

@@ -51,8 +51,9 @@ pub(super) fn quoted(backend: DbBackend, name: &DynIden) -> String {
 pub(super) struct Kind {
     pub(super) rows: TableName,
     pub(super) versions: TableName,
-    /// The statement that applies a state on PostgreSQL, made when it is first needed: for the
-    /// table of deliveries beside this kind, and for whole rows, whose columns are always the same.
+    /// The text of the statement that applies a state on PostgreSQL, built on first use. It names
+    /// this kind's tables, the sink's table of deliveries and all columns of a row, none of which
+    /// ever changes.
     pub(super) at_once: OnceLock<String>,
 }
 

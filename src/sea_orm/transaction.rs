@@ -9,7 +9,7 @@ use ::sea_orm::{
 };
 
 /// Begins a transaction that may write. Its limits are shorter than the time that Svix waits for an
-/// answer: 5 s for a connection and for a lock, 8 s for a statement.
+/// answer: 5.5 s for a connection and the beginning, then 5 s for a lock and 8 s for a statement.
 ///
 /// On PostgreSQL and MySQL it is read committed, so that a writer that waited for a row's lock sees
 /// what the other one committed instead of failing, and so that MySQL locks rows and not the gaps
@@ -42,11 +42,12 @@ pub(super) async fn begin_patiently(db: &DatabaseConnection) -> Result<DatabaseT
 
 /// Runs `work` on its own task, so that dropping the caller does not cancel it.
 ///
-/// The driver counts a transaction only from the server's answer to `BEGIN` on. A future that is
-/// dropped earlier returns its connection to the pool with an open transaction, which the
-/// application's next statements then become part of. A task whose caller is gone still ends with a
-/// whole [`DatabaseTransaction`], which rolls back. MySQL's driver also loses count of the answers
-/// when it is cancelled while it prepares a statement: that connection hangs from then on.
+/// The driver knows of a transaction only after the server has answered `BEGIN`. If the future is
+/// dropped before that, the connection returns to the pool with an open transaction, and the
+/// application's next statements become part of it. On its own task the work always ends: a
+/// transaction that was only begun is dropped and rolls back; a delivery is committed, although no
+/// caller waits for it. MySQL's driver also loses count of the answers if it is cancelled while it
+/// prepares a statement: that connection hangs from then on.
 pub(super) async fn run_to_completion<T: Send + 'static>(
     work: impl Future<Output = Result<T, DbErr>> + Send + 'static,
 ) -> Result<T, DbErr> {
@@ -82,10 +83,11 @@ pub(super) fn is_supported(backend: DbBackend) -> bool {
     matches!(backend, DbBackend::MySql | DbBackend::Postgres | DbBackend::Sqlite)
 }
 
-pub(super) const UNSUPPORTED: &str = "the database must be MySQL, MariaDB, PostgreSQL or SQLite";
+/// The end of a message that has named the database or its setting.
+pub(super) const UNSUPPORTED: &str = "must be MySQL, MariaDB, PostgreSQL or SQLite";
 
 fn unsupported() -> DbErr {
-    DbErr::BackendNotSupported { db: "this database", ctx: UNSUPPORTED }
+    DbErr::BackendNotSupported { db: "of this connection", ctx: UNSUPPORTED }
 }
 
 fn read_committed() -> TransactionOptions {
@@ -98,7 +100,8 @@ fn immediate() -> TransactionOptions {
     TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() }
 }
 
-/// A little longer than SQLite's driver waits for its lock.
+/// The time that a transaction may take to begin, the wait for a connection included: a little
+/// longer than SQLite's driver waits for its lock.
 const FOR_A_CONNECTION: Duration = Duration::from_millis(5500);
 
 /// Limits that last until the end of the transaction, set only where the connection has none.

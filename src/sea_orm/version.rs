@@ -51,7 +51,8 @@ fn finished(digest: u64) -> i64 {
     (digest >> 2).cast_signed()
 }
 
-/// An FNV-1a hash. With a forged collision, two states of one millisecond go by arrival again.
+/// An FNV-1a hash. It does not resist forgery: of two states of one millisecond whose hashes are
+/// equal, the one that arrives first is kept.
 struct Fnv(u64);
 
 impl Fnv {

@@ -53,7 +53,7 @@ pub(super) struct Index {
     pub(super) is_exact: bool,
     /// Whether it may be checked only when a transaction ends, on PostgreSQL.
     pub(super) is_deferrable: bool,
-    /// Whether its creation was interrupted, on PostgreSQL.
+    /// Whether it is invalid, on PostgreSQL: its creation failed or has not finished.
     pub(super) is_broken: bool,
 }
 

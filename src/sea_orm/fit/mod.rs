@@ -50,7 +50,7 @@ impl Schema {
     /// `Schema` cannot be used. Otherwise returns the database's error.
     pub async fn check(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
         if !transaction::is_supported(db.get_database_backend()) {
-            return Err(DbErr::Migration(transaction::UNSUPPORTED.into()));
+            return Err(DbErr::Migration(format!("the database {}", transaction::UNSUPPORTED)));
         }
         check(self, db, Extent::Whole).await
     }
@@ -79,12 +79,12 @@ pub(super) async fn check(
     for (table, columns) in &wanted {
         let found = inspect::table(db, table).await?;
         let problems = rules::problems(db.get_database_backend(), table, columns, &found);
-        text.push_str(&told(table, &problems));
+        text.push_str(&describe(table, &problems));
     }
     if text.is_empty() { Ok(()) } else { Err(DbErr::Migration(text)) }
 }
 
-fn told(table: &TableName, problems: &[Problem]) -> String {
+fn describe(table: &TableName, problems: &[Problem]) -> String {
     if problems.is_empty() {
         return String::new();
     }

@@ -137,7 +137,7 @@ impl Rules<'_> {
             Some(index) if index.is_broken => {
                 self.add(
                     format!(
-                        "the unique index `{}` is invalid, because its creation was interrupted",
+                        "the unique index `{}` is invalid: its creation failed or has not finished",
                         index.name
                     ),
                     self.remedies.reindex(index),

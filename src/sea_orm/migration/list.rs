@@ -91,7 +91,7 @@ impl MigrationName for Migration {
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         if !transaction::is_supported(manager.get_database_backend()) {
-            return Err(DbErr::Migration(transaction::UNSUPPORTED.into()));
+            return Err(DbErr::Migration(format!("the database {}", transaction::UNSUPPORTED)));
         }
         let dialect = Dialect(manager.get_database_backend());
         let tables = self.schema.tables();

@@ -14,9 +14,9 @@ use crate::sea_orm::version::Version;
 /// something. Returns a row for the delivery and one for the version: none if the delivery is
 /// recorded already, one if the state is stale, two if the row is written.
 ///
-/// The parts see of each other only the rows that they return. A part that waited for another
-/// transaction sees what that one committed, as a separate statement would: a conflict clause
-/// applies to the newest row, not to the one from when the statement began.
+/// All parts read the same snapshot; what one changes, the others see only through `RETURNING`.
+/// `ON CONFLICT` is the exception: it waits for other transactions and compares with the newest
+/// committed row, so the result is that of separate statements.
 pub(in crate::sea_orm) fn record_and_upsert(
     recording: &Recording<'_>,
     kind: &Kind,
