@@ -9,8 +9,9 @@ use bytes::Bytes;
 use http::Response;
 use http_body_util::Full;
 
-/// The future of [`WebhookService`](super::WebhookService). Dropping it abandons the delivery,
-/// which Svix then sends again.
+/// The future of [`WebhookService`](super::WebhookService). Dropping it drops the sink's future and
+/// sends no answer, so Svix sends the delivery again. A sink may have started a task that still
+/// applies the delivery.
 #[must_use = "futures do nothing unless polled"]
 pub struct ResponseFuture {
     inner: Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send>>,

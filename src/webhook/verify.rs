@@ -81,7 +81,8 @@ impl Delivery {
 pub(crate) struct TimelyHeaders {
     headers: SignedHeaders,
     sent_at: SystemTime,
-    /// The latest plausible time by the same clock reading, in milliseconds since 1970.
+    /// The latest plausible time, in milliseconds since 1970: the time at which the timestamp was
+    /// checked, plus the tolerance.
     latest: i64,
 }
 
@@ -113,7 +114,8 @@ impl DeliveryVerifier {
         let instance_id = match instance_id {
             None => None,
             Some(id) => Some(InstanceId::parse(id).map_err(|_| {
-                let text = "must be `ins_` and letters or digits, as in a delivery's `instance_id`";
+                let text = "must be `ins_` and letters, digits or underscores, 255 bytes at most, \
+                            as in a delivery's `instance_id`";
                 ConfigError::new("webhook instance id", text)
             })?),
         };

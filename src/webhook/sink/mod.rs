@@ -1,4 +1,5 @@
-//! Where deliveries go. The trait and what it answers; sinks made of others are beside it.
+//! The trait for destinations of deliveries, and its outcomes. Sinks made of other sinks are in the
+//! submodules.
 
 mod function;
 mod router;
@@ -15,32 +16,33 @@ use super::verify::Delivery;
 ///
 /// Svix delivers at least once and in no order. An implementation therefore
 ///
-/// 1. does nothing when it has seen [`Delivery::id`] before;
-/// 2. does nothing when it knows a newer state ([`User::updated_at`](super::User::updated_at)),
-///    and lets nothing follow a deletion;
-/// 3. answers only when what it did would survive a crash: the answer to Svix stops the retries.
+/// 1. does nothing if it has applied a delivery with this [`Delivery::id`] before;
+/// 2. does nothing if it knows a newer state ([`User::updated_at`](super::User::updated_at)) or a
+///    deletion of the record;
+/// 3. returns only when its changes would survive a crash, because Svix does not retry after that.
 ///
-/// It should answer within a few seconds. Its future is dropped when the client goes away or the
-/// service's deadline passes; a dropped transaction has to roll back.
+/// It should return within a few seconds. Its future is dropped if the client disconnects or the
+/// service's deadline passes. The delivery must then be applied in full, by a task of the sink, or
+/// not at all: a transaction that is part of the future has to roll back when it is dropped.
 ///
-/// [`sink_fn`] and [`sink_fn_with_state`] make one from a closure, [`EventRouter`] chooses among several
-/// by the event's type, and [`then`](Self::then) runs one after another.
+/// [`sink_fn`] and [`sink_fn_with_state`] make a sink from a closure, [`EventRouter`] chooses among
+/// several by the event's type, and [`then`](Self::then) runs one after another.
 pub trait Sink: Send + Sync + 'static {
     /// Applies a delivery and returns the outcome.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the sink from doing its part. Nothing of the delivery may remain then, so
-    /// that its next try is applied in full.
+    /// Fails if the sink cannot apply the delivery. Nothing of it may remain then, so that its next
+    /// try is applied in full.
     fn apply(&self, delivery: &Delivery)
     -> impl Future<Output = Result<Outcome, SinkError>> + Send;
 
     /// Returns a sink that passes every delivery to this one and then to `next`.
     ///
-    /// `next` is called unless this sink fails, whatever its outcome. When `next` fails, both are called
-    /// again with the next attempt: this one then returns [`Outcome::Duplicate`], and `next` has another
-    /// chance. The outcome is [`Applied`](Outcome::Applied) if either returns it, and otherwise this
-    /// one's, unless that is [`Ignored`](Outcome::Ignored).
+    /// If this sink fails, `next` is not called; after any outcome it is. If `next` fails, Svix
+    /// sends the delivery again and both are called again, so this sink must recognise a
+    /// repetition. The outcome is [`Applied`](Outcome::Applied) if either sink applied it; otherwise
+    /// it is this sink's, or `next`'s if this sink [ignored](Outcome::Ignored) the delivery.
     fn then<N: Sink>(self, next: N) -> Then<Self, N>
     where
         Self: Sized,
@@ -70,13 +72,13 @@ impl<A, B> Then<A, B> {
         Self { first, second }
     }
 
-    /// The sink that every delivery goes to first.
+    /// Returns the sink that receives every delivery first.
     #[must_use]
     pub fn first(&self) -> &A {
         &self.first
     }
 
-    /// The sink that gets what the first has taken in.
+    /// Returns the sink that receives the delivery after the first one has succeeded.
     #[must_use]
     pub fn second(&self) -> &B {
         &self.second
@@ -94,16 +96,16 @@ impl<A: Sink, B: Sink> Sink for Then<A, B> {
     }
 }
 
-/// The outcome of a delivery. Svix is told the same in every case: it arrived.
+/// The outcome of a delivery. Svix receives the same answer for each: 204.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The event changed what the sink knows.
+    /// The event changed the sink's data.
     Applied,
-    /// The same delivery has been taken in before.
+    /// The same delivery was applied before.
     Duplicate,
-    /// The event is none that the sink acts on.
+    /// The sink does not act on events of this kind.
     Ignored,
-    /// The sink knows a newer state, or what the event is about is gone.
+    /// The sink knows a newer state, or the record is deleted.
     Stale,
 }
