@@ -212,7 +212,7 @@ mod tests {
         }
         for everybody in ["0.0.0.0/0", "10.0.0.0/8, ::/0", "::ffff:0:0/96"] {
             assert!(
-                TrustedProxies::parse(everybody).unwrap_err().contains("everybody"),
+                TrustedProxies::parse(everybody).unwrap_err().contains("every client"),
                 "{everybody}"
             );
         }

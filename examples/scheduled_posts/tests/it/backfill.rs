@@ -47,7 +47,7 @@ async fn a_run_that_was_killed_goes_on_after_its_last_page(world: World) {
     assert_eq!(asked[..3], ["", "user_00500", "user_01000"]);
     assert_eq!(asked[3..], ["user_01000", "user_01500", "user_02000", "user_02300"]);
     shows(&run, &[("users", "2,300"), ("new or newer", "1,300"), ("unchanged", "0")]);
-    shows(&run, &[("resumed", "yes, after the 1,000 of a run that was broken off")]);
+    shows(&run, &[("resumed", "yes, after the 1,000 of an interrupted run")]);
     assert_eq!(world.count("users").await, 2300);
 }
 
@@ -98,7 +98,7 @@ async fn a_dry_run_says_what_differs_and_changes_nothing(world: World) {
             assert!(run.out().contains(&format!("\n    {id}")), "{}", run.out());
         }
         shows(&run, &[("deleted", "0")]);
-        for step in ["comparing: 3 of 3 users", "looking for who is gone: 3 users"] {
+        for step in ["comparing: 3 of 3 users", "looking for users who are gone: 3 users"] {
             assert!(run.err().contains(step), "{}", run.err());
         }
         let told = [run.out(), run.err()].concat();
@@ -116,7 +116,11 @@ async fn who_is_gone_is_removed_with_everything_and_never_more_than_allowed(worl
 
     let (run, code) = remove("not-filled", "5", &variables).await;
     assert_eq!(code, 1);
-    assert!(run.err().contains("\n--remove-gone: is only for a database that"), "{}", run.err());
+    assert!(
+        run.err().contains("\n--remove-gone: the database must have been filled"),
+        "{}",
+        run.err()
+    );
 
     let ids = [clerk.sign_up("a@example.com").await, clerk.sign_up("b@example.com").await];
     let stays = clerk.sign_up("stays@example.com").await;
@@ -147,7 +151,7 @@ async fn who_is_gone_is_removed_with_everything_and_never_more_than_allowed(worl
     assert_eq!(run.out(), "Removed 2 users whom Clerk no longer has.\n");
     assert_eq!((world.count("users").await, world.count("x_accounts").await), (1, 1));
     let (run, code) = remove("none", "2", &variables).await;
-    assert_eq!((code, &*run.out()), (0, "Nobody was removed.\n"));
+    assert_eq!((code, &*run.out()), (0, "No user was removed.\n"));
 }
 
 async fn what_keeps_a_backfill_from_starting_is_told_by_variable(world: World) {
@@ -177,13 +181,13 @@ async fn what_keeps_a_backfill_from_starting_is_told_by_variable(world: World) {
             "wrong-key",
             1,
             vec![key, ("CLERK_API_URL", api)],
-            &["\nCLERK_SECRET_KEY: is not taken by the Backend API.", "401 Unauthorized"],
+            &["\nCLERK_SECRET_KEY: the Backend API refuses it.", "401 Unauthorized"],
         ),
         (
             "no-api",
             1,
             vec![key, ("CLERK_API_URL", &format!("{api}/elsewhere"))],
-            &["\nCLERK_API_URL: what answers there is not", "404 Not Found"],
+            &["\nCLERK_API_URL: the answers are not those of", "404 Not Found"],
         ),
     ] {
         let variables: Variables =

@@ -206,7 +206,7 @@ async fn every_answer_warns_and_so_does_the_log(world: World) {
             assert_eq!(answer.header("warning"), warning, "{answer:?}");
         }
         assert!(
-            server.err().contains(&format!("AUTH_PHASE is {phase}: anybody")),
+            server.err().contains(&format!("AUTH_PHASE is {phase}: a client that names a user_id")),
             "{}",
             server.err()
         );
@@ -214,7 +214,7 @@ async fn every_answer_warns_and_so_does_the_log(world: World) {
     let (server, numbers) = serve(&world, "3").await;
     assert_eq!(world.api().get("/").await.header("warning"), None);
     world.api().get("/api/me?user_id=user_1").await.is_error(401, "Not authenticated");
-    assert!(!server.err().contains("anybody"), "{}", server.err());
+    assert!(!server.err().contains("a client that names a user_id"), "{}", server.err());
     assert!(!numbers.text().await.contains("auth_phase_3_verdicts_total{"));
 }
 

@@ -82,7 +82,7 @@ mod tests {
         let text = "✓ ok    jwks                2 keys\n\
                     ✗ FAIL  cors origins        first\n                            second\n\
                     \u{20}                           → mend it\n\n\
-                    1 failed, 0 more to look at.\n";
+                    1 failed, 0 more to check.\n";
         assert_eq!(report.text(false), text);
         assert!(report.text(true).contains("\x1b[31m✗ FAIL\x1b[0m"));
         assert!(!report.is_ok());
