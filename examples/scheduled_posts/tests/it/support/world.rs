@@ -1,7 +1,9 @@
 //! A folder, a database and two free ports: where one test's processes run.
 
+use std::fs::File;
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::Mutex;
 
 use sea_orm::{ConnectionTrait as _, Statement};
 use tempfile::TempDir;
@@ -169,13 +171,20 @@ impl World {
     }
 }
 
-/// A port that nobody listens on. From below the range that the system takes for connections, so
-/// that no client of another test sits on it when the server comes.
+/// Returns a port that is free, and that no other test is given while this process lives. It is below
+/// the range that the system takes for connections, so that no client of another test sits on it when
+/// the server comes.
 pub(crate) fn free_port() -> u16 {
+    static TAKEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ports");
+    std::fs::create_dir_all(&folder).unwrap();
     loop {
         let [a, b, ..] = Uuid::new_v4().into_bytes();
         let port = 10_000 + u16::from_be_bytes([a, b]) % 20_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        // The lock ends with the process, however that ends.
+        let lock = File::create(folder.join(port.to_string())).unwrap();
+        if lock.try_lock().is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            TAKEN.lock().unwrap().push(lock);
             return port;
         }
     }
