@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(crate) struct Samples<K> {
     /// The last line of each kind. There are few kinds, and the lock is held briefly.
-    kinds: Mutex<Vec<(K, Sample)>>,
+    kinds: Mutex<Vec<(K, LogSample)>>,
 }
 
 /// The last log line of one kind, and the number of events left out since.
 #[derive(Clone, Copy, Debug)]
-struct Sample {
+struct LogSample {
     logged_at: Instant,
     left_out: u64,
 }
@@ -29,7 +29,7 @@ impl<K: Copy + PartialEq> Samples<K> {
     pub(crate) fn left_out_before(&self, kind: K, now: Instant) -> Option<u64> {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((_, sample)) = kinds.iter_mut().find(|(of, _)| *of == kind) else {
-            kinds.push((kind, Sample { logged_at: now, left_out: 0 }));
+            kinds.push((kind, LogSample { logged_at: now, left_out: 0 }));
             return Some(0);
         };
         if now.saturating_duration_since(sample.logged_at) < PAUSE {
@@ -37,7 +37,7 @@ impl<K: Copy + PartialEq> Samples<K> {
             return None;
         }
         let left_out = sample.left_out;
-        *sample = Sample { logged_at: now, left_out: 0 };
+        *sample = LogSample { logged_at: now, left_out: 0 };
         Some(left_out)
     }
 }

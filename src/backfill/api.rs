@@ -68,13 +68,13 @@ impl<'a> Requests<'a> {
     /// Returns the instance that the secret key belongs to.
     pub(super) async fn instance(&mut self) -> Result<InstanceId, BackfillError> {
         #[derive(Deserialize)]
-        struct Instance {
+        struct InstanceJson {
             id: String,
         }
         let answer = self.ask(&Question::new("the instance", &["instance"], &[])).await?;
         serde_json::from_slice(&answer.body)
             .ok()
-            .and_then(|Instance { id }| InstanceId::parse(id).ok())
+            .and_then(|InstanceJson { id }| InstanceId::parse(id).ok())
             .ok_or_else(|| unreadable("the instance has no usable id"))
     }
 
@@ -163,13 +163,13 @@ impl<'a> Requests<'a> {
         loop {
             self.pace.turn().await;
             let trouble = match judge(self.api.client.get(question.path, question.query).await) {
-                Verdict::Answer(answer) => return Ok(answer),
-                Verdict::Refused(answer) if question.takes.contains(&answer.status) => {
+                ApiOutcome::Answer(answer) => return Ok(answer),
+                ApiOutcome::Refused(answer) if question.takes.contains(&answer.status) => {
                     return Ok(answer);
                 }
-                Verdict::Refused(answer) => return Err(refused(question, &answer)),
-                Verdict::TooLong => return Err(too_long(question)),
-                Verdict::Again(trouble) => trouble,
+                ApiOutcome::Refused(answer) => return Err(refused(question, &answer)),
+                ApiOutcome::TooLong => return Err(too_long(question)),
+                ApiOutcome::Again(trouble) => trouble,
             };
             if tries >= question.tries {
                 return Err(trouble.into_error(question));
@@ -212,7 +212,7 @@ impl<'a> Question<'a> {
     }
 }
 
-enum Verdict {
+enum ApiOutcome {
     Answer(ApiAnswer),
     Refused(ApiAnswer),
     TooLong,
@@ -272,18 +272,18 @@ impl Trouble {
 }
 
 /// Classifies the outcome of a request by its status.
-fn judge(outcome: Result<ApiAnswer, ApiFailure>) -> Verdict {
+fn judge(outcome: Result<ApiAnswer, ApiFailure>) -> ApiOutcome {
     match outcome {
         Ok(answer) => match answer.status {
-            StatusCode::OK => Verdict::Answer(answer),
+            StatusCode::OK => ApiOutcome::Answer(answer),
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
-                Verdict::Again(Trouble::Answer(answer))
+                ApiOutcome::Again(Trouble::Answer(answer))
             }
-            status if status.is_server_error() => Verdict::Again(Trouble::Answer(answer)),
-            _ => Verdict::Refused(answer),
+            status if status.is_server_error() => ApiOutcome::Again(Trouble::Answer(answer)),
+            _ => ApiOutcome::Refused(answer),
         },
-        Err(ApiFailure::TooLong) => Verdict::TooLong,
-        Err(failure) => Verdict::Again(Trouble::Silence(failure)),
+        Err(ApiFailure::TooLong) => ApiOutcome::TooLong,
+        Err(failure) => ApiOutcome::Again(Trouble::Silence(failure)),
     }
 }
 

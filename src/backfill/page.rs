@@ -35,7 +35,7 @@ pub(super) struct Last {
 /// Decodes a page; `None` if it is not a list. `latest` is the latest plausible time, in
 /// milliseconds since 1970.
 pub(super) fn decode(body: &[u8], latest: i64) -> Option<Page> {
-    let List { data, total_count } = list(body)?;
+    let UserList { data, total_count } = list(body)?;
     let listed = data.len();
     let mut page = Page {
         users: Vec::with_capacity(listed),
@@ -70,22 +70,22 @@ pub(super) fn decode(body: &[u8], latest: i64) -> Option<Page> {
 
 /// Returns the ids of a list's users; `None` if it is not a list.
 pub(super) fn ids(body: &[u8]) -> Option<Vec<String>> {
-    let List { data, .. } = list(body)?;
+    let UserList { data, .. } = list(body)?;
     Some(data.into_iter().filter_map(|raw| ListedUser::read(raw, 0).id).collect())
 }
 
 /// A list in an answer of Clerk's: a bare array, or one in an envelope.
 #[derive(Deserialize)]
-struct List<'a> {
+struct UserList<'a> {
     #[serde(borrow)]
     data: Vec<&'a RawValue>,
     #[serde(borrow)]
     total_count: Option<&'a RawValue>,
 }
 
-fn list(body: &[u8]) -> Option<List<'_>> {
+fn list(body: &[u8]) -> Option<UserList<'_>> {
     match serde_json::from_slice(body) {
-        Ok(data) => Some(List { data, total_count: None }),
+        Ok(data) => Some(UserList { data, total_count: None }),
         // Every array is a bare list, so this can only be an object.
         Err(_) => serde_json::from_slice(body).ok(),
     }

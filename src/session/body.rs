@@ -12,14 +12,14 @@ pin_project! {
     #[derive(Debug)]
     pub struct AuthBody<B> {
         #[pin]
-        kind: Kind<B>,
+        kind: AuthBodyKind<B>,
     }
 }
 
 pin_project! {
     #[derive(Debug)]
-    #[project = KindProjection]
-    enum Kind<B> {
+    #[project = AuthBodyProjection]
+    enum AuthBodyKind<B> {
         Inner { #[pin] body: B },
         Refusal { text: Bytes },
     }
@@ -27,11 +27,11 @@ pin_project! {
 
 impl<B> AuthBody<B> {
     pub(super) fn inner(body: B) -> Self {
-        Self { kind: Kind::Inner { body } }
+        Self { kind: AuthBodyKind::Inner { body } }
     }
 
     pub(super) fn refusal(text: Bytes) -> Self {
-        Self { kind: Kind::Refusal { text } }
+        Self { kind: AuthBodyKind::Refusal { text } }
     }
 }
 
@@ -55,9 +55,9 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.project().kind.project() {
-            KindProjection::Inner { body } => body.poll_frame(cx),
-            KindProjection::Refusal { text } if text.is_empty() => Poll::Ready(None),
-            KindProjection::Refusal { text } => {
+            AuthBodyProjection::Inner { body } => body.poll_frame(cx),
+            AuthBodyProjection::Refusal { text } if text.is_empty() => Poll::Ready(None),
+            AuthBodyProjection::Refusal { text } => {
                 Poll::Ready(Some(Ok(Frame::data(std::mem::take(text)))))
             }
         }
@@ -65,15 +65,15 @@ where
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
-            Kind::Inner { body } => body.is_end_stream(),
-            Kind::Refusal { text } => text.is_empty(),
+            AuthBodyKind::Inner { body } => body.is_end_stream(),
+            AuthBodyKind::Refusal { text } => text.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
-            Kind::Inner { body } => body.size_hint(),
-            Kind::Refusal { text } => SizeHint::with_exact(text.len() as u64),
+            AuthBodyKind::Inner { body } => body.size_hint(),
+            AuthBodyKind::Refusal { text } => SizeHint::with_exact(text.len() as u64),
         }
     }
 }

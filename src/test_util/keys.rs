@@ -41,11 +41,11 @@ use crate::session::keys::{Lookup, MissingKey, PemKey, PublicKey};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct ScriptedKeys {
-    shared: Arc<Shared>,
+    shared: Arc<ScriptedState>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct ScriptedState {
     script: Mutex<Script>,
     lookups: AtomicUsize,
     failed_signatures: AtomicUsize,

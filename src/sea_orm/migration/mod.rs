@@ -89,12 +89,12 @@ impl Schema {
     }
 
     async fn migrate_locked(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
-        List { name: USERS, migrations: list::of_users, schema: self }.apply(tx).await?;
+        MigrationList { name: USERS, migrations: list::of_users, schema: self }.apply(tx).await?;
         // In a bookkeeping table of their own: sea-orm rejects a table that names migrations which
         // are not in the list, and organizations may be switched off again.
         if self.tables().organizations.is_some() {
             let migrations = list::of_organizations;
-            List { name: ORGANIZATIONS, migrations, schema: self }.apply(tx).await?;
+            MigrationList { name: ORGANIZATIONS, migrations, schema: self }.apply(tx).await?;
         }
         // This includes tables that have existed for long: the current schema may require more of
         // them. The application's columns may still be missing, since its migrations run after
@@ -118,13 +118,13 @@ impl MigratorTrait for Migrator {
     }
 }
 
-struct List<'a> {
+struct MigrationList<'a> {
     name: &'static str,
     migrations: fn(&Schema) -> Vec<Box<dyn MigrationTrait>>,
     schema: &'a Schema,
 }
 
-impl List<'_> {
+impl MigrationList<'_> {
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
         self.install(tx).await?;
         for applied in self.get_migration_models(tx).await? {
@@ -134,7 +134,7 @@ impl List<'_> {
     }
 }
 
-impl MigratorTraitSelf for List<'_> {
+impl MigratorTraitSelf for MigrationList<'_> {
     fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
         (self.migrations)(self.schema)
     }

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 
 use self::date::NumericDate;
-use self::texts::{Name, Texts};
+use self::texts::{TextName, Texts};
 use super::error::AuthErrorKind;
 
 pub use authorize::{Authorization, FactorLevel, Reverification};
@@ -52,25 +52,25 @@ impl Claims {
     /// Returns the token's issuer, the instance's Frontend API: `iss`.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        self.texts.get(Name::Issuer).unwrap_or_default()
+        self.texts.get(TextName::Issuer).unwrap_or_default()
     }
 
     /// Returns the id of the session's user, `user_…`: `sub`.
     #[must_use]
     pub fn user_id(&self) -> &str {
-        self.texts.get(Name::Subject).unwrap_or_default()
+        self.texts.get(TextName::Subject).unwrap_or_default()
     }
 
     /// Returns the session's id, `sess_…`: `sid`.
     #[must_use]
     pub fn session_id(&self) -> Option<&str> {
-        self.texts.get(Name::SessionId)
+        self.texts.get(TextName::SessionId)
     }
 
     /// Returns the origin that the token was issued for: `azp`.
     #[must_use]
     pub fn authorized_party(&self) -> Option<&str> {
-        self.texts.get(Name::AuthorizedParty)
+        self.texts.get(TextName::AuthorizedParty)
     }
 
     /// Returns the active organization.
@@ -137,7 +137,7 @@ impl Claims {
 
     /// Returns the key id in the token's header: `kid`.
     pub(super) fn key_id(&self) -> Option<&str> {
-        self.texts.get(Name::KeyId)
+        self.texts.get(TextName::KeyId)
     }
 
     /// Returns about how much memory the claims take, in bytes, the token included.

@@ -1,6 +1,6 @@
 //! The short texts that nearly every token has, in one allocation instead of five.
 
-/// The texts of a token, by [`Name`].
+/// The texts of a token, by [`TextName`].
 pub(super) struct Texts {
     all: Box<str>,
     /// The start and the end of each text. An absent one ends before it starts.
@@ -9,7 +9,7 @@ pub(super) struct Texts {
 
 /// The name of a text.
 #[derive(Clone, Copy)]
-pub(super) enum Name {
+pub(super) enum TextName {
     Issuer,
     Subject,
     SessionId,
@@ -23,7 +23,7 @@ const ABSENT: (u16, u16) = (1, 0);
 
 impl Texts {
     /// Joins the texts; returns `None` if they exceed 64 KiB, which no accepted token can contain.
-    pub(super) fn new(texts: [(Name, Option<&str>); NAMES]) -> Option<Self> {
+    pub(super) fn new(texts: [(TextName, Option<&str>); NAMES]) -> Option<Self> {
         let length = texts.iter().filter_map(|(_, text)| *text).map(str::len).sum();
         let mut all = String::with_capacity(length);
         let mut places = [ABSENT; NAMES];
@@ -36,7 +36,7 @@ impl Texts {
         Some(Self { all: all.into(), places })
     }
 
-    pub(super) fn get(&self, name: Name) -> Option<&str> {
+    pub(super) fn get(&self, name: TextName) -> Option<&str> {
         let (begin, end) = *self.places.get(name as usize)?;
         self.all.get(begin.into()..end.into())
     }
@@ -54,11 +54,11 @@ mod tests {
     fn texts(of: [Option<&str>; NAMES]) -> Option<Texts> {
         let [iss, sub, sid, azp, kid] = of;
         Texts::new([
-            (Name::Issuer, iss),
-            (Name::Subject, sub),
-            (Name::SessionId, sid),
-            (Name::AuthorizedParty, azp),
-            (Name::KeyId, kid),
+            (TextName::Issuer, iss),
+            (TextName::Subject, sub),
+            (TextName::SessionId, sid),
+            (TextName::AuthorizedParty, azp),
+            (TextName::KeyId, kid),
         ])
     }
 
@@ -66,11 +66,11 @@ mod tests {
     fn each_text_comes_out_as_it_went_in_and_an_empty_one_is_not_an_absent_one() {
         let texts =
             texts([Some("https://a"), Some("üser"), None, Some(""), Some("ins_1")]).unwrap();
-        assert_eq!(texts.get(Name::Issuer), Some("https://a"));
-        assert_eq!(texts.get(Name::Subject), Some("üser"));
-        assert_eq!(texts.get(Name::SessionId), None);
-        assert_eq!(texts.get(Name::AuthorizedParty), Some(""));
-        assert_eq!(texts.get(Name::KeyId), Some("ins_1"));
+        assert_eq!(texts.get(TextName::Issuer), Some("https://a"));
+        assert_eq!(texts.get(TextName::Subject), Some("üser"));
+        assert_eq!(texts.get(TextName::SessionId), None);
+        assert_eq!(texts.get(TextName::AuthorizedParty), Some(""));
+        assert_eq!(texts.get(TextName::KeyId), Some("ins_1"));
     }
 
     #[test]
@@ -78,6 +78,6 @@ mod tests {
         let (half, most) = ("x".repeat(40_000), "x".repeat(usize::from(u16::MAX)));
         assert!(texts([Some(&half), Some(&half), None, None, None]).is_none());
         let longest = texts([None, None, None, None, Some(&most)]).unwrap();
-        assert_eq!(longest.get(Name::KeyId), Some(&*most));
+        assert_eq!(longest.get(TextName::KeyId), Some(&*most));
     }
 }

@@ -12,7 +12,7 @@ use super::super::json::{Text, json_object, present};
 use super::date::NumericDate;
 use super::org::{Organization, OrganizationV1, OrganizationV2};
 use super::parts::{Actor, Entitlement, FactorAges};
-use super::texts::{Name, Texts};
+use super::texts::{TextName, Texts};
 use super::{Claims, Extra};
 
 /// A payload, borrowed from its bytes. Times are strict: a wrong type or a `null` fails the whole
@@ -75,11 +75,11 @@ impl<'a> Wire<'a> {
         reported: Option<AuthErrorKind>,
     ) -> Option<Claims> {
         let texts = Texts::new([
-            (Name::Issuer, Some(self.iss.text()?)),
-            (Name::Subject, Some(self.sub.text()?)),
-            (Name::SessionId, self.sid.text()),
-            (Name::AuthorizedParty, self.azp.text()),
-            (Name::KeyId, kid),
+            (TextName::Issuer, Some(self.iss.text()?)),
+            (TextName::Subject, Some(self.sub.text()?)),
+            (TextName::SessionId, self.sid.text()),
+            (TextName::AuthorizedParty, self.azp.text()),
+            (TextName::KeyId, kid),
         ]);
         let features = self.fea.text().map(entitlements).unwrap_or_default();
         let extra = Extra {

@@ -16,7 +16,9 @@ use super::times::Times;
 use crate::ids::InvalidId;
 
 /// A JSON object whose members are unparsed. The last member with a repeated name counts.
-pub(super) struct Object<'a>(HashMap<Name<'a>, &'a RawValue, BuildHasherDefault<NameHasher>>);
+pub(super) struct Object<'a>(
+    HashMap<MemberName<'a>, &'a RawValue, BuildHasherDefault<MemberNameHasher>>,
+);
 
 impl<'a> Object<'a> {
     pub(super) fn parse(raw: &'a RawValue) -> Option<Self> {
@@ -109,15 +111,15 @@ impl<'de: 'a, 'a> Visitor<'de> for Members<'a> {
 
 /// An FNV-1a hasher: names are short, and Clerk chooses them. Names that others choose, for example
 /// in metadata, are never hashed: their objects stay unparsed.
-struct NameHasher(u64);
+struct MemberNameHasher(u64);
 
-impl Default for NameHasher {
+impl Default for MemberNameHasher {
     fn default() -> Self {
         Self(0xcbf2_9ce4_8422_2325)
     }
 }
 
-impl Hasher for NameHasher {
+impl Hasher for MemberNameHasher {
     fn write(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
@@ -130,9 +132,9 @@ impl Hasher for NameHasher {
 }
 
 #[derive(serde::Deserialize, PartialEq, Eq, Hash)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+struct MemberName<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl Borrow<str> for Name<'_> {
+impl Borrow<str> for MemberName<'_> {
     fn borrow(&self) -> &str {
         &self.0
     }
