@@ -1,7 +1,6 @@
 //! An application's own statements in the sink's transaction: the trait, and a closure as one.
 
 use std::fmt;
-use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -75,7 +74,7 @@ pub trait InTransaction: Send + Sync + 'static {
         users: &[&User],
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let _ = (tx, users);
-        ready(Ok(()))
+        std::future::ready(Ok(()))
     }
 
     /// Runs statements for a user whom a reconciliation found to be deleted at Clerk, before the row
@@ -91,7 +90,7 @@ pub trait InTransaction: Send + Sync + 'static {
         user_id: &str,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let _ = (tx, user_id);
-        ready(Ok(()))
+        std::future::ready(Ok(()))
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderName, ORIGIN};
-use http::request::Parts;
 use http::{Method, Request, Response, Uri, Version};
 
 use super::error::{AuthError, AuthErrorKind};
@@ -65,7 +64,7 @@ impl Anonymous {
     }
 
     /// Returns the response that the layer would have given to this request.
-    pub(crate) fn refuse(&self, mut request: Parts) -> Response<Bytes> {
+    pub(crate) fn refuse(&self, mut request: http::request::Parts) -> Response<Bytes> {
         request.method = self.method.clone();
         request.uri = self.uri.clone();
         request.version = self.version;
