@@ -18,7 +18,7 @@ mod tests {
     /// Asserts that `jsonwebtoken` alone fails here; otherwise the test above would prove nothing.
     #[test]
     fn jsonwebtoken_itself_cannot_choose_here() {
-        let key = DecodingKey::from_secret(b"secret");
+        let key = DecodingKey::from_secret(b"secret").unwrap();
         let chosen = std::panic::catch_unwind(|| {
             decode::<()>("eyJhbGciOiJIUzI1NiJ9.e30.c2ln", &key, &Validation::default())
         });
