@@ -1,5 +1,5 @@
-//! The response future: the inner service's response, a refusal, or a wait for a key and then
-//! either.
+//! The response future: the inner service's response, a refusal, or a wait for a key and then, once
+//! the inner service is ready, either.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -34,12 +34,19 @@ pin_project! {
         Called { #[pin] future: F },
         Refused { response: Option<Response<Bytes>> },
         Parked { waiting: Option<Waiting<S, B>> },
+        Admitted { admitted: Option<AdmittedRequest<S, B>> },
     }
 }
 
 struct Waiting<S, B> {
     verification: Parked,
     gate: Arc<Gate>,
+    service: S,
+    request: Request<B>,
+}
+
+/// A request that has waited, until the inner service is ready for it.
+struct AdmittedRequest<S, B> {
     service: S,
     request: Request<B>,
 }
@@ -89,18 +96,29 @@ where
                     // Polled again after completion: it stays pending, as any future may.
                     None => return Poll::Pending,
                 },
+                ResponseStateProjection::Admitted { admitted } => {
+                    let Some(AdmittedRequest { service, .. }) = admitted else {
+                        return Poll::Pending;
+                    };
+                    let ready = ready!(service.poll_ready(cx));
+                    let Some(AdmittedRequest { mut service, request }) = admitted.take() else {
+                        return Poll::Pending;
+                    };
+                    ready?;
+                    ResponseState::Called { future: service.call(request) }
+                }
                 ResponseStateProjection::Parked { waiting } => {
                     let Some(Waiting { verification, .. }) = waiting else {
                         return Poll::Pending;
                     };
                     let verdict = ready!(verification.poll(cx));
-                    let Some(Waiting { gate, mut service, request, .. }) = waiting.take() else {
+                    let Some(Waiting { gate, service, request, .. }) = waiting.take() else {
                         return Poll::Pending;
                     };
                     match gate.admit(verdict, request) {
-                        ControlFlow::Continue(request) => {
-                            ResponseState::Called { future: service.call(request) }
-                        }
+                        ControlFlow::Continue(request) => ResponseState::Admitted {
+                            admitted: Some(AdmittedRequest { service, request }),
+                        },
                         ControlFlow::Break(response) => {
                             ResponseState::Refused { response: Some(response) }
                         }

@@ -20,8 +20,8 @@ use super::verify::Verifier;
 /// Of several layers around one handler the innermost decides: it replaces the session that an outer
 /// one found, or removes it where it lets the request pass without one, and its responder answers.
 ///
-/// The inner service must be `Clone`. A request that waits for keys is later passed to the service
-/// that was polled ready; a clone takes that service's place for the next request.
+/// The inner service must be `Clone`. A request that waits for a key holds no readiness of it, such
+/// as a permit of a concurrency limit: after the verdict a clone is polled ready and called.
 #[derive(Clone, Debug)]
 pub struct ClerkAuthLayer {
     gate: Arc<Gate>,

@@ -45,11 +45,13 @@ where
                 ControlFlow::Break(response) => ResponseFuture::refused(response),
             },
             Verification::Parked(parked) => {
-                // The request takes the service that was polled ready. Its clone, which was not,
-                // stays and is polled before the next call.
+                // A request that waits must not hold what the inner service reserved when it was
+                // polled ready, a permit for example: forged tokens could take them all. So that
+                // service is dropped. One clone stays and is polled before the next call; the other
+                // is polled after the verdict.
                 let clone = self.inner.clone();
-                let ready = mem::replace(&mut self.inner, clone);
-                ResponseFuture::parked(parked, Arc::clone(&self.gate), ready, request)
+                drop(mem::replace(&mut self.inner, clone.clone()));
+                ResponseFuture::parked(parked, Arc::clone(&self.gate), clone, request)
             }
         }
     }
