@@ -40,14 +40,14 @@ async fn main() {
     for _ in 0..ROUNDS {
         // As many as there were valid requests in the flood, right after it, so that both have the
         // same machine.
-        clock.advance(Duration::from_secs(30));
+        clock.advance(Duration::from_secs(5));
         let before = server.fetches();
         let in_a_flood = run(&verifier, &good, &unknown, 0).await;
         fetches.push(server.fetches() - before);
         quiet.add(run(&verifier, &good, &[], in_a_flood.len()).await);
         flood.add(in_a_flood);
     }
-    println!("{ROUNDS} floods of {FLOOD} requests under as many unknown kids, 30 s apart");
+    println!("{ROUNDS} floods of {FLOOD} requests under as many unknown kids, 5 s apart");
     println!("fetches in each: {fetches:?}");
     println!("{} good requests during the floods, as many in between", flood.all.len());
     println!("{:>24} {:>10} {:>10} {:>22}", "", "p50", "p99", "p99, median of rounds");
@@ -72,9 +72,9 @@ async fn rotation(
     clock: &ManualClock,
     unknown: &[String],
 ) {
-    clock.advance(Duration::from_secs(30));
+    clock.advance(Duration::from_secs(5));
     verifier.verify(&unknown[0]).await.expect_err("unknown");
-    clock.advance(Duration::from_secs(10));
+    clock.advance(Duration::from_secs(2));
     let new = old.rotated("ins_2");
     let token = new.token("user_1").claim("exp", 4_000_000_000_u64).mint();
     server.serve(json!({ "keys": [old.jwk(), new.jwk()] }).to_string());
@@ -90,9 +90,9 @@ async fn rotation(
         seconds += 1;
     }
     println!(
-        "a key that is published 10 s into a cool-down of a flood: works after {seconds} s, {:.2} \
+        "a key that is published 2 s into a cool-down of a flood: works after {seconds} s, {:.2} \
          cool-downs, fetches {}",
-        f64::from(seconds) / 30.0,
+        f64::from(seconds) / 5.0,
         server.fetches() - before
     );
 }
@@ -107,7 +107,8 @@ async fn refreshes(issuer: &Issuer, server: &Server) {
     keys.warm_up().await.expect("keys");
     let jwk = issuer.jwk();
     let kid = jwk["kid"].as_str();
-    let Lookup::Known(key) = keys.lookup(kid) else { panic!("it was fetched") };
+    let Lookup::Known(candidates) = keys.lookup(kid) else { panic!("it was fetched") };
+    let key = candidates.iter().next().expect("one key");
     let clock = SystemClock::new();
     let batches = async |[lookups, hits]: &mut [Times; 2]| {
         for _ in 0..BATCHES {
@@ -115,7 +116,7 @@ async fn refreshes(issuer: &Issuer, server: &Server) {
             (0..BATCH).for_each(|_| drop(black_box(keys.lookup(black_box(kid)))));
             lookups.all.push(start.elapsed().as_secs_f64() * 1e9 / f64::from(BATCH));
             let start = clock.monotonic();
-            (0..BATCH).for_each(|_| assert!(keys.is_current(black_box(kid), &key)));
+            (0..BATCH).for_each(|_| assert!(keys.is_current(black_box(kid), key)));
             hits.all.push(start.elapsed().as_secs_f64() * 1e9 / f64::from(BATCH));
             tokio::task::yield_now().await;
         }

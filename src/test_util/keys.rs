@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::Issuer;
 use crate::session::KeySource;
-use crate::session::keys::{Lookup, MissingKey, PemKey, PublicKey};
+use crate::session::keys::{Candidates, Lookup, MissingKey, PemKey};
 
 /// A key source that a test controls: its keys can be published, withdrawn, unavailable or pending.
 ///
@@ -53,7 +53,7 @@ struct ScriptedState {
 
 #[derive(Debug, Default)]
 struct Script {
-    keys: Vec<(Box<str>, Arc<PublicKey>)>,
+    keys: Vec<(Box<str>, Candidates)>,
     reach: Reach,
     waiting: Vec<Waker>,
 }
@@ -88,7 +88,7 @@ impl ScriptedKeys {
     /// Panics if memory is exhausted.
     #[expect(clippy::expect_used, reason = "an issuer's PEM is one")]
     pub fn publish(&self, issuer: &Issuer) {
-        let key = PemKey::parse(&issuer.pem()).expect("an RSA key").public_key();
+        let key = PemKey::parse(&issuer.pem()).expect("an RSA key").candidates();
         let mut script = self.script();
         script.keys.retain(|(kid, _)| **kid != *issuer.kid());
         script.keys.push((issuer.kid().into(), key));
@@ -129,6 +129,23 @@ impl ScriptedKeys {
         self.shared.failed_signatures.load(Ordering::Relaxed)
     }
 
+    fn answer(&self, kid: Option<&str>, tried: Option<&Candidates>) -> Lookup {
+        if let Some(answer) = self.script().answer(kid, tried) {
+            return answer.into();
+        }
+        let (keys, kid, tried) = (self.clone(), kid.map(str::to_owned), tried.cloned());
+        Lookup::Pending(Box::pin(poll_fn(move |cx| {
+            let mut script = keys.script();
+            match script.answer(kid.as_deref(), tried.as_ref()) {
+                Some(answer) => Poll::Ready(answer),
+                None => {
+                    script.waiting.push(cx.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })))
+    }
+
     fn reach(&self, reach: Reach) {
         let waiting = {
             let mut script = self.script();
@@ -148,13 +165,19 @@ impl ScriptedKeys {
 
 impl Script {
     /// Returns the answer to a lookup; `None` while it is pending.
-    fn answer(&self, kid: Option<&str>) -> Option<Result<Arc<PublicKey>, MissingKey>> {
+    fn answer(
+        &self,
+        kid: Option<&str>,
+        tried: Option<&Candidates>,
+    ) -> Option<Result<Candidates, MissingKey>> {
         match self.reach {
             Reach::Pending => None,
             Reach::Unavailable(retry_after) => Some(Err(MissingKey::Unavailable { retry_after })),
             Reach::Available => {
                 let known = self.keys.iter().find(|(published, _)| Some(&**published) == kid);
-                Some(known.map(|(_, key)| Arc::clone(key)).ok_or(MissingKey::Unknown))
+                let new = |keys: &Candidates| tried.is_none_or(|tried| tried.lack_one_of(keys));
+                let found = known.map(|(_, keys)| keys.clone()).filter(new);
+                Some(found.ok_or(MissingKey::Unknown))
             }
         }
     }
@@ -163,23 +186,11 @@ impl Script {
 impl KeySource for ScriptedKeys {
     fn lookup(&self, kid: Option<&str>) -> Lookup {
         self.shared.lookups.fetch_add(1, Ordering::Relaxed);
-        if let Some(answer) = self.script().answer(kid) {
-            return answer.into();
-        }
-        let (keys, kid) = (self.clone(), kid.map(str::to_owned));
-        Lookup::Pending(Box::pin(poll_fn(move |cx| {
-            let mut script = keys.script();
-            match script.answer(kid.as_deref()) {
-                Some(answer) => Poll::Ready(answer),
-                None => {
-                    script.waiting.push(cx.waker().clone());
-                    Poll::Pending
-                }
-            }
-        })))
+        self.answer(kid, None)
     }
 
-    fn signature_failed(&self, _kid: Option<&str>) {
+    fn lookup_again(&self, kid: Option<&str>, tried: &Candidates) -> Lookup {
         self.shared.failed_signatures.fetch_add(1, Ordering::Relaxed);
+        self.answer(kid, Some(tried))
     }
 }

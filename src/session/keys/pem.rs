@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{KeySource, Lookup, PublicKey};
+use super::{Candidates, KeySource, Lookup, PublicKey};
 use crate::ConfigError;
 
 /// An instance's public key in PEM, as the Dashboard shows it under API keys (`CLERK_JWT_KEY`).
@@ -14,7 +14,7 @@ use crate::ConfigError;
 /// needs a restart with the new key.
 #[derive(Clone, Debug)]
 pub struct PemKey {
-    key: Arc<PublicKey>,
+    key: Candidates,
 }
 
 impl PemKey {
@@ -48,23 +48,23 @@ impl PemKey {
         let der = STANDARD.decode(base64).map_err(|_| {
             problem("is not PEM: its content is not base64; copy the whole key again")
         })?;
-        Ok(Self { key: Arc::new(PublicKey::from_der(&der)?) })
+        Ok(Self { key: Arc::new(PublicKey::from_der(&der)?).into() })
     }
 
     /// Returns the key itself, for a [`KeySource`] of your own.
     #[must_use]
-    pub fn public_key(&self) -> Arc<PublicKey> {
-        Arc::clone(&self.key)
+    pub fn candidates(&self) -> Candidates {
+        self.key.clone()
     }
 }
 
 impl KeySource for PemKey {
     fn lookup(&self, _kid: Option<&str>) -> Lookup {
-        Lookup::Known(Arc::clone(&self.key))
+        Lookup::Known(self.key.clone())
     }
 
     fn is_current(&self, _kid: Option<&str>, key: &Arc<PublicKey>) -> bool {
-        Arc::ptr_eq(&self.key, key)
+        self.key.contains(key)
     }
 }
 

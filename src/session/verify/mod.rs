@@ -17,7 +17,7 @@ use self::rules::Accepted;
 use super::cache::TokenCache;
 use super::claims::wire::Wire;
 use super::error::{AuthError, AuthErrorKind};
-use super::keys::{KeySource, Lookup, MissingKey, PendingKey, PublicKey};
+use super::keys::{Candidates, KeySource, Lookup, MissingKey, PendingKey, PublicKey};
 use super::parse::UnverifiedToken;
 use super::session::Session;
 use crate::ConfigError;
@@ -161,14 +161,42 @@ impl Instance {
             Err(kind) => return Verification::Done(Err(kind.into())),
         };
         // The key.
-        match self.keys.lookup(token.kid.as_deref()) {
-            Lookup::Known(key) => Verification::Done(self.finish(&token, &key)),
-            Lookup::Missing(missing) => Verification::Done(Err(no_key(missing))),
-            Lookup::Pending(key) => Verification::Parked(Parked {
+        let lookup = self.keys.lookup(token.kid.as_deref());
+        let mut search = KeySearch::default();
+        match self.resume(&token, &mut search, lookup) {
+            Step::Done(result) => Verification::Done(result),
+            Step::Wait(pending) => Verification::Parked(Parked {
                 instance: Arc::clone(self),
                 token: token.into_owned(),
-                key,
+                search,
+                pending,
             }),
+        }
+    }
+
+    /// Continues with the result of a lookup, as far as possible without waiting: looks again for
+    /// keys that may have signed the token, as often as may help.
+    fn resume(
+        &self,
+        token: &UnverifiedToken<'_>,
+        search: &mut KeySearch,
+        mut lookup: Lookup,
+    ) -> Step {
+        loop {
+            let keys = match lookup {
+                Lookup::Known(keys) => keys,
+                Lookup::Missing(missing) => return Step::Done(Err(search.failed(missing))),
+                Lookup::Pending(pending) => return Step::Wait(pending),
+            };
+            if let Some(signer) = search.signer(token, &keys) {
+                return Step::Done(self.finish(token, signer));
+            }
+            if search.repeated == MOST_REPEATS {
+                return Step::Done(Err(AuthErrorKind::BadSignature.into()));
+            }
+            search.repeated += 1;
+            lookup = self.keys.lookup_again(token.kid.as_deref(), &keys);
+            search.tried = Some(keys);
         }
     }
 
@@ -186,16 +214,12 @@ impl Instance {
         Some(session)
     }
 
+    /// Applies the rules to a token that `signer` has signed.
     fn finish(
         &self,
         token: &UnverifiedToken<'_>,
-        key: &Arc<PublicKey>,
+        signer: &Arc<PublicKey>,
     ) -> Result<Session, AuthError> {
-        // The signature: no claim is trusted before it is verified.
-        if !key.verifies(token.signed(), &token.signature) {
-            self.keys.signature_failed(token.kid.as_deref());
-            return Err(AuthErrorKind::BadSignature.into());
-        }
         // The rules, at the current time.
         let now = self.clock.now();
         let wire = Wire::parse(&token.payload).ok_or(AuthErrorKind::InvalidClaims)?;
@@ -210,7 +234,7 @@ impl Instance {
         // The typed claims. Only a session that passed every step is cached.
         let claims = wire.into_claims(token.text().as_bytes(), token.kid.as_deref(), violation);
         let claims = claims.ok_or(AuthErrorKind::InvalidClaims)?;
-        let session = Session::new(claims, Arc::clone(key), valid_during);
+        let session = Session::new(claims, Arc::clone(signer), valid_during);
         self.cache.put(&session);
         Ok(session)
     }
@@ -256,16 +280,60 @@ pub(super) enum Verification {
 pub(super) struct Parked {
     instance: Arc<Instance>,
     token: UnverifiedToken<'static>,
-    key: PendingKey,
+    search: KeySearch,
+    pending: PendingKey,
 }
 
 impl Parked {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Session, AuthError>> {
-        let key: Pin<&mut (dyn Future<Output = _> + Send)> = self.key.as_mut();
-        Poll::Ready(match ready!(key.poll(cx)) {
-            Ok(key) => self.instance.finish(&self.token, &key),
-            Err(missing) => Err(no_key(missing)),
-        })
+        loop {
+            let pending: Pin<&mut (dyn Future<Output = _> + Send)> = self.pending.as_mut();
+            let found = ready!(pending.poll(cx));
+            match self.instance.resume(&self.token, &mut self.search, found.into()) {
+                Step::Done(result) => return Poll::Ready(result),
+                Step::Wait(pending) => self.pending = pending,
+            }
+        }
+    }
+}
+
+/// The search for the key that signed a token.
+#[derive(Default)]
+struct KeySearch {
+    /// The keys that were tried last.
+    tried: Option<Candidates>,
+    /// How often keys were looked up again.
+    repeated: u8,
+}
+
+/// The result of a search as far as it got without waiting.
+enum Step {
+    Done(Result<Session, AuthError>),
+    Wait(PendingKey),
+}
+
+/// The number of times that keys are looked up again for one token. The first may join a fetch that
+/// began before the token came; the second then causes one that is certain to be recent enough.
+const MOST_REPEATS: u8 = 2;
+
+impl KeySearch {
+    /// Returns the key that signed the token. No claim is trusted before there is one.
+    fn signer<'k>(
+        &self,
+        token: &UnverifiedToken<'_>,
+        keys: &'k Candidates,
+    ) -> Option<&'k Arc<PublicKey>> {
+        let is_new =
+            |key: &&Arc<PublicKey>| self.tried.as_ref().is_none_or(|tried| !tried.contains(key));
+        keys.iter().filter(is_new).find(|key| key.verifies(token.signed(), &token.signature))
+    }
+
+    /// Returns the error if there are no further keys.
+    fn failed(&self, missing: MissingKey) -> AuthError {
+        match missing {
+            MissingKey::Unknown if self.tried.is_some() => AuthErrorKind::BadSignature.into(),
+            missing => no_key(missing),
+        }
     }
 }
 

@@ -164,12 +164,12 @@ async fn race_many_lookups_that_find_the_keys_overdue() {
         for lookup in lookups {
             assert!(lookup.await.unwrap(), "what is at hand is given");
         }
-        fetch.has_started(1 + round).await;
-        // A kid that waits for the attempt, so that the round is over.
+        fetch.has_started(2 * round).await;
+        // A kid that waits for the attempt and for one of its own, so that the round is over.
         let Lookup::Pending(waiting) = keys.lookup(Some("stray")) else { panic!("it is held") };
-        fetch.let_go(1);
+        fetch.let_go(2);
         assert_eq!(within(waiting).await.err(), Some(MissingKey::Unknown));
-        assert_eq!(fetch.started(), 1 + round);
+        assert_eq!(fetch.started(), 1 + 2 * round, "one for the lookups, one for the stray");
     }
 }
 

@@ -41,7 +41,7 @@ async fn c13_a_flood_of_ten_thousand_unknown_kids_costs_one_fetch_and_delays_nob
     }
     assert_eq!(server.requests(), 2);
     for round in 1..=3 {
-        clock.advance(Duration::from_secs(30));
+        clock.advance(Duration::from_secs(5));
         for i in 0..50 {
             let token = made_up(&format!("flood_{i}"));
             assert_eq!(kind(&verifier, &token).await, AuthErrorKind::UnknownKey);
@@ -74,7 +74,7 @@ async fn c15_a_new_key_is_locked_out_for_no_longer_than_one_cool_down_of_a_flood
     assert_eq!(kind(&verifier, &made_up("flood_0")).await, AuthErrorKind::UnknownKey);
     let new = old.rotated("ins_2");
     server.answer(Answer::json(&json!({ "keys": [old.jwk(), new.jwk()] }).to_string()));
-    for i in 0..29 {
+    for i in 0..5 {
         assert_eq!(
             kind(&verifier, &made_up(&format!("flood_{i}"))).await,
             AuthErrorKind::UnknownKey
@@ -82,7 +82,6 @@ async fn c15_a_new_key_is_locked_out_for_no_longer_than_one_cool_down_of_a_flood
         assert_eq!(outcome(&verifier, &new).await, Err(AuthErrorKind::UnknownKey));
         clock.advance(Duration::from_secs(1));
     }
-    clock.advance(Duration::from_secs(1));
     // Also when it is the flood that gets the attempt.
     assert_eq!(kind(&verifier, &made_up("flood")).await, AuthErrorKind::UnknownKey);
     assert_eq!(outcome(&verifier, &new).await, Ok(()));
@@ -99,9 +98,9 @@ async fn c15_a_key_that_is_published_after_its_first_token_is_not_locked_out_unt
     let new = old.rotated("ins_2");
     assert_eq!(outcome(&verifier, &new).await, Err(AuthErrorKind::UnknownKey));
     server.answer(Answer::jwks(&new));
-    clock.advance(Duration::from_secs(29));
+    clock.advance(Duration::from_secs(4));
     assert_eq!(outcome(&verifier, &new).await, Err(AuthErrorKind::UnknownKey));
-    assert_eq!(server.requests(), 2, "what a young document lacks is not asked for again");
+    assert_eq!(server.requests(), 2, "it is not asked for again in the cool-down");
     clock.advance(Duration::from_secs(1));
     assert_eq!(outcome(&verifier, &new).await, Ok(()));
 }
@@ -162,15 +161,14 @@ async fn c14_a_new_key_is_accepted_at_its_first_token() {
 }
 
 #[tokio::test]
-async fn c17_a_kid_with_a_new_key_works_after_one_refused_token() {
+async fn c17_a_kid_with_a_new_key_works_at_its_first_token() {
     let old = issuer();
     let server = JwksServer::start(Answer::jwks(&old)).await;
     let (verifier, _stands_still) = aging(&server);
     assert_eq!(outcome(&verifier, &old).await, Ok(()));
     let new = old.rotated(old.kid());
     server.answer(Answer::jwks(&new));
-    assert_eq!(outcome(&verifier, &new).await, Err(AuthErrorKind::BadSignature));
-    eventually(async || outcome(&verifier, &new).await.is_ok()).await;
+    assert_eq!(outcome(&verifier, &new).await, Ok(()));
     assert_eq!(outcome(&verifier, &old).await, Err(AuthErrorKind::BadSignature));
     for _ in 0..50 {
         assert_eq!(outcome(&verifier, &old).await, Err(AuthErrorKind::BadSignature));

@@ -111,25 +111,6 @@ async fn one_odd_entry_does_not_sink_a_jwks_and_is_not_used() {
 }
 
 #[tokio::test]
-async fn two_different_keys_under_one_kid_are_both_passed_over_in_either_order() {
-    let (a, b, c) = (issuer(), issuer(), Issuer::new(ISS, "ins_2"));
-    for pair in [[a.jwk(), b.jwk()], [b.jwk(), a.jwk()]] {
-        let [x, y] = pair;
-        let set = json!({ "keys": [x, y, c.jwk(), c.jwk()] }).to_string();
-        let verifier =
-            Verifier::builder(ISS, StaticKeys::from_jwks(&set).unwrap()).build().unwrap();
-        for issuer in [&a, &b] {
-            let token = issuer.token("user_1").mint();
-            assert_eq!(kind(&verifier, &token).await, AuthErrorKind::UnknownKey);
-        }
-        assert!(
-            verifier.verify(&c.token("user_1").mint()).await.is_ok(),
-            "the same key twice is one"
-        );
-    }
-}
-
-#[tokio::test]
 async fn nothing_of_a_token_is_in_a_refusal() {
     let issuer = issuer();
     let verifier = verifier(&issuer);

@@ -10,7 +10,8 @@ use bytes::Bytes;
 
 /// A client that fetches a JWKS document.
 pub trait Fetch: Send + Sync + 'static {
-    /// Makes one attempt. It is abandoned after 5 s, by dropping the future.
+    /// Makes one attempt. After [`FetchTimes::timeout`](super::FetchTimes::timeout) it is abandoned,
+    /// by dropping the future.
     fn fetch(&self) -> FetchFuture<'_>;
 }
 
@@ -88,6 +89,3 @@ impl Error for FetchError {
         self.source.as_deref().map(|source| source as _)
     }
 }
-
-/// The time that one attempt may take.
-pub(super) const FETCH_TIMEOUT: Duration = Duration::from_secs(5);

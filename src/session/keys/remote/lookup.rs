@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::super::{KeySource, Lookup, MissingKey, PublicKey, WarmUp};
+use super::super::{Candidates, KeySource, Lookup, MissingKey, PublicKey, WarmUp};
 use super::fetch::Fetch;
 use super::shared::Shared;
-use super::state::{Decision, FetchState, Reason};
+use super::state::{Arrival, Decision, FetchState, Reason};
 use super::task;
+use super::times::FetchTimes;
+use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
 
 /// A source of keys that fetches a JWKS document and keeps it up to date.
@@ -22,10 +24,15 @@ use crate::clock::{Clock, SystemClock};
 /// - The document is fetched again every five minutes, give or take a tenth, or as often as its
 ///   `Cache-Control: max-age` says, within one and fifteen minutes. A key that is no longer in it
 ///   stops working. After a failure the pause grows from one second to a minute; a `Retry-After` of
-///   up to five minutes is honoured.
-/// - A `kid` that the document lacks causes a fetch at most every 30 seconds, and so does a bad
-///   signature under a `kid` that it has, since the key may be a new one. It causes none while
-///   fetches fail, nor when the same `kid` was looked for within those 30 seconds.
+///   up to five minutes is honoured, and of up to 15 s while there are no keys.
+/// - A token whose `kid` the document lacks waits for a fetch, and so does one that none of the keys
+///   with its `kid` signed, since the instance may have replaced its key: the first token under a
+///   new key is accepted. Such tokens together cause at most one fetch every 5 s; in between they
+///   are refused at once. They cause none while fetches fail: then nobody can tell which of them
+///   are forged, and their error is [`MissingKey::Unavailable`].
+/// - With keys at hand at most 1024 such tokens wait; others get [`MissingKey::Unavailable`].
+///
+/// [`FetchTimes`] sets these times.
 ///
 /// The first lookup starts a task on the current tokio runtime, which needs its timers enabled.
 /// Should that runtime end or stall, a later lookup starts a new task on its own. The task ends
@@ -38,7 +45,20 @@ pub struct RemoteKeys {
 impl RemoteKeys {
     /// Returns a source for the document that `fetch` gives.
     pub fn new(fetch: impl Fetch) -> Self {
-        Self { shared: Arc::new(Shared::new(Arc::new(fetch), Arc::new(SystemClock::new()))) }
+        Self::of(Arc::new(fetch), FetchTimes::default(), Arc::new(SystemClock::new()))
+    }
+
+    /// Sets the times by which keys are fetched. Default: [`FetchTimes::default`].
+    ///
+    /// The result is a source of its own: it shares no keys with earlier clones, and fetches anew. Call
+    /// this before [`warm_up`](Self::warm_up).
+    ///
+    /// # Errors
+    ///
+    /// A time outside its bounds.
+    pub fn times(self, times: FetchTimes) -> Result<Self, ConfigError> {
+        times.check()?;
+        Ok(Self::of(self.shared.fetch(), times, self.shared.clock()))
     }
 
     /// Sets the clock by whose monotonic time keys age. Default: the operating system's.
@@ -47,7 +67,11 @@ impl RemoteKeys {
     /// this before [`warm_up`](Self::warm_up).
     #[must_use]
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
-        Self { shared: Arc::new(Shared::new(self.shared.fetch(), clock)) }
+        Self::of(self.shared.fetch(), self.shared.times().clone(), clock)
+    }
+
+    fn of(fetch: Arc<dyn Fetch>, times: FetchTimes, clock: Arc<dyn Clock>) -> Self {
+        Self { shared: Arc::new(Shared::new(fetch, times, clock)) }
     }
 
     /// Fetches the keys now unless they are known: for servers that should not start without them.
@@ -64,46 +88,70 @@ impl RemoteKeys {
         if self.shared.have_keys(now) { Ok(()) } else { Err(without_keys(state.verdict(now))) }
     }
 
-    /// Looks again for a `kid` that was not at hand, and fetches or waits where that may help.
-    fn miss(&self, kid: &str) -> Lookup {
-        // The keys at hand are checked again under the lock, so that an attempt that has just ended
-        // is seen either as under way or with its keys.
-        let state = self.shared.lock();
-        let now = self.shared.now();
-        if let Some(key) = self.shared.at_hand(kid, now, Arc::clone) {
-            return Lookup::Known(key);
-        }
-        match self.join(state, kid, now) {
-            Ok(mut attempts_ended) => {
-                let shared = Arc::downgrade(&self.shared);
-                let kid: Box<str> = kid.into();
-                Lookup::Pending(Box::pin(async move {
-                    let _ended = attempts_ended.changed().await;
-                    after_an_attempt(&*shared.upgrade().ok_or(SOON)?, &kid)
-                }))
-            }
-            Err(missing) => Lookup::Missing(missing),
-        }
-    }
-
     fn join_unless_warm(&self) -> Option<Result<watch::Receiver<u64>, MissingKey>> {
         let state = self.shared.lock();
         let now = self.shared.now();
         // Without keys no `kid` is looked at.
-        (!self.shared.have_keys(now)).then(|| self.join(state, "", now))
+        (!self.shared.have_keys(now)).then(|| {
+            let arrival = state.arrival();
+            self.join(state, arrival, now)
+        })
+    }
+
+    /// Begins a search for keys that are not at hand.
+    fn search(&self, kid: &str, tried: Option<&Candidates>) -> Lookup {
+        let state = self.shared.lock();
+        let search = Search { kid: kid.into(), tried: tried.cloned(), arrival: state.arrival() };
+        let mut attempts_ended = match self.step(state, &search) {
+            Step::Over(result) => return result.into(),
+            Step::Wait(attempts_ended) => attempts_ended,
+        };
+        // Without keys at hand everybody waits.
+        let place = self.shared.place();
+        if place.is_none() && self.shared.have_keys(self.shared.now()) {
+            return Lookup::Missing(SOON);
+        }
+        let shared = Arc::downgrade(&self.shared);
+        Lookup::Pending(Box::pin(async move {
+            let _place = place;
+            loop {
+                let _ended = attempts_ended.changed().await;
+                let keys = Self { shared: shared.upgrade().ok_or(SOON)? };
+                match keys.step(keys.shared.lock(), &search) {
+                    Step::Over(result) => return result,
+                    Step::Wait(further) => attempts_ended = further,
+                }
+            }
+        }))
+    }
+
+    /// Looks at the keys at hand; then starts or joins an attempt, or says why neither is done.
+    ///
+    /// All under one lock, so that an attempt that has just ended is seen either as under way or
+    /// with its keys.
+    fn step(&self, state: MutexGuard<'_, FetchState>, search: &Search) -> Step {
+        let now = self.shared.now();
+        let found = self.shared.at_hand(&search.kid, now, |keys| search.finds(keys));
+        match found.flatten() {
+            Some(keys) => Step::Over(Ok(keys)),
+            None => match self.join(state, search.arrival, now) {
+                Ok(attempts_ended) => Step::Wait(attempts_ended),
+                Err(missing) => Step::Over(Err(missing)),
+            },
+        }
     }
 
     /// Starts an attempt or joins the one under way; an error says why neither is done.
     fn join(
         &self,
         state: MutexGuard<'_, FetchState>,
-        kid: &str,
+        arrival: Arrival,
         now: Instant,
     ) -> Result<watch::Receiver<u64>, MissingKey> {
         // Subscribed before anything is started: the end cannot be missed.
         let attempts_ended = self.shared.subscribe();
         let have_keys = self.shared.have_keys(now);
-        match state.decide(kid, now, have_keys) {
+        match state.decide(arrival, now, have_keys) {
             Decision::Wait => Ok(attempts_ended),
             Decision::Fetch(reason) if task::start(&self.shared, state, now, reason) => {
                 Ok(attempts_ended)
@@ -133,20 +181,27 @@ impl KeySource for RemoteKeys {
         // A published key always has an id, so a token without one cannot be worth a fetch.
         let Some(kid) = kid else { return Lookup::Missing(MissingKey::Unknown) };
         let now = self.shared.now();
-        match self.shared.at_hand(kid, now, Arc::clone) {
-            Some(key) => {
+        match self.shared.at_hand(kid, now, Candidates::clone) {
+            Some(keys) => {
                 self.catch_up_when_overdue(now);
-                Lookup::Known(key)
+                Lookup::Known(keys)
             }
-            None => self.miss(kid),
+            None => self.search(kid, None),
+        }
+    }
+
+    fn lookup_again(&self, kid: Option<&str>, tried: &Candidates) -> Lookup {
+        match kid {
+            Some(kid) => self.search(kid, Some(tried)),
+            None => Lookup::Missing(MissingKey::Unknown),
         }
     }
 
     fn is_current(&self, kid: Option<&str>, key: &Arc<PublicKey>) -> bool {
         let Some(kid) = kid else { return false };
         let now = self.shared.now();
-        let is_same = |known: &Arc<PublicKey>| Arc::ptr_eq(known, key);
-        let is_current = self.shared.at_hand(kid, now, is_same).unwrap_or(false);
+        let is_current =
+            self.shared.at_hand(kid, now, |known| known.contains(key)).unwrap_or(false);
         if is_current {
             self.catch_up_when_overdue(now);
         }
@@ -156,14 +211,27 @@ impl KeySource for RemoteKeys {
     fn warm_up(&self) -> WarmUp<'_> {
         Box::pin(self.warm_up())
     }
+}
 
-    /// Fetches the keys, at most once in each cool-down. Most likely the token is forged.
-    fn signature_failed(&self, _kid: Option<&str>) {
-        let state = self.shared.lock();
-        let now = self.shared.now();
-        if state.may_fetch_for_kid(now) {
-            task::start(&self.shared, state, now, Reason::Kid);
-        }
+/// A search for keys of a token.
+struct Search {
+    kid: Box<str>,
+    /// The keys that did not sign the token.
+    tried: Option<Candidates>,
+    arrival: Arrival,
+}
+
+enum Step {
+    Over(Result<Candidates, MissingKey>),
+    /// Waits for the end of an attempt.
+    Wait(watch::Receiver<u64>),
+}
+
+impl Search {
+    /// Returns `keys` unless all of them were tried.
+    fn finds(&self, keys: &Candidates) -> Option<Candidates> {
+        let new = self.tried.as_ref().is_none_or(|tried| tried.lack_one_of(keys));
+        new.then(|| keys.clone())
     }
 }
 
@@ -171,24 +239,6 @@ impl fmt::Debug for RemoteKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RemoteKeys").finish_non_exhaustive()
     }
-}
-
-/// Returns the key after an attempt has ended, or why there is none. Looks under the lock, so that
-/// a document that lacks the key is the newest one.
-fn after_an_attempt(shared: &Shared, kid: &str) -> Result<Arc<PublicKey>, MissingKey> {
-    let mut state = shared.lock();
-    let now = shared.now();
-    if let Some(key) = shared.at_hand(kid, now, Arc::clone) {
-        return Ok(key);
-    }
-    let missing = state.verdict(now);
-    if !shared.have_keys(now) {
-        return Err(without_keys(missing));
-    }
-    if missing == MissingKey::Unknown {
-        state.note_absent(kid);
-    }
-    Err(missing)
 }
 
 /// Converts [`MissingKey::Unknown`] to [`MissingKey::Unavailable`]: without keys it is not known

@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::AbortHandle;
 
-use super::super::PublicKey;
+use super::super::Candidates;
 use super::super::jwk::KeySet;
 use super::fetch::{Fetch, FetchError};
-use super::state::{FetchState, MAX_STALENESS, Reason};
+use super::state::{FetchState, Reason};
+use super::times::FetchTimes;
 use crate::clock::Clock;
 use crate::meter::{count, gauge};
 use crate::trace::event;
@@ -32,7 +33,10 @@ pub(super) struct Shared {
     attempts_ended: watch::Sender<u64>,
     /// The task that was started last, and its number.
     task: Mutex<(u64, Option<AbortHandle>)>,
+    /// The places of requests that wait although keys are at hand.
+    places: Arc<Semaphore>,
     fetch: Arc<dyn Fetch>,
+    times: FetchTimes,
     clock: Arc<dyn Clock>,
 }
 
@@ -49,21 +53,31 @@ pub(super) struct FetchedKeys {
 }
 
 impl Shared {
-    pub(super) fn new(fetch: Arc<dyn Fetch>, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(fetch: Arc<dyn Fetch>, times: FetchTimes, clock: Arc<dyn Clock>) -> Self {
         Self {
             keys: ArcSwapOption::empty(),
             overdue_at: AtomicU64::new(u64::MAX),
             epoch: clock.monotonic(),
-            state: Mutex::default(),
+            state: Mutex::new(FetchState::new(times.clone())),
             attempts_ended: watch::Sender::new(0),
             task: Mutex::default(),
+            places: Arc::new(Semaphore::new(MAX_WAITING)),
             fetch,
+            times,
             clock,
         }
     }
 
     pub(super) fn fetch(&self) -> Arc<dyn Fetch> {
         Arc::clone(&self.fetch)
+    }
+
+    pub(super) fn times(&self) -> &FetchTimes {
+        &self.times
+    }
+
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
     }
 
     pub(super) fn now(&self) -> Instant {
@@ -84,27 +98,37 @@ impl Shared {
         }
     }
 
-    /// Passes the key with this `kid` to `look`, if there is one that is not too old. Takes no
+    /// Passes the keys with this `kid` to `look`, if there are any that are not too old. Takes no
     /// lock.
     pub(super) fn at_hand<T>(
         &self,
         kid: &str,
         now: Instant,
-        look: impl FnOnce(&Arc<PublicKey>) -> T,
+        look: impl FnOnce(&Candidates) -> T,
     ) -> Option<T> {
         let snapshot = self.keys.load();
-        let snapshot = snapshot.as_ref().filter(|snapshot| snapshot.is_usable(now))?;
+        let snapshot = snapshot.as_ref().filter(|snapshot| self.is_usable(snapshot, now))?;
         snapshot.keys.get(kid).map(look)
     }
 
     /// Returns whether there are any keys that are not too old.
     pub(super) fn have_keys(&self, now: Instant) -> bool {
-        self.keys.load().as_ref().is_some_and(|snapshot| snapshot.is_usable(now))
+        self.keys.load().as_ref().is_some_and(|snapshot| self.is_usable(snapshot, now))
     }
 
     /// Returns whether the task should have made its next attempt by now. Takes no lock.
     pub(super) fn is_overdue(&self, now: Instant) -> bool {
         self.since_epoch(now) >= self.overdue_at.load(Ordering::Relaxed)
+    }
+
+    fn is_usable(&self, snapshot: &Snapshot, now: Instant) -> bool {
+        now.saturating_duration_since(snapshot.fetched_at) < self.times.max_staleness
+    }
+
+    /// Returns a place to wait in while keys are at hand; `None` if all are taken. Dropping it
+    /// gives it back.
+    pub(super) fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_owned().ok()
     }
 
     /// Returns a receiver that changes when an attempt ends.
@@ -145,16 +169,16 @@ impl Shared {
         }
     }
 
-    /// Notes that the task with this number begins an attempt; returns `None` if a newer task has
-    /// taken over.
-    pub(super) fn begin_attempt(&self, number: u64) -> Option<Arc<dyn Fetch>> {
+    /// Notes that the task with this number begins an attempt; returns the client and the time that
+    /// it may take, or `None` if a newer task has taken over.
+    pub(super) fn begin_attempt(&self, number: u64) -> Option<(Arc<dyn Fetch>, Duration)> {
         let mut state = self.lock();
         if state.task != number {
             return None;
         }
-        state.started(self.now(), Reason::Due);
+        state.task_begins(self.now());
         self.set_overdue(&state);
-        Some(self.fetch())
+        Some((self.fetch(), self.times.timeout))
     }
 
     /// Stores the result of an attempt and returns the pause before the next, or `None` if a newer
@@ -227,12 +251,6 @@ impl Shared {
     }
 }
 
-impl Snapshot {
-    fn is_usable(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.fetched_at) < MAX_STALENESS
-    }
-}
-
 impl Drop for Shared {
     fn drop(&mut self) {
         let (_, task) = self.task.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -241,6 +259,10 @@ impl Drop for Shared {
         }
     }
 }
+
+/// The number of requests that may wait for a key while others have theirs: with keys at hand most
+/// of them are forged.
+const MAX_WAITING: usize = 1024;
 
 /// Returns a different number between 0 and 1 each time, so that a fleet does not move in step.
 fn random_fraction() -> f64 {

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
 use super::super::jwk::KeySet;
-use super::fetch::{FETCH_TIMEOUT, Fetch, FetchError, Fetched};
+use super::fetch::{Fetch, FetchError, Fetched};
 use super::shared::{FetchedKeys, Shared};
 use super::state::{FetchState, Reason};
 use crate::trace::{event, in_fetch_span};
@@ -40,8 +40,8 @@ pub(super) fn start(
 /// while it waits.
 async fn keep_fresh(running: Running) {
     loop {
-        let Some(fetch) = running.begin_attempt() else { return };
-        let outcome = in_fetch_span(attempt(&*fetch)).await;
+        let Some((fetch, limit)) = running.begin_attempt() else { return };
+        let outcome = in_fetch_span(attempt(&*fetch, limit)).await;
         drop(fetch);
         let Some(pause) = running.end_attempt(outcome) else { return };
         sleep(pause).await;
@@ -55,7 +55,7 @@ struct Running {
 }
 
 impl Running {
-    fn begin_attempt(&self) -> Option<Arc<dyn Fetch>> {
+    fn begin_attempt(&self) -> Option<(Arc<dyn Fetch>, Duration)> {
         self.shared.upgrade()?.begin_attempt(self.number)
     }
 
@@ -72,12 +72,11 @@ impl Drop for Running {
     }
 }
 
-async fn attempt(fetch: &dyn Fetch) -> Result<FetchedKeys, FetchError> {
-    let late = |_| FetchError::new(format!("no answer within {} s", FETCH_TIMEOUT.as_secs()));
-    let Fetched { body, max_age } = timeout(FETCH_TIMEOUT, fetch.fetch()).await.map_err(late)??;
+async fn attempt(fetch: &dyn Fetch, limit: Duration) -> Result<FetchedKeys, FetchError> {
+    let late = |_| FetchError::new(format!("no answer within {limit:?}"));
+    let Fetched { body, max_age } = timeout(limit, fetch.fetch()).await.map_err(late)??;
     match KeySet::parse(&body) {
-        Some(keys) if !keys.is_empty() => Ok(FetchedKeys { keys, max_age }),
-        Some(_) => Err(FetchError::new("the document holds no RS256 key of 2048 bits or more")),
-        None => Err(FetchError::new("the answer is not a JWKS document")),
+        Ok(keys) => Ok(FetchedKeys { keys, max_age }),
+        Err(problem) => Err(FetchError::new(format!("the document {problem}"))),
     }
 }
