@@ -44,6 +44,8 @@ pub enum AuthErrorKind {
     IssuerMismatch,
     /// Verification keys that are unavailable: the server's fault, not the client's.
     KeysUnavailable,
+    /// A token that is valid for longer than the configured maximum.
+    LifetimeTooLong,
     /// Credentials that are not `Bearer` and one token of three base64url parts.
     Malformed,
     /// A request without a bearer token.
@@ -102,6 +104,7 @@ impl AuthErrorKind {
             Self::IssuedInFuture => "issued_in_future",
             Self::IssuerMismatch => "issuer_mismatch",
             Self::KeysUnavailable => "keys_unavailable",
+            Self::LifetimeTooLong => "lifetime_too_long",
             Self::Malformed => "malformed",
             Self::MissingCredentials => "missing_credentials",
             Self::NotYetValid => "not_yet_valid",
@@ -139,6 +142,7 @@ impl fmt::Display for AuthError {
             AuthErrorKind::IssuedInFuture => "the token was issued in the future",
             AuthErrorKind::IssuerMismatch => "the token has another issuer (iss)",
             AuthErrorKind::KeysUnavailable => "the verification keys are not available",
+            AuthErrorKind::LifetimeTooLong => "the token is valid for longer than the maximum",
             AuthErrorKind::Malformed => {
                 "the credentials are not one bearer token of three base64url parts"
             }

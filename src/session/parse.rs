@@ -29,8 +29,8 @@ impl<'t> UnverifiedToken<'t> {
     ///
     /// The length is checked before anything is split or decoded. base64url is read strictly: no
     /// padding, no white space, no leftover bits, so that each token has one spelling.
-    pub(super) fn parse(token: &'t str) -> Result<Self, AuthErrorKind> {
-        if token.len() > MAX_TOKEN_BYTES {
+    pub(super) fn parse(token: &'t str, max_bytes: usize) -> Result<Self, AuthErrorKind> {
+        if token.len() > max_bytes {
             return Err(AuthErrorKind::TooLarge);
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(AuthErrorKind::Malformed)?;
@@ -109,10 +109,6 @@ struct Header<'a> {
     #[serde(default, deserialize_with = "present")]
     b64: Option<IgnoredAny>,
 }
-
-/// The length of the longest token, in bytes. Clerk's cookies, and so its tokens, stay under 4 KiB;
-/// the rest is for what proxies add.
-const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// Clerk's category of session tokens.
 const SESSION: &str = "cl_B7d4PD111AAA";

@@ -129,6 +129,7 @@ impl Refusal {
             | AuthErrorKind::InvalidClaims
             | AuthErrorKind::IssuedInFuture
             | AuthErrorKind::IssuerMismatch
+            | AuthErrorKind::LifetimeTooLong
             | AuthErrorKind::Malformed
             | AuthErrorKind::NotYetValid
             | AuthErrorKind::TooLarge

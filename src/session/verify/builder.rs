@@ -1,5 +1,6 @@
 //! The builder of a verifier: strict by default; checks every setting once.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,6 +99,21 @@ impl VerifierBuilder {
         self
     }
 
+    /// Refuses tokens that are valid for longer than `lifetime`, from `iat` to `exp`, and tokens
+    /// without `iat`; default: any lifetime. Clerk's session tokens live for a minute, or as long as
+    /// the instance's settings say. From 1 s to 10 years.
+    pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
+        self.policy.max_lifetime = Some(lifetime);
+        self
+    }
+
+    /// Sets the length of the longest token that is read, in bytes; default: 8 KiB. From 1 KiB to
+    /// 64 KiB. A longer one is refused before anything in it is decoded.
+    pub fn max_token_bytes(mut self, bytes: usize) -> Self {
+        self.policy.max_token_bytes = bytes;
+        self
+    }
+
     /// Sets how many bytes the cache of verified tokens may take, approximately; default: 32 MiB,
     /// some twenty-five thousand tokens.
     #[cfg(feature = "moka")]
@@ -128,7 +144,7 @@ impl VerifierBuilder {
     ///   slash: no token could match it;
     /// - an empty list of authorized parties, or one that is not an origin;
     /// - an audience policy with no audience, or with an empty one;
-    /// - a skew above five minutes.
+    /// - a skew above five minutes, a lifetime or a length outside its bounds.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         let Self { keys, clock, policy, cache_bytes } = self;
         policy.issuers.iter().try_for_each(|issuer| check_issuer(issuer))?;
@@ -141,6 +157,13 @@ impl VerifierBuilder {
         }
         if policy.skew > MAX_SKEW {
             return Err(ConfigError::new("skew", "must be at most five minutes"));
+        }
+        if policy.max_lifetime.is_some_and(|most| !LIFETIMES.contains(&most)) {
+            return Err(ConfigError::new("maximum lifetime", "must be from 1 s to 10 years"));
+        }
+        if !TOKEN_BYTES.contains(&policy.max_token_bytes) {
+            let problem = "must be from 1024 to 65536 bytes";
+            return Err(ConfigError::new("maximum token length", problem));
         }
         let cache = TokenCache::new(cache_bytes);
         let instance = Instance { cache, keys, policy, clock };
@@ -222,3 +245,10 @@ fn is_loopback(rest: &str) -> bool {
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 
 const MAX_SKEW: Duration = Duration::from_secs(300);
+
+/// The maximum lifetimes that may be set. The longest is Clerk's for a JWT template.
+const LIFETIMES: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(10 * 366 * 24 * 60 * 60);
+
+/// The maximum lengths of a token that may be set.
+const TOKEN_BYTES: RangeInclusive<usize> = 1024..=64 * 1024;

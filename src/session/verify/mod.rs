@@ -136,7 +136,9 @@ impl Verifier {
         match &self.instances {
             Instances::One(instance) => instance.start(token),
             Instances::ByIssuer(several) => {
-                let kind = match peek_issuer(token) {
+                // The selected instance compares with its own maximum.
+                let lengths = several.iter().map(|one| one.policy.max_token_bytes);
+                let kind = match peek_issuer(token, lengths.max().unwrap_or_default()) {
                     Err(kind) => kind,
                     Ok(iss) => match several.iter().find(|one| one.policy.accepts_issuer(&iss)) {
                         Some(instance) => return instance.start(token),
@@ -156,7 +158,7 @@ impl Instance {
             return Verification::Done(Ok(session));
         }
         // Shape, size and header, so that a token that can never pass does not reach the keys.
-        let token = match parse(token) {
+        let token = match parse(token, self.policy.max_token_bytes) {
             Ok(parsed) => parsed,
             Err(kind) => return Verification::Done(Err(kind.into())),
         };
@@ -260,14 +262,15 @@ impl fmt::Debug for Instance {
 
 /// Returns the issuer that an unverified token names. It only selects the instance, which compares
 /// `iss` again after the signature.
-fn peek_issuer(token: &[u8]) -> Result<String, AuthErrorKind> {
-    let token = parse(token)?;
+fn peek_issuer(token: &[u8], max_bytes: usize) -> Result<String, AuthErrorKind> {
+    let token = parse(token, max_bytes)?;
     let wire = Wire::parse(&token.payload).ok_or(AuthErrorKind::Malformed)?;
     wire.iss.text().map(str::to_owned).ok_or(AuthErrorKind::IssuerMismatch)
 }
 
-fn parse(token: &[u8]) -> Result<UnverifiedToken<'_>, AuthErrorKind> {
-    UnverifiedToken::parse(str::from_utf8(token).map_err(|_| AuthErrorKind::Malformed)?)
+fn parse(token: &[u8], max_bytes: usize) -> Result<UnverifiedToken<'_>, AuthErrorKind> {
+    let token = str::from_utf8(token).map_err(|_| AuthErrorKind::Malformed)?;
+    UnverifiedToken::parse(token, max_bytes)
 }
 
 /// The state of a verification after all steps that need no waiting.

@@ -43,6 +43,8 @@ pub(super) struct Policy {
     pub(super) authorized_party_policy: AuthorizedPartyPolicy,
     pub(super) audience: AudiencePolicy,
     pub(super) skew: Duration,
+    pub(super) max_lifetime: Option<Duration>,
+    pub(super) max_token_bytes: usize,
     pub(super) pending_allowed: bool,
     pub(super) impersonation_denied: bool,
 }
@@ -55,6 +57,8 @@ impl Policy {
             authorized_party_policy: AuthorizedPartyPolicy::default(),
             audience: AudiencePolicy::default(),
             skew: Duration::from_secs(5),
+            max_lifetime: None,
+            max_token_bytes: 8 * 1024,
             pending_allowed: false,
             impersonation_denied: false,
         }

@@ -33,6 +33,7 @@ pub(super) fn check(
     audience(claims.aud.as_ref(), &policy.audience)?;
     let violation = authorized_party(&claims.azp, policy)?;
     let valid_during = times(claims, policy.skew, now)?;
+    lifetime(claims, policy.max_lifetime)?;
     // A pending session counts as signed out.
     if claims.is_pending() && !policy.pending_allowed {
         return Err(AuthErrorKind::PendingSession);
@@ -114,6 +115,17 @@ fn times(claims: &Wire<'_>, skew: Duration, now: SystemTime) -> Result<Window, A
     } else {
         Ok(Window { from: nbf.max(iat), until })
     }
+}
+
+/// Checks how long the token is valid, `exp` less `iat`. Without `iat` nobody can tell.
+fn lifetime(claims: &Wire<'_>, most: Option<Duration>) -> Result<(), AuthErrorKind> {
+    let Some(most) = most else { return Ok(()) };
+    let (Some(exp), Some(iat)) = (claims.exp, claims.iat) else {
+        return Err(AuthErrorKind::InvalidClaims);
+    };
+    let lifetime = exp.milliseconds().saturating_sub(iat.milliseconds());
+    let most = i64::try_from(most.as_millis()).unwrap_or(i64::MAX);
+    if lifetime <= most { Ok(()) } else { Err(AuthErrorKind::LifetimeTooLong) }
 }
 
 #[cfg(test)]

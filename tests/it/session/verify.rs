@@ -119,3 +119,46 @@ async fn nothing_of_a_token_is_in_a_refusal() {
     let text = format!("{error} {error:?}");
     assert!(!text.contains("canary") && !text.contains("ins_1"), "{text}");
 }
+
+#[tokio::test]
+async fn fault_k13_the_length_of_the_longest_token_is_set_within_bounds() {
+    let issuer = issuer();
+    let build = |bytes| {
+        let keys = StaticKeys::from_jwks(&issuer.jwks().to_string()).unwrap();
+        Verifier::builder(ISS, keys).max_token_bytes(bytes).build()
+    };
+    let long = issuer.token("user_1").claim("padding", "x".repeat(20_000)).mint();
+    assert_eq!(kind(&build(8192).unwrap(), &long).await, AuthErrorKind::TooLarge);
+    assert!(build(65_536).unwrap().verify(&long).await.is_ok());
+    assert!(build(long.len()).unwrap().verify(&long).await.is_ok(), "exactly as long");
+    assert_eq!(kind(&build(long.len() - 1).unwrap(), &long).await, AuthErrorKind::TooLarge);
+    for outside in [0, 1023, 65_537, usize::MAX] {
+        let error = build(outside).unwrap_err().to_string();
+        assert!(error.contains("maximum token length"), "{error}");
+    }
+    // Behind several issuers each instance has its own maximum.
+    let other = Issuer::new("https://other.example.com", "ins_2");
+    let keys = StaticKeys::from_jwks(&other.jwks().to_string()).unwrap();
+    let wide = Verifier::builder(other.iss(), keys).max_token_bytes(65_536).build().unwrap();
+    let both = Verifier::any_of([build(8192).unwrap(), wide]).unwrap();
+    assert_eq!(kind(&both, &long).await, AuthErrorKind::TooLarge);
+    let long = other.token("user_1").claim("padding", "x".repeat(20_000)).mint();
+    assert!(both.verify(&long).await.is_ok());
+}
+
+#[tokio::test]
+async fn fault_k20_a_maximum_lifetime_is_set_within_bounds() {
+    let issuer = issuer();
+    let build = |lifetime| {
+        let keys = StaticKeys::from_jwks(&issuer.jwks().to_string()).unwrap();
+        Verifier::builder(ISS, keys).max_lifetime(lifetime).build()
+    };
+    let token = issuer.token("user_1").claim("exp", 4_000_000_000_u64).mint();
+    let short = build(Duration::from_secs(3600)).unwrap();
+    assert_eq!(kind(&short, &token).await, AuthErrorKind::LifetimeTooLong);
+    assert!(short.verify(&issuer.token("user_1").mint()).await.is_ok());
+    for outside in [Duration::ZERO, Duration::from_millis(999), Duration::MAX] {
+        let error = build(outside).unwrap_err().to_string();
+        assert!(error.contains("maximum lifetime"), "{error}");
+    }
+}

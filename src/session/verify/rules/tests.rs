@@ -136,3 +136,24 @@ fn the_window_of_a_token_that_passed_says_exactly_when_it_does() {
         assert_eq!(window.contains(at), passes, "{ms} ms from now");
     }
 }
+
+#[test]
+fn fault_k20_a_token_that_lives_longer_than_the_maximum_is_refused() {
+    let mut policy = policy();
+    policy.max_lifetime = Some(Duration::from_secs(60));
+    assert_eq!(verdict_at(&claims(), &policy, now()), Ok(()), "exactly as long");
+    for (name, value, expected) in [
+        ("exp", json!(NOW + 61), Err(AuthErrorKind::LifetimeTooLong)),
+        ("iat", json!(NOW - 1), Err(AuthErrorKind::LifetimeTooLong)),
+        ("iat", json!(-1e10), Err(AuthErrorKind::LifetimeTooLong)),
+        ("exp", json!(NOW + 59), Ok(())),
+        ("iat", json!(null), Err(AuthErrorKind::InvalidClaims)),
+    ] {
+        let mut claims = claims();
+        claims[name] = value.clone();
+        assert_eq!(verdict_at(&claims, &policy, now()), expected, "{name} {value}");
+    }
+    let mut without = claims();
+    without.as_object_mut().unwrap().remove("iat");
+    assert_eq!(verdict_at(&without, &policy, now()), Err(AuthErrorKind::InvalidClaims));
+}

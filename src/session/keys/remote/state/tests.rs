@@ -215,7 +215,7 @@ fn a_clock_that_goes_back_stops_nothing_for_good() {
 }
 
 #[test]
-fn the_times_of_fetches_are_set_and_bounded() {
+fn fault_k13_the_times_of_fetches_are_set_and_bounded() {
     let t = origin();
     let mut times = FetchTimes {
         cool_down: secs(60),
