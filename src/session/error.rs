@@ -50,6 +50,8 @@ pub enum AuthErrorKind {
     Malformed,
     /// A request without a bearer token.
     MissingCredentials,
+    /// A token that a report-only layer could not judge at once, because no key was at hand.
+    NotJudged,
     /// An `nbf` further ahead than the skew.
     NotYetValid,
     /// A pending session (`sts`): the user has to do something before it counts.
@@ -73,6 +75,11 @@ impl AuthError {
         Self { kind: AuthErrorKind::KeysUnavailable, retry_after: Some(retry_after) }
     }
 
+    /// Returns the error of a token that was not judged, instead of this one.
+    pub(crate) fn into_not_judged(self) -> Self {
+        Self { kind: AuthErrorKind::NotJudged, ..self }
+    }
+
     /// Returns the reason.
     #[must_use]
     pub fn kind(&self) -> AuthErrorKind {
@@ -80,7 +87,7 @@ impl AuthError {
     }
 
     /// Returns the time to wait before the next try; `None` except with
-    /// [`AuthErrorKind::KeysUnavailable`].
+    /// [`AuthErrorKind::KeysUnavailable`] and [`AuthErrorKind::NotJudged`].
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
@@ -107,6 +114,7 @@ impl AuthErrorKind {
             Self::LifetimeTooLong => "lifetime_too_long",
             Self::Malformed => "malformed",
             Self::MissingCredentials => "missing_credentials",
+            Self::NotJudged => "not_judged",
             Self::NotYetValid => "not_yet_valid",
             Self::PendingSession => "pending_session",
             Self::TooLarge => "too_large",
@@ -147,6 +155,7 @@ impl fmt::Display for AuthError {
                 "the credentials are not one bearer token of three base64url parts"
             }
             AuthErrorKind::MissingCredentials => "no bearer token was sent",
+            AuthErrorKind::NotJudged => "no key was at hand to judge the token",
             AuthErrorKind::NotYetValid => "the token is not valid yet",
             AuthErrorKind::PendingSession => "the session is pending",
             AuthErrorKind::TooLarge => "the token is too long",

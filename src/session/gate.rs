@@ -86,10 +86,11 @@ impl Gate {
 
     /// Verifies a request's token as far as possible without waiting.
     pub(super) fn judge<B>(&self, request: &Request<B>) -> Verification {
-        match bearer_token(request.headers()) {
+        let verification = match bearer_token(request.headers()) {
             Ok(token) => self.verifier.start(token),
             Err(error) => Verification::Done(Err(error)),
-        }
+        };
+        if self.report_only { judged_at_once(verification) } else { verification }
     }
 
     /// Writes the verdict into the request's extensions and continues with it, or breaks with a
@@ -123,10 +124,16 @@ impl Gate {
                 version: request.version(),
             };
             let extensions = request.extensions_mut();
-            // This layer does not vouch for a session that another layer found.
+            // What this layer's own verifier found for an outer one still holds.
+            let found = extensions.get::<Session>();
+            if found.is_some_and(|session| self.verifier.has_verified(session)) {
+                return ControlFlow::Continue(request);
+            }
+            // It does not vouch for a session of another verifier.
             extensions.remove::<Session>();
+            extensions.remove::<AuthError>();
             extensions.insert(anonymous);
-            if !passes {
+            if !passes && error.kind() != AuthErrorKind::NotJudged {
                 let now = SystemClock::new().monotonic();
                 if let Some(_left_out) = self.reported.left_out_before(error.kind(), now) {
                     event!(
@@ -153,6 +160,18 @@ impl Gate {
         );
         (self.mode == Mode::Optional && nobody) || (self.preflights_pass && is_preflight(request))
     }
+}
+
+/// Returns a verdict that needs no waiting: a layer that refuses nothing delays nobody. Dropping the
+/// verification does not stop the fetch that it began.
+fn judged_at_once(verification: Verification) -> Verification {
+    Verification::Done(match verification {
+        Verification::Done(Err(error)) if error.kind() == AuthErrorKind::KeysUnavailable => {
+            Err(error.into_not_judged())
+        }
+        Verification::Done(verdict) => verdict,
+        Verification::Parked(_) => Err(AuthErrorKind::NotJudged.into()),
+    })
 }
 
 /// Returns whether a request is a CORS preflight as browsers send it (Fetch, "CORS-preflight

@@ -18,7 +18,9 @@ use super::verify::Verifier;
 /// `grpc-status` 16, 7 or 14 instead.
 ///
 /// Of several layers around one handler the innermost decides: it replaces the session that an outer
-/// one found, or removes it where it lets the request pass without one, and its responder answers.
+/// one found, and its responder answers. Where it lets the request pass without a session, it leaves
+/// one that its own verifier, or a clone of it, found for an outer layer, and removes that of another
+/// verifier.
 ///
 /// The inner service must be `Clone`. A request that waits for a key holds no readiness of it, such
 /// as a permit of a concurrency limit: after the verdict a clone is polled ready and called.
@@ -35,7 +37,8 @@ impl ClerkAuthLayer {
     }
 
     /// Lets anonymous requests pass: those without a bearer token, and those of a pending session.
-    /// A bad token is still refused, because otherwise it would look like a sign-out.
+    /// A bad token is still refused, because otherwise it would look like a sign-out. So is a token
+    /// for which there are no keys, with 503, after waiting for them.
     #[must_use]
     pub fn optional(self) -> Self {
         self.with(|gate| gate.mode = Mode::Optional)
@@ -44,8 +47,10 @@ impl ClerkAuthLayer {
     /// Lets every request pass and reports those that would be refused, before enforcement begins.
     ///
     /// A request with a good token has its [`Session`](super::Session) in the extensions, any other
-    /// the [`AuthError`](super::AuthError) for which it would have been refused. Each of those
-    /// requests is counted, and for each reason at most one every ten seconds is logged. Requests
+    /// the [`AuthError`](super::AuthError) for which it would have been refused. No request waits:
+    /// without a key at hand the verdict is
+    /// [`NotJudged`](super::AuthErrorKind::NotJudged), which is counted and never reported as a
+    /// refusal. Each of the reported requests is counted, and for each reason at most one every ten seconds is logged. Requests
     /// that the layer lets pass anyway, because it is [`optional`](Self::optional) or the request
     /// is a preflight, are not reported. The extractor `Session` refuses all requests without a
     /// session: handlers must take `Option<Session>`.

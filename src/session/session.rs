@@ -1,7 +1,9 @@
-//! The session: a verified token's claims for the handler, and its key and window for the cache.
+//! The session: a verified token's claims for the handler, its key and window for the cache, and its
+//! verifier for other layers.
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::claims::{Actor, Authorization, Claims, Organization};
 use super::public_key::PublicKey;
@@ -22,11 +24,30 @@ struct Verified {
     claims: Claims,
     key: Arc<PublicKey>,
     window: Window,
+    verifier: VerifierId,
+}
+
+/// The identity of a verifier of one instance, which its clones share. It tells a layer whether a
+/// session that an outer layer found is its own verifier's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct VerifierId(u64);
+
+impl VerifierId {
+    /// Returns an identity that no other verifier of this process has.
+    pub(super) fn unique() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 impl Session {
-    pub(super) fn new(claims: Claims, key: Arc<PublicKey>, window: Window) -> Self {
-        Self { verified: Arc::new(Verified { claims, key, window }) }
+    pub(super) fn new(
+        claims: Claims,
+        key: Arc<PublicKey>,
+        window: Window,
+        verifier: VerifierId,
+    ) -> Self {
+        Self { verified: Arc::new(Verified { claims, key, window, verifier }) }
     }
 
     /// Returns all claims.
@@ -83,6 +104,11 @@ impl Session {
     /// Returns the key that signed the token.
     pub(super) fn key(&self) -> &Arc<PublicKey> {
         &self.verified.key
+    }
+
+    /// Returns which verifier verified it.
+    pub(super) fn verifier(&self) -> VerifierId {
+        self.verified.verifier
     }
 
     /// Returns the times at which the token is valid.

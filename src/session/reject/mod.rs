@@ -115,7 +115,7 @@ impl Refusal {
             AuthErrorKind::MissingCredentials | AuthErrorKind::PendingSession => {
                 Verdict::NotAuthenticated
             }
-            AuthErrorKind::KeysUnavailable => {
+            AuthErrorKind::KeysUnavailable | AuthErrorKind::NotJudged => {
                 Verdict::NoKeys(error.retry_after().unwrap_or(Duration::from_secs(1)))
             }
             AuthErrorKind::Expired => Verdict::Expired,

@@ -10,6 +10,7 @@ use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
 use crate::session::cache::TokenCache;
 use crate::session::keys::KeySource;
+use crate::session::session::VerifierId;
 
 impl Verifier {
     /// Returns a builder for a verifier of tokens whose `iss` is exactly `issuer`, with keys from
@@ -166,7 +167,7 @@ impl VerifierBuilder {
             return Err(ConfigError::new("maximum token length", problem));
         }
         let cache = TokenCache::new(cache_bytes);
-        let instance = Instance { cache, keys, policy, clock };
+        let instance = Instance { id: VerifierId::unique(), cache, keys, policy, clock };
         Ok(Verifier { instances: Instances::One(Arc::new(instance)) })
     }
 }

@@ -19,7 +19,7 @@ use super::claims::wire::Wire;
 use super::error::{AuthError, AuthErrorKind};
 use super::keys::{Candidates, KeySource, Lookup, MissingKey, PendingKey, PublicKey};
 use super::parse::UnverifiedToken;
-use super::session::Session;
+use super::session::{Session, VerifierId};
 use crate::ConfigError;
 use crate::clock::Clock;
 use crate::meter::count;
@@ -66,6 +66,7 @@ enum Instances {
 }
 
 struct Instance {
+    id: VerifierId,
     cache: TokenCache,
     keys: Box<dyn KeySource>,
     policy: Policy,
@@ -121,14 +122,22 @@ impl Verifier {
     ///
     /// The keys could not be fetched. The attempts continue on their own.
     pub async fn warm_up(&self) -> Result<(), AuthError> {
-        let instances = match &self.instances {
-            Instances::One(instance) => std::slice::from_ref(instance),
-            Instances::ByIssuer(several) => several,
-        };
-        for instance in instances {
+        for instance in self.instances() {
             instance.keys.warm_up().await.map_err(no_key)?;
         }
         Ok(())
+    }
+
+    /// Returns whether this verifier or a clone of it verified the session.
+    pub(super) fn has_verified(&self, session: &Session) -> bool {
+        self.instances().iter().any(|instance| instance.id == session.verifier())
+    }
+
+    fn instances(&self) -> &[Arc<Instance>] {
+        match &self.instances {
+            Instances::One(instance) => std::slice::from_ref(instance),
+            Instances::ByIssuer(several) => several,
+        }
     }
 
     /// Verifies a token as far as possible without waiting.
@@ -236,7 +245,7 @@ impl Instance {
         // The typed claims. Only a session that passed every step is cached.
         let claims = wire.into_claims(token.text().as_bytes(), token.kid.as_deref(), violation);
         let claims = claims.ok_or(AuthErrorKind::InvalidClaims)?;
-        let session = Session::new(claims, Arc::clone(signer), valid_during);
+        let session = Session::new(claims, Arc::clone(signer), valid_during, self.id);
         self.cache.put(&session);
         Ok(session)
     }

@@ -12,7 +12,7 @@ use tower_clerk::session::{
 };
 use tower_clerk::test_util::Issuer;
 
-use crate::support::servers::{Answer, ISS, JwksServer, issuer};
+use crate::support::servers::{Answer, ISS, JwksServer, at_once, eventually, issuer};
 
 /// Panics when it is called without having been polled ready; a clone of it is not ready.
 #[derive(Debug, Default)]
@@ -337,4 +337,123 @@ async fn impersonation_is_visible_and_can_be_denied_with_403() {
     assert_eq!(refused.status(), StatusCode::FORBIDDEN);
     assert!(!refused.headers().contains_key("www-authenticate"));
     assert_eq!(text(refused).await, r#"{"detail":"Not allowed"}"#);
+}
+
+/// Tells which session and which reported error reach the handler.
+async fn seen(request: Request<()>) -> Result<Response<String>, Infallible> {
+    let extensions = request.extensions();
+    let user = extensions.get::<Session>().map(|session| session.user_id().to_owned());
+    let kind = extensions.get::<AuthError>().map(AuthError::kind);
+    Ok(Response::new(match (user, kind) {
+        (Some(user), None) => user,
+        (None, None) => "anonymous".to_owned(),
+        (None, Some(kind)) => kind.as_str().to_owned(),
+        (Some(user), Some(kind)) => format!("{user} and {}", kind.as_str()),
+    }))
+}
+
+/// Takes the credentials away between two layers.
+#[derive(Clone)]
+struct Stripped<S>(S);
+
+impl<S: Service<Request<()>>> Service<Request<()>> for Stripped<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<()>) -> S::Future {
+        request.headers_mut().remove("authorization");
+        self.0.call(request)
+    }
+}
+
+#[tokio::test]
+async fn fault_k7_each_pair_of_modes_of_one_verifier_and_of_two() {
+    let issuer = issuer();
+    let verifier = || {
+        let keys = StaticKeys::from_jwks(&issuer.jwks().to_string()).unwrap();
+        Verifier::builder(ISS, keys).build().unwrap()
+    };
+    let (one, other) = (verifier(), verifier());
+    type Mode = fn(ClerkAuthLayer) -> ClerkAuthLayer;
+    let modes: [(&str, Mode); 3] = [
+        ("required", |layer| layer),
+        ("optional", ClerkAuthLayer::optional),
+        ("report", ClerkAuthLayer::report_only),
+    ];
+    // What reaches the handler if both layers see the token; if only the outer one does, with one
+    // verifier and with two; and if neither does. `401` is a refusal.
+    let table = [
+        ("required", "required", "user_1", "401", "401", "401"),
+        ("required", "optional", "user_1", "user_1", "anonymous", "401"),
+        ("required", "report", "user_1", "user_1", "missing_credentials", "401"),
+        ("optional", "required", "user_1", "401", "401", "401"),
+        ("optional", "optional", "user_1", "user_1", "anonymous", "anonymous"),
+        ("optional", "report", "user_1", "user_1", "missing_credentials", "missing_credentials"),
+        ("report", "required", "user_1", "401", "401", "401"),
+        ("report", "optional", "user_1", "user_1", "anonymous", "anonymous"),
+        ("report", "report", "user_1", "user_1", "missing_credentials", "missing_credentials"),
+    ];
+    let mode = |name: &str| modes.iter().find(|(known, _)| *known == name).unwrap().1;
+    for (outer, inner, both, only_outer, of_another, neither) in table {
+        let outside = |verifier: &Verifier| mode(outer)(ClerkAuthLayer::new(verifier.clone()));
+        let inside = |verifier: &Verifier| mode(inner)(ClerkAuthLayer::new(verifier.clone()));
+        let told = async |response: Response<AuthBody<AuthBody<String>>>| {
+            use http_body_util::BodyExt;
+            if response.status() == StatusCode::UNAUTHORIZED {
+                return "401".to_owned();
+            }
+            let bytes = response.into_body().collect().await.unwrap().to_bytes();
+            String::from_utf8(bytes.to_vec()).unwrap()
+        };
+        let token = issuer.token("user_1").mint();
+        for (case, within, request, expected) in [
+            ("both see it", &one, with_token(&token), both),
+            ("both see it, two verifiers", &other, with_token(&token), both),
+            ("neither", &one, Request::new(()), neither),
+        ] {
+            let handler = tower::service_fn(seen);
+            let service = outside(&one).layer(inside(within).layer(handler));
+            let response = service.oneshot(request).await.unwrap();
+            assert_eq!(told(response).await, expected, "{outer} outside {inner}: {case}");
+        }
+        for (within, expected) in [(&one, only_outer), (&other, of_another)] {
+            let handler = inside(within).layer(tower::service_fn(seen));
+            let service = outside(&one).layer(Stripped(handler));
+            let response = service.oneshot(with_token(&token)).await.unwrap();
+            assert_eq!(told(response).await, expected, "{outer} outside {inner}, stripped");
+        }
+    }
+}
+
+#[tokio::test]
+async fn fault_k9_a_report_only_layer_never_waits_and_reports_nothing_that_it_could_not_judge() {
+    let issuer = issuer();
+    let server = JwksServer::start(Answer::jwks(&issuer).held()).await;
+    let keys = RemoteKeys::from_url(&server.url()).unwrap();
+    let reports = layer(keys).report_only().layer(tower::service_fn(seen));
+    let ask = async |token: &str| {
+        text(at_once(reports.clone().oneshot(with_token(token))).unwrap()).await
+    };
+    let token = issuer.token("user_1").mint();
+    assert_eq!(ask(&token).await, "anonymous", "and not reported");
+    assert_eq!(ask("garbage").await, "malformed", "which needs no key");
+    server.saw(1).await;
+    server.release();
+    eventually(async || ask(&token).await == "user_1").await;
+    assert_eq!(server.requests(), 1, "the first request began the fetch");
+    // A key that is being looked for is no reason to wait either.
+    server.answer(Answer::jwks(&issuer).held());
+    assert_eq!(ask(&issuer.rotated("ins_2").token("user_1").mint()).await, "anonymous");
+
+    // While there are none to be had it is the same, and the extractor's refusal says when to retry.
+    let scripted = tower_clerk::test_util::ScriptedKeys::new();
+    scripted.unavailable(std::time::Duration::from_secs(7));
+    let reports = layer(scripted).report_only().layer(tower::service_fn(seen));
+    let response = reports.oneshot(with_token(&token)).await.unwrap();
+    assert_eq!(text(response).await, "anonymous");
 }

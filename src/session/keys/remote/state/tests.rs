@@ -168,7 +168,7 @@ fn a_servers_wishes_are_heard_within_bounds() {
 }
 
 #[test]
-fn without_keys_a_wish_for_quiet_is_granted_for_15_seconds() {
+fn fault_k9_without_keys_a_wish_for_quiet_is_granted_for_15_seconds() {
     let t = origin();
     let mut too_old = fresh(t);
     let day = t + secs(86_400);
