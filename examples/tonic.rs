@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// Returns the whole server: gRPC's health service behind the layer.
 pub(crate) fn app(verifier: Verifier) -> Router<Stack<ClerkAuthLayer, Identity>> {
     let (_reporter, health) = tonic_health::server::health_reporter();
-    Server::builder().layer(ClerkAuthLayer::new(verifier)).add_service(health)
+    Server::builder().layer(ClerkAuthLayer::new(verifier).grpc()).add_service(health)
 }
 
 /// Asks the server for its health; returns its answer, or the status of a refusal.

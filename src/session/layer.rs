@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tower_layer::Layer;
 
 use super::gate::{Gate, Mode};
-use super::reject::Responder;
+use super::reject::{GrpcResponder, Responder};
 use super::service::ClerkAuth;
 use super::verify::Verifier;
 
@@ -14,8 +14,8 @@ use super::verify::Verifier;
 ///
 /// Mount it on the routes that it should guard; there is no list of paths that could miss one. A
 /// refused request gets a JSON body `{"detail": …}` with 401 and a challenge (RFC 6750 3), with 403
-/// if impersonation is denied, or with 503 if the server has no keys. A gRPC request gets
-/// `grpc-status` 16, 7 or 14 instead.
+/// if impersonation is denied, or with 503 if the server has no keys. On a gRPC server, ask for
+/// [`grpc`](Self::grpc) refusals.
 ///
 /// Of several layers around one handler the innermost decides: it replaces the session that an outer
 /// one found, and its responder answers. Where it lets the request pass without a session, it leaves
@@ -65,6 +65,14 @@ impl ClerkAuthLayer {
     #[must_use]
     pub fn allow_preflights(self) -> Self {
         self.with(|gate| gate.preflights_pass = true)
+    }
+
+    /// Refuses as gRPC clients expect it, with `grpc-status` 16, 7 or 14 and the HTTP status 200:
+    /// [`respond_with`](Self::respond_with) a [`GrpcResponder`]. For servers that speak only gRPC; mount
+    /// another layer on routes for other clients.
+    #[must_use]
+    pub fn grpc(self) -> Self {
+        self.respond_with(GrpcResponder::new())
     }
 
     /// Sets the responder, which builds the responses to refused requests; default:

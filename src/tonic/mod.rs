@@ -1,8 +1,21 @@
 //! Sessions in tonic services.
 //!
-//! The layer works without this module: mounted on a tonic server it refuses with `grpc-status` 16
-//! (unauthenticated), 7 (permission denied) or 14 (unavailable). `Server::layer` guards all
-//! services. To guard one of several, apply the layer to it with tonic's `named_layer`:
+//! A tonic server asks the layer for [`grpc`](crate::session::ClerkAuthLayer::grpc) refusals: with
+//! `grpc-status` 16 (unauthenticated), 7 (permission denied) or 14 (unavailable). By default it refuses
+//! with HTTP statuses, which a gRPC client maps to codes of its own and shows without a text.
+//!
+//! ```
+//! # use tower_clerk::session::{ClerkAuthLayer, Verifier};
+//! # fn server(verifier: Verifier) -> tonic::transport::server::Router<impl Clone> {
+//! # let (_reporter, health) = tonic_health::server::health_reporter();
+//! tonic::transport::Server::builder()
+//!     .layer(ClerkAuthLayer::new(verifier).grpc())
+//!     .add_service(health)
+//! # }
+//! ```
+//!
+//! `Server::layer` guards all services. To guard one of several, apply the layer to it with tonic's
+//! `named_layer`:
 //!
 //! ```
 //! use tonic::service::LayerExt as _;
@@ -79,7 +92,7 @@ impl<T> RequestExt for Request<T> {
     }
 }
 
-/// Returns the status with which a layer with the default responder refuses.
+/// Returns the status with which a layer with gRPC refusals refuses.
 impl From<&AuthError> for Status {
     fn from(error: &AuthError) -> Self {
         let refusal = Refusal::of(error);
@@ -88,7 +101,7 @@ impl From<&AuthError> for Status {
     }
 }
 
-/// Returns the status with which a layer with the default responder refuses.
+/// Returns the status with which a layer with gRPC refusals refuses.
 impl From<AuthError> for Status {
     fn from(error: AuthError) -> Self {
         (&error).into()

@@ -10,14 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
-use bytes::Bytes;
-use tower_clerk::session::{AuthError, ClerkAuthLayer, Refusal, Verifier};
+use tower_clerk::session::{ClerkAuthLayer, Verifier};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 use tower_http::limit::RequestBodyLimitLayer;
@@ -79,7 +77,7 @@ fn signed_in(verifier: Verifier, phase: AuthPhase, limits: &Arc<Limits>) -> Rout
         // The limit above reads a body up to its size, so that the connection can be kept. A body
         // whose length is far larger is refused before it arrives, and the connection is closed.
         .layer(RequestBodyLimitLayer::new(FAR_TOO_LARGE));
-    let guard = ClerkAuthLayer::new(verifier).respond_with(refused);
+    let guard = ClerkAuthLayer::new(verifier);
     let by_user = middleware::from_fn_with_state(limits(), limits::by_user);
     let guarded = if phase.trusts_user_id() {
         let identified = of_users.route_layer(middleware::from_fn(phases::identified));
@@ -88,17 +86,6 @@ fn signed_in(verifier: Verifier, phase: AuthPhase, limits: &Arc<Limits>) -> Rout
         of_users.route_layer(by_user).route_layer(guard)
     };
     guarded.route_layer(middleware::from_fn_with_state(limits(), limits::by_address))
-}
-
-/// Builds the JSON response to a refused request, whatever its content type: this server speaks no
-/// gRPC.
-fn refused(error: &AuthError, _request: &Parts) -> axum::http::Response<Bytes> {
-    let refusal = Refusal::of(error);
-    let body = serde_json::json!({ "detail": refusal.detail() }).to_string();
-    let mut response = refusal.response(Bytes::from(body));
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    response
 }
 
 fn cors(origins: Vec<HeaderValue>) -> CorsLayer {

@@ -10,6 +10,9 @@ use crate::session::error::AuthError;
 
 /// A responder with "Trailers-Only" responses: `grpc-status` 16 (unauthenticated), 7 (permission
 /// denied) or 14 (unavailable), as in the gRPC protocol over HTTP/2.
+///
+/// Their HTTP status is 200. It must not stand behind a proxy that takes 2xx for permission, such as
+/// nginx's `auth_request`.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct GrpcResponder;
@@ -39,7 +42,7 @@ impl Responder for GrpcResponder {
 
 /// Returns whether a request is a gRPC call: its content type is `application/grpc`, alone or with
 /// a suffix or a parameter.
-pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+fn is_grpc(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     let rest = content_type.strip_prefix(b"application/grpc");
     matches!(rest, Some(b"" | [b';' | b'+' | b'-', ..]))

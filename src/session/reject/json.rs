@@ -5,17 +5,12 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Response};
 
-use super::grpc::{self, GrpcResponder};
 use super::{Refusal, Responder};
 use crate::detail::with_detail;
 use crate::session::error::AuthError;
 
-/// The default responder: `{"detail": "…"}`, and for a gRPC request the response of
-/// [`GrpcResponder`].
-///
-/// The request's `Content-Type` decides whether it is a gRPC request, and a gRPC refusal has the
-/// HTTP status 200. A server that speaks no gRPC should use a responder that ignores the
-/// `Content-Type`, if a proxy or monitoring reads only the status.
+/// The default responder: `{"detail": "…"}` with the status 401, 403 or 503, whatever the request
+/// contains. A proxy that asks this server whether a request may pass reads only the status.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct JsonResponder;
@@ -34,12 +29,8 @@ impl JsonResponder {
 }
 
 impl Responder for JsonResponder {
-    fn respond(&self, error: &AuthError, request: &Parts) -> Response<Bytes> {
-        if grpc::is_grpc(&request.headers) {
-            GrpcResponder::new().respond(error, request)
-        } else {
-            Self::http(error)
-        }
+    fn respond(&self, error: &AuthError, _request: &Parts) -> Response<Bytes> {
+        Self::http(error)
     }
 }
 

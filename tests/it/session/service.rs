@@ -457,3 +457,25 @@ async fn fault_k9_a_report_only_layer_never_waits_and_reports_nothing_that_it_co
     let response = reports.oneshot(with_token(&token)).await.unwrap();
     assert_eq!(text(response).await, "anonymous");
 }
+
+#[tokio::test]
+async fn fault_k3_a_refusal_is_grpc_shaped_only_where_that_was_asked_for() {
+    let issuer = issuer();
+    for content_type in ["application/grpc", "application/grpc+proto", "application/grpc-web"] {
+        let call = |layer: ClerkAuthLayer| {
+            let mut request = Request::new(());
+            request.headers_mut().insert("content-type", content_type.parse().unwrap());
+            layer.layer(Strict::default()).oneshot(request)
+        };
+        // What a proxy asks, to which 2xx means that the request may pass.
+        let plain = call(static_layer(&issuer)).await.unwrap();
+        assert_eq!(plain.status(), StatusCode::UNAUTHORIZED, "{content_type}");
+        assert_eq!(plain.headers()["content-type"], "application/json");
+        assert!(!plain.headers().contains_key("grpc-status"));
+
+        let grpc = call(static_layer(&issuer).grpc()).await.unwrap();
+        assert_eq!(grpc.status(), StatusCode::OK);
+        assert_eq!(grpc.headers()["grpc-status"], "16");
+        assert_eq!(grpc.headers()["content-type"], content_type);
+    }
+}

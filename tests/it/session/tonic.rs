@@ -73,7 +73,7 @@ async fn serve(layer: Option<ClerkAuthLayer>) -> SocketAddr {
 }
 
 fn layer(keys: impl KeySource) -> ClerkAuthLayer {
-    ClerkAuthLayer::new(Verifier::builder(ISS, keys).build().unwrap())
+    ClerkAuthLayer::new(Verifier::builder(ISS, keys).build().unwrap()).grpc()
 }
 
 async fn ask(addr: SocketAddr, token: Option<&str>) -> Result<ServingStatus, Status> {
