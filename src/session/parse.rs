@@ -18,6 +18,8 @@ pub(super) struct UnverifiedToken<'t> {
     signed_bytes: usize,
     /// The key id, if the header names one.
     pub(super) kid: Option<Box<str>>,
+    /// The class that the header's `cat` names.
+    pub(super) class: TokenClass,
     /// The second part, decoded.
     pub(super) payload: Vec<u8>,
     /// The third part, decoded.
@@ -36,11 +38,12 @@ impl<'t> UnverifiedToken<'t> {
         let (signed, signature) = token.rsplit_once('.').ok_or(AuthErrorKind::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(AuthErrorKind::Malformed)?;
         let header = decode(header)?;
-        let kid = read_header(&header)?;
+        let (kid, class) = read_header(&header)?;
         Ok(Self {
             text: Cow::Borrowed(token),
             signed_bytes: signed.len(),
             kid,
+            class,
             payload: decode(payload)?,
             signature: decode(signature)?,
         })
@@ -58,18 +61,29 @@ impl<'t> UnverifiedToken<'t> {
 
     /// Returns the same token, independent of the request that it came with.
     pub(super) fn into_owned(self) -> UnverifiedToken<'static> {
-        let Self { text, signed_bytes, kid, payload, signature } = self;
+        let Self { text, signed_bytes, kid, class, payload, signature } = self;
         let text = Cow::Owned(text.into_owned());
-        UnverifiedToken { text, signed_bytes, kid, payload, signature }
+        UnverifiedToken { text, signed_bytes, kid, class, payload, signature }
     }
 }
 
-/// Checks the header and returns its `kid`.
+/// The class of a token by its header, of those that a verifier may accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TokenClass {
+    /// A session's.
+    Session,
+    /// A session's or a JWT template's: the header does not tell.
+    Unmarked,
+    /// A JWT template's.
+    Template,
+}
+
+/// Checks the header and returns its `kid` and the class of the token.
 ///
 /// All of this is decided before a key is looked up, so that a token that can never pass cannot
 /// cause a fetch. Unknown members are ignored, as Clerk asks; a duplicate of a known one is refused
 /// (RFC 7515 4).
-fn read_header(json: &[u8]) -> Result<Option<Box<str>>, AuthErrorKind> {
+fn read_header(json: &[u8]) -> Result<(Option<Box<str>>, TokenClass), AuthErrorKind> {
     let header: Header<'_> = json_object(json).ok_or(AuthErrorKind::Malformed)?;
     // One key, one algorithm (RFC 8725 3.1): the header cannot choose another.
     if header.alg.0 != "RS256" {
@@ -82,11 +96,14 @@ fn read_header(json: &[u8]) -> Result<Option<Box<str>>, AuthErrorKind> {
     if header.typ.is_some_and(|typ| typ.0 != "JWT") {
         return Err(AuthErrorKind::WrongTokenType);
     }
-    // Clerk's rule: an absent category passes; templates', machine tokens' and unknown ones do not.
-    if header.cat.is_some_and(|cat| cat.0 != SESSION && cat.0 != ANY) {
-        return Err(AuthErrorKind::WrongTokenType);
-    }
-    Ok(header.kid.map(|kid| kid.0.into()))
+    let class = match header.cat.as_ref().map(|cat| &*cat.0) {
+        Some(SESSION) => TokenClass::Session,
+        None | Some(ANY) => TokenClass::Unmarked,
+        Some(TEMPLATE) => TokenClass::Template,
+        // Machines' and OAuth tokens, and categories that are not known here.
+        Some(_) => return Err(AuthErrorKind::WrongTokenType),
+    };
+    Ok((header.kid.map(|kid| kid.0.into()), class))
 }
 
 fn decode(part: &str) -> Result<Vec<u8>, AuthErrorKind> {
@@ -112,6 +129,9 @@ struct Header<'a> {
 
 /// Clerk's category of session tokens.
 const SESSION: &str = "cl_B7d4PD111AAA";
+
+/// Clerk's category of the tokens of JWT templates.
+const TEMPLATE: &str = "cl_B7d4PD222AAA";
 
 /// A category that some instances put on every token; it tells nothing about the class.
 const ANY: &str = "cl_I7d4PD111III";

@@ -104,6 +104,11 @@ impl<'a> Wire<'a> {
         })
     }
 
+    /// Returns whether the token names a session.
+    pub(in crate::session) fn has_session_id(&self) -> bool {
+        self.sid.text().is_some_and(|sid| !sid.is_empty())
+    }
+
     /// Returns whether the session is pending: as in Clerk's SDK, `sts` is exactly `pending`.
     pub(in crate::session) fn is_pending(&self) -> bool {
         self.sts.text() == Some("pending")

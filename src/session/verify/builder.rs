@@ -87,6 +87,17 @@ impl VerifierBuilder {
         self
     }
 
+    /// Accepts the tokens of JWT templates too; default: they are refused.
+    ///
+    /// Such a token is signed by the same key as a session's and names its user, but no session: it
+    /// lives as long as the template says, outlives a sign-out, and may have been handed to a third
+    /// party. With this, whoever holds one is its user. Set an [`audience`](Self::audience) that only
+    /// templates meant for this server have, and a [`max_lifetime`](Self::max_lifetime).
+    pub fn accept_template_tokens(mut self) -> Self {
+        self.policy.templates_allowed = true;
+        self
+    }
+
     /// Refuses sessions in which another person acts for the user (`act`); default: they are
     /// accepted.
     pub fn deny_impersonation(mut self) -> Self {

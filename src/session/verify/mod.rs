@@ -18,7 +18,7 @@ use super::cache::TokenCache;
 use super::claims::wire::Wire;
 use super::error::{AuthError, AuthErrorKind};
 use super::keys::{Candidates, KeySource, Lookup, MissingKey, PendingKey, PublicKey};
-use super::parse::UnverifiedToken;
+use super::parse::{TokenClass, UnverifiedToken};
 use super::session::{Session, VerifierId};
 use crate::ConfigError;
 use crate::clock::Clock;
@@ -171,6 +171,9 @@ impl Instance {
             Ok(parsed) => parsed,
             Err(kind) => return Verification::Done(Err(kind.into())),
         };
+        if token.class == TokenClass::Template && !self.policy.templates_allowed {
+            return Verification::Done(Err(AuthErrorKind::WrongTokenType.into()));
+        }
         // The key.
         let lookup = self.keys.lookup(token.kid.as_deref());
         let mut search = KeySearch::default();
@@ -234,7 +237,8 @@ impl Instance {
         // The rules, at the current time.
         let now = self.clock.now();
         let wire = Wire::parse(&token.payload).ok_or(AuthErrorKind::InvalidClaims)?;
-        let Accepted { valid_during, violation } = rules::check(&wire, &self.policy, now)?;
+        let Accepted { valid_during, violation } =
+            rules::check(&wire, token.class, &self.policy, now)?;
         if let Some(_kind) = violation {
             event!(
                 warn,

@@ -46,6 +46,7 @@ pub(super) struct Policy {
     pub(super) max_lifetime: Option<Duration>,
     pub(super) max_token_bytes: usize,
     pub(super) pending_allowed: bool,
+    pub(super) templates_allowed: bool,
     pub(super) impersonation_denied: bool,
 }
 
@@ -60,6 +61,7 @@ impl Policy {
             max_lifetime: None,
             max_token_bytes: 8 * 1024,
             pending_allowed: false,
+            templates_allowed: false,
             impersonation_denied: false,
         }
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::super::claims::date::NumericDate;
 use super::super::claims::wire::{TextClaim, Wire};
 use super::super::error::AuthErrorKind;
+use super::super::parse::TokenClass;
 use super::super::window::{Window, milliseconds};
 use super::policy::{AudiencePolicy, AuthorizedPartyPolicy, Policy};
 
@@ -17,11 +18,12 @@ pub(super) struct Accepted {
     pub(super) violation: Option<AuthErrorKind>,
 }
 
-/// Checks `iss` first, then `sub`, `aud`, `azp`, `exp`, `nbf`, `iat` in the order of Clerk's
+/// Checks `iss` first, then `sub`, the token's class, `aud`, `azp`, `exp`, `nbf`, `iat` in the order of Clerk's
 /// `verifyToken`, then `sts` and `act`. `verifyToken` itself neither compares `iss` nor refuses a
 /// machine as `sub`.
 pub(super) fn check(
     claims: &Wire<'_>,
+    class: TokenClass,
     policy: &Policy,
     now: SystemTime,
 ) -> Result<Accepted, AuthErrorKind> {
@@ -30,6 +32,11 @@ pub(super) fn check(
         return Err(AuthErrorKind::IssuerMismatch);
     }
     subject(&claims.sub)?;
+    // The token of a JWT template has no session. Its category tells, if there is one.
+    let of_session = class == TokenClass::Session || claims.has_session_id();
+    if !of_session && !policy.templates_allowed {
+        return Err(AuthErrorKind::WrongTokenType);
+    }
     audience(claims.aud.as_ref(), &policy.audience)?;
     let violation = authorized_party(&claims.azp, policy)?;
     let valid_during = times(claims, policy.skew, now)?;

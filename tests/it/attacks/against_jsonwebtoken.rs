@@ -178,6 +178,11 @@ const CLASSES: &[Class] = &[
     ("sub is empty or a machine's", WeAreStricter, |t| {
         t.claims.text("sub").is_some_and(|sub| sub.is_empty() || sub.starts_with("mch_"))
     }),
+    // They know no templates.
+    ("neither a session's category nor a session", WeAreStricter, |t| {
+        t.header.text("cat").as_deref() != Some("cl_B7d4PD111AAA")
+            && t.claims.text("sid").is_none_or(|sid| sid.is_empty())
+    }),
     // They do not look at `iat`.
     ("iat is in the future or no time", WeAreStricter, |t| {
         t.claims.has("iat")

@@ -196,13 +196,17 @@ async fn b13_json_may_be_written_in_any_way_that_json_allows() {
         r#"{"\u0061lg":"\u0052S256","kid":"ins\u005f1"}"#,
     ];
     let payloads = [
-        format!(r#"{{"exp":{exp},"sub":"user_1","iat":{iat},"iss":"https://clerk.example.com"}}"#),
         format!(
-            "\n{{ \"iss\" : \"https://clerk.example.com\",\t\"sub\":\"user_1\",\r\n\"exp\" :{exp} }} "
+            r#"{{"exp":{exp},"sub":"user_1","sid":"sess_1","iat":{iat},"iss":"https://clerk.example.com"}}"#
         ),
-        format!(r#"{{"iss":"https:\/\/clerk.example.com","sub":"user\u005F1","\u0065xp":{exp}}}"#),
         format!(
-            r#"{{"iss":"https://clerk.example.com","sub":"user_1","exp":{exp},"name":"Zoë 😀 \ud83d\ude00","alg":"none","kid":"x","crit":["x"],"":0}}"#
+            "\n{{ \"iss\" : \"https://clerk.example.com\",\t\"sub\":\"user_1\",\"sid\":\"sess_1\",\r\n\"exp\" :{exp} }} "
+        ),
+        format!(
+            r#"{{"iss":"https:\/\/clerk.example.com","sub":"user\u005F1","s\u0069d":"sess_1","\u0065xp":{exp}}}"#
+        ),
+        format!(
+            r#"{{"iss":"https://clerk.example.com","sub":"user_1","sid":"sess_1","exp":{exp},"name":"Zoë 😀 \ud83d\ude00","alg":"none","kid":"x","crit":["x"],"":0}}"#
         ),
     ];
     for header in headers {

@@ -71,6 +71,7 @@ impl Recipe {
         let claims = [
             ("iss", format!("\"{ISS}\"")),
             ("sub", r#""user_1""#.into()),
+            ("sid", r#""sess_1""#.into()),
             ("iat", now.to_string()),
             ("nbf", (now - 10).to_string()),
             ("exp", (now + 60).to_string()),

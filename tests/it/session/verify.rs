@@ -162,3 +162,26 @@ async fn fault_k20_a_maximum_lifetime_is_set_within_bounds() {
         assert!(error.contains("maximum lifetime"), "{error}");
     }
 }
+
+#[tokio::test]
+async fn fault_k4_tokens_of_templates_are_accepted_only_by_name() {
+    let issuer = issuer();
+    let builder = || {
+        let keys = StaticKeys::from_jwks(&issuer.jwks().to_string()).unwrap();
+        Verifier::builder(ISS, keys)
+    };
+    let (strict, admitting) =
+        (builder().build().unwrap(), builder().accept_template_tokens().build().unwrap());
+    let of_template = || issuer.token("user_1").without_claim("sid");
+    for token in [
+        of_template().header("cat", "cl_B7d4PD222AAA").mint(),
+        of_template().without_header("cat").mint(),
+        of_template().header("cat", "cl_I7d4PD111III").mint(),
+    ] {
+        assert_eq!(kind(&strict, &token).await, AuthErrorKind::WrongTokenType);
+        let session = admitting.verify(&token).await.unwrap();
+        assert_eq!((session.user_id(), session.session_id()), ("user_1", None));
+    }
+    let of_machine = of_template().header("cat", "cl_B7d4PD333AAA").mint();
+    assert_eq!(kind(&admitting, &of_machine).await, AuthErrorKind::WrongTokenType);
+}

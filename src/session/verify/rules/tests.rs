@@ -33,7 +33,7 @@ fn checked(
 ) -> Result<Option<AuthErrorKind>, AuthErrorKind> {
     let json = claims.to_string();
     let wire = Wire::parse(json.as_bytes()).ok_or(AuthErrorKind::InvalidClaims)?;
-    check(&wire, policy, now).map(|accepted| accepted.violation)
+    check(&wire, TokenClass::Session, policy, now).map(|accepted| accepted.violation)
 }
 
 fn verdict_without(name: &str) -> Result<(), AuthErrorKind> {
@@ -65,7 +65,7 @@ fn a_time_may_be_fractional_and_its_fraction_is_cut_off() {
     for exp in ["1800000060.5", "1.80000006e9", "1800000060.0", "9E9", "32472144000"] {
         let json = claims().to_string().replace("1800000060", exp);
         let wire = Wire::parse(json.as_bytes()).unwrap();
-        assert!(check(&wire, &policy(), now()).is_ok(), "{exp}");
+        assert!(check(&wire, TokenClass::Session, &policy(), now()).is_ok(), "{exp}");
     }
     let mut claims = claims();
     claims["exp"] = json!(NOW as f64 + 0.9);
@@ -126,13 +126,13 @@ fn the_window_of_a_token_that_passed_says_exactly_when_it_does() {
     claims["iat"] = json!(NOW - 10);
     let json = claims.to_string();
     let wire = Wire::parse(json.as_bytes()).unwrap();
-    let window = check(&wire, &policy(), now()).unwrap().valid_during;
+    let window = check(&wire, TokenClass::Session, &policy(), now()).unwrap().valid_during;
     for ms in (-16_000_i64..66_000).step_by(500).chain([-15_001, 64_999, 65_001]) {
         let at = match u64::try_from(ms) {
             Ok(ms) => now() + Duration::from_millis(ms),
             Err(_) => now() - Duration::from_millis(ms.unsigned_abs()),
         };
-        let passes = check(&wire, &policy(), at).is_ok();
+        let passes = check(&wire, TokenClass::Session, &policy(), at).is_ok();
         assert_eq!(window.contains(at), passes, "{ms} ms from now");
     }
 }
@@ -156,4 +156,32 @@ fn fault_k20_a_token_that_lives_longer_than_the_maximum_is_refused() {
     let mut without = claims();
     without.as_object_mut().unwrap().remove("iat");
     assert_eq!(verdict_at(&without, &policy, now()), Err(AuthErrorKind::InvalidClaims));
+}
+
+#[test]
+fn fault_k4_a_token_without_a_sessions_category_needs_a_session_id() {
+    let verdict = |class, sid: Option<Value>, policy: &Policy| {
+        let mut claims = claims();
+        claims.as_object_mut().unwrap().remove("sid");
+        if let Some(sid) = sid {
+            claims["sid"] = sid;
+        }
+        let json = claims.to_string();
+        check(&Wire::parse(json.as_bytes()).unwrap(), class, policy, now()).map(|_| ())
+    };
+    let mut admitting = policy();
+    admitting.templates_allowed = true;
+    for (class, sid, expected) in [
+        (TokenClass::Session, None, Ok(())),
+        (TokenClass::Session, Some(json!("sess_1")), Ok(())),
+        (TokenClass::Unmarked, Some(json!("sess_1")), Ok(())),
+        (TokenClass::Unmarked, None, Err(AuthErrorKind::WrongTokenType)),
+        (TokenClass::Unmarked, Some(json!("")), Err(AuthErrorKind::WrongTokenType)),
+        (TokenClass::Unmarked, Some(json!(null)), Err(AuthErrorKind::WrongTokenType)),
+        (TokenClass::Unmarked, Some(json!(["sess_1"])), Err(AuthErrorKind::WrongTokenType)),
+        (TokenClass::Template, None, Err(AuthErrorKind::WrongTokenType)),
+    ] {
+        assert_eq!(verdict(class, sid.clone(), &policy()), expected, "{class:?} {sid:?}");
+        assert_eq!(verdict(class, sid.clone(), &admitting), Ok(()), "{class:?} {sid:?}");
+    }
 }
