@@ -193,18 +193,19 @@ impl TokenBuilder {
         }
         // Version 2 lists features and actions once each; masks say which belong together.
         let (mut features, mut actions) = (Vec::<&str>::new(), Vec::<&str>::new());
-        let mut masks = Vec::<u64>::new();
+        let mut masks = Vec::<Vec<bool>>::new();
         for permission in permissions {
             let pair = permission.strip_prefix("org:").unwrap_or(permission);
             let (feature, action) = pair.split_once(':').unwrap_or((pair, ""));
             let bit = place(&mut actions, action);
             let at = place(&mut features, feature);
-            masks.resize(features.len(), 0);
+            masks.resize(features.len(), Vec::new());
             if let Some(mask) = masks.get_mut(at) {
-                *mask |= 1 << bit;
+                mask.resize(mask.len().max(bit + 1), false);
+                mask.iter_mut().skip(bit).take(1).for_each(|bit| *bit = true);
             }
         }
-        let masks: Vec<_> = masks.iter().map(u64::to_string).collect();
+        let masks: Vec<_> = masks.iter().map(|mask| decimal(mask)).collect();
         let features: Vec<_> = features.iter().map(|feature| format!("o:{feature}")).collect();
         let role = role.strip_prefix("org:").unwrap_or(role);
         self.claim("fea", features.join(",")).claim(
@@ -290,6 +291,22 @@ fn object(value: Value) -> Map<String, Value> {
 
 const SESSION_CATEGORY: &str = "cl_B7d4PD111AAA";
 
+/// Returns the number with these bits, the lowest first, in decimal: it may exceed all integer types.
+fn decimal(bits: &[bool]) -> String {
+    let mut digits = vec![0_u8];
+    for bit in bits.iter().rev() {
+        let mut carry = u8::from(*bit);
+        for digit in &mut digits {
+            let doubled = *digit * 2 + carry;
+            (*digit, carry) = (doubled % 10, doubled / 10);
+        }
+        if carry > 0 {
+            digits.push(carry);
+        }
+    }
+    digits.iter().rev().map(|digit| char::from(b'0' + digit)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use crate::session::Verifier;
@@ -311,5 +328,22 @@ mod tests {
             held.sort_unstable();
             assert_eq!(held, ["org:media:manage", "org:posts:manage", "org:posts:read"]);
         }
+    }
+
+    #[tokio::test]
+    async fn fault_k18_any_number_of_permissions() {
+        let names: Vec<String> =
+            (0..150).map(|i| format!("org:feature_{}:action_{i}", i % 3)).collect();
+        let permissions: Vec<&str> = names.iter().map(String::as_str).collect();
+        let issuer = Issuer::new("https://clerk.example.com", "ins_1");
+        let token = issuer.token("user_1").organization("org_1", "acme", "org:admin", &permissions);
+        let verifier = Verifier::builder(issuer.iss(), ScriptedKeys::of(&issuer)).build().unwrap();
+        let session = verifier.verify(&token.mint()).await.unwrap();
+        let organization = session.organization().unwrap();
+        let mut held: Vec<_> = organization.permissions().collect();
+        held.sort_unstable();
+        let mut expected = permissions;
+        expected.sort_unstable();
+        assert_eq!(held, expected);
     }
 }

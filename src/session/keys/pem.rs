@@ -19,35 +19,20 @@ pub struct PemKey {
 
 impl PemKey {
     /// Parses a PEM document, SubjectPublicKeyInfo or PKCS#1, in the forms that fit into an
-    /// environment variable: with line breaks, with `\n` written out, on one line, in quotes, or
-    /// its base64 alone.
+    /// environment variable: with line breaks, with `\n` written out, on one line, in quotes, its
+    /// base64 alone, or the base64 of the whole file.
     ///
     /// # Errors
     ///
     /// The text is not an RSA public key of 2048 to 8192 bits.
     pub fn parse(pem: &str) -> Result<Self, ConfigError> {
-        let problem = |text| ConfigError::new("JWT key", text);
         let text = pem.trim().trim_matches(['"', '\'']).replace("\\r", "").replace("\\n", "\n");
-        let body = match text.trim().strip_prefix("-----BEGIN ") {
-            None => text.as_str(),
-            Some(rest) => {
-                let (label, rest) = rest.split_once("-----").ok_or_else(|| problem(BAD_FRAME))?;
-                if !matches!(label, "PUBLIC KEY" | "RSA PUBLIC KEY") {
-                    return Err(problem(
-                        "must be a `PUBLIC KEY`, not a private key or a certificate",
-                    ));
-                }
-                let (body, end) = rest.split_once("-----END ").ok_or_else(|| problem(BAD_FRAME))?;
-                if end.trim().strip_suffix("-----") != Some(label) {
-                    return Err(problem(BAD_FRAME));
-                }
-                body
-            }
-        };
-        let base64: String = body.split_ascii_whitespace().collect();
-        let der = STANDARD.decode(base64).map_err(|_| {
-            problem("is not PEM: its content is not base64; copy the whole key again")
-        })?;
+        let mut der = content(text.trim())?;
+        // Platforms without variables of several lines are given the base64 of the file.
+        if der.starts_with(FRAME.as_bytes()) {
+            let file = str::from_utf8(&der).map_err(|_| problem(BAD_BASE64))?;
+            der = content(file.trim())?;
+        }
         Ok(Self { key: Arc::new(PublicKey::from_der(&der)?).into() })
     }
 
@@ -67,5 +52,33 @@ impl KeySource for PemKey {
         self.key.contains(key)
     }
 }
+
+/// Returns what a PEM document contains, or its base64 alone.
+fn content(text: &str) -> Result<Vec<u8>, ConfigError> {
+    let body = match text.strip_prefix(FRAME) {
+        None => text,
+        Some(rest) => {
+            let (label, rest) = rest.split_once("-----").ok_or_else(|| problem(BAD_FRAME))?;
+            if !matches!(label, "PUBLIC KEY" | "RSA PUBLIC KEY") {
+                return Err(problem("must be a `PUBLIC KEY`, not a private key or a certificate"));
+            }
+            let (body, end) = rest.split_once("-----END ").ok_or_else(|| problem(BAD_FRAME))?;
+            if end.trim().strip_suffix("-----") != Some(label) {
+                return Err(problem(BAD_FRAME));
+            }
+            body
+        }
+    };
+    let base64: String = body.split_ascii_whitespace().collect();
+    STANDARD.decode(base64).map_err(|_| problem(BAD_BASE64))
+}
+
+fn problem(text: &'static str) -> ConfigError {
+    ConfigError::new("JWT key", text)
+}
+
+const FRAME: &str = "-----BEGIN ";
+
+const BAD_BASE64: &str = "is not PEM: its content is not base64; copy the whole key again";
 
 const BAD_FRAME: &str = "is not PEM: its first and last line must match; copy the whole key again";

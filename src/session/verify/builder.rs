@@ -187,9 +187,12 @@ impl VerifierBuilder {
 /// issuer has a path.
 pub(crate) fn check_issuer(issuer: &str) -> Result<(), ConfigError> {
     let problem = |text| Err(ConfigError::new("issuer", text));
-    let rest = match split_scheme(issuer) {
-        Some(("https", rest)) => rest,
-        Some(("http", rest)) if is_loopback(rest) => rest,
+    if issuer.contains(',') {
+        return problem("must be one issuer, without a comma; `also_issuer` adds another");
+    }
+    let (scheme, rest) = match split_scheme(issuer) {
+        Some(("https", rest)) => ("https", rest),
+        Some(("http", rest)) if is_loopback(rest) => ("http", rest),
         Some(("http", _)) => {
             return problem("must start with `https://`, or on a loopback address with `http://`");
         }
@@ -198,13 +201,23 @@ pub(crate) fn check_issuer(issuer: &str) -> Result<(), ConfigError> {
     if issuer.ends_with('/') {
         return problem("must not end in a slash: tokens name the issuer without one");
     }
-    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '?' | '#' | '@' | '*');
-    if rest.is_empty() || rest.starts_with('/') || !rest.chars().all(plain) {
+    if issuer.ends_with("/jwks.json") || issuer.ends_with("/v1/jwks") {
+        return problem(
+            "is the JWKS URL; the issuer is its part before `/.well-known/jwks.json`, and the URL is \
+             a setting of its own",
+        );
+    }
+    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '?' | '#' | '@' | '*' | '%');
+    let host = rest.split('/').next().unwrap_or_default();
+    if host.is_empty() || !rest.chars().all(plain) {
         return problem(
             "must be `https://` and the Frontend API's host, without query or fragment",
         );
     }
-    Ok(())
+    match check_host(scheme, host) {
+        Ok(()) => Ok(()),
+        Err(text) => problem(text),
+    }
 }
 
 /// Checks that a list has at least one entry, and only origins.
@@ -222,6 +235,7 @@ pub(crate) fn check_authorized_parties(parties: &[String]) -> Result<(), ConfigE
 /// Checks that a text is `scheme://host[:port]`, as browsers write an origin: an entry that cannot
 /// match is a mistake.
 fn check_origin(origin: &str) -> Result<(), ConfigError> {
+    let problem = |text| Err(ConfigError::new("authorized parties", text));
     let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '/' | '?' | '#' | '@' | '*' | ',');
     match split_scheme(origin) {
         // Mobile and desktop shells have their own schemes.
@@ -231,13 +245,43 @@ fn check_origin(origin: &str) -> Result<(), ConfigError> {
                 && host.chars().all(plain)
                 && !origin.bytes().any(|b| b.is_ascii_uppercase()) =>
         {
-            Ok(())
+            match check_host(scheme, host) {
+                Ok(()) => Ok(()),
+                Err(text) => problem(text),
+            }
         }
-        _ => Err(ConfigError::new(
-            "authorized parties",
+        _ => problem(
             "must be origins such as `https://app.example.com`: lower case, with a scheme, \
              without a path, a trailing slash or a wildcard",
-        )),
+        ),
+    }
+}
+
+/// Checks `host[:port]` as URLs are written after parsing (WHATWG URL): without an empty port, a
+/// port with leading zeros, or the scheme's own port. The error says what was probably meant.
+fn check_host(scheme: &str, host: &str) -> Result<(), &'static str> {
+    let after_address = host.rfind(']').map_or(0, |end| end + 1);
+    let (name, port) = match host.get(after_address..).and_then(|rest| rest.split_once(':')) {
+        Some((name, port)) => (name, Some(port)),
+        None => (host, None),
+    };
+    if matches!(scheme, "http" | "https") && after_address == 0 {
+        let of_host = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-._".contains(&b);
+        if name.is_empty() || !name.bytes().all(of_host) {
+            return Err("must have a host in lower case, such as `app.example.com`");
+        }
+    }
+    let Some(port) = port else { return Ok(()) };
+    if port.is_empty() {
+        return Err("must not end in a colon: leave the colon out");
+    }
+    let number = port.parse::<u16>().ok().filter(|number| number.to_string() == port);
+    match (scheme, number) {
+        (_, None | Some(0)) => Err("must have a port from 1 to 65535, or none"),
+        ("https", Some(443)) | ("http", Some(80)) => {
+            Err("must not name the scheme's own port: leave out `:443` with https, `:80` with http")
+        }
+        _ => Ok(()),
     }
 }
 

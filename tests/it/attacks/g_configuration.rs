@@ -334,3 +334,53 @@ fn g8_a_bad_variable_is_named_and_its_value_is_not() {
         assert!(!error.contains("canary"), "{error}");
     }
 }
+
+#[test]
+fn fault_k10_what_no_token_can_match_is_refused_with_what_was_meant() {
+    for (iss, said) in [
+        ("https://a.example.com,https://b.example.com", "without a comma"),
+        ("https://%", "host"),
+        ("https://clerk.example.com%2F", "host"),
+        ("https://CLERK.example.com", "lower case"),
+        ("https://clerk.example.com/.well-known/jwks.json", "is the JWKS URL"),
+        ("https://api.clerk.com/v1/jwks", "is the JWKS URL"),
+        ("https://clerk.example.com:443", "leave out `:443`"),
+        ("https://clerk.example.com:", "leave the colon out"),
+        ("https://clerk.example.com:/__clerk", "leave the colon out"),
+        ("https://clerk.example.com:0443", "from 1 to 65535"),
+        ("http://127.0.0.1:80", "`:80` with http"),
+        ("http://[::1]:", "leave the colon out"),
+    ] {
+        let error = builder(iss).build().unwrap_err();
+        assert_eq!(error.setting(), "issuer", "{iss}");
+        assert!(error.to_string().contains(said), "{iss}: {error}");
+    }
+    for (origin, said) in [
+        ("https://app.example.com:443", "leave out `:443`"),
+        ("https://app.example.com:", "leave the colon out"),
+        ("http://app.example.com:80", "`:80` with http"),
+        ("http://[::1]:80", "`:80` with http"),
+        ("https://app.example.com:0", "from 1 to 65535"),
+        ("https://app.example.com:65536", "from 1 to 65535"),
+        ("https://app.example.com:+1", "from 1 to 65535"),
+        ("https://:3000", "host"),
+        ("tauri://localhost:", "leave the colon out"),
+    ] {
+        let error = builder(ISS).authorized_parties([origin]).build().unwrap_err();
+        assert_eq!(error.setting(), "authorized parties", "{origin}");
+        assert!(error.to_string().contains(said), "{origin}: {error}");
+    }
+    for origin in [
+        "https://app.example.com:80",
+        "http://app.example.com:443",
+        "http://localhost:3000",
+        "http://[::1]:3000",
+        "http://[::1]",
+        "tauri://localhost",
+        "capacitor://localhost",
+        "chrome-extension://abcdefghijklmnop",
+        "http://my_host:8080",
+    ] {
+        assert!(builder(ISS).authorized_parties([origin]).build().is_ok(), "{origin}");
+    }
+}

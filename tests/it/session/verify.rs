@@ -185,3 +185,28 @@ async fn fault_k4_tokens_of_templates_are_accepted_only_by_name() {
     let of_machine = of_template().header("cat", "cl_B7d4PD333AAA").mint();
     assert_eq!(kind(&admitting, &of_machine).await, AuthErrorKind::WrongTokenType);
 }
+
+#[tokio::test]
+async fn fault_k19_a_jwt_key_may_be_the_base64_of_the_whole_file() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    let issuer = issuer();
+    let token = issuer.token("user_1").mint();
+    let (pem, wrapped) = (issuer.pem(), STANDARD.encode(issuer.pem()));
+    let of_windows = STANDARD.encode(pem.replace('\n', "\r\n"));
+    let in_lines: String = wrapped
+        .as_bytes()
+        .chunks(76)
+        .map(|line| format!("{}\n", str::from_utf8(line).unwrap()))
+        .collect();
+    for form in [wrapped.clone(), format!("\"{wrapped}\"\n"), in_lines, of_windows] {
+        let verifier = Verifier::builder(ISS, PemKey::parse(&form).unwrap()).build().unwrap();
+        assert!(verifier.verify(&token).await.is_ok(), "{form}");
+    }
+    let twice = STANDARD.encode(&wrapped);
+    let private = STANDARD.encode("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----");
+    for bad in [twice, private, STANDARD.encode("-----BEGIN \u{fffd}"), STANDARD.encode("hello")] {
+        assert!(PemKey::parse(&bad).is_err(), "{bad}");
+    }
+}
