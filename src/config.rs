@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::http_client::secure_url;
+use crate::http_client::{is_loopback, secure_url};
 use crate::secret::{SecretKey, SigningSecret};
 use crate::session::keys::{PemKey, RemoteKeys};
 use crate::session::{
@@ -16,13 +16,16 @@ use crate::{ConfigError, PublishableKey};
 /// | variable | meaning |
 /// |---|---|
 /// | `CLERK_PUBLISHABLE_KEY` or `NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY` | determines the issuer and the JWKS URL |
-/// | `CLERK_ISSUER`, `CLERK_JWKS_URL` | override them, or replace the key |
-/// | `CLERK_JWT_KEY` | the public key in PEM, which needs no network |
+/// | `CLERK_PROXY_URL` | the URL under which the application itself proxies the Frontend API: issuer, and JWKS below it |
+/// | `CLERK_ISSUER`, `CLERK_JWKS_URL` | override them, or replace the key; `/v1/jwks` of the Backend API, which is `CLERK_API_URL`'s or on a loopback address, is asked with the secret key |
+/// | `CLERK_JWT_KEY` | the public key in PEM, which needs no network; not together with `CLERK_JWKS_URL` |
 /// | `CLERK_AUTHORIZED_PARTIES` | the origins that tokens may be issued for, separated by commas |
 /// | `CLERK_SECRET_KEY`, `CLERK_API_URL` | the key and the base URL of the Backend API |
 /// | `CLERK_WEBHOOK_SIGNING_SECRET` or `CLERK_WEBHOOK_SECRET` | one or more signing secrets, separated by spaces |
 ///
-/// An empty variable counts as unset.
+/// An empty variable counts as unset. A satellite's variables, `CLERK_IS_SATELLITE` and
+/// `CLERK_DOMAIN`, are refused without `CLERK_ISSUER`: a satellite's tokens have the issuer of its
+/// primary domain.
 ///
 /// ```
 /// use tower_clerk::config::ClerkConfig;
@@ -49,6 +52,12 @@ pub struct ClerkConfig {
 enum Keys {
     Pem(PemKey),
     Url(String),
+    /// The Backend API's, with its base URL and the key to ask it with.
+    BackendApi {
+        url: String,
+        base: String,
+        secret_key: SecretKey,
+    },
 }
 
 impl ClerkConfig {
@@ -68,12 +77,13 @@ impl ClerkConfig {
     /// # Errors
     ///
     /// Returns all errors at once: variables that cannot be parsed, two names for one setting with
-    /// different values, and no source of keys (a publishable key, an issuer with a JWKS URL, or an
-    /// issuer with a JWT key).
+    /// different values, two explicit sources of keys, keys of a production and a development
+    /// instance together, a satellite's variables without an issuer, and no source of keys (a
+    /// publishable key, a proxy URL, an issuer with a JWKS URL, or an issuer with a JWT key).
     pub fn from_vars(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
         let mut vars = Vars { get, errors: Vec::new() };
         let publishable_key = vars.parsed(&PUBLISHABLE_KEY, PublishableKey::parse);
-        let secret_key = vars.parsed(&["CLERK_SECRET_KEY"], SecretKey::parse);
+        let secret_key = vars.parsed(&[SECRET_KEY], SecretKey::parse);
         let signing_secrets = vars
             .parsed(
                 &["CLERK_WEBHOOK_SIGNING_SECRET", "CLERK_WEBHOOK_SECRET"],
@@ -87,13 +97,34 @@ impl ClerkConfig {
         };
         let jwks_url = vars.parsed(&["CLERK_JWKS_URL"], url);
         let api_url = vars.parsed(&["CLERK_API_URL"], url).unwrap_or_else(|| API_URL.into());
+        let proxy_url = vars.parsed(&["CLERK_PROXY_URL"], |text| {
+            let base = text.trim_end_matches('/');
+            url(base).and_then(|base| check_issuer(&base).map(|()| base))
+        });
         let issuer = vars.text(&["CLERK_ISSUER"]).map(|(_, text)| text);
         let authorized_parties: Vec<String> = vars
             .text(&["CLERK_AUTHORIZED_PARTIES"])
-            .map(|(_, list)| list.split(',').map(|party| party.trim().to_owned()).collect())
+            .map(|(_, list)| {
+                let list = list.strip_suffix(',').unwrap_or(&list);
+                list.split(',').map(|party| party.trim().to_owned()).collect()
+            })
             .unwrap_or_default();
+        let satellite = ["CLERK_IS_SATELLITE", "CLERK_DOMAIN"]
+            .into_iter()
+            .find(|name| vars.text(&[name]).is_some_and(|(_, value)| value != "false"));
 
         let errors = &mut vars.errors;
+        if let (Some(publishable), Some(secret)) = (&publishable_key, &secret_key)
+            && publishable.is_live() != secret.is_live()
+        {
+            errors.push(ConfigError::new(SECRET_KEY, ANOTHER_KIND));
+        }
+        if let (Some(name), None) = (satellite, &issuer) {
+            errors.push(ConfigError::new(name, SATELLITE));
+        }
+        if pem.is_some() && jwks_url.is_some() {
+            errors.push(ConfigError::new("CLERK_JWKS_URL", TWO_SOURCES));
+        }
         if let Some(issuer) = &issuer {
             errors.extend(check_issuer(issuer).err().map(|error| error.named("CLERK_ISSUER")));
         }
@@ -101,22 +132,37 @@ impl ClerkConfig {
             let error = check_authorized_parties(&authorized_parties).err();
             errors.extend(error.map(|error| error.named("CLERK_AUTHORIZED_PARTIES")));
         }
-        let issuer = issuer.or_else(|| publishable_key.as_ref().map(PublishableKey::issuer));
-        let keys = match (pem, jwks_url, &publishable_key) {
-            (Some(pem), _, _) => Some(Keys::Pem(pem)),
-            (None, Some(url), _) => Some(Keys::Url(url)),
-            (None, None, Some(key)) => Some(Keys::Url(key.jwks_url())),
-            (None, None, None) => None,
+        let issuer = issuer
+            .or_else(|| proxy_url.clone())
+            .or_else(|| publishable_key.as_ref().map(PublishableKey::issuer));
+        let published = proxy_url
+            .map(|proxy| format!("{proxy}/.well-known/jwks.json"))
+            .or_else(|| publishable_key.as_ref().map(PublishableKey::jwks_url));
+        let mut secret_key_missing = false;
+        let keys = match (pem, jwks_url) {
+            (Some(pem), _) => Some(Keys::Pem(pem)),
+            (None, Some(url)) => match backend_api(&url, &api_url) {
+                None => Some(Keys::Url(url)),
+                Some(base) => {
+                    let secret_key = secret_key.clone();
+                    secret_key_missing = secret_key.is_none();
+                    if secret_key_missing && !errors.iter().any(|e| e.setting() == SECRET_KEY) {
+                        errors.push(ConfigError::new(SECRET_KEY, NO_SECRET_KEY));
+                    }
+                    secret_key.map(|secret_key| Keys::BackendApi { url, base, secret_key })
+                }
+            },
+            (None, None) => published.map(Keys::Url),
         };
         // A variable that is set but cannot be parsed is not reported as missing too.
         let unreadable = |names: &[&str]| errors.iter().any(|e| names.contains(&e.setting()));
-        if keys.is_none() && !unreadable(&SOURCES_OF_KEYS) {
+        if keys.is_none() && !secret_key_missing && !unreadable(&SOURCES_OF_KEYS) {
             errors.push(ConfigError::new(
                 "CLERK_PUBLISHABLE_KEY",
                 "is not set, so there is no source of verification keys; set it, or CLERK_ISSUER \
                  with CLERK_JWKS_URL, or CLERK_ISSUER with CLERK_JWT_KEY",
             ));
-        } else if issuer.is_none() && !unreadable(&PUBLISHABLE_KEY) {
+        } else if issuer.is_none() && !unreadable(&SOURCES_OF_ISSUERS) {
             errors.push(ConfigError::new(
                 "CLERK_ISSUER",
                 "is not set, and there is no CLERK_PUBLISHABLE_KEY to take it from; set either",
@@ -143,23 +189,55 @@ impl ClerkConfig {
     ///
     /// The system has no usable root certificates.
     pub fn verifier(&self) -> Result<Verifier, ConfigError> {
-        let builder = match &self.keys {
-            Keys::Pem(pem) => self.builder(pem.clone()),
-            Keys::Url(url) => {
-                let keys = RemoteKeys::from_url(url).map_err(|e| e.named("CLERK_JWKS_URL"))?;
-                self.builder(keys)
-            }
-        };
-        builder.build()
+        self.verifier_builder()?.build()
     }
 
-    fn builder(&self, keys: impl KeySource) -> VerifierBuilder {
+    /// Returns a builder for the verifier of this configuration, for what no variable sets: the skew,
+    /// policies, further issuers, limits, the cache and the clock. With a JWKS URL each call creates
+    /// its own source of keys.
+    ///
+    /// # Errors
+    ///
+    /// The system has no usable root certificates.
+    pub fn verifier_builder(&self) -> Result<VerifierBuilder, ConfigError> {
+        match &self.keys {
+            Keys::Pem(pem) => Ok(self.verifier_builder_with(pem.clone())),
+            Keys::Url(_) | Keys::BackendApi { .. } => {
+                self.remote_keys().map(|keys| self.verifier_builder_with(keys))
+            }
+        }
+    }
+
+    /// Returns a builder for a verifier with the issuer and the authorized parties of this
+    /// configuration, and with other keys: [`remote_keys`](Self::remote_keys) with other
+    /// [times](crate::session::keys::FetchTimes), for example.
+    pub fn verifier_builder_with(&self, keys: impl KeySource) -> VerifierBuilder {
         let builder = Verifier::builder(&*self.issuer, keys);
         if self.authorized_parties.is_empty() {
             builder
         } else {
             builder.authorized_parties(&self.authorized_parties)
         }
+    }
+
+    /// Returns a new source of the keys that are fetched, to set its times or its clock.
+    ///
+    /// # Errors
+    ///
+    /// The keys are not fetched, because there is a JWT key; or the system has no usable root
+    /// certificates.
+    pub fn remote_keys(&self) -> Result<RemoteKeys, ConfigError> {
+        let keys = match &self.keys {
+            Keys::Pem(_) => {
+                let problem = "is set, so that no keys are fetched; unset it to fetch them";
+                return Err(ConfigError::new("CLERK_JWT_KEY", problem));
+            }
+            Keys::Url(url) => RemoteKeys::from_url(url),
+            Keys::BackendApi { base, secret_key, .. } => {
+                RemoteKeys::from_backend_api(base, secret_key)
+            }
+        };
+        keys.map_err(|error| error.named("CLERK_JWKS_URL"))
     }
 
     /// Returns the publishable key, if it is set.
@@ -185,7 +263,7 @@ impl ClerkConfig {
     pub fn jwks_url(&self) -> Option<&str> {
         match &self.keys {
             Keys::Pem(_) => None,
-            Keys::Url(url) => Some(url),
+            Keys::Url(url) | Keys::BackendApi { url, .. } => Some(url),
         }
     }
 
@@ -276,10 +354,32 @@ impl<G: Fn(&str) -> Option<String>> Vars<G> {
     }
 }
 
+/// Returns the Backend API's base URL if `jwks_url` is its JWKS: `/v1/jwks` where `api_url` is, or on
+/// a loopback address. The secret key is sent nowhere else.
+fn backend_api(jwks_url: &str, api_url: &str) -> Option<String> {
+    let base = jwks_url.strip_suffix("/v1/jwks")?;
+    let (jwks, api) = (secure_url(base).ok()?, secure_url(api_url).ok()?);
+    (jwks.origin() == api.origin() || is_loopback(&jwks)).then(|| base.to_owned())
+}
+
 const PUBLISHABLE_KEY: [&str; 2] = ["CLERK_PUBLISHABLE_KEY", "NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY"];
 
-const SOURCES_OF_KEYS: [&str; 4] =
-    [PUBLISHABLE_KEY[0], PUBLISHABLE_KEY[1], "CLERK_JWT_KEY", "CLERK_JWKS_URL"];
+const SECRET_KEY: &str = "CLERK_SECRET_KEY";
+
+const SOURCES_OF_KEYS: [&str; 5] =
+    [PUBLISHABLE_KEY[0], PUBLISHABLE_KEY[1], "CLERK_JWT_KEY", "CLERK_JWKS_URL", "CLERK_PROXY_URL"];
+
+const SOURCES_OF_ISSUERS: [&str; 3] = [PUBLISHABLE_KEY[0], PUBLISHABLE_KEY[1], "CLERK_PROXY_URL"];
+
+const ANOTHER_KIND: &str = "and CLERK_PUBLISHABLE_KEY belong to a production and a development \
+                            instance; set both from one page of the Dashboard: pk_test_ with \
+                            sk_test_, or pk_live_ with sk_live_";
+const SATELLITE: &str = "is set, but a satellite's session tokens have the issuer of its primary \
+                         domain; set CLERK_ISSUER to that, with CLERK_JWKS_URL or CLERK_JWT_KEY";
+const TWO_SOURCES: &str =
+    "is set, and so is CLERK_JWT_KEY, which needs no URL; set only one of them";
+const NO_SECRET_KEY: &str = "is not set, but CLERK_JWKS_URL is the Backend API's, which requires it; \
+                             set it, or use the Frontend API's JWKS URL";
 
 const API_URL: &str = "https://api.clerk.com";
 
@@ -356,5 +456,99 @@ mod tests {
     fn two_names_for_one_setting_must_agree() {
         let other = ("NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY", "pk_test_Y2xlcmsuY2xlcmsuZGV2JA");
         assert_eq!(read(&[PK, other]).unwrap_err(), ["NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY"]);
+    }
+
+    #[test]
+    fn fault_k12_a_proxy_is_issuer_and_source_of_keys_and_a_satellite_needs_an_issuer() {
+        let proxy = ("CLERK_PROXY_URL", "https://app.example.com/__clerk/");
+        for vars in [&[PK, proxy][..], &[proxy]] {
+            let config = read(vars).unwrap();
+            assert_eq!(config.issuer(), "https://app.example.com/__clerk");
+            let jwks = "https://app.example.com/__clerk/.well-known/jwks.json";
+            assert_eq!(config.jwks_url(), Some(jwks));
+        }
+        let issuer = ("CLERK_ISSUER", "https://clerk.example.com");
+        assert_eq!(read(&[proxy, issuer]).unwrap().issuer(), "https://clerk.example.com");
+        for bad in ["/__clerk", "http://app.example.com/__clerk", "https://app.example.com/?x"] {
+            assert_eq!(
+                read(&[("CLERK_PROXY_URL", bad)]).unwrap_err(),
+                ["CLERK_PROXY_URL"],
+                "{bad}"
+            );
+        }
+        for satellite in [("CLERK_IS_SATELLITE", "true"), ("CLERK_DOMAIN", "b.example.com")] {
+            assert_eq!(read(&[PK, satellite]).unwrap_err(), [satellite.0]);
+            assert!(read(&[PK, issuer, satellite]).is_ok());
+        }
+        assert!(read(&[PK, ("CLERK_IS_SATELLITE", "false")]).is_ok());
+    }
+
+    #[test]
+    fn fault_k12_there_is_one_explicit_source_of_keys_and_a_builder_for_the_rest() {
+        let issuer = crate::test_util::Issuer::new("https://clerk.example.com", "ins_1");
+        let pem = issuer.pem();
+        let (pem, iss) = (("CLERK_JWT_KEY", &*pem), ("CLERK_ISSUER", "https://clerk.example.com"));
+        let url = ("CLERK_JWKS_URL", "https://clerk.example.com/.well-known/jwks.json");
+        assert_eq!(read(&[iss, pem, url]).unwrap_err(), ["CLERK_JWKS_URL"]);
+        let config = read(&[PK, pem]).unwrap();
+        assert_eq!(config.jwks_url(), None);
+        assert_eq!(config.remote_keys().unwrap_err().setting(), "CLERK_JWT_KEY");
+        let skew = std::time::Duration::from_secs(30);
+        assert!(config.verifier_builder().unwrap().skew(skew).deny_impersonation().build().is_ok());
+        let times = crate::session::keys::FetchTimes { cool_down: skew, ..Default::default() };
+        let config = read(&[PK]).unwrap();
+        let keys = config.remote_keys().unwrap().times(times).unwrap();
+        assert!(config.verifier_builder_with(keys).build().is_ok());
+    }
+
+    #[test]
+    fn fault_k11_the_backend_apis_keys_are_asked_for_with_the_secret_key_and_others_without() {
+        let issuer = ("CLERK_ISSUER", "https://clerk.example.com");
+        let secret = ("CLERK_SECRET_KEY", "sk_test_abc");
+        let keys = |url: &'static str, api: &'static str| {
+            let api = ("CLERK_API_URL", api);
+            let config = read(&[issuer, secret, api, ("CLERK_JWKS_URL", url)]).unwrap();
+            matches!(config.keys, Keys::BackendApi { .. })
+        };
+        for (url, api, with_key) in [
+            ("https://api.clerk.com/v1/jwks", "", true),
+            ("http://127.0.0.1:8003/v1/jwks", "", true),
+            ("https://api.example.com/clerk/v1/jwks", "https://api.example.com/clerk", true),
+            ("https://evil.example.com/v1/jwks", "", false),
+            ("https://api.clerk.com:8443/v1/jwks", "", false),
+            ("https://api.clerk.com.evil.example/v1/jwks", "", false),
+            ("https://api.clerk.com/.well-known/jwks.json", "", false),
+        ] {
+            assert_eq!(keys(url, api), with_key, "{url}");
+        }
+        let url = ("CLERK_JWKS_URL", "https://api.clerk.com/v1/jwks");
+        assert_eq!(read(&[issuer, url]).unwrap_err(), ["CLERK_SECRET_KEY"]);
+        let key = SecretKey::parse("sk_test_abc").unwrap();
+        for base in ["https://api.clerk.com?x", "https://api.clerk.com/#x"] {
+            let error = RemoteKeys::from_backend_api(base, &key).unwrap_err();
+            assert_eq!(error.setting(), "API URL", "{base}");
+        }
+    }
+
+    #[test]
+    fn fault_a11_what_is_copied_with_a_line_end_is_taken_and_mixed_keys_are_told() {
+        assert!(PublishableKey::parse(&format!("{}\r\n", PK.1)).is_ok());
+        assert_eq!(SecretKey::parse("sk_test_abc\n").unwrap().expose(), "sk_test_abc");
+        assert!(SigningSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").is_ok());
+        assert_eq!(
+            read(&[PK, ("CLERK_SECRET_KEY", "sk_live_abc")]).unwrap_err(),
+            ["CLERK_SECRET_KEY"]
+        );
+        let parties = ("CLERK_AUTHORIZED_PARTIES", "https://a.example, https://b.example,");
+        let config = read(&[PK, parties]).unwrap();
+        assert_eq!(config.authorized_parties(), ["https://a.example", "https://b.example"]);
+        #[cfg(feature = "webhook")]
+        {
+            let sink = crate::webhook::sink_fn(async |_| Ok(crate::webhook::Outcome::Applied));
+            let error = crate::webhook::WebhookService::builder([], sink).build().unwrap_err();
+            assert!(error.to_string().contains("CLERK_WEBHOOK_SIGNING_SECRET"), "{error}");
+        }
+        let only_a_comma = ("CLERK_AUTHORIZED_PARTIES", ",");
+        assert_eq!(read(&[PK, only_a_comma]).unwrap_err(), ["CLERK_AUTHORIZED_PARTIES"]);
     }
 }

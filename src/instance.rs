@@ -38,6 +38,8 @@ impl PublishableKey {
     /// The prefix is wrong, the rest is not base64, or it does not hold `<host>[:port]$`.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let problem = |text| ConfigError::new("publishable key", text);
+        // A file's line end.
+        let text = text.trim();
         let encoded = text
             .strip_prefix("pk_test_")
             .or_else(|| text.strip_prefix("pk_live_"))

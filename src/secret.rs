@@ -25,7 +25,8 @@ impl SigningSecret {
     /// The text is not `whsec_` and the standard base64 of 24 to 64 bytes.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let problem = |text| ConfigError::new("webhook signing secret", text);
-        let encoded = text.strip_prefix("whsec_").ok_or_else(|| {
+        // A file's line end.
+        let encoded = text.trim().strip_prefix("whsec_").ok_or_else(|| {
             problem("must start with `whsec_`; copy it from the endpoint's page in the Dashboard")
         })?;
         let key = STANDARD.decode(encoded).map_err(|_| {
@@ -84,6 +85,8 @@ impl SecretKey {
     /// The text is not `sk_test_` or `sk_live_` followed by at least one more character, all of
     /// them printable ASCII, as the `Authorization` header demands.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        // A file's line end.
+        let text = text.trim();
         let rest = text.strip_prefix("sk_test_").or_else(|| text.strip_prefix("sk_live_"));
         match rest {
             Some(rest) if !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_graphic()) => {
@@ -156,7 +159,7 @@ mod tests {
         let live = SecretKey::parse("sk_live_abc").unwrap();
         assert!(live.is_live());
         assert_eq!(format!("{live:?}"), "SecretKey([redacted])");
-        for bad in ["", "sk_", "sk_test_", "sk_live_a b", "sk_live_a\n", "pk_test_abc"] {
+        for bad in ["", "sk_", "sk_test_", "sk_live_a b", "sk_live_a\nb", "pk_test_abc"] {
             assert!(SecretKey::parse(bad).is_err(), "{bad:?}");
         }
     }

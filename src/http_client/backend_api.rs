@@ -21,11 +21,8 @@ pub(crate) struct ApiClient {
 
 impl ApiClient {
     pub(crate) fn new(api_url: &str, secret_key: &SecretKey) -> Result<Self, ConfigError> {
-        let problem = |problem| ConfigError::new(SETTING, problem);
-        let base = super::secure_url(api_url).map_err(problem)?;
-        if base.query().is_some() || base.fragment().is_some() {
-            return Err(problem("must have no query (`?`) and no fragment (`#`)"));
-        }
+        let base =
+            super::base_url(api_url).map_err(|problem| ConfigError::new(SETTING, problem))?;
         let client = super::build(super::client_for(&base), SETTING)?;
         Ok(Self { client, base, authorization: super::bearer(secret_key)?, timeout: TIMEOUT })
     }

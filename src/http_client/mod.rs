@@ -94,7 +94,17 @@ pub(crate) fn secure_url(text: &str) -> Result<Url, &'static str> {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Parses the base of URLs: as [`secure_url`], without query and fragment.
+pub(crate) fn base_url(text: &str) -> Result<Url, &'static str> {
+    let base = secure_url(text)?;
+    if base.query().is_some() || base.fragment().is_some() {
+        return Err("must have no query (`?`) and no fragment (`#`)");
+    }
+    Ok(base)
+}
+
+/// Returns whether a URL's host is this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())

@@ -133,15 +133,9 @@ impl Gate {
             extensions.remove::<Session>();
             extensions.remove::<AuthError>();
             extensions.insert(anonymous);
-            if !passes && error.kind() != AuthErrorKind::NotJudged {
-                let now = SystemClock::new().monotonic();
-                if let Some(_left_out) = self.reported.left_out_before(error.kind(), now) {
-                    event!(
-                        info,
-                        reason = _outcome,
-                        left_out = _left_out,
-                        "a request passes that would be refused"
-                    );
+            if !passes {
+                if error.kind() != AuthErrorKind::NotJudged {
+                    self.report(error.kind());
                 }
                 extensions.insert(error);
             }
@@ -151,6 +145,19 @@ impl Gate {
         event!(debug, reason = _outcome, "request refused: no session");
         let (parts, _body) = request.into_parts();
         ControlFlow::Break(refuse(&*self.responder, error, &parts))
+    }
+
+    /// Logs that a request passes that would be refused, unless enough of its kind were.
+    fn report(&self, kind: AuthErrorKind) {
+        let now = SystemClock::new().monotonic();
+        if let Some(_left_out) = self.reported.left_out_before(kind, now) {
+            event!(
+                info,
+                reason = kind.as_str(),
+                left_out = _left_out,
+                "a request passes that would be refused"
+            );
+        }
     }
 
     fn passes_without<B>(&self, error: &AuthError, request: &Request<B>) -> bool {

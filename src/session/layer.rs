@@ -48,9 +48,8 @@ impl ClerkAuthLayer {
     ///
     /// A request with a good token has its [`Session`](super::Session) in the extensions, any other
     /// the [`AuthError`](super::AuthError) for which it would have been refused. No request waits:
-    /// without a key at hand the verdict is
-    /// [`NotJudged`](super::AuthErrorKind::NotJudged), which is counted and never reported as a
-    /// refusal. Each of the reported requests is counted, and for each reason at most one every ten seconds is logged. Requests
+    /// without a key at hand that is [`NotJudged`](super::AuthErrorKind::NotJudged), which is counted
+    /// and never logged as a refusal, because it tells nothing about the token. Each of the reported requests is counted, and for each reason at most one every ten seconds is logged. Requests
     /// that the layer lets pass anyway, because it is [`optional`](Self::optional) or the request
     /// is a preflight, are not reported. The extractor `Session` refuses all requests without a
     /// session: handlers must take `Option<Session>`.

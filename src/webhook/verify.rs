@@ -104,7 +104,10 @@ impl DeliveryVerifier {
     ) -> Result<Self, ConfigError> {
         let problem = |text| ConfigError::new("webhook signing secret", text);
         if secrets.is_empty() {
-            return Err(problem("is missing; every delivery would be refused"));
+            return Err(problem(
+                "is missing, so that every delivery would be refused; copy it from the endpoint's \
+                 page in the Dashboard, for `ClerkConfig` into CLERK_WEBHOOK_SIGNING_SECRET",
+            ));
         }
         let webhooks = secrets
             .iter()

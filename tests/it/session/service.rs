@@ -440,7 +440,7 @@ async fn fault_k9_a_report_only_layer_never_waits_and_reports_nothing_that_it_co
         text(at_once(reports.clone().oneshot(with_token(token))).unwrap()).await
     };
     let token = issuer.token("user_1").mint();
-    assert_eq!(ask(&token).await, "anonymous", "and not reported");
+    assert_eq!(ask(&token).await, "not_judged");
     assert_eq!(ask("garbage").await, "malformed", "which needs no key");
     server.saw(1).await;
     server.release();
@@ -448,14 +448,14 @@ async fn fault_k9_a_report_only_layer_never_waits_and_reports_nothing_that_it_co
     assert_eq!(server.requests(), 1, "the first request began the fetch");
     // A key that is being looked for is no reason to wait either.
     server.answer(Answer::jwks(&issuer).held());
-    assert_eq!(ask(&issuer.rotated("ins_2").token("user_1").mint()).await, "anonymous");
+    assert_eq!(ask(&issuer.rotated("ins_2").token("user_1").mint()).await, "not_judged");
 
     // While there are none to be had it is the same, and the extractor's refusal says when to retry.
     let scripted = tower_clerk::test_util::ScriptedKeys::new();
     scripted.unavailable(std::time::Duration::from_secs(7));
     let reports = layer(scripted).report_only().layer(tower::service_fn(seen));
     let response = reports.oneshot(with_token(&token)).await.unwrap();
-    assert_eq!(text(response).await, "anonymous");
+    assert_eq!(text(response).await, "not_judged");
 }
 
 #[tokio::test]

@@ -81,9 +81,10 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     tell_of_webhooks(phase, &clerk);
     let proxies = limits.proxies.clone();
     let limits = Limits::start(limits).await;
-    let router = app(state, verifier, phase, hook, &limits, cors_origins);
+    let router = app(state, verifier.clone(), phase, hook, &limits, cors_origins);
     phases::announce(phase);
     if phase.trusts_user_id() {
+        phases::fetch_keys(verifier);
         phases::start_reminding(phase);
     }
 

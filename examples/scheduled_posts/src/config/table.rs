@@ -142,6 +142,35 @@ pub(crate) static TOPICS: [Topic; 8] = [
                 is_secret: true,
             },
             Setting {
+                names: &["CLERK_PROXY_URL"],
+                meaning: "The URL under which your application itself proxies Clerk's Frontend \
+                          API: the issuer, and the JWKS URL below it.",
+                details: "",
+                unset: Unset::Effect("the publishable key gives both"),
+                read_by: SERVER,
+                example: "https://app.example.com/__clerk",
+                is_secret: false,
+            },
+            Setting {
+                names: &["CLERK_IS_SATELLITE"],
+                meaning: "Set for Clerk's SDKs on a satellite domain; refused without CLERK_ISSUER \
+                          unless it is false.",
+                details: "A satellite's tokens have the issuer of its primary domain.",
+                unset: Unset::Effect("this is no satellite"),
+                read_by: SERVER,
+                example: "false",
+                is_secret: false,
+            },
+            Setting {
+                names: &["CLERK_DOMAIN"],
+                meaning: "Set for Clerk's SDKs on a satellite domain; refused without CLERK_ISSUER.",
+                details: "",
+                unset: Unset::Effect("this is no satellite"),
+                read_by: SERVER,
+                example: "….example.com",
+                is_secret: false,
+            },
+            Setting {
                 names: &["CLERK_ISSUER"],
                 meaning: "The issuer whose session tokens are accepted.",
                 details: "Needed only where the publishable key is unset or gives another one.",
@@ -154,7 +183,8 @@ pub(crate) static TOPICS: [Topic; 8] = [
                 names: &["CLERK_JWKS_URL"],
                 meaning: "The URL that the keys for verifying tokens are fetched from; http: only \
                           on a loopback address.",
-                details: "Needed only where the publishable key is unset or gives another one.",
+                details: "Needed only where the publishable key is unset or gives another one. \
+                          The Backend API's /v1/jwks is asked with CLERK_SECRET_KEY.",
                 unset: Unset::Effect("the publishable key gives it"),
                 read_by: SERVER,
                 example: "https://clerk.example.com/.well-known/jwks.json",
@@ -163,8 +193,9 @@ pub(crate) static TOPICS: [Topic; 8] = [
             Setting {
                 names: &["CLERK_JWT_KEY"],
                 meaning: "The PEM public key from Clerk's Dashboard, used instead of fetched keys.",
-                details: "It may be on one line, with \\n for each line end. When Clerk replaces \
-                          the key, set the new one and restart the server.",
+                details: "It may be on one line, with \\n for each line end, or the base64 of the \
+                          whole file; not together with CLERK_JWKS_URL. When Clerk replaces the \
+                          key, set the new one and restart the server.",
                 unset: Unset::Effect("the keys are fetched"),
                 read_by: SERVER,
                 example: "'-----BEGIN PUBLIC KEY-----\\n…\\n-----END PUBLIC KEY-----'",

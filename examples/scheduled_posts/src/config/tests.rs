@@ -86,7 +86,13 @@ fn phases_that_verify_nobody_are_refused_with_production_keys_unless_they_are_me
     let secret = ("CLERK_SECRET_KEY", "sk_live_abc");
     for phase in ["1", "2"] {
         assert_eq!(wrong([live, ("AUTH_PHASE", phase)]), ["AUTH_PHASE"]);
-        assert_eq!(wrong([PK, secret, ("AUTH_PHASE", phase)]), ["AUTH_PHASE"]);
+        let by_secret_key = [
+            ("CLERK_ISSUER", "https://clerk.example.com"),
+            ("CLERK_JWKS_URL", "https://clerk.example.com/.well-known/jwks.json"),
+            secret,
+            ("AUTH_PHASE", phase),
+        ];
+        assert_eq!(wrong(by_secret_key), ["AUTH_PHASE"]);
         assert!(serve([PK, ("AUTH_PHASE", phase)]).is_ok());
         let meant = [live, ("AUTH_PHASE", phase), ("ALLOW_UNVERIFIED_USERS", "yes")];
         assert_eq!(serve(meant).unwrap().phase.number().to_string(), phase);

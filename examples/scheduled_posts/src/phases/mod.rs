@@ -10,7 +10,7 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use tower_clerk::session::{AuthError, AuthErrorKind, Session};
+use tower_clerk::session::{AuthError, AuthErrorKind, Session, Verifier};
 
 use crate::config::AuthPhase;
 use crate::telemetry;
@@ -53,6 +53,10 @@ pub(crate) async fn identified(request: Request, next: Next) -> Response {
             tracing::info!("a request is answered for another user than the one of its token");
             Claimed { user_id, session: None }
         }
+        (Some(user_id), Err(error)) if error.kind() == AuthErrorKind::NotJudged => {
+            telemetry::phase_3_would("not_judged", error.kind().as_str());
+            Claimed { user_id, session: None }
+        }
         (Some(user_id), Err(error)) => {
             // The layer has logged the reason.
             telemetry::phase_3_would("refused", error.kind().as_str());
@@ -78,9 +82,16 @@ pub(crate) fn announce(phase: AuthPhase) {
         telemetry::phase_3_verdicts(&[
             ("same", "ok"),
             ("refused", missing),
+            ("not_judged", AuthErrorKind::NotJudged.as_str()),
             ("someone_else", "other_user"),
         ]);
     }
+}
+
+/// Fetches the keys at the start. In these phases no request waits for them.
+pub(crate) fn fetch_keys(verifier: Verifier) {
+    // A failure is logged by the crate, which goes on trying.
+    tokio::spawn(async move { drop(verifier.warm_up().await) });
 }
 
 /// Returns the result of the layer.

@@ -11,7 +11,20 @@ use crate::support::{Api, Process, World, answer, free_port, on_every_backend, u
 async fn serve(world: &World, phase: &str) -> (Process, Numbers) {
     let port = free_port();
     let variables = [Numbers::variable(port), ("AUTH_PHASE".to_owned(), phase.to_owned())];
-    (world.serve_with(&variables).await, Numbers::new(port))
+    let (server, numbers) = (world.serve_with(&variables).await, Numbers::new(port));
+    if phase != "3" {
+        has_keys(&numbers).await;
+    }
+    (server, numbers)
+}
+
+/// Waits until the server can judge tokens: no request of these phases waits for keys.
+async fn has_keys(numbers: &Numbers) {
+    until("the keys are there", async || {
+        let fetched = numbers.sum("clerk_keys_fetches_total", &[("outcome", "success")]).await;
+        (fetched > 0.0).then_some(())
+    })
+    .await;
 }
 
 /// What phase 3 would have made of the requests so far.
@@ -133,7 +146,12 @@ async fn a_server_is_walked_from_user_id_to_tokens_and_nobody_notices(world: Wor
     let start = async |phase: &str| {
         let port = free_port();
         let own = [Numbers::variable(port), ("AUTH_PHASE".to_owned(), phase.to_owned())];
-        (world.serve_with(&[&variables[..], &own].concat()).await, Numbers::new(port))
+        let server = world.serve_with(&[&variables[..], &own].concat()).await;
+        let numbers = Numbers::new(port);
+        if phase != "3" {
+            has_keys(&numbers).await;
+        }
+        (server, numbers)
     };
     let old_accounts = async || {
         let list = api.get(&format!("/api/x-accounts?user_id={mine}")).await;

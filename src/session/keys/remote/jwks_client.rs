@@ -30,6 +30,7 @@ impl RemoteKeys {
     ///
     /// A URL of another form, or a system without usable root certificates.
     pub fn from_backend_api(api_url: &str, secret_key: &SecretKey) -> Result<Self, ConfigError> {
+        http_client::base_url(api_url).map_err(|problem| ConfigError::new("API URL", problem))?;
         let url = format!("{}/v1/jwks", api_url.trim_end_matches('/'));
         JwksClient::new(&url, Some(secret_key)).map(Self::new)
     }
