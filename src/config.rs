@@ -293,8 +293,9 @@ impl ClerkConfig {
     }
 }
 
-/// All errors of a configuration. `Display` writes one line for each.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// All errors of a configuration. `Display` writes one line for each, and so does `Debug`, for a `main`
+/// that returns them.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
@@ -311,6 +312,12 @@ impl fmt::Display for ConfigErrors {
             write!(f, "{first}")?;
         }
         lines.try_for_each(|line| write!(f, "\n{line}"))
+    }
+}
+
+impl fmt::Debug for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

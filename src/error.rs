@@ -8,7 +8,8 @@ use std::fmt;
 ///
 /// The message names the setting, what is wrong with it and what would be right. It never repeats
 /// the value: settings are often secrets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// `Debug` writes the message too, so that a `main` that returns the error shows it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
     setting: Cow<'static, str>,
     problem: Cow<'static, str>,
@@ -39,6 +40,12 @@ impl ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.setting, self.problem)
+    }
+}
+
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -50,8 +50,8 @@ impl SessionRejection {
     }
 
     /// Returns the status of the response: the one that the layer's responder chooses, as a rule 401,
-    /// 403 or 503; 200 for a gRPC request to the default responder, whose status is in `grpc-status`;
-    /// 500 without a layer.
+    /// 403 or 503; 200 with [`grpc`](crate::session::ClerkAuthLayer::grpc) refusals, whose status is in
+    /// `grpc-status`; 500 without a layer.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.response.status()

@@ -2,17 +2,23 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The reason why a request has no session.
 ///
 /// Cheap to clone. The layer puts it into the response's extensions, so that logs and metrics can
-/// contain the reason, which the client does not learn.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// contain the reason, which the client does not learn. If keys could not be fetched,
+/// [`source`](Error::source) is why. Two errors are equal if kind and time are.
+#[derive(Clone, Debug)]
 pub struct AuthError {
     kind: AuthErrorKind,
     retry_after: Option<Duration>,
+    cause: Option<Cause>,
 }
+
+/// The reason why there are no keys.
+pub(super) type Cause = Arc<dyn Error + Send + Sync>;
 
 /// The reasons why a request has no session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,11 +74,11 @@ pub enum AuthErrorKind {
 
 impl AuthError {
     pub(crate) fn new(kind: AuthErrorKind) -> Self {
-        Self { kind, retry_after: None }
+        Self { kind, retry_after: None, cause: None }
     }
 
-    pub(crate) fn keys_unavailable(retry_after: Duration) -> Self {
-        Self { kind: AuthErrorKind::KeysUnavailable, retry_after: Some(retry_after) }
+    pub(super) fn keys_unavailable(retry_after: Duration, cause: Option<Cause>) -> Self {
+        Self { kind: AuthErrorKind::KeysUnavailable, retry_after: Some(retry_after), cause }
     }
 
     /// Returns the error of a token that was not judged, instead of this one.
@@ -166,4 +172,16 @@ impl fmt::Display for AuthError {
     }
 }
 
-impl Error for AuthError {}
+impl PartialEq for AuthError {
+    fn eq(&self, other: &Self) -> bool {
+        (self.kind, self.retry_after) == (other.kind, other.retry_after)
+    }
+}
+
+impl Eq for AuthError {}
+
+impl Error for AuthError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}

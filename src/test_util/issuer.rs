@@ -1,7 +1,9 @@
 //! A test issuer, which mints session tokens and publishes its key.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::encoding::AsDer as _;
@@ -12,6 +14,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 
 use crate::clock::{Clock, SystemClock};
+use crate::session::{Session, StaticKeys, Verifier};
 
 /// An issuer of session tokens, in place of a Clerk instance: an `iss`, a key id and a key.
 #[derive(Clone)]
@@ -19,6 +22,7 @@ pub struct Issuer {
     key: Arc<KeyPair>,
     iss: Arc<str>,
     kid: Arc<str>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Issuer {
@@ -30,16 +34,59 @@ impl Issuer {
     #[must_use]
     #[expect(clippy::expect_used, reason = "a test cannot go on without a key")]
     pub fn new(iss: &str, kid: &str) -> Self {
-        let key = KeyPair::generate(KeySize::Rsa2048).expect("a new RSA key");
-        Self { key: Arc::new(key), iss: iss.into(), kid: kid.into() }
+        Self::of(KeyPair::generate(KeySize::Rsa2048).expect("a new RSA key"), iss, kid)
     }
 
     /// Creates an issuer with a key from [`to_pkcs8`](Self::to_pkcs8); `None` if it is not a valid
     /// key.
     #[must_use]
     pub fn from_pkcs8(iss: &str, kid: &str, pkcs8: &[u8]) -> Option<Self> {
-        let key = KeyPair::from_pkcs8(pkcs8).ok()?;
-        Some(Self { key: Arc::new(key), iss: iss.into(), kid: kid.into() })
+        KeyPair::from_pkcs8(pkcs8).ok().map(|key| Self::of(key, iss, kid))
+    }
+
+    fn of(key: KeyPair, iss: &str, kid: &str) -> Self {
+        let clock = Arc::new(SystemClock::new());
+        Self { key: Arc::new(key), iss: iss.into(), kid: kid.into(), clock }
+    }
+
+    /// Sets the clock by which tokens are issued, and which [`verifier`](Self::verifier) uses;
+    /// default: the operating system's.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Returns a verifier with this issuer's key, its clock, and no further rules.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `iss` is no issuer's URL.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test cannot go on without a verifier")]
+    pub fn verifier(&self) -> Verifier {
+        let keys = StaticKeys::from_jwks(&self.jwks().to_string()).expect("its own JWKS");
+        Verifier::builder(self.iss(), keys)
+            .clock(Arc::clone(&self.clock))
+            .build()
+            .expect("an issuer such as https://clerk.example.com")
+    }
+
+    /// Returns a verified session of `user_id`, for tests of handlers and of what they call. For other
+    /// claims, give a token of your own to [`verifier`](Self::verifier).
+    ///
+    /// # Panics
+    ///
+    /// Panics if `iss` is no issuer's URL.
+    #[must_use]
+    #[expect(clippy::panic, reason = "a test cannot go on without a session")]
+    pub fn session(&self, user_id: &str) -> Session {
+        let (verifier, token) = (self.verifier(), self.token(user_id).mint());
+        let verification = pin!(verifier.verify(&token));
+        match verification.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(session)) => session,
+            Poll::Ready(Err(error)) => panic!("a token of its own is refused: {error}"),
+            Poll::Pending => panic!("its key is at hand"),
+        }
     }
 
     /// Returns the private key as PKCS#8 in DER.
@@ -56,7 +103,7 @@ impl Issuer {
     /// Creates an issuer with the same `iss`, a new key and the key id `kid`, as after a rotation.
     #[must_use]
     pub fn rotated(&self, kid: &str) -> Self {
-        Self::new(&self.iss, kid)
+        Self::new(&self.iss, kid).with_clock(Arc::clone(&self.clock))
     }
 
     /// Returns the issuer: `iss` in its tokens.
@@ -108,7 +155,7 @@ impl Issuer {
     /// Starts building a session token of version 2 for `user_id`, valid for 60 s.
     #[must_use]
     pub fn token(&self, user_id: &str) -> TokenBuilder {
-        let now = seconds(SystemClock::new().now());
+        let now = seconds(self.clock.now());
         let header = json!({
             "alg": "RS256", "typ": "JWT", "kid": *self.kid, "cat": SESSION_CATEGORY,
         });

@@ -63,6 +63,14 @@ pub trait RequestExt {
     /// [`Responder`](crate::session::Responder) writes, or that of [`Refusal`] if it writes none.
     /// Returns `INTERNAL` if no [`ClerkAuthLayer`](crate::session::ClerkAuthLayer) is mounted.
     fn session(&self) -> Result<&Session, Status>;
+
+    /// Returns the session, or `None` if the layer let the request pass without one.
+    ///
+    /// # Errors
+    ///
+    /// Returns `INTERNAL` if no [`ClerkAuthLayer`](crate::session::ClerkAuthLayer) is mounted, so that
+    /// an unguarded method is not taken for one without signed-in users.
+    fn optional_session(&self) -> Result<Option<&Session>, Status>;
 }
 
 impl<T> RequestExt for Request<T> {
@@ -81,15 +89,22 @@ impl<T> RequestExt for Request<T> {
                 let status = status_of(response.into_parts().0.headers);
                 Err(status.unwrap_or_else(|| anonymous.error().into()))
             }
-            None => {
-                event!(
-                    error,
-                    "a method asks for a session without ClerkAuthLayer; mount the layer"
-                );
-                Err(Status::internal("Internal server error"))
-            }
+            None => Err(no_layer()),
         }
     }
+
+    fn optional_session(&self) -> Result<Option<&Session>, Status> {
+        match (self.extensions().get::<Session>(), self.extensions().get::<Anonymous>()) {
+            (Some(session), _) => Ok(Some(session)),
+            (None, Some(_)) => Ok(None),
+            (None, None) => Err(no_layer()),
+        }
+    }
+}
+
+fn no_layer() -> Status {
+    event!(error, "a method asks for a session without ClerkAuthLayer; mount the layer");
+    Status::internal("Internal server error")
 }
 
 /// Returns the status with which a layer with gRPC refusals refuses.

@@ -6,6 +6,7 @@ mod pem;
 #[cfg(feature = "remote")]
 mod remote;
 
+use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -51,6 +52,13 @@ pub trait KeySource: fmt::Debug + Send + Sync + 'static {
         matches!(self.lookup(kid), Lookup::Known(known) if known.contains(key))
     }
 
+    /// Returns why the last attempt to get keys failed; `None` if it succeeded, or if there was none.
+    /// It becomes the source of the [`AuthError`](crate::session::AuthError) of a token that cannot be
+    /// verified, so it must not contain a secret.
+    fn last_failure(&self) -> Option<Arc<dyn Error + Send + Sync>> {
+        None
+    }
+
     /// Fetches keys unless they are at hand, for servers that should not start without them.
     /// Sources that always have theirs need not implement it.
     fn warm_up(&self) -> WarmUp<'_> {
@@ -69,6 +77,10 @@ impl<K: KeySource + ?Sized> KeySource for Arc<K> {
 
     fn is_current(&self, kid: Option<&str>, key: &Arc<PublicKey>) -> bool {
         K::is_current(self, kid, key)
+    }
+
+    fn last_failure(&self) -> Option<Arc<dyn Error + Send + Sync>> {
+        K::last_failure(self)
     }
 
     fn warm_up(&self) -> WarmUp<'_> {

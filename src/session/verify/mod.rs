@@ -16,7 +16,7 @@ use self::policy::Policy;
 use self::rules::Accepted;
 use super::cache::TokenCache;
 use super::claims::wire::Wire;
-use super::error::{AuthError, AuthErrorKind};
+use super::error::{AuthError, AuthErrorKind, Cause};
 use super::keys::{Candidates, KeySource, Lookup, MissingKey, PendingKey, PublicKey};
 use super::parse::{TokenClass, UnverifiedToken};
 use super::session::{Session, VerifierId};
@@ -120,12 +120,31 @@ impl Verifier {
     ///
     /// # Errors
     ///
-    /// The keys could not be fetched. The attempts continue on their own.
+    /// The keys of an instance could not be fetched: [`source`](std::error::Error::source) names the
+    /// issuer of each such instance, and why. The attempts continue on their own.
     pub async fn warm_up(&self) -> Result<(), AuthError> {
-        for instance in self.instances() {
-            instance.keys.warm_up().await.map_err(no_key)?;
+        let mut waiting: Vec<_> =
+            self.instances().iter().map(|instance| (instance, instance.keys.warm_up())).collect();
+        let mut failures = Vec::new();
+        poll_fn(|cx| {
+            waiting.retain_mut(|(instance, keys)| match keys.as_mut().poll(cx) {
+                Poll::Pending => true,
+                Poll::Ready(Ok(())) => false,
+                Poll::Ready(Err(missing)) => {
+                    failures.push((*instance, missing));
+                    false
+                }
+            });
+            if waiting.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        match failures.first() {
+            None => Ok(()),
+            Some((_, missing)) => {
+                let failed = failures.iter().map(|(instance, _)| KeysFailure::of(instance));
+                Err(no_key(*missing, Some(Arc::new(NoKeys(failed.collect())))))
+            }
         }
-        Ok(())
     }
 
     /// Returns whether this verifier or a clone of it verified the session.
@@ -199,7 +218,9 @@ impl Instance {
         loop {
             let keys = match lookup {
                 Lookup::Known(keys) => keys,
-                Lookup::Missing(missing) => return Step::Done(Err(search.failed(missing))),
+                Lookup::Missing(missing) => {
+                    return Step::Done(Err(search.failed(missing, self.keys.last_failure())));
+                }
                 Lookup::Pending(pending) => return Step::Wait(pending),
             };
             if let Some(signer) = search.signer(token, &keys) {
@@ -344,21 +365,54 @@ impl KeySearch {
         keys.iter().filter(is_new).find(|key| key.verifies(token.signed(), &token.signature))
     }
 
-    /// Returns the error if there are no further keys.
-    fn failed(&self, missing: MissingKey) -> AuthError {
+    /// Returns the error if there are no further keys, because of `cause` if they are unavailable.
+    fn failed(&self, missing: MissingKey, cause: Option<Cause>) -> AuthError {
         match missing {
             MissingKey::Unknown if self.tried.is_some() => AuthErrorKind::BadSignature.into(),
-            missing => no_key(missing),
+            missing => no_key(missing, cause),
         }
     }
 }
 
-fn no_key(missing: MissingKey) -> AuthError {
+/// The keys that [`Verifier::warm_up`] could not fetch.
+#[derive(Debug)]
+struct NoKeys(Vec<KeysFailure>);
+
+/// An instance without keys, by its issuer.
+#[derive(Debug)]
+struct KeysFailure {
+    issuer: String,
+    cause: Option<Cause>,
+}
+
+impl KeysFailure {
+    fn of(instance: &Instance) -> Self {
+        let issuer = instance.policy.issuers.first().cloned().unwrap_or_default();
+        Self { issuer, cause: instance.keys.last_failure() }
+    }
+}
+
+impl fmt::Display for NoKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, KeysFailure { issuer, cause }) in self.0.iter().enumerate() {
+            let separator = if i == 0 { "" } else { "; " };
+            write!(f, "{separator}the keys of {issuer} could not be fetched")?;
+            if let Some(cause) = cause {
+                write!(f, ": {cause}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for NoKeys {}
+
+fn no_key(missing: MissingKey, cause: Option<Cause>) -> AuthError {
     match missing {
         MissingKey::Unknown => AuthErrorKind::UnknownKey.into(),
         MissingKey::Unavailable { retry_after } => {
             event!(debug, "a token could not be verified: no session keys are available");
-            AuthError::keys_unavailable(retry_after)
+            AuthError::keys_unavailable(retry_after, cause)
         }
     }
 }

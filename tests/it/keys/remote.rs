@@ -144,3 +144,62 @@ async fn a_verifier_can_be_warmed_up_or_say_that_it_cannot() {
     let error = within(remote(&server).warm_up()).await.unwrap_err();
     assert_eq!(error.kind(), AuthErrorKind::KeysUnavailable);
 }
+
+/// All that an error says, down to its first cause.
+fn whole(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[tokio::test]
+async fn fault_a4_a_key_outage_says_its_cause() {
+    let issuer = issuer();
+    let server = JwksServer::start(Answer::status("500 Oops", "")).await;
+    let verifier = remote(&server);
+    let token = issuer.token("user_1").mint();
+    let (warm_up, of_token) = (
+        within(verifier.warm_up()).await.unwrap_err(),
+        within(verifier.verify(&token)).await.unwrap_err(),
+    );
+    for error in [warm_up, of_token] {
+        let text = whole(&error);
+        assert!(text.contains(&format!("{} answers 500", server.url())), "{text}");
+    }
+    let addr = server.addr();
+    server.stop().await;
+    let keys = RemoteKeys::from_url(&format!("http://{addr}/jwks?secret=canary")).unwrap();
+    let text = whole(&within(self::verifier(&keys).warm_up()).await.unwrap_err());
+    assert!(text.contains(&format!("http://{addr}/jwks does not answer")), "{text}");
+    assert!(!text.contains("canary"), "{text}");
+}
+
+#[tokio::test]
+async fn fault_k16_all_instances_are_tried_at_once_and_the_error_names_those_that_failed() {
+    let (fails, other) = (issuer(), Issuer::new("https://other.example.com", "ins_2"));
+    let broken = JwksServer::start(Answer::status("500 Oops", "").held()).await;
+    let healthy = JwksServer::start(Answer::jwks(&other)).await;
+    let of = |issuer: &Issuer, server: &JwksServer| {
+        let keys = RemoteKeys::from_url(&server.url()).unwrap();
+        Verifier::builder(issuer.iss(), keys).build().unwrap()
+    };
+    let both = Verifier::any_of([of(&fails, &broken), of(&other, &healthy)]).unwrap();
+    let warming = tokio::spawn({
+        let both = both.clone();
+        async move { both.warm_up().await }
+    });
+    broken.saw(1).await;
+    healthy.saw(1).await;
+    broken.release();
+    let error = within(warming).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), AuthErrorKind::KeysUnavailable);
+    let text = whole(&error);
+    assert!(text.contains("the keys of https://clerk.example.com could not be fetched"), "{text}");
+    assert!(text.contains("answers 500") && !text.contains("other.example.com"), "{text}");
+    assert_eq!(outcome(&both, &other).await, Ok(()));
+    assert_eq!(healthy.requests(), 1, "it was warm");
+}

@@ -177,3 +177,32 @@ fn fault_a8_an_error_is_a_status() {
         assert_eq!((status.code(), status.message()), (code, message));
     }
 }
+
+#[tokio::test]
+async fn fault_k15_a_session_nobody_and_a_missing_layer_are_told_apart() {
+    use tower::{Layer as _, ServiceExt as _};
+
+    /// What a method finds.
+    async fn found(request: http::Request<()>) -> Result<http::Response<String>, Status> {
+        let (parts, ()) = request.into_parts();
+        let mut request = Request::new(());
+        *request.extensions_mut() = parts.extensions;
+        let user = request.optional_session()?.map(|session| session.user_id().to_owned());
+        Ok(http::Response::new(user.unwrap_or_else(|| "nobody".into())))
+    }
+    let issuer = issuer();
+    let keys = StaticKeys::from_jwks(&issuer.jwks().to_string()).unwrap();
+    let method = tower::service_fn(found);
+    let guarded = layer(keys).optional().layer(method);
+    let anonymous = || http::Request::new(());
+    let mut signed_in = anonymous();
+    let bearer = format!("Bearer {}", issuer.token("user_1").mint());
+    signed_in.headers_mut().insert("authorization", bearer.parse().unwrap());
+    for (request, expected) in [(signed_in, "user_1"), (anonymous(), "nobody")] {
+        use http_body_util::BodyExt as _;
+        let body = guarded.clone().oneshot(request).await.unwrap().into_body();
+        assert_eq!(body.collect().await.unwrap().to_bytes(), expected);
+    }
+    let missing = method.oneshot(anonymous()).await.unwrap_err();
+    assert_eq!(missing.code(), Code::Internal);
+}

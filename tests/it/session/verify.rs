@@ -210,3 +210,30 @@ async fn fault_k19_a_jwt_key_may_be_the_base64_of_the_whole_file() {
         assert!(PemKey::parse(&bad).is_err(), "{bad}");
     }
 }
+
+#[tokio::test]
+async fn fault_a10_the_test_kit_has_one_clock_and_makes_verifiers_and_sessions() {
+    let clock = Arc::new(ManualClock::new());
+    let issuer = issuer().with_clock(clock.clone());
+    let verifier = issuer.verifier();
+    let old = issuer.token("user_1").mint();
+    assert!(verifier.verify(&old).await.is_ok());
+    clock.advance(Duration::from_secs(3600));
+    assert_eq!(kind(&verifier, &old).await, AuthErrorKind::Expired);
+    assert!(verifier.verify(&issuer.token("user_1").mint()).await.is_ok(), "issued now");
+    assert!(issuer.rotated("ins_2").verifier().verify(&old).await.is_err());
+    let session = issuer.session("user_7");
+    assert_eq!((session.user_id(), session.session_id()), ("user_7", Some("sess_user_7")));
+}
+
+#[test]
+fn fault_a5_an_error_that_main_returns_reads_well() {
+    let vars = |name: &str| (name == "CLERK_ISSUER").then(|| "clerk".to_owned());
+    let errors = tower_clerk::config::ClerkConfig::from_vars(vars).unwrap_err();
+    let shown = format!("{:?}", Box::<dyn std::error::Error>::from(errors.clone()));
+    assert_eq!(shown, errors.to_string());
+    assert_eq!(shown.lines().count(), 2, "{shown}");
+    assert!(shown.starts_with("CLERK_ISSUER: must be `https://`"), "{shown}");
+    let one = errors.iter().next().unwrap();
+    assert_eq!(format!("{one:?}"), one.to_string());
+}

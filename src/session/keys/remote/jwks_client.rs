@@ -41,6 +41,8 @@ impl RemoteKeys {
 struct JwksClient {
     client: Client,
     url: Url,
+    /// The URL for messages: without its query, which may be secret.
+    shown: Box<str>,
     authorization: Option<HeaderValue>,
 }
 
@@ -52,15 +54,20 @@ impl JwksClient {
         let authorization = secret_key.map(http_client::bearer).transpose()?;
         // Fetched every few minutes: a kept connection would be dead when it is wanted.
         let client = http_client::client_for(&url).pool_max_idle_per_host(0);
-        Ok(Self { client: http_client::build(client, SETTING)?, url, authorization })
+        let mut shown = url.clone();
+        shown.set_query(None);
+        shown.set_fragment(None);
+        let shown = String::from(shown).into();
+        Ok(Self { client: http_client::build(client, SETTING)?, url, shown, authorization })
     }
 }
 
 impl Fetch for JwksClient {
     fn fetch(&self) -> FetchFuture<'_> {
         Box::pin(async {
+            let url = &*self.shown;
             let failed = |error: reqwest::Error| {
-                FetchError::new("the JWKS URL does not answer").with_source(error.without_url())
+                FetchError::new(format!("{url} does not answer")).with_source(error.without_url())
             };
             let mut request = self.client.get(self.url.clone());
             if let Some(authorization) = &self.authorization {
@@ -71,7 +78,7 @@ impl Fetch for JwksClient {
             let response = request.send().await.map_err(failed)?;
             if response.status() != StatusCode::OK {
                 let status = response.status();
-                let error = FetchError::new(format!("the JWKS URL answers {status}"));
+                let error = FetchError::new(format!("{url} answers {status}"));
                 return Err(match http_client::retry_after(response.headers()) {
                     Some(pause) => error.with_retry_after(pause),
                     None => error,
@@ -82,7 +89,7 @@ impl Fetch for JwksClient {
                 http_client::body(response, MAX_BODY_BYTES).await.map_err(|error| match error {
                     BodyError::Broken(error) => failed(error),
                     BodyError::TooLong => {
-                        FetchError::new("the JWKS URL's answer is longer than 256 KiB")
+                        FetchError::new(format!("the answer of {url} is longer than 256 KiB"))
                     }
                 })?;
             let fetched = Fetched::new(body);

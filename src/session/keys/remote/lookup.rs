@@ -1,5 +1,6 @@
 //! Answers lookups: from the keys at hand, or after an attempt to fetch them.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
@@ -206,6 +207,10 @@ impl KeySource for RemoteKeys {
             self.catch_up_when_overdue(now);
         }
         is_current
+    }
+
+    fn last_failure(&self) -> Option<Arc<dyn Error + Send + Sync>> {
+        self.shared.last_failure().map(|failure| failure as _)
     }
 
     fn warm_up(&self) -> WarmUp<'_> {

@@ -29,6 +29,8 @@ pub(super) struct Shared {
     overdue_at: AtomicU64,
     epoch: Instant,
     state: Mutex<FetchState>,
+    /// The reason why the last attempt failed.
+    last_failure: ArcSwapOption<FetchError>,
     /// Counts the attempts that ended, successful or not. Waiters wait for a change.
     attempts_ended: watch::Sender<u64>,
     /// The task that was started last, and its number.
@@ -59,6 +61,7 @@ impl Shared {
             overdue_at: AtomicU64::new(u64::MAX),
             epoch: clock.monotonic(),
             state: Mutex::new(FetchState::new(times.clone())),
+            last_failure: ArcSwapOption::empty(),
             attempts_ended: watch::Sender::new(0),
             task: Mutex::default(),
             places: Arc::new(Semaphore::new(MAX_WAITING)),
@@ -136,6 +139,11 @@ impl Shared {
         self.attempts_ended.subscribe()
     }
 
+    /// Returns why the last attempt failed; `None` if it succeeded or there was none.
+    pub(super) fn last_failure(&self) -> Option<Arc<FetchError>> {
+        self.last_failure.load_full()
+    }
+
     /// Gives a new task its number and returns it. Notes that this task makes an attempt.
     pub(super) fn register_task(
         &self,
@@ -202,9 +210,14 @@ impl Shared {
                     None => keys,
                 };
                 self.keys.store(Some(Arc::new(Snapshot { keys, fetched_at: now })));
+                self.last_failure.store(None);
                 (state.succeeded(now, max_age, random_fraction()), None)
             }
-            Err(error) => (state.failed(now, error.retry_after, random_fraction()), Some(error)),
+            Err(error) => {
+                let error = Arc::new(error);
+                self.last_failure.store(Some(Arc::clone(&error)));
+                (state.failed(now, error.retry_after, random_fraction()), Some(error))
+            }
         };
         self.set_overdue(&state);
         let _failures = state.failures;
@@ -235,6 +248,8 @@ impl Shared {
     pub(super) fn forget_task(&self, number: u64) {
         let mut state = self.lock();
         if state.task == number && state.task_gone(self.now(), random_fraction()) {
+            let gone = FetchError::new("the task that fetches ended: its runtime, or by a panic");
+            self.last_failure.store(Some(Arc::new(gone)));
             self.set_overdue(&state);
             self.attempts_ended.send_modify(|ended| *ended += 1);
         }

@@ -12,40 +12,14 @@ use crate::config::ServeConfig;
 pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     let Some(config) = &facts.config else { return Vec::new() };
     let mut checks = Vec::new();
-    if let Some(clerk) = facts.clerk() {
-        checks.push(instance_kind(clerk));
-        checks.extend(clerk.publishable_key().map(|key| publishable_key(facts, clerk, key)));
+    if let Some(clerk) = facts.clerk()
+        && let Some(key) = clerk.publishable_key()
+    {
+        checks.push(publishable_key(facts, clerk, key));
     }
     checks.push(parties(facts));
     checks.extend(transport(facts, config));
     checks
-}
-
-/// Checks that the keys are of one kind. Test and live keys belong to different instances, which do
-/// not work together.
-fn instance_kind(clerk: &ClerkConfig) -> Check {
-    let publishable = clerk.publishable_key().map(PublishableKey::is_live);
-    let secret = clerk.secret_key().map(|key| key.is_live());
-    let kind = |live| if live { "production" } else { "development" };
-    match (publishable, secret) {
-        (Some(a), Some(b)) if a != b => Check::fail(
-            "instance_kind",
-            format!(
-                "CLERK_PUBLISHABLE_KEY belongs to a {} instance and CLERK_SECRET_KEY to a {} one",
-                kind(a),
-                kind(b)
-            ),
-            "set both from the same page of Clerk's Dashboard, API keys: pk_test_ with sk_test_, \
-             or pk_live_ with sk_live_",
-        ),
-        (Some(live), _) | (None, Some(live)) => {
-            Check::ok("instance_kind", format!("{} keys", kind(live)))
-        }
-        (None, None) => Check::skipped(
-            "instance_kind",
-            "neither CLERK_PUBLISHABLE_KEY nor CLERK_SECRET_KEY is set",
-        ),
-    }
 }
 
 /// Checks that the issuer and the JWKS URL, if set, are those of the publishable key.

@@ -89,7 +89,7 @@ async fn test_and_live_keys_side_by_side_are_told(world: World) {
     let (_clerk, variables) = world.dev_clerk().await;
     let told =
         doctor(&world, "mixed", &[], &set(&variables, "CLERK_SECRET_KEY", "sk_live_canary")).await;
-    told.fails("instance_kind", "pk_live_ with sk_live_");
+    told.fails("settings", "CLERK_SECRET_KEY");
 }
 
 async fn a_publishable_key_of_another_instance_than_the_issuer_is_told(world: World) {
