@@ -61,6 +61,21 @@ pub trait InTransaction: Send + Sync + 'static {
         outcome: Outcome,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
+    /// Runs statements for a user to whom [`ensure_user`](super::SeaOrmSink::ensure_user) gave a row, of
+    /// which only the id is known, after it was written. Does nothing by default.
+    ///
+    /// # Errors
+    ///
+    /// An error rolls everything back, and `ensure_user` returns it.
+    fn ensured(
+        &self,
+        tx: &DatabaseTransaction,
+        user_id: &str,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        let _ = (tx, user_id);
+        std::future::ready(Ok(()))
+    }
+
     /// Runs statements for users whom a backfill added or updated, after their rows were written.
     /// Does nothing by default.
     ///
@@ -97,8 +112,9 @@ pub trait InTransaction: Send + Sync + 'static {
 /// Makes an [`InTransaction`] from a state and a closure, or an `async fn`, that is given a clone of
 /// it with each delivery. The delivery is passed by value, which copies nothing.
 ///
-/// It runs for deliveries alone. Where a backfill or a reconciliation has to do something too, for
-/// example to delete rows that refer to a user, implement [`InTransaction`] with its other methods.
+/// It runs for deliveries alone. Where `ensure_user`, a backfill or a reconciliation has to do something
+/// too, for example to delete rows that refer to a user, implement [`InTransaction`] with its other
+/// methods.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -159,6 +175,14 @@ impl<H: InTransaction> InTransaction for Arc<H> {
         outcome: Outcome,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         H::run(self, tx, delivery, outcome)
+    }
+
+    fn ensured(
+        &self,
+        tx: &DatabaseTransaction,
+        user_id: &str,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        H::ensured(self, tx, user_id)
     }
 
     #[cfg(feature = "backfill")]
@@ -251,6 +275,8 @@ pub(super) trait Hook: Send + Sync {
         outcome: Outcome,
     ) -> BoxFuture<'a>;
 
+    fn ensured<'a>(&'a self, tx: &'a DatabaseTransaction, user_id: &'a str) -> BoxFuture<'a>;
+
     #[cfg(feature = "backfill")]
     fn backfilled<'a>(
         &'a self,
@@ -270,6 +296,10 @@ impl<H: InTransaction> Hook for H {
         outcome: Outcome,
     ) -> BoxFuture<'a> {
         Box::pin(InTransaction::run(self, tx, delivery, outcome))
+    }
+
+    fn ensured<'a>(&'a self, tx: &'a DatabaseTransaction, user_id: &'a str) -> BoxFuture<'a> {
+        Box::pin(InTransaction::ensured(self, tx, user_id))
     }
 
     #[cfg(feature = "backfill")]

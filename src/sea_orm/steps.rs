@@ -119,19 +119,17 @@ pub(super) async fn start(tx: &DatabaseTransaction, kind: &Kind, row: &Row) -> R
     Ok(lives)
 }
 
-/// Does what [`start`] does. If other code removed the record's row, it also sets the version below
-/// that of every state, so that any event and any backfill fills the new row.
+/// Inserts a row for a record whose version is locked and which has none. If other code removed an
+/// earlier row, it also sets the version below that of every state, so that any event and any backfill
+/// fills the new row.
 pub(super) async fn start_anew(
     tx: &DatabaseTransaction,
     kind: &Kind,
     row: &Row,
-) -> Result<bool, DbErr> {
-    let lives = lock(tx, kind, &row.id).await?;
-    if lives {
-        tx.execute(&statements::forget_version_without_row(kind, &row.id)).await?;
-        tx.execute(&statements::start_row(&kind.rows, row)).await?;
-    }
-    Ok(lives)
+) -> Result<(), DbErr> {
+    tx.execute(&statements::forget_version_without_row(kind, &row.id)).await?;
+    tx.execute(&statements::start_row(&kind.rows, row)).await?;
+    Ok(())
 }
 
 /// Writes a row whose version is locked.
@@ -150,7 +148,7 @@ async fn write_row(tx: &DatabaseTransaction, kind: &Kind, row: &Row) -> Result<(
 
 /// Locks a version, which orders what follows against a deletion on another connection. Returns
 /// `false` if the record is deleted.
-async fn lock(tx: &DatabaseTransaction, kind: &Kind, id: &Id) -> Result<bool, DbErr> {
+pub(super) async fn lock(tx: &DatabaseTransaction, kind: &Kind, id: &Id) -> Result<bool, DbErr> {
     tx.execute(&statements::start_versions(&kind.versions, &[id.as_str()])).await?;
     affects(tx, &statements::lock_version(&kind.versions, id)).await
 }

@@ -1,6 +1,6 @@
 //! Queries for users, and rows for users who arrive before Clerk's event.
 
-use ::sea_orm::{ConnectionTrait as _, DbErr, FromQueryResult as _};
+use ::sea_orm::{ConnectionTrait, DbErr, FromQueryResult as _};
 
 use super::entity::user;
 use super::row::Row;
@@ -35,8 +35,12 @@ impl SeaOrmSink {
     }
 
     async fn status(&self, id: &UserId) -> Result<UserStatus, DbErr> {
+        self.status_on(self.db(), id).await
+    }
+
+    async fn status_on(&self, db: &impl ConnectionTrait, id: &UserId) -> Result<UserStatus, DbErr> {
         let select = statements::select_status(&self.tables().users, id.id());
-        let Some(row) = self.db().query_one(&select).await? else {
+        let Some(row) = db.query_one(&select).await? else {
             return Ok(UserStatus::Unknown);
         };
         Ok(match (row.try_get_by_index(0)?, row.try_get_by_index::<Option<String>>(1)?) {
@@ -64,13 +68,17 @@ impl SeaOrmSink {
     /// before `user.created`. Every event about the user, however old, and every backfill fills a
     /// new row, even if other code than the sink removed an earlier one.
     ///
+    /// Hooks are told of a new row in the same transaction
+    /// ([`InTransaction::ensured`](super::InTransaction::ensured)), so that an application's own row is
+    /// there as soon as this one is.
+    ///
     /// Returns [`UserStatus::Active`] or [`UserStatus::Deleted`]; a deleted user is not revived.
     /// Pass only ids from verified tokens. For a known user it costs one query.
     ///
     /// # Errors
     ///
     /// Fails for an id that Clerk cannot have given: not 1 to 255 letters, digits and underscores.
-    /// Otherwise returns the database's error.
+    /// Otherwise returns the database's error, or a hook's: then there is no row.
     pub async fn ensure_user(&self, user_id: &str) -> Result<UserStatus, DbErr> {
         let id = UserId::parse(user_id).map_err(|_| DbErr::Custom(NOT_AN_ID.to_owned()))?;
         match self.status(&id).await? {
@@ -86,10 +94,17 @@ impl SeaOrmSink {
 
     async fn start_user(&self, id: &UserId) -> Result<UserStatus, DbErr> {
         let tx = transaction::begin(self.db()).await?;
-        let row = Row::of_unknown_user(id, self.now());
-        if !steps::start_anew(&tx, &self.tables().users, &row).await? {
+        let (users, row) = (&self.tables().users, Row::of_unknown_user(id, self.now()));
+        if !steps::lock(&tx, users, id.id()).await? {
             tx.rollback().await?;
             return Ok(UserStatus::Deleted);
+        }
+        // Another request, or Clerk's event, may have been faster.
+        if self.status_on(&tx, id).await? == UserStatus::Unknown {
+            steps::start_anew(&tx, users, &row).await?;
+            for hook in self.hooks() {
+                hook.ensured(&tx, id).await?;
+            }
         }
         tx.commit().await?;
         Ok(UserStatus::Active)

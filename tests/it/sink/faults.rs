@@ -29,6 +29,7 @@ on_each_database!(
     e51_a_hook_deletes_what_refers_to_a_user_in_the_same_transaction,
     a_hook_sees_every_delivery_but_repeated_ones,
     fault_a7_a_closure_with_a_state_runs_in_the_transaction,
+    fault_a3_a_hook_is_told_of_a_user_who_was_given_a_row,
     a_writer_waits_for_the_one_that_came_first_and_then_sees_what_it_did,
     what_a_database_quotes_of_the_data_does_not_get_into_the_log,
     several_instances_may_migrate_at_once,
@@ -369,4 +370,65 @@ async fn the_migrations_fit_into_an_applications_own_list(db: DatabaseConnection
     Application::down(&db, None).await.unwrap();
     migrate(&db).await.unwrap();
     assert_eq!(count(&db, "users").await, 0);
+}
+
+/// Gives each user a profile that refers to the user's row, unless it is told to fail.
+#[derive(Clone, Default)]
+struct Profiles {
+    fails: Arc<AtomicBool>,
+}
+
+impl InTransaction for Profiles {
+    async fn run(&self, _: &DatabaseTransaction, _: &Delivery, _: Outcome) -> Result<(), DbErr> {
+        Ok(())
+    }
+
+    async fn ensured(&self, tx: &DatabaseTransaction, user_id: &str) -> Result<(), DbErr> {
+        let mut insert = Query::insert();
+        insert.into_table("profiles").columns(["user_id"]).values_panic([user_id.into()]);
+        tx.execute(&insert).await?;
+        match self.fails.load(Ordering::SeqCst) {
+            true => Err(DbErr::Custom("the application refuses".into())),
+            false => Ok(()),
+        }
+    }
+}
+
+async fn fault_a3_a_hook_is_told_of_a_user_who_was_given_a_row(db: DatabaseConnection) {
+    migrate(&db).await.unwrap();
+    let id = match db.get_database_backend() {
+        DbBackend::MySql => "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+        _ => "TEXT",
+    };
+    let create = format!("CREATE TABLE profiles (user_id {id} NOT NULL REFERENCES users (id))");
+    db.execute_unprepared(&create).await.unwrap();
+    let hook = Profiles::default();
+    // In an `Arc`, as hooks that several sinks share are.
+    let sink = SeaOrmSink::new(db.clone()).unwrap().with_hook(Arc::new(hook.clone()));
+
+    hook.fails.store(true, Ordering::SeqCst);
+    assert!(sink.ensure_user("user_1").await.is_err());
+    assert_eq!((count(&db, "users").await, count(&db, "profiles").await), (0, 0));
+    hook.fails.store(false, Ordering::SeqCst);
+
+    // Many requests of one user at once make one row, and the next makes none.
+    let at_once = (0..6).map(|_| {
+        let sink = sink.clone();
+        tokio::spawn(async move { sink.ensure_user("user_1").await })
+    });
+    for request in at_once.collect::<Vec<_>>() {
+        assert_eq!(request.await.unwrap().unwrap(), UserStatus::Active);
+    }
+    assert_eq!(sink.ensure_user("user_1").await.unwrap(), UserStatus::Active);
+    assert_eq!((count(&db, "users").await, count(&db, "profiles").await), (1, 1));
+
+    // A user whom Clerk's event named first is not given a row, and a deleted one never is.
+    let service = builder(sink.clone()).build().unwrap();
+    for body in [user_created("user_2", None, T), user_deleted("user_3")] {
+        let id = body["data"]["id"].as_str().unwrap();
+        assert_eq!(send(&service, signed(id, &body).into_request()).await.status(), 204);
+    }
+    assert_eq!(sink.ensure_user("user_2").await.unwrap(), UserStatus::Active);
+    assert_eq!(sink.ensure_user("user_3").await.unwrap(), UserStatus::Deleted);
+    assert_eq!(count(&db, "profiles").await, 1);
 }
