@@ -1,6 +1,7 @@
 //! The typed claims of a verified token, for handlers. Their JSON is in `wire`.
 
 mod authorize;
+mod custom;
 pub(super) mod date;
 mod org;
 mod parts;
@@ -8,17 +9,18 @@ mod texts;
 pub(super) mod wire;
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::SystemTime;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 
+use self::custom::Decoded;
 use self::date::NumericDate;
 use self::texts::{TextName, Texts};
 use super::error::AuthErrorKind;
 
 pub use authorize::{Authorization, FactorLevel, Reverification};
+pub use custom::CustomClaimsError;
 pub use org::Organization;
 pub use parts::{Actor, Entitlement, FactorAges};
 
@@ -37,6 +39,7 @@ pub struct Claims {
     impersonated: bool,
     reported: Option<AuthErrorKind>,
     extra: Option<Box<Extra>>,
+    decoded: Decoded,
 }
 
 /// The claims that a plain session does not have.
@@ -154,8 +157,9 @@ impl Claims {
         self.reported
     }
 
-    /// Deserializes the token's claims into a type of your own: custom claims, and any that have no
-    /// method here. Parses the token at each call: keep the result.
+    /// Returns the token's claims as a type of your own: custom claims, and any that have no method
+    /// here. They are deserialized once for each type and kept with the session: requests with the same
+    /// token share them. `cache_bytes` of the verifier does not count them.
     ///
     /// ```
     /// # use tower_clerk::session::Session;
@@ -164,17 +168,19 @@ impl Claims {
     ///     locale: Option<String>,
     /// }
     ///
-    /// fn locale(session: &Session) -> Option<String> {
-    ///     session.claims().custom::<Custom>().ok()?.locale
+    /// fn locale(session: &Session) -> Option<&str> {
+    ///     session.claims().custom::<Custom>().ok()?.locale.as_deref()
     /// }
     /// ```
     ///
     /// # Errors
     ///
-    /// The claims do not fit the type. The error does not repeat them.
-    pub fn custom<T: DeserializeOwned>(&self) -> Result<T, CustomClaimsError> {
-        let payload = URL_SAFE_NO_PAD.decode(self.payload()).map_err(|_| CustomClaimsError(()))?;
-        serde_json::from_slice(&payload).map_err(|_| CustomClaimsError(()))
+    /// The claims do not fit the type. The error names the member, but does not repeat its value.
+    pub fn custom<T>(&self) -> Result<&T, CustomClaimsError>
+    where
+        T: DeserializeOwned + Send + Sync + RefUnwindSafe + UnwindSafe + 'static,
+    {
+        self.decoded.get_or_decode(self.payload())
     }
 
     /// Returns the token's second part.
@@ -218,18 +224,6 @@ impl fmt::Debug for Claims {
         f.debug_struct("Claims").field("sub", &self.user_id()).finish_non_exhaustive()
     }
 }
-
-/// The error of claims that do not fit the requested type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CustomClaimsError(());
-
-impl fmt::Display for CustomClaimsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the token's claims do not fit the type")
-    }
-}
-
-impl std::error::Error for CustomClaimsError {}
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,11 @@
 //! The claims of version 1 and version 2 tokens, as handlers get them.
 #![allow(clippy::needless_pass_by_value, reason = "the tables read better")]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::*;
@@ -203,6 +206,78 @@ fn custom_claims_come_as_a_type_of_the_callers() {
     let claims = claims(json!({ "theme": "dark", "n": 1e2 }));
     assert_eq!(claims.custom::<Custom>().unwrap().theme, "dark");
     assert!(claims.custom::<Vec<String>>().is_err());
+}
+
+#[test]
+fn fault_a9_claims_are_deserialized_once_for_each_type() {
+    static TIMES: AtomicUsize = AtomicUsize::new(0);
+
+    struct Counted;
+
+    impl<'de> serde::Deserialize<'de> for Counted {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            TIMES.fetch_add(1, Ordering::SeqCst);
+            serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
+        }
+    }
+    let claims = claims(json!({ "theme": "dark" }));
+    for _ in 0..3 {
+        let _counted: &Counted = claims.custom().unwrap();
+        let value: &Value = claims.custom().unwrap();
+        assert_eq!(value["theme"], "dark");
+        assert!(claims.custom::<Vec<String>>().is_err(), "an error is not kept");
+    }
+    assert_eq!(TIMES.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn fault_a9_threads_that_ask_at_once_are_given_one_value() {
+    let claims = claims(json!({ "theme": "dark" }));
+    let ask = || {
+        let value: *const Value = claims.custom().unwrap();
+        let other: *const std::collections::BTreeMap<String, Value> = claims.custom().unwrap();
+        (value as usize, other as usize)
+    };
+    let seen: std::collections::HashSet<_> = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+        asking.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(seen.len(), 1);
+}
+
+#[test]
+fn fault_a9_the_error_names_the_member_and_no_value() {
+    #[derive(Debug, serde::Deserialize)]
+    #[expect(dead_code, reason = "only the error is of interest")]
+    struct Custom {
+        metadata: Metadata,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[expect(dead_code, reason = "only the error is of interest")]
+    struct Metadata {
+        role: String,
+        seats: u8,
+        #[serde(default)]
+        tags: Vec<String>,
+    }
+    for (members, member) in [
+        (json!({}), Some("metadata")),
+        (json!({ "metadata": "canary" }), Some("metadata")),
+        (json!({ "metadata": { "role": "canary" } }), Some("metadata.seats")),
+        (json!({ "metadata": { "role": 7, "seats": 1 } }), Some("metadata.role")),
+        (json!({ "metadata": { "role": "r", "seats": "canary" } }), Some("metadata.seats")),
+        (
+            json!({ "metadata": { "role": "r", "seats": 1, "tags": ["a", 7] } }),
+            Some("metadata.tags[1]"),
+        ),
+    ] {
+        let error = claims(members).custom::<Custom>().unwrap_err();
+        assert_eq!(error.member(), member);
+        let text = format!("{error} {error:?}");
+        assert!(text.contains(member.unwrap()) && !text.contains("canary"), "{text}");
+    }
+    assert_eq!(claims(json!({})).custom::<Vec<String>>().unwrap_err().member(), None);
 }
 
 #[test]

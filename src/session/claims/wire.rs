@@ -13,7 +13,7 @@ use super::date::NumericDate;
 use super::org::{Organization, OrganizationV1, OrganizationV2};
 use super::parts::{Actor, Entitlement, FactorAges};
 use super::texts::{TextName, Texts};
-use super::{Claims, Extra};
+use super::{Claims, Decoded, Extra};
 
 /// A payload, borrowed from its bytes. Times are strict: a wrong type or a `null` fails the whole
 /// payload. Any other claim of a wrong type is kept as [`TextClaim::WrongType`] for the rules, or
@@ -101,6 +101,7 @@ impl<'a> Wire<'a> {
             impersonated: self.act.is_some(),
             reported,
             extra: (!extra.is_empty()).then(|| Box::new(extra)),
+            decoded: Decoded::default(),
         })
     }
 

@@ -140,7 +140,7 @@ async fn a17_a_member_that_stands_twice_is_refused_though_its_last_value_is_good
     // A claim that is read by nobody but the handler: as its JSON parser has it, the last.
     let token = doubled(&target, "", r#""plan":"gold","plan":"free","#);
     let session = target.verifier.verify(&token).await.unwrap();
-    let custom: Value = session.claims().custom().unwrap();
+    let custom: &Value = session.claims().custom().unwrap();
     assert_eq!(custom["plan"], "free");
 }
 

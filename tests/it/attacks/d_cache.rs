@@ -197,7 +197,7 @@ async fn d7_tokens_that_share_kid_jti_sub_signature_or_payload_are_told_apart() 
             [(&a, "user_1", "a@"), (&b, "user_1", "b@"), (&c, "user_2", "a@")]
         {
             let session = verifier.verify(token).await.unwrap();
-            let claims: Value = session.claims().custom().unwrap();
+            let claims: &Value = session.claims().custom().unwrap();
             assert_eq!(session.user_id(), user);
             assert!(claims["email"].as_str().unwrap().starts_with(email));
         }
