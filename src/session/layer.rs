@@ -8,6 +8,7 @@ use super::gate::{Gate, Mode};
 use super::reject::{GrpcResponder, Responder};
 use super::service::ClerkAuth;
 use super::verify::Verifier;
+use crate::trace::event;
 
 /// A Tower layer that lets a request pass if its session token is accepted by the [`Verifier`], and
 /// puts the [`Session`](super::Session) into the request's extensions.
@@ -49,7 +50,8 @@ impl ClerkAuthLayer {
     /// A request with a good token has its [`Session`](super::Session) in the extensions, any other
     /// the [`AuthError`](super::AuthError) for which it would have been refused. No request waits:
     /// without a key at hand that is [`NotJudged`](super::AuthErrorKind::NotJudged), which is counted
-    /// and never logged as a refusal, because it tells nothing about the token. Each of the reported requests is counted, and for each reason at most one every ten seconds is logged. Requests
+    /// and never logged as a refusal, because it tells nothing about the token. Each of the reported
+    /// requests is counted, and for each reason at most one every ten seconds is logged. Requests
     /// that the layer lets pass anyway, because it is [`optional`](Self::optional) or the request
     /// is a preflight, are not reported. The extractor `Session` refuses all requests without a
     /// session: handlers must take `Option<Session>`.
@@ -58,9 +60,38 @@ impl ClerkAuthLayer {
         self.with(|gate| gate.report_only = true)
     }
 
-    /// Lets CORS preflights pass without a session: `OPTIONS` with `Origin` and
-    /// `Access-Control-Request-Method` and without `Authorization`. For servers whose CORS layer is
-    /// inside this one; outside is the better place for it.
+    /// Sets by a setting of the server's whether the layer refuses anything. `false` is
+    /// [`report_only`](Self::report_only), and warns once, here, with the feature `tracing`; `true` is the
+    /// default. For a layer that may be off: `tower::util::option_layer` cannot hold one, because a
+    /// service with it has another type of response body than one without.
+    #[must_use]
+    pub fn enforced(self, enforced: bool) -> Self {
+        if !enforced {
+            event!(warn, "a ClerkAuthLayer enforces nothing: every request passes");
+        }
+        self.with(|gate| gate.report_only = !enforced)
+    }
+
+    /// Runs the inner service without a session for every request that is written like a CORS
+    /// preflight: `OPTIONS` with `Origin` and `Access-Control-Request-Method`, and without
+    /// `Authorization`. Anybody can send one, so an inner service that does not look at the method
+    /// serves it like any other request.
+    ///
+    /// For servers whose CORS layer must be inside. The safe order needs no option, because a CORS
+    /// layer outside answers preflights itself:
+    ///
+    /// ```
+    /// # use axum::{Router, routing::get};
+    /// # use tower_clerk::session::{ClerkAuthLayer, Verifier};
+    /// # use tower_http::cors::CorsLayer;
+    /// # fn app(verifier: Verifier, cors: CorsLayer) -> Router {
+    /// Router::new()
+    ///     .route("/", get(async || "hello"))
+    ///     .layer(ClerkAuthLayer::new(verifier))
+    ///     // Added last, so outside.
+    ///     .layer(cors)
+    /// # }
+    /// ```
     #[must_use]
     pub fn allow_preflights(self) -> Self {
         self.with(|gate| gate.preflights_pass = true)

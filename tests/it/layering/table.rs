@@ -37,7 +37,7 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
     ("session/public_key", &["error"]),
     ("session/window", &[]),
     ("session/claims", &["session/error", "session/json"]),
-    ("session/session", &["session/claims", "session/public_key", "session/window"]),
+    ("session/session", &["clock", "session/claims", "session/public_key", "session/window"]),
     ("session/cache", &["session/claims", "session/session"]),
     (
         "session/keys",
@@ -88,7 +88,10 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
     ),
     ("session/future", &["session/body", "session/gate", "session/verify"]),
     ("session/service", &["session/body", "session/future", "session/gate", "session/verify"]),
-    ("session/layer", &["session/gate", "session/reject", "session/service", "session/verify"]),
+    (
+        "session/layer",
+        &["session/gate", "session/reject", "session/service", "session/verify", "trace"],
+    ),
     // Flow 2, from the ground up.
     ("webhook/mod", &["webhook"]),
     ("webhook/error", &[]),

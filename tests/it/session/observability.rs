@@ -46,7 +46,7 @@ async fn every_metric_and_event_of_the_chapter_is_emitted_and_no_other() {
     assert_eq!(ask(layer.clone(), &good).await, 200);
     assert_eq!(ask(layer.clone(), &good).await, 200);
     assert_eq!(ask(layer.clone(), "garbage").await, 401);
-    assert_eq!(ask(layer.clone().report_only(), "garbage").await, 200);
+    assert_eq!(ask(layer.clone().enforced(false), "garbage").await, 200);
     server.answer(Answer::status("500 Oops", ""));
     let unknown = issuer.rotated("ins_2").token("user_1").mint();
     assert_eq!(ask(layer.clone(), &unknown).await, 503);
@@ -76,7 +76,7 @@ async fn every_metric_and_event_of_the_chapter_is_emitted_and_no_other() {
     let text = observed.text();
     let ours: Vec<_> = text.lines().filter(|line| line.contains("tower_clerk::session")).collect();
     let rows = table("# Events");
-    assert_eq!(rows.len(), 7);
+    assert_eq!(rows.len(), 8);
     for row in &rows {
         let (level, message) = (row[0].trim_matches('`').to_uppercase(), row[1]);
         // The adapters' own is asked for in their own tests.
