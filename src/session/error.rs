@@ -8,8 +8,8 @@ use std::time::Duration;
 /// The reason why a request has no session.
 ///
 /// Cheap to clone. The layer puts it into the response's extensions, so that logs and metrics can
-/// contain the reason, which the client does not learn. If keys could not be fetched,
-/// [`source`](Error::source) is why. Two errors are equal if kind and time are.
+/// contain the reason, which the client does not learn. [`source`](Error::source) is why keys could not
+/// be fetched, or why a check of the server's own refused. Two errors are equal if kind and time are.
 #[derive(Clone, Debug)]
 pub struct AuthError {
     kind: AuthErrorKind,
@@ -17,7 +17,7 @@ pub struct AuthError {
     cause: Option<Cause>,
 }
 
-/// The reason why there are no keys.
+/// The reason why there are no keys, or why a check refused.
 pub(super) type Cause = Arc<dyn Error + Send + Sync>;
 
 /// The reasons why a request has no session.
@@ -35,6 +35,12 @@ pub enum AuthErrorKind {
     AuthorizedPartyMissing,
     /// A signature that is not the instance's.
     BadSignature,
+    /// A good session that a [check of the server's own](crate::session::VerifierBuilder::check)
+    /// refuses with 403.
+    CheckForbidden,
+    /// A good session that a [check of the server's own](crate::session::VerifierBuilder::check)
+    /// refuses with 401.
+    CheckUnauthorized,
     /// A header with `crit` or `b64`, neither of which is implemented (RFC 7515 4.1.11).
     CriticalHeader,
     /// A token with a good signature whose `exp` plus the skew is past.
@@ -64,7 +70,7 @@ pub enum AuthErrorKind {
     PendingSession,
     /// A token that is longer than any genuine one.
     TooLarge,
-    /// A `kid` that none of the instance's keys has.
+    /// A `kid` that none of the instance's keys has, or no `kid` although keys are found by it.
     UnknownKey,
     /// An `alg` other than RS256.
     UnsupportedAlgorithm,
@@ -79,6 +85,10 @@ impl AuthError {
 
     pub(super) fn keys_unavailable(retry_after: Duration, cause: Option<Cause>) -> Self {
         Self { kind: AuthErrorKind::KeysUnavailable, retry_after: Some(retry_after), cause }
+    }
+
+    pub(super) fn denied(kind: AuthErrorKind, cause: Option<Cause>) -> Self {
+        Self { kind, retry_after: None, cause }
     }
 
     /// Returns the error of a token that was not judged, instead of this one.
@@ -110,6 +120,8 @@ impl AuthErrorKind {
             Self::AuthorizedPartyMismatch => "authorized_party_mismatch",
             Self::AuthorizedPartyMissing => "authorized_party_missing",
             Self::BadSignature => "bad_signature",
+            Self::CheckForbidden => "check_forbidden",
+            Self::CheckUnauthorized => "check_unauthorized",
             Self::CriticalHeader => "critical_header",
             Self::Expired => "expired",
             Self::Impersonation => "impersonation",
@@ -147,6 +159,8 @@ impl fmt::Display for AuthError {
             }
             AuthErrorKind::AuthorizedPartyMissing => "the token names no origin (azp)",
             AuthErrorKind::BadSignature => "the token's signature does not match",
+            AuthErrorKind::CheckForbidden => "a check of the server's own forbids the session",
+            AuthErrorKind::CheckUnauthorized => "a check of the server's own refuses the session",
             AuthErrorKind::CriticalHeader => {
                 "the token's header demands an unsupported extension (crit, b64)"
             }

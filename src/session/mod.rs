@@ -71,7 +71,7 @@ pub use reject::{
 };
 pub use service::ClerkAuth;
 pub use session::Session;
-pub use verify::{AudiencePolicy, AuthorizedPartyPolicy, Verifier, VerifierBuilder};
+pub use verify::{AudiencePolicy, AuthorizedPartyPolicy, Denied, Verifier, VerifierBuilder};
 
 #[cfg(feature = "reqwest")]
 pub(crate) use verify::{check_authorized_parties, check_issuer};

@@ -1,13 +1,15 @@
-//! The session: a verified token's claims for the handler, its key and window for the cache, and its
-//! verifier for other layers.
+//! The session: a verified token's claims for the handler, its key and window for the cache, its
+//! verifier for other layers, and the clock that ends it.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::claims::{Actor, Authorization, Claims, Organization};
 use super::public_key::PublicKey;
 use super::window::Window;
+use crate::clock::Clock;
 
 /// A verified session, which identifies the user who sent the request.
 ///
@@ -25,6 +27,9 @@ struct Verified {
     key: Arc<PublicKey>,
     window: Window,
     verifier: VerifierId,
+    #[cfg_attr(not(feature = "remote"), expect(dead_code, reason = "only a timer reads it"))]
+    /// Not the session's data, so it does not matter whether a panic leaves it in order.
+    clock: AssertUnwindSafe<Arc<dyn Clock>>,
 }
 
 /// The identity of a verifier of one instance, which its clones share. It tells a layer whether a
@@ -46,8 +51,10 @@ impl Session {
         key: Arc<PublicKey>,
         window: Window,
         verifier: VerifierId,
+        clock: &Arc<dyn Clock>,
     ) -> Self {
-        Self { verified: Arc::new(Verified { claims, key, window, verifier }) }
+        let clock = AssertUnwindSafe(Arc::clone(clock));
+        Self { verified: Arc::new(Verified { claims, key, window, verifier, clock }) }
     }
 
     /// Returns all claims.
@@ -99,6 +106,33 @@ impl Session {
     #[must_use]
     pub fn has(&self, required: &Authorization) -> bool {
         self.claims().has(required)
+    }
+
+    /// Waits until the verifier accepts the token no longer: until `exp` and the skew are past, by the
+    /// verifier's clock. For what lives longer than a request, such as a WebSocket or a stream, which
+    /// should end with the session or ask the client for a new token:
+    ///
+    /// ```
+    /// # use tower_clerk::session::Session;
+    /// # use tokio::sync::mpsc::Receiver;
+    /// async fn forward(session: Session, mut messages: Receiver<String>) {
+    ///     loop {
+    ///         tokio::select! {
+    ///             () = session.expired() => break,
+    ///             message = messages.recv() => match message {
+    ///                 Some(message) => println!("{message}"),
+    ///                 None => break,
+    ///             },
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// Needs a tokio runtime with time.
+    #[cfg(feature = "remote")]
+    pub async fn expired(&self) {
+        let Verified { window, clock, .. } = &*self.verified;
+        clock.reaches(window.end()).await;
     }
 
     /// Returns the key that signed the token.

@@ -12,6 +12,18 @@ pub(super) struct Window {
 }
 
 impl Window {
+    /// Returns the end of the window.
+    #[cfg(feature = "remote")]
+    pub(super) fn end(self) -> SystemTime {
+        let distance = Duration::from_millis(self.until.unsigned_abs());
+        let end = if self.until < 0 {
+            UNIX_EPOCH.checked_sub(distance)
+        } else {
+            UNIX_EPOCH.checked_add(distance)
+        };
+        end.unwrap_or(UNIX_EPOCH)
+    }
+
     /// Returns whether `now` is in the window.
     pub(super) fn contains(self, now: SystemTime) -> bool {
         (self.from..self.until).contains(&milliseconds(now))

@@ -1,8 +1,12 @@
 //! A clock that stands still until a test moves it.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
+#[cfg(feature = "remote")]
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant, SystemTime};
 
+#[cfg(feature = "remote")]
+use crate::clock::Reaches;
 use crate::clock::{Clock, SystemClock};
 
 /// A clock that a test sets. It is not `Clone`: share it in an `Arc`.
@@ -11,18 +15,26 @@ pub struct ManualClock {
     hands: Mutex<Hands>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Hands {
     wall: SystemTime,
     monotonic: Instant,
+    /// Those who wait for a time.
+    #[cfg(feature = "remote")]
+    waiting: Vec<Waker>,
 }
 
 impl ManualClock {
     /// Creates a clock that stands still at the current time.
     #[must_use]
     pub fn new() -> Self {
-        let (wall, monotonic) = (SystemClock::new().now(), SystemClock::new().monotonic());
-        Self { hands: Mutex::new(Hands { wall, monotonic }) }
+        let hands = Hands {
+            wall: SystemClock::new().now(),
+            monotonic: SystemClock::new().monotonic(),
+            #[cfg(feature = "remote")]
+            waiting: Vec::new(),
+        };
+        Self { hands: Mutex::new(hands) }
     }
 
     /// Advances the wall clock and the monotonic clock by `duration`.
@@ -39,11 +51,18 @@ impl ManualClock {
     }
 
     fn change(&self, change: impl FnOnce(&mut Hands)) {
-        change(&mut self.hands.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        let mut hands = self.hands();
+        change(&mut hands);
+        #[cfg(feature = "remote")]
+        {
+            let waiting = std::mem::take(&mut hands.waiting);
+            drop(hands);
+            waiting.into_iter().for_each(Waker::wake);
+        }
     }
 
-    fn hands(&self) -> Hands {
-        *self.hands.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn hands(&self) -> MutexGuard<'_, Hands> {
+        self.hands.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -60,5 +79,17 @@ impl Clock for ManualClock {
 
     fn monotonic(&self) -> Instant {
         self.hands().monotonic
+    }
+
+    #[cfg(feature = "remote")]
+    fn reaches(&self, time: SystemTime) -> Reaches<'_> {
+        Box::pin(std::future::poll_fn(move |cx| {
+            let mut hands = self.hands();
+            if hands.wall >= time {
+                return Poll::Ready(());
+            }
+            hands.waiting.push(cx.waker().clone());
+            Poll::Pending
+        }))
     }
 }

@@ -99,7 +99,7 @@ enum Verdict {
     NotAuthenticated,
     /// A good token that has expired.
     Expired,
-    /// Bad credentials.
+    /// Bad credentials, or a session that a check of the server's own refuses.
     Invalid,
     /// A good session that this server does not allow.
     NotAllowed,
@@ -119,12 +119,13 @@ impl Refusal {
                 Verdict::NoKeys(error.retry_after().unwrap_or(Duration::from_secs(1)))
             }
             AuthErrorKind::Expired => Verdict::Expired,
-            AuthErrorKind::Impersonation => Verdict::NotAllowed,
+            AuthErrorKind::CheckForbidden | AuthErrorKind::Impersonation => Verdict::NotAllowed,
             AuthErrorKind::AudienceMismatch
             | AuthErrorKind::AudienceMissing
             | AuthErrorKind::AuthorizedPartyMismatch
             | AuthErrorKind::AuthorizedPartyMissing
             | AuthErrorKind::BadSignature
+            | AuthErrorKind::CheckUnauthorized
             | AuthErrorKind::CriticalHeader
             | AuthErrorKind::InvalidClaims
             | AuthErrorKind::IssuedInFuture
@@ -169,7 +170,7 @@ impl Refusal {
     /// |---|---|---|
     /// | `not_authenticated` | 401 | there is no bearer token, or the session is pending |
     /// | `token_expired` | 401 | the token was good, but has expired |
-    /// | `invalid_token` | 401 | the token is bad in any other way |
+    /// | `invalid_token` | 401 | the token is bad in any other way, or a check of the server's own refuses it so |
     /// | `not_allowed` | 403 | the session is good, but this server does not allow it |
     /// | `keys_unavailable` | 503 | there are no keys to verify with |
     #[must_use]

@@ -4,13 +4,14 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::check::{Checks, Denied};
 use super::policy::{AudiencePolicy, AuthorizedPartyPolicy, Policy};
 use super::{Instance, Instances, Verifier};
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
 use crate::session::cache::TokenCache;
 use crate::session::keys::KeySource;
-use crate::session::session::VerifierId;
+use crate::session::session::{Session, VerifierId};
 
 impl Verifier {
     /// Returns a builder for a verifier of tokens whose `iss` is exactly `issuer`, with keys from
@@ -20,6 +21,7 @@ impl Verifier {
             keys: Box::new(keys),
             clock: Arc::new(SystemClock::new()),
             policy: Policy::new(issuer.into()),
+            checks: Checks::default(),
             cache_bytes: CACHE_BYTES,
         }
     }
@@ -44,6 +46,7 @@ pub struct VerifierBuilder {
     keys: Box<dyn KeySource>,
     clock: Arc<dyn Clock>,
     policy: Policy,
+    checks: Checks,
     cache_bytes: u64,
 }
 
@@ -105,6 +108,39 @@ impl VerifierBuilder {
         self
     }
 
+    /// Adds a check of your own, which a session must pass after all rules: a list of blocked users,
+    /// for example, or of revoked sessions. Several are asked in the order in which they were added.
+    ///
+    /// It is asked about each request, also about a token that is in the cache, so it may look at
+    /// state that changes. It must not block: it runs on the task of the request. Ask a database ahead
+    /// of time, or in a layer behind this one.
+    ///
+    /// ```
+    /// use std::collections::HashSet;
+    /// use std::sync::{Arc, RwLock};
+    ///
+    /// use tower_clerk::session::{Denied, Session, VerifierBuilder};
+    ///
+    /// type Blocked = Arc<RwLock<HashSet<String>>>;
+    ///
+    /// fn without_blocked_users(verifier: VerifierBuilder, blocked: Blocked) -> VerifierBuilder {
+    ///     verifier.check(move |session: &Session| {
+    ///         match blocked.read() {
+    ///             Ok(blocked) if !blocked.contains(session.user_id()) => Ok(()),
+    ///             Ok(_) => Err(Denied::forbidden().because("the user is blocked")),
+    ///             Err(_) => Err(Denied::forbidden().because("the list of blocked users is lost")),
+    ///         }
+    ///     })
+    /// }
+    /// ```
+    pub fn check<F>(mut self, check: F) -> Self
+    where
+        F: Fn(&Session) -> Result<(), Denied> + Send + Sync + 'static,
+    {
+        self.checks.push(check);
+        self
+    }
+
     /// Sets how far Clerk's clock and this machine's may differ; default: 5 s, at most 5 minutes.
     pub fn skew(mut self, skew: Duration) -> Self {
         self.policy.skew = skew;
@@ -113,7 +149,7 @@ impl VerifierBuilder {
 
     /// Refuses tokens that are valid for longer than `lifetime`, from `iat` to `exp`, and tokens
     /// without `iat`; default: any lifetime. Clerk's session tokens live for a minute, or as long as
-    /// the instance's settings say. From 1 s to 10 years.
+    /// the instance's settings or `expires_in_seconds` of the Backend API say. From 1 s to 10 years.
     pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
         self.policy.max_lifetime = Some(lifetime);
         self
@@ -158,7 +194,7 @@ impl VerifierBuilder {
     /// - an audience policy with no audience, or with an empty one;
     /// - a skew above five minutes, a lifetime or a length outside its bounds.
     pub fn build(self) -> Result<Verifier, ConfigError> {
-        let Self { keys, clock, policy, cache_bytes } = self;
+        let Self { keys, clock, policy, checks, cache_bytes } = self;
         policy.issuers.iter().try_for_each(|issuer| check_issuer(issuer))?;
         policy.authorized_parties.iter().try_for_each(|list| check_authorized_parties(list))?;
         if let AudiencePolicy::Required(list) | AudiencePolicy::IfPresent(list) = &policy.audience
@@ -178,7 +214,7 @@ impl VerifierBuilder {
             return Err(ConfigError::new("maximum token length", problem));
         }
         let cache = TokenCache::new(cache_bytes);
-        let instance = Instance { id: VerifierId::unique(), cache, keys, policy, clock };
+        let instance = Instance { id: VerifierId::unique(), cache, keys, policy, checks, clock };
         Ok(Verifier { instances: Instances::One(Arc::new(instance)) })
     }
 }

@@ -2,6 +2,7 @@
 //! types: `gate` takes the token from its header line, and decides about the request afterwards.
 
 mod builder;
+mod check;
 mod policy;
 mod rules;
 
@@ -12,6 +13,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use self::check::Checks;
 use self::policy::Policy;
 use self::rules::Accepted;
 use super::cache::TokenCache;
@@ -29,6 +31,7 @@ use crate::trace::event;
 pub(crate) use builder::{check_authorized_parties, check_issuer};
 
 pub use builder::VerifierBuilder;
+pub use check::Denied;
 pub use policy::{AudiencePolicy, AuthorizedPartyPolicy};
 
 /// A verifier of session tokens, with the keys and the rules of one instance, or of several with
@@ -36,8 +39,11 @@ pub use policy::{AudiencePolicy, AuthorizedPartyPolicy};
 ///
 /// Cheap to clone; clones share their keys and their cache of verified tokens.
 ///
-/// A session that was revoked at Clerk is accepted until its token expires, within a minute,
-/// because Clerk is not asked about each token. The cache does not lengthen that.
+/// A session that was revoked at Clerk is accepted until its token expires, because Clerk is not asked
+/// about each token: usually within a minute, but a token that the Backend API made with
+/// `expires_in_seconds` lives for as long as that says. The cache does not lengthen it; a
+/// [`max_lifetime`](VerifierBuilder::max_lifetime) limits it, and a [`check`](VerifierBuilder::check) of
+/// your own can end it at once.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -70,6 +76,7 @@ struct Instance {
     cache: TokenCache,
     keys: Box<dyn KeySource>,
     policy: Policy,
+    checks: Checks,
     clock: Arc<dyn Clock>,
 }
 
@@ -183,7 +190,7 @@ impl Instance {
     fn start(self: &Arc<Self>, token: &[u8]) -> Verification {
         // A token that was verified a moment ago, by a key that is still the instance's.
         if let Some(session) = self.remembered(token) {
-            return Verification::Done(Ok(session));
+            return Verification::Done(self.checks.pass(session));
         }
         // Shape, size and header, so that a token that can never pass does not reach the keys.
         let token = match parse(token, self.policy.max_token_bytes) {
@@ -267,12 +274,13 @@ impl Instance {
                 "a token with a missing or wrong azp passes: the policy only reports it",
             );
         }
-        // The typed claims. Only a session that passed every step is cached.
+        // The typed claims. Only a session that keeps every rule is cached.
         let claims = wire.into_claims(token.text().as_bytes(), token.kid.as_deref(), violation);
         let claims = claims.ok_or(AuthErrorKind::InvalidClaims)?;
-        let session = Session::new(claims, Arc::clone(signer), valid_during, self.id);
+        let session = Session::new(claims, Arc::clone(signer), valid_during, self.id, &self.clock);
         self.cache.put(&session);
-        Ok(session)
+        // The server's own checks, on a hit too: what they look at may change.
+        self.checks.pass(session)
     }
 }
 

@@ -1,14 +1,15 @@
 //! From a token's text to a session or a refusal, with real signatures.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use serde_json::json;
 use tower_clerk::clock::Clock;
-use tower_clerk::session::{AuthErrorKind, PemKey, StaticKeys, Verifier};
+use tower_clerk::session::{AuthErrorKind, Denied, PemKey, Session, StaticKeys, Verifier};
 use tower_clerk::test_util::{Issuer, ManualClock};
 
-use crate::support::servers::{ISS, issuer};
+use crate::support::servers::{ISS, issuer, within};
 
 fn verifier(issuer: &Issuer) -> Verifier {
     let keys = StaticKeys::from_jwks(&issuer.jwks().to_string()).unwrap();
@@ -236,4 +237,167 @@ fn fault_a5_an_error_that_main_returns_reads_well() {
     assert!(shown.starts_with("CLERK_ISSUER: must be `https://`"), "{shown}");
     let one = errors.iter().next().unwrap();
     assert_eq!(format!("{one:?}"), one.to_string());
+}
+
+#[tokio::test]
+async fn fault_a12_a_session_tells_when_it_has_expired_by_the_verifiers_clock() {
+    let clock = Arc::new(ManualClock::new());
+    let issuer = issuer().with_clock(clock.clone());
+    let session = issuer.verifier().verify(&issuer.token("user_1").mint()).await.unwrap();
+    let waiting = tokio::spawn({
+        let session = session.clone();
+        async move { session.expired().await }
+    });
+    // `exp` is past, but the skew is not: the token is still accepted.
+    clock.advance(Duration::from_secs(64));
+    let mut asked = Box::pin(session.expired());
+    let mut is_pending = || {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        asked.as_mut().poll(&mut context).is_pending()
+    };
+    assert!(is_pending() && !waiting.is_finished());
+    // The clock goes back, as after an adjustment.
+    clock.set_wall(clock.now() - Duration::from_secs(30));
+    clock.advance(Duration::from_secs(30));
+    assert!(is_pending() && !waiting.is_finished());
+    clock.advance(Duration::from_secs(1));
+    within(waiting).await.unwrap();
+    within(asked).await;
+    within(session.expired()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_a12_by_the_systems_clock_it_looks_at_the_wall_clock_every_minute() {
+    #[derive(Debug)]
+    struct Wall(RwLock<std::time::SystemTime>, AtomicUsize);
+
+    impl Clock for Wall {
+        fn now(&self) -> std::time::SystemTime {
+            self.1.fetch_add(1, Ordering::SeqCst);
+            *self.0.read().unwrap()
+        }
+
+        fn monotonic(&self) -> std::time::Instant {
+            ManualClock::new().monotonic()
+        }
+    }
+    let start = ManualClock::new().now();
+    let clock = Arc::new(Wall(RwLock::new(start), AtomicUsize::new(0)));
+    let issuer = issuer().with_clock(clock.clone());
+    let token = issuer.token("user_1").expires_after(Duration::from_secs(3600)).mint();
+    let session = issuer.verifier().verify(&token).await.unwrap();
+    let waiting = tokio::spawn(async move { session.expired().await });
+    let looks = clock.1.load(Ordering::SeqCst);
+    // The machine slept: the wall clock is at the end, and the timer knows nothing of it.
+    tokio::time::sleep(Duration::from_secs(150)).await;
+    assert_eq!(clock.1.load(Ordering::SeqCst) - looks, 3);
+    assert!(!waiting.is_finished());
+    *clock.0.write().unwrap() = start + Duration::from_secs(3700);
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_check_of_ones_own_is_asked_cold_and_on_hits_and_chooses_the_refusal() {
+    let issuer = issuer();
+    let keys = StaticKeys::from_jwks(&issuer.jwks().to_string()).unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let refusal = Arc::new(RwLock::new(None::<Denied>));
+    let verifier = Verifier::builder(ISS, keys)
+        .check({
+            let (asked, refusal) = (Arc::clone(&asked), Arc::clone(&refusal));
+            move |session: &Session| {
+                asked.fetch_add(1, Ordering::SeqCst);
+                assert_eq!(session.user_id(), "user_1");
+                refusal.read().unwrap().clone().map_or(Ok(()), Err)
+            }
+        })
+        .build()
+        .unwrap();
+    let (token, set) = (issuer.token("user_1").mint(), |to| *refusal.write().unwrap() = to);
+    // Cold, refused: the token is known from now on, and refused all the same.
+    set(Some(Denied::unauthorized()));
+    assert_eq!(kind(&verifier, &token).await, AuthErrorKind::CheckUnauthorized);
+    set(Some(Denied::forbidden().because("the user is blocked")));
+    let error = verifier.verify(&token).await.unwrap_err();
+    assert_eq!(error.kind(), AuthErrorKind::CheckForbidden);
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "the user is blocked");
+    set(None);
+    assert!(verifier.verify(&token).await.is_ok());
+    set(Some(Denied::forbidden()));
+    assert_eq!(kind(&verifier, &token).await, AuthErrorKind::CheckForbidden);
+    assert_eq!(asked.load(Ordering::SeqCst), 4);
+    // A bad token does not reach it.
+    assert_eq!(kind(&verifier, "garbage").await, AuthErrorKind::Malformed);
+    assert_eq!(kind(&verifier, &issuer.token("").mint()).await, AuthErrorKind::InvalidClaims);
+    assert_eq!(asked.load(Ordering::SeqCst), 4);
+}
+
+#[tokio::test]
+async fn every_check_must_pass_and_of_several_instances_each_has_its_own() {
+    let (issuer, other) = (issuer(), Issuer::new("https://other.example.com", "ins_2"));
+    let first = Arc::new(AtomicBool::new(false));
+    let of = |issuer: &Issuer, denies: Arc<AtomicBool>| {
+        let keys = StaticKeys::from_jwks(&issuer.jwks().to_string()).unwrap();
+        Verifier::builder(issuer.iss(), keys)
+            .check(|_: &Session| Ok(()))
+            .check(move |_: &Session| match denies.load(Ordering::SeqCst) {
+                true => Err(Denied::forbidden()),
+                false => Ok(()),
+            })
+            .build()
+            .unwrap()
+    };
+    let both = Verifier::any_of([of(&issuer, first.clone()), of(&other, Arc::default())]).unwrap();
+    let tokens = [issuer.token("user_1").mint(), other.token("user_1").mint()];
+    for token in &tokens {
+        assert!(both.verify(token).await.is_ok());
+    }
+    first.store(true, Ordering::SeqCst);
+    assert_eq!(kind(&both, &tokens[0]).await, AuthErrorKind::CheckForbidden);
+    assert!(both.verify(&tokens[1]).await.is_ok());
+}
+
+#[tokio::test]
+async fn fault_k17_the_first_rule_that_fails_decides_as_the_chapter_lists_them() {
+    use tower_clerk::session::AudiencePolicy;
+    use tower_clerk::test_util::TokenBuilder;
+
+    let (issuer, forger) = (issuer(), Issuer::new(ISS, "ins_1"));
+    let keys = StaticKeys::from_jwks(&issuer.jwks().to_string()).unwrap();
+    let verifier = Verifier::builder(ISS, keys)
+        .audience(AudiencePolicy::Required(vec!["api".into()]))
+        .authorized_parties(["https://app.example.com"])
+        .max_lifetime(Duration::from_secs(60))
+        .deny_impersonation()
+        .check(|_: &Session| Err(Denied::forbidden()))
+        .build()
+        .unwrap();
+    // In the chapter's order: what breaks the rule, and the kind of its error.
+    type Breaks = fn(TokenBuilder) -> TokenBuilder;
+    let rules: [(AuthErrorKind, Breaks); 14] = [
+        (AuthErrorKind::TooLarge, |token| token.claim("pad", "x".repeat(9000))),
+        (AuthErrorKind::UnsupportedAlgorithm, |token| token.header("alg", "HS256")),
+        (AuthErrorKind::UnknownKey, |token| token.header("kid", "ins_9")),
+        (AuthErrorKind::BadSignature, |token| token),
+        (AuthErrorKind::IssuerMismatch, |token| token.claim("iss", "https://b.example.com")),
+        (AuthErrorKind::InvalidClaims, |token| token.claim("sub", "")),
+        (AuthErrorKind::WrongTokenType, |token| token.without_claim("sid").without_header("cat")),
+        (AuthErrorKind::AudienceMismatch, |token| token.claim("aud", "web")),
+        (AuthErrorKind::AuthorizedPartyMismatch, |token| {
+            token.claim("azp", "https://b.example.com")
+        }),
+        (AuthErrorKind::Expired, |token| token.claim("exp", 1_700_000_000)),
+        (AuthErrorKind::LifetimeTooLong, |token| token.claim("iat", 1_600_000_000)),
+        (AuthErrorKind::PendingSession, |token| token.claim("sts", "pending")),
+        (AuthErrorKind::Impersonation, |token| token.claim("act", json!({ "sub": "user_2" }))),
+        (AuthErrorKind::CheckForbidden, |token| token),
+    ];
+    let signature = rules.iter().position(|(kind, _)| *kind == AuthErrorKind::BadSignature);
+    for (first, (kind, _)) in rules.iter().enumerate() {
+        let signer = if Some(first) <= signature { &forger } else { &issuer };
+        let token =
+            signer.token("user_1").claim("aud", "api").claim("azp", "https://app.example.com");
+        let token = rules[first..].iter().rev().fold(token, |token, (_, breaks)| breaks(token));
+        assert_eq!(self::kind(&verifier, &token.mint()).await, *kind);
+    }
 }
