@@ -86,17 +86,16 @@ const PUBLISHED_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 mod tests {
     use axum::{body::Body, http::Request};
     use tower::ServiceExt;
-    use tower_clerk::test_util::{ManualClock, ScriptedKeys, SignedDelivery, user_created};
+    use tower_clerk::test_util::{ManualClock, SignedDelivery, user_created};
 
     use super::*;
 
     /// The service, the instance that signs its tokens, and its clock.
     fn start() -> (Router, Issuer, Arc<ManualClock>) {
-        let issuer = Issuer::new("https://clerk.example.com", "ins_test");
         let clock = Arc::new(ManualClock::new());
-        let verifier = Verifier::builder(issuer.iss(), ScriptedKeys::of(&issuer));
-        let verifier = verifier.clock(clock.clone()).build().unwrap();
-        (app(verifier, vec![secret()], clock.clone()).unwrap(), issuer, clock)
+        let issuer = Issuer::new("https://clerk.example.com", "ins_test");
+        let issuer = issuer.with_clock(clock.clone());
+        (app(issuer.verifier(), vec![secret()], clock.clone()).unwrap(), issuer, clock)
     }
 
     fn secret() -> SigningSecret {

@@ -1,4 +1,4 @@
-//! The [`Clock`] trait and the system's clocks, which only this file reads.
+//! The [`Clock`] trait, for what depends on the time, and the system's clocks.
 
 use std::fmt;
 #[cfg(feature = "remote")]

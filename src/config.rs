@@ -1,5 +1,4 @@
-//! Configuration from environment variables. Reports all errors at once. Uses the builders of the
-//! flows; no flow uses this module.
+//! Configuration from environment variables. Reports all errors at once.
 
 use std::fmt;
 

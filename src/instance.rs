@@ -1,4 +1,4 @@
-//! Publishable keys, which name a Clerk instance. This file only parses; it opens no socket.
+//! Publishable keys, which name a Clerk instance. Parsing one sends no request.
 
 use std::fmt;
 use std::net::Ipv6Addr;

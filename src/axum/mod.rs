@@ -13,6 +13,36 @@
 //!     Router::new().route("/me", get(whoami)).route_layer(ClerkAuthLayer::new(verifier))
 //! }
 //! ```
+//!
+//! A guard is an extractor of your own: it takes the session, asks what the route requires, and refuses
+//! with 403.
+//!
+//! ```
+//! use axum::extract::FromRequestParts;
+//! use axum::response::{IntoResponse, Response};
+//! use http::request::Parts;
+//! use tower_clerk::session::{AuthError, Authorization, Denied, Session};
+//!
+//! struct Admin(Session);
+//!
+//! impl<S: Send + Sync> FromRequestParts<S> for Admin {
+//!     type Rejection = Response;
+//!
+//!     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+//!         let session = Session::from_request_parts(parts, state).await;
+//!         let session = session.map_err(IntoResponse::into_response)?;
+//!         if !session.has(&Authorization::role("org:admin")) {
+//!             let denied = Denied::forbidden().because("the user is no admin");
+//!             return Err(AuthError::from(denied).into_response());
+//!         }
+//!         Ok(Self(session))
+//!     }
+//! }
+//!
+//! async fn delete_everything(Admin(admin): Admin) -> String {
+//!     format!("{} may", admin.user_id())
+//! }
+//! ```
 
 use std::error::Error;
 use std::fmt;

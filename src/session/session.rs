@@ -128,6 +128,10 @@ impl Session {
     /// }
     /// ```
     ///
+    /// A browser cannot send `Authorization` with a WebSocket: accept it, take the token as the first
+    /// message and give it to [`Verifier::verify`](super::Verifier::verify); a later token replaces the
+    /// session.
+    ///
     /// Needs a tokio runtime with time.
     #[cfg(feature = "remote")]
     pub async fn expired(&self) {

@@ -64,6 +64,7 @@ fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CustomClaimsError> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CustomClaimsError {
     member: Option<Box<str>>,
+    is_missing: bool,
 }
 
 impl CustomClaimsError {
@@ -79,7 +80,7 @@ impl CustomClaimsError {
             None if member == "." => return Self::default(),
             None => {}
         }
-        Self { member: Some(member.into()) }
+        Self { member: Some(member.into()), is_missing: missing.is_some() }
     }
 
     /// Returns the path of the member that is missing or does not fit, such as `metadata.role`; `None`
@@ -93,9 +94,10 @@ impl CustomClaimsError {
 impl fmt::Display for CustomClaimsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.member() {
-            Some(member) => {
-                write!(f, "the token's claim `{member}` does not fit the type, or is missing")
+            Some(member) if self.is_missing => {
+                write!(f, "the type needs the claim `{member}`, which the token does not have")
             }
+            Some(member) => write!(f, "the token's claim `{member}` does not fit the type"),
             None => f.write_str("the token's claims do not fit the type"),
         }
     }

@@ -76,7 +76,9 @@ impl VerifierBuilder {
         self
     }
 
-    /// Accepts tokens of another issuer too, with the same keys: a satellite domain's or a proxy's.
+    /// Accepts tokens of another issuer too, with the same keys: for example while a proxy in front of
+    /// Clerk's Frontend API, which changes the issuer, is introduced. A satellite domain needs none: its
+    /// tokens have its primary domain's issuer.
     pub fn also_issuer(mut self, issuer: impl Into<String>) -> Self {
         self.policy.issuers.push(issuer.into());
         self
@@ -287,8 +289,8 @@ fn check_origin(origin: &str) -> Result<(), ConfigError> {
             }
         }
         _ => problem(
-            "must be origins such as `https://app.example.com`: lower case, with a scheme, \
-             without a path, a trailing slash or a wildcard",
+            "must be origins such as `https://app.example.com`, in the environment separated by \
+             commas: lower case, with a scheme, without a path, a trailing slash or a wildcard",
         ),
     }
 }

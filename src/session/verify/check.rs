@@ -40,6 +40,7 @@ impl Denied {
     }
 }
 
+/// For a guard of your own: as a response it is the 401 or 403 of the default responder.
 impl From<Denied> for AuthError {
     fn from(denied: Denied) -> Self {
         Self::denied(denied.kind, denied.reason)

@@ -17,8 +17,8 @@ use super::verify::Delivery;
 /// Svix delivers at least once and in no order. An implementation therefore
 ///
 /// 1. does nothing if it has applied a delivery with this [`Delivery::id`] before;
-/// 2. does nothing if it knows a newer state ([`User::updated_at`](super::User::updated_at)) or a
-///    deletion of the record;
+/// 2. does nothing if it knows a newer state ([`User::updated_at`](super::User::updated_at), and of two
+///    with the same time an update is newer than a creation) or a deletion of the record;
 /// 3. returns only when its changes would survive a crash, because Svix does not retry after that.
 ///
 /// It should return within a few seconds. Its future is dropped if the client disconnects or the

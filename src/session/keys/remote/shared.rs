@@ -203,6 +203,7 @@ impl Shared {
             return None;
         }
         let now = self.now();
+        let _failures_before = state.failures;
         let (pause, problem) = match outcome {
             Ok(FetchedKeys { keys, max_age }) => {
                 let keys = match &*self.keys.load() {
@@ -234,6 +235,8 @@ impl Shared {
                 have_keys = self.have_keys(now),
                 "session keys could not be fetched",
             );
+        } else if _failures_before > 0 {
+            event!(info, failures = _failures_before, "session keys were fetched again");
         }
         if let Some(snapshot) = &*self.keys.load() {
             let _age = now.saturating_duration_since(snapshot.fetched_at);
