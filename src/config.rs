@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::http_client::{is_loopback, secure_url};
+use crate::http_client::{base_url, is_loopback, secure_url};
 use crate::secret::{SecretKey, SigningSecret};
 use crate::session::keys::{PemKey, RemoteKeys};
 use crate::session::{
@@ -95,8 +95,12 @@ impl ClerkConfig {
             Err(problem) => Err(ConfigError::new("URL", problem)),
         };
         let jwks_url = vars.parsed(&["CLERK_JWKS_URL"], url);
-        let api_url = vars.parsed(&["CLERK_API_URL"], url).unwrap_or_else(|| API_URL.into());
-        let proxy_url = vars.parsed(&["CLERK_PROXY_URL"], |text| {
+        let base = |text: &str| match base_url(text) {
+            Ok(_) => Ok(text.to_owned()),
+            Err(problem) => Err(ConfigError::new("URL", problem)),
+        };
+        let api_url = vars.parsed(&["CLERK_API_URL"], base).unwrap_or_else(|| API_URL.into());
+        let proxy_url = vars.parsed(&PROXY_URL, |text| {
             let base = text.trim_end_matches('/');
             url(base).and_then(|base| check_issuer(&base).map(|()| base))
         });
@@ -108,9 +112,12 @@ impl ClerkConfig {
                 list.split(',').map(|party| party.trim().to_owned()).collect()
             })
             .unwrap_or_default();
-        let satellite = ["CLERK_IS_SATELLITE", "CLERK_DOMAIN"]
-            .into_iter()
-            .find(|name| vars.text(&[name]).is_some_and(|(_, value)| value != "false"));
+        let is_no = |value: &str| value == "0" || value.eq_ignore_ascii_case("false");
+        let satellite = vars
+            .text(&IS_SATELLITE)
+            .filter(|(_, value)| !is_no(value))
+            .or_else(|| vars.text(&DOMAIN))
+            .map(|(name, _)| name);
 
         let errors = &mut vars.errors;
         if let (Some(publishable), Some(secret)) = (&publishable_key, &secret_key)
@@ -131,6 +138,12 @@ impl ClerkConfig {
             let error = check_authorized_parties(&authorized_parties).err();
             errors.extend(error.map(|error| error.named("CLERK_AUTHORIZED_PARTIES")));
         }
+        if let Some(key) = &publishable_key {
+            // A key may name a host that no token can have as its issuer.
+            errors.extend(
+                check_issuer(&key.issuer()).err().map(|error| error.named(PUBLISHABLE_KEY[0])),
+            );
+        }
         let issuer = issuer
             .or_else(|| proxy_url.clone())
             .or_else(|| publishable_key.as_ref().map(PublishableKey::issuer));
@@ -141,8 +154,12 @@ impl ClerkConfig {
         let keys = match (pem, jwks_url) {
             (Some(pem), _) => Some(Keys::Pem(pem)),
             (None, Some(url)) => match backend_api(&url, &api_url) {
-                None => Some(Keys::Url(url)),
-                Some(base) => {
+                Ok(None) => Some(Keys::Url(url)),
+                Err(problem) => {
+                    errors.push(ConfigError::new("CLERK_JWKS_URL", problem));
+                    None
+                }
+                Ok(Some(base)) => {
                     let secret_key = secret_key.clone();
                     secret_key_missing = secret_key.is_none();
                     if secret_key_missing && !errors.iter().any(|e| e.setting() == SECRET_KEY) {
@@ -362,20 +379,41 @@ impl<G: Fn(&str) -> Option<String>> Vars<G> {
 
 /// Returns the Backend API's base URL if `jwks_url` is its JWKS: `/v1/jwks` where `api_url` is, or on
 /// a loopback address. The secret key is sent nowhere else.
-fn backend_api(jwks_url: &str, api_url: &str) -> Option<String> {
-    let base = jwks_url.strip_suffix("/v1/jwks")?;
-    let (jwks, api) = (secure_url(base).ok()?, secure_url(api_url).ok()?);
-    (jwks.origin() == api.origin() || is_loopback(&jwks)).then(|| base.to_owned())
+fn backend_api(jwks_url: &str, api_url: &str) -> Result<Option<String>, &'static str> {
+    let (Ok(jwks), Ok(api)) = (secure_url(jwks_url), secure_url(api_url)) else { return Ok(None) };
+    let Some(path) = jwks.path().trim_end_matches('/').strip_suffix("/v1/jwks") else {
+        return Ok(None);
+    };
+    if jwks.origin() != api.origin() && !is_loopback(&jwks) {
+        return Ok(None);
+    }
+    if jwks.query().is_some() || jwks.fragment().is_some() {
+        return Err("is the Backend API's, and must have no query (`?`) and no fragment (`#`)");
+    }
+    Ok(Some(format!("{}{path}", jwks.origin().ascii_serialization())))
 }
+
+const PROXY_URL: [&str; 2] = ["CLERK_PROXY_URL", "NEXT_PUBLIC_CLERK_PROXY_URL"];
+
+const IS_SATELLITE: [&str; 2] = ["CLERK_IS_SATELLITE", "NEXT_PUBLIC_CLERK_IS_SATELLITE"];
+
+const DOMAIN: [&str; 2] = ["CLERK_DOMAIN", "NEXT_PUBLIC_CLERK_DOMAIN"];
 
 const PUBLISHABLE_KEY: [&str; 2] = ["CLERK_PUBLISHABLE_KEY", "NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY"];
 
 const SECRET_KEY: &str = "CLERK_SECRET_KEY";
 
-const SOURCES_OF_KEYS: [&str; 5] =
-    [PUBLISHABLE_KEY[0], PUBLISHABLE_KEY[1], "CLERK_JWT_KEY", "CLERK_JWKS_URL", "CLERK_PROXY_URL"];
+const SOURCES_OF_KEYS: [&str; 6] = [
+    PUBLISHABLE_KEY[0],
+    PUBLISHABLE_KEY[1],
+    "CLERK_JWT_KEY",
+    "CLERK_JWKS_URL",
+    PROXY_URL[0],
+    PROXY_URL[1],
+];
 
-const SOURCES_OF_ISSUERS: [&str; 3] = [PUBLISHABLE_KEY[0], PUBLISHABLE_KEY[1], "CLERK_PROXY_URL"];
+const SOURCES_OF_ISSUERS: [&str; 4] =
+    [PUBLISHABLE_KEY[0], PUBLISHABLE_KEY[1], PROXY_URL[0], PROXY_URL[1]];
 
 const ANOTHER_KIND: &str = "and CLERK_PUBLISHABLE_KEY belong to a production and a development \
                             instance; set both from one page of the Dashboard: pk_test_ with \
@@ -486,7 +524,45 @@ mod tests {
             assert_eq!(read(&[PK, satellite]).unwrap_err(), [satellite.0]);
             assert!(read(&[PK, issuer, satellite]).is_ok());
         }
-        assert!(read(&[PK, ("CLERK_IS_SATELLITE", "false")]).is_ok());
+        for no in ["false", "False", "0"] {
+            assert!(read(&[PK, ("CLERK_IS_SATELLITE", no)]).is_ok());
+        }
+        let public = ("NEXT_PUBLIC_CLERK_PROXY_URL", proxy.1);
+        assert_eq!(read(&[PK, public]).unwrap().issuer(), "https://app.example.com/__clerk");
+        for public in ["NEXT_PUBLIC_CLERK_IS_SATELLITE", "NEXT_PUBLIC_CLERK_DOMAIN"] {
+            assert_eq!(read(&[PK, (public, "b.example.com")]).unwrap_err(), [public]);
+        }
+    }
+
+    #[test]
+    fn fault_k11_the_backend_apis_url_is_known_by_its_path_and_has_no_query() {
+        let secret = ("CLERK_SECRET_KEY", "sk_live_canary");
+        let iss = ("CLERK_ISSUER", "https://clerk.example.com");
+        let with = |url| read(&[iss, secret, ("CLERK_JWKS_URL", url)]);
+        for url in ["https://api.clerk.com/v1/jwks", "https://api.clerk.com/v1/jwks/"] {
+            let keys = with(url).unwrap().keys;
+            assert!(
+                matches!(keys, Keys::BackendApi { base, .. } if base == "https://api.clerk.com")
+            );
+        }
+        for url in ["https://api.clerk.com/v1/jwks?a=1", "https://api.clerk.com/v1/jwks#a"] {
+            assert_eq!(with(url).unwrap_err(), ["CLERK_JWKS_URL"], "{url}");
+        }
+        let elsewhere = with("https://keys.example.com/?a=/v1/jwks").unwrap().keys;
+        assert!(matches!(elsewhere, Keys::Url(_)));
+        let query = ("CLERK_API_URL", "https://api.clerk.com?x");
+        assert_eq!(read(&[PK, query]).unwrap_err(), ["CLERK_API_URL"]);
+    }
+
+    #[test]
+    fn fault_k10_a_publishable_key_of_an_impossible_host_is_told_by_its_variable() {
+        let encoded = base64::Engine::encode(
+            &base64::engine::general_purpose::STANDARD,
+            "CLERK.example.com$",
+        );
+        let key = format!("pk_test_{encoded}");
+        let upper = [("CLERK_PUBLISHABLE_KEY", &*key)];
+        assert_eq!(read(&upper).unwrap_err(), ["CLERK_PUBLISHABLE_KEY"]);
     }
 
     #[test]

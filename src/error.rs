@@ -4,10 +4,24 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
+/// Returns an error and its causes in one line, for the log.
+#[cfg(feature = "remote")]
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line.push_str(": ");
+        line.push_str(&error.to_string());
+        cause = error.source();
+    }
+    line
+}
+
 /// A setting that cannot be used.
 ///
 /// The message names the setting, what is wrong with it and what would be right. It never repeats
 /// the value: settings are often secrets.
+///
 /// `Debug` writes the message too, so that a `main` that returns the error shows it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {

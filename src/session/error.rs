@@ -68,7 +68,7 @@ pub enum AuthErrorKind {
     NotYetValid,
     /// A pending session (`sts`): the user has to do something before it counts.
     PendingSession,
-    /// A token that is longer than any genuine one.
+    /// A token that is longer than the maximum, which is more than any genuine one by default.
     TooLarge,
     /// A `kid` that none of the instance's keys has, or no `kid` although keys are found by it.
     UnknownKey,

@@ -28,18 +28,15 @@ impl Decoded {
     where
         T: DeserializeOwned + Send + Sync + RefUnwindSafe + UnwindSafe + 'static,
     {
-        let mut decoded = None;
         let mut list = self;
         loop {
             let entry = match list.first.get() {
                 Some(entry) => entry,
                 None => {
-                    let value = match decoded.take() {
-                        Some(value) => value,
-                        None => Box::new(decode::<T>(payload)?),
-                    };
+                    let value = Box::new(decode::<T>(payload)?);
                     let new = Box::new(Entry { value, rest: Self::default() });
-                    // Another thread may be faster, with this type or another.
+                    // Another thread may be faster: with this type, whose value is then the one, or with
+                    // another, after which this one is decoded once more.
                     list.first.get_or_init(|| new)
                 }
             };

@@ -159,7 +159,8 @@ impl Claims {
 
     /// Returns the token's claims as a type of your own: custom claims, and any that have no method
     /// here. They are deserialized once for each type and kept with the session: requests with the same
-    /// token share them. `cache_bytes` of the verifier does not count them.
+    /// token share them, so a type with a lock or a counter in it would carry it from one to the next.
+    /// `cache_bytes` of the verifier does not count them.
     ///
     /// ```
     /// # use tower_clerk::session::Session;

@@ -1,5 +1,6 @@
 //! The builder of a verifier: strict by default; checks every setting once.
 
+use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
@@ -225,6 +226,9 @@ impl VerifierBuilder {
 /// issuer has a path.
 pub(crate) fn check_issuer(issuer: &str) -> Result<(), ConfigError> {
     let problem = |text| Err(ConfigError::new("issuer", text));
+    if issuer.contains(['"', '\'']) {
+        return problem(QUOTES);
+    }
     if issuer.contains(',') {
         return problem("must be one issuer, without a comma; `also_issuer` adds another");
     }
@@ -274,11 +278,14 @@ pub(crate) fn check_authorized_parties(parties: &[String]) -> Result<(), ConfigE
 /// match is a mistake.
 fn check_origin(origin: &str) -> Result<(), ConfigError> {
     let problem = |text| Err(ConfigError::new("authorized parties", text));
+    if origin.contains(['"', '\'']) {
+        return problem(QUOTES);
+    }
     let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '/' | '?' | '#' | '@' | '*' | ',');
     match split_scheme(origin) {
         // Mobile and desktop shells have their own schemes.
         Some((scheme, host))
-            if !scheme.is_empty()
+            if is_scheme(scheme)
                 && !host.is_empty()
                 && host.chars().all(plain)
                 && !origin.bytes().any(|b| b.is_ascii_uppercase()) =>
@@ -298,17 +305,29 @@ fn check_origin(origin: &str) -> Result<(), ConfigError> {
 /// Checks `host[:port]` as URLs are written after parsing (WHATWG URL): without an empty port, a
 /// port with leading zeros, or the scheme's own port. The error says what was probably meant.
 fn check_host(scheme: &str, host: &str) -> Result<(), &'static str> {
-    let after_address = host.rfind(']').map_or(0, |end| end + 1);
-    let (name, port) = match host.get(after_address..).and_then(|rest| rest.split_once(':')) {
-        Some((name, port)) => (name, Some(port)),
-        None => (host, None),
-    };
-    if matches!(scheme, "http" | "https") && after_address == 0 {
-        let of_host = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-._".contains(&b);
-        if name.is_empty() || !name.bytes().all(of_host) {
-            return Err("must have a host in lower case, such as `app.example.com`");
+    let port = match host.strip_prefix('[') {
+        Some(rest) => {
+            let (address, after) = rest.split_once(']').unwrap_or((rest, "]"));
+            if address.parse::<Ipv6Addr>().is_err() || !(after.is_empty() || after.starts_with(':'))
+            {
+                return Err("must have an address such as `[::1]` in its brackets");
+            }
+            after.strip_prefix(':')
         }
-    }
+        None => {
+            let (name, port) = match host.split_once(':') {
+                Some((name, port)) => (name, Some(port)),
+                None => (host, None),
+            };
+            let of_host =
+                |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b);
+            let is_label = |label: &str| !label.is_empty() && label.bytes().all(of_host);
+            if matches!(scheme, "http" | "https") && !name.split('.').all(is_label) {
+                return Err("must have a host in lower case, such as `app.example.com`");
+            }
+            port
+        }
+    };
     let Some(port) = port else { return Ok(()) };
     if port.is_empty() {
         return Err("must not end in a colon: leave the colon out");
@@ -323,6 +342,14 @@ fn check_host(scheme: &str, host: &str) -> Result<(), &'static str> {
     }
 }
 
+/// Returns whether a text is the scheme of a URL, in lower case (RFC 3986 3.1).
+fn is_scheme(scheme: &str) -> bool {
+    scheme.starts_with(|first: char| first.is_ascii_lowercase())
+        && scheme
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+.-".contains(&b))
+}
+
 fn split_scheme(url: &str) -> Option<(&str, &str)> {
     url.split_once("://")
 }
@@ -335,6 +362,8 @@ fn is_loopback(rest: &str) -> bool {
     };
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
+
+const QUOTES: &str = "must not contain quotes: some programs keep those of an environment file";
 
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 

@@ -405,8 +405,11 @@ impl fmt::Display for NoKeys {
         for (i, KeysFailure { issuer, cause }) in self.0.iter().enumerate() {
             let separator = if i == 0 { "" } else { "; " };
             write!(f, "{separator}the keys of {issuer} could not be fetched")?;
-            if let Some(cause) = cause {
-                write!(f, ": {cause}")?;
+            let mut cause: Option<&dyn std::error::Error> =
+                cause.as_deref().map(|cause| cause as _);
+            while let Some(error) = cause {
+                write!(f, ": {error}")?;
+                cause = error.source();
             }
         }
         Ok(())

@@ -350,6 +350,10 @@ fn fault_k10_what_no_token_can_match_is_refused_with_what_was_meant() {
         ("https://clerk.example.com:0443", "from 1 to 65535"),
         ("http://127.0.0.1:80", "`:80` with http"),
         ("http://[::1]:", "leave the colon out"),
+        ("\"https://clerk.example.com\"", "quotes"),
+        ("https://clerk.example.com/\"", "quotes"),
+        ("https://[zz]x", "`[::1]`"),
+        ("https://a..example.com", "host in lower case"),
     ] {
         let error = builder(iss).build().unwrap_err();
         assert_eq!(error.setting(), "issuer", "{iss}");
@@ -365,6 +369,15 @@ fn fault_k10_what_no_token_can_match_is_refused_with_what_was_meant() {
         ("https://app.example.com:+1", "from 1 to 65535"),
         ("https://:3000", "host"),
         ("tauri://localhost:", "leave the colon out"),
+        ("\"https://app.example.com\"", "quotes"),
+        ("'https://app.example.com'", "quotes"),
+        ("https ://app.example.com", "must be origins"),
+        ("*://app.example.com", "must be origins"),
+        ("origin=https://app.example.com", "must be origins"),
+        ("https://a]b", "host in lower case"),
+        ("https://[zz]", "`[::1]`"),
+        ("http://[::1]3000", "`[::1]`"),
+        ("https://a..b", "host in lower case"),
     ] {
         let error = builder(ISS).authorized_parties([origin]).build().unwrap_err();
         assert_eq!(error.setting(), "authorized parties", "{origin}");

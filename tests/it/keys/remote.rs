@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use tower_clerk::session::keys::{MissingKey, RemoteKeys};
+use tower_clerk::session::keys::{FetchTimes, MissingKey, RemoteKeys};
 use tower_clerk::session::{AuthErrorKind, Verifier};
 use tower_clerk::test_util::{Issuer, ManualClock};
 
@@ -202,4 +202,32 @@ async fn fault_k16_all_instances_are_tried_at_once_and_the_error_names_those_tha
     assert!(text.contains("answers 500") && !text.contains("other.example.com"), "{text}");
     assert_eq!(outcome(&both, &other).await, Ok(()));
     assert_eq!(healthy.requests(), 1, "it was warm");
+}
+
+/// The runtime of an attempt may stand still for ever, for example that of a start-up phase.
+#[tokio::test]
+async fn a_request_that_joined_an_attempt_of_a_stalled_runtime_starts_another() {
+    let issuer = issuer();
+    let server = JwksServer::start(Answer::jwks(&issuer)).await;
+    let mut times = FetchTimes::default();
+    times.timeout = Duration::from_millis(100);
+    let keys = RemoteKeys::from_url(&server.url()).unwrap().times(times).unwrap();
+    let (verifier, clone) = (verifier(&keys), keys.clone());
+    let (begun, has_begun) = std::sync::mpsc::channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let stalled = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            // Polled once: the attempt has begun, and nothing drives it from here on.
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            let warm_up = std::pin::pin!(clone.warm_up());
+            assert!(warm_up.poll(&mut context).is_pending());
+        });
+        begun.send(()).unwrap();
+        let _ended = released.recv();
+    });
+    has_begun.recv().unwrap();
+    assert_eq!(outcome(&verifier, &issuer).await, Ok(()));
+    drop(release);
+    stalled.join().unwrap();
 }

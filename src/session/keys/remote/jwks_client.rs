@@ -13,7 +13,8 @@ use crate::secret::SecretKey;
 
 impl RemoteKeys {
     /// Returns a source for the document at `url`: `https:`, or `http:` on a loopback address.
-    /// Follows no redirects, and gives up after 5 s or 256 KiB.
+    /// Follows no redirects, and gives up after the timeout of the [times](super::FetchTimes), with 3 s at most for the connection,
+    /// or after 256 KiB.
     ///
     /// # Errors
     ///

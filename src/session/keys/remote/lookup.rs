@@ -82,8 +82,12 @@ impl RemoteKeys {
     ///
     /// The keys could not be fetched; says when to try again. The attempts continue on their own.
     pub async fn warm_up(&self) -> Result<(), MissingKey> {
-        let Some(joined) = self.join_unless_warm() else { return Ok(()) };
-        let _ended = joined?.changed().await;
+        loop {
+            let Some(joined) = self.join_unless_warm() else { return Ok(()) };
+            if self.shared.times().attempt_ended(&mut joined?).await {
+                break;
+            }
+        }
         let state = self.shared.lock();
         let now = self.shared.now();
         if self.shared.have_keys(now) { Ok(()) } else { Err(without_keys(state.verdict(now))) }
@@ -95,7 +99,7 @@ impl RemoteKeys {
         // Without keys no `kid` is looked at.
         (!self.shared.have_keys(now)).then(|| {
             let arrival = state.arrival();
-            self.join(state, arrival, now)
+            self.join(state, arrival, now).map(|(attempts_ended, _)| attempts_ended)
         })
     }
 
@@ -103,24 +107,30 @@ impl RemoteKeys {
     fn search(&self, kid: &str, tried: Option<&Candidates>) -> Lookup {
         let state = self.shared.lock();
         let search = Search { kid: kid.into(), tried: tried.cloned(), arrival: state.arrival() };
-        let mut attempts_ended = match self.step(state, &search) {
+        let (mut attempts_ended, have_keys) = match self.step(state, &search) {
             Step::Over(result) => return result.into(),
-            Step::Wait(attempts_ended) => attempts_ended,
+            Step::Wait { attempts_ended, have_keys } => (attempts_ended, have_keys),
         };
         // Without keys at hand everybody waits.
-        let place = self.shared.place();
-        if place.is_none() && self.shared.have_keys(self.shared.now()) {
+        let mut place = self.shared.place();
+        if place.is_none() && have_keys {
             return Lookup::Missing(SOON);
         }
-        let shared = Arc::downgrade(&self.shared);
+        let (shared, times) = (Arc::downgrade(&self.shared), self.shared.times().clone());
         Lookup::Pending(Box::pin(async move {
-            let _place = place;
             loop {
-                let _ended = attempts_ended.changed().await;
+                // An attempt that is lost does not end, and the next step notices it.
+                let _ended = times.attempt_ended(&mut attempts_ended).await;
                 let keys = Self { shared: shared.upgrade().ok_or(SOON)? };
                 match keys.step(keys.shared.lock(), &search) {
                     Step::Over(result) => return result,
-                    Step::Wait(further) => attempts_ended = further,
+                    Step::Wait { attempts_ended: further, have_keys } => {
+                        place = place.or_else(|| keys.shared.place());
+                        if place.is_none() && have_keys {
+                            return Err(SOON);
+                        }
+                        attempts_ended = further;
+                    }
                 }
             }
         }))
@@ -136,26 +146,27 @@ impl RemoteKeys {
         match found.flatten() {
             Some(keys) => Step::Over(Ok(keys)),
             None => match self.join(state, search.arrival, now) {
-                Ok(attempts_ended) => Step::Wait(attempts_ended),
+                Ok((attempts_ended, have_keys)) => Step::Wait { attempts_ended, have_keys },
                 Err(missing) => Step::Over(Err(missing)),
             },
         }
     }
 
-    /// Starts an attempt or joins the one under way; an error says why neither is done.
+    /// Starts an attempt or joins the one under way, and returns whether there are keys at hand
+    /// meanwhile; an error says why neither is done.
     fn join(
         &self,
         state: MutexGuard<'_, FetchState>,
         arrival: Arrival,
         now: Instant,
-    ) -> Result<watch::Receiver<u64>, MissingKey> {
+    ) -> Result<(watch::Receiver<u64>, bool), MissingKey> {
         // Subscribed before anything is started: the end cannot be missed.
         let attempts_ended = self.shared.subscribe();
         let have_keys = self.shared.have_keys(now);
         match state.decide(arrival, now, have_keys) {
-            Decision::Wait => Ok(attempts_ended),
+            Decision::Wait => Ok((attempts_ended, have_keys)),
             Decision::Fetch(reason) if task::start(&self.shared, state, now, reason) => {
-                Ok(attempts_ended)
+                Ok((attempts_ended, have_keys))
             }
             Decision::Fetch(_) => Err(SOON),
             Decision::Refuse(missing) if have_keys => Err(missing),
@@ -228,8 +239,11 @@ struct Search {
 
 enum Step {
     Over(Result<Candidates, MissingKey>),
-    /// Waits for the end of an attempt.
-    Wait(watch::Receiver<u64>),
+    /// Waits for the end of an attempt, with other keys at hand or without any.
+    Wait {
+        attempts_ended: watch::Receiver<u64>,
+        have_keys: bool,
+    },
 }
 
 impl Search {

@@ -17,6 +17,7 @@ use super::fetch::{Fetch, FetchError};
 use super::state::{FetchState, Reason};
 use super::times::FetchTimes;
 use crate::clock::Clock;
+use crate::error::with_causes;
 use crate::meter::{count, gauge};
 use crate::trace::event;
 
@@ -229,7 +230,7 @@ impl Shared {
         if let Some(_error) = problem {
             event!(
                 warn,
-                error = %_error,
+                error = with_causes(&*_error),
                 failures = _failures,
                 retry_in_s = pause.as_secs(),
                 have_keys = self.have_keys(now),

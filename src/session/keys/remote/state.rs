@@ -171,8 +171,11 @@ impl FetchState {
         let doubled = FIRST_PAUSE.saturating_mul(1 << self.failures.min(10));
         self.failures = self.failures.saturating_add(1);
         let own = doubled.min(LONGEST_PAUSE).mul_f64(0.75 + 0.5 * jitter);
-        let cold = self.last_success.is_none_or(|at| now >= at + self.times.max_staleness);
-        let longest = if cold { LONGEST_COLD_WISH } else { LONGEST_WISH };
+        // Not much beyond the time at which the keys are too old.
+        let left = self.last_success.map_or(Duration::ZERO, |at| {
+            (at + self.times.max_staleness).saturating_duration_since(now)
+        });
+        let longest = LONGEST_WISH.min(left.max(LONGEST_COLD_WISH));
         self.pause(now, own.max(retry_after.unwrap_or_default().min(longest)))
     }
 
@@ -195,8 +198,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between failures.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// The longest pause that a server may ask for, with keys at hand and without: without them every
-/// request is refused for as long.
+/// The longest pause that a server may ask for, with keys that last as long and without: without them
+/// every request is refused for as long.
 const LONGEST_WISH: Duration = Duration::from_secs(300);
 const LONGEST_COLD_WISH: Duration = Duration::from_secs(15);
 

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
 use crate::ConfigError;
 
 /// The times by which [`RemoteKeys`](super::RemoteKeys) fetches, with their defaults.
@@ -26,7 +30,8 @@ pub struct FetchTimes {
     /// first token under a new key may be refused for as long while forged ones use up the fetches.
     pub cool_down: Duration,
     /// The time that one fetch may take. From 100 ms to 1 min; default: 5 s. A request that needs a
-    /// key waits for at most two fetches.
+    /// key waits for at most two fetches, and for twice this time where the runtime of a fetch no longer
+    /// runs.
     pub timeout: Duration,
     /// The time after the last successful fetch for which its keys are used while the server is
     /// down. From 1 min to 30 days; default: 24 h. They are fetched again after half of it at most.
@@ -84,6 +89,15 @@ impl FetchTimes {
     /// Returns the time after which an attempt counts as lost: twice its timeout.
     pub(super) fn lost_after(&self) -> Duration {
         self.timeout.saturating_mul(2)
+    }
+
+    /// Waits until an attempt has ended; returns `false` when it counts as lost, because its runtime
+    /// does not run. Without a runtime here nothing tells the time, and it waits for the end.
+    pub(super) async fn attempt_ended(&self, attempts_ended: &mut watch::Receiver<u64>) -> bool {
+        if Handle::try_current().is_err() {
+            return attempts_ended.changed().await.is_ok();
+        }
+        timeout(self.lost_after(), attempts_ended.changed()).await.is_ok()
     }
 }
 

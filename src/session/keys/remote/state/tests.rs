@@ -255,3 +255,15 @@ fn fault_k13_the_times_of_fetches_are_set_and_bounded() {
         }
     }
 }
+
+#[test]
+fn fault_k9_a_wish_for_quiet_does_not_outlast_the_keys() {
+    let t = origin();
+    let times = FetchTimes { max_staleness: secs(60), ..FetchTimes::default() };
+    let five_minutes = Some(secs(300));
+    for (age, at_most) in [(0, 60), (30, 30), (50, 15), (60, 15), (90, 15)] {
+        let mut state = FetchState::new(times.clone());
+        state.succeeded(t, None, 0.5);
+        assert_eq!(state.failed(t + secs(age), five_minutes, 0.5), secs(at_most), "{age}");
+    }
+}
