@@ -31,8 +31,8 @@ impl Target for SeaOrmSink {
     /// Returns the users whom an event, a backfill or [`ensure_user`](Self::ensure_user) named.
     /// Rows that other code put into the table of users are not among them.
     async fn ids_after(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, SinkError> {
-        let (table, backend) = (&self.tables().users.versions, self.db().get_database_backend());
-        let living = statements::select_living(table, backend, after, limit);
+        let table = &self.tables().users.versions;
+        let living = statements::select_living(table, self.dialect(), after, limit);
         batch::ids_of(self.db(), &living).await.map_err(failure::sink_error)
     }
 

@@ -25,6 +25,7 @@ mod apply;
 mod backfill;
 #[cfg(feature = "backfill")]
 mod batch;
+mod dialect;
 mod entity;
 mod failure;
 #[cfg(feature = "sea-orm-migration")]

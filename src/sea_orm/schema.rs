@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use ::sea_orm::sea_query::{DynIden, IntoIden};
-use ::sea_orm::{DbBackend, Iterable as _, Value};
+use ::sea_orm::{Iterable as _, Value};
 
+use super::dialect::Dialect;
 use super::entity::user;
 use super::tables::{
     BACKFILLS, DELETED_AT, DELIVERIES, Kind, MEMBERSHIP_VERSIONS, ORGANIZATION_VERSIONS,
@@ -166,7 +167,7 @@ impl Schema {
     }
 
     /// Checks that the names can be used: that none is empty, and that no two are the same.
-    pub(super) fn validate(&self, backend: DbBackend) -> Result<(), ConfigError> {
+    pub(super) fn validate(&self, dialect: Dialect) -> Result<(), ConfigError> {
         if self.schema.as_ref().is_some_and(String::is_empty) {
             return Err(ConfigError::new("in_schema", EMPTY));
         }
@@ -176,13 +177,13 @@ impl Schema {
         }));
         let own =
             [USER_VERSIONS, ORGANIZATION_VERSIONS, MEMBERSHIP_VERSIONS, DELIVERIES, BACKFILLS];
-        distinct(backend, own.map(str::to_owned), tables, TAKEN_TABLE)?;
+        distinct(dialect, own.map(str::to_owned), tables, TAKEN_TABLE)?;
 
         let filled = user::Column::iter().map(|column| column.into_iden().to_string());
         let mark = (self.deletion == Deletion::Mark).then(|| DELETED_AT.to_owned());
         let columns: Vec<String> = self.columns.iter().map(|own| own.name.to_string()).collect();
         let columns = columns.iter().map(|name| ("user_column", &**name));
-        distinct(backend, filled.chain(mark), columns, TAKEN_COLUMN)
+        distinct(dialect, filled.chain(mark), columns, TAKEN_COLUMN)
     }
 
     /// Returns a name for this schema's bookkeeping, which is in the connection's own schema.
@@ -214,7 +215,7 @@ impl Schema {
 
 /// Checks that no setting gives an empty name or one that is taken.
 fn distinct<'a>(
-    backend: DbBackend,
+    dialect: Dialect,
     taken: impl IntoIterator<Item = String>,
     names: impl Iterator<Item = (&'static str, &'a str)>,
     problem: &'static str,
@@ -224,21 +225,12 @@ fn distinct<'a>(
         if name.is_empty() {
             return Err(ConfigError::new(setting, EMPTY));
         }
-        if taken.iter().any(|other| is_same_name(backend, other, name)) {
+        if taken.iter().any(|other| dialect.is_same_name(other, name)) {
             return Err(ConfigError::new(setting, problem));
         }
         taken.push(name.to_owned());
     }
     Ok(())
-}
-
-/// Returns whether two names mean the same column, or on some systems the same table. Only
-/// PostgreSQL distinguishes upper and lower case in quoted names.
-pub(super) fn is_same_name(backend: DbBackend, one: &str, other: &str) -> bool {
-    match backend {
-        DbBackend::Postgres => one == other,
-        _ => one.eq_ignore_ascii_case(other),
-    }
 }
 
 const EMPTY: &str = "the name is empty; set a name, or leave the setting out";

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ::sea_orm::prelude::DateTimeUtc;
 use ::sea_orm::{DatabaseConnection, DbErr};
 
+use super::dialect::{Dialect, UNSUPPORTED};
 use super::hook::{Hook, InTransaction};
 use super::instances::Recorded;
 use super::schema::Schema;
@@ -20,6 +21,7 @@ use crate::clock::{Clock, SystemClock};
 #[derive(Clone)]
 pub struct SeaOrmSink {
     db: DatabaseConnection,
+    dialect: Dialect,
     schema: Arc<Schema>,
     tables: Arc<Tables>,
     pub(super) clock: Arc<dyn Clock>,
@@ -53,14 +55,13 @@ impl SeaOrmSink {
     ///
     /// Panics if the connection was never opened.
     pub fn with_schema(db: DatabaseConnection, schema: Schema) -> Result<Self, ConfigError> {
-        if !transaction::is_supported(db.get_database_backend()) {
-            return Err(ConfigError::new("database", transaction::UNSUPPORTED));
-        }
-        schema.validate(db.get_database_backend())?;
+        let dialect = Dialect::of(&db).map_err(|_| ConfigError::new("database", UNSUPPORTED))?;
+        schema.validate(dialect)?;
         let tables = Arc::new(schema.tables());
         let clock = Arc::new(SystemClock::new());
         Ok(Self {
             db,
+            dialect,
             schema: Arc::new(schema),
             tables,
             clock,
@@ -111,6 +112,10 @@ impl SeaOrmSink {
 
     pub(super) fn db(&self) -> &DatabaseConnection {
         &self.db
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     pub(super) fn schema(&self) -> &Schema {

@@ -3,9 +3,10 @@
 
 use std::sync::OnceLock;
 
-use ::sea_orm::DbBackend;
 use ::sea_orm::DeriveIden;
 use ::sea_orm::sea_query::{DynIden, IntoIden, IntoTableRef, TableRef};
+
+use super::dialect::Dialect;
 
 /// The name of a table, in a given schema or in the connection's own.
 #[derive(Clone, Debug)]
@@ -28,21 +29,12 @@ impl TableName {
     }
 
     /// Returns the name as it stands in a handwritten statement.
-    pub(super) fn quoted(&self, backend: DbBackend) -> String {
-        let name = quoted(backend, &self.name);
+    pub(super) fn quoted(&self, dialect: Dialect) -> String {
+        let name = dialect.quoted(&self.name);
         match &self.schema {
-            Some(schema) => format!("{}.{name}", quoted(backend, schema)),
+            Some(schema) => format!("{}.{name}", dialect.quoted(schema)),
             None => name,
         }
-    }
-}
-
-/// Returns a name as it stands in a handwritten statement.
-pub(super) fn quoted(backend: DbBackend, name: &DynIden) -> String {
-    let name = name.to_string();
-    match backend {
-        DbBackend::MySql => format!("`{}`", name.replace('`', "``")),
-        _ => format!("\"{}\"", name.replace('"', "\"\"")),
     }
 }
 

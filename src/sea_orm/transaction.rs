@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use ::sea_orm::error::ConnAcquireErr;
 use ::sea_orm::{
-    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbErr, IsolationLevel,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
 };
+
+use super::dialect::Dialect;
 
 /// Begins a transaction that may write. Its limits are shorter than the time that Svix waits for an
 /// answer: 5.5 s for a connection and the beginning, then 5 s for a lock and 8 s for a statement.
@@ -17,10 +19,11 @@ use ::sea_orm::{
 /// later is refused at once if another transaction has written in between.
 pub(super) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     let begun = async {
-        match db.get_database_backend() {
+        match Dialect::of(db)? {
             // The driver waits 5 s for the lock.
-            DbBackend::Sqlite => db.begin_with_options(immediate()).await,
-            _ => run_to_completion(begin_on_server(db.clone())).await,
+            Dialect::Sqlite => db.begin_with_options(immediate()).await,
+            Dialect::MySql => run_to_completion(begin_on_mysql(db.clone())).await,
+            Dialect::Postgres => run_to_completion(begin_on_postgres(db.clone())).await,
         }
     };
     match tokio::time::timeout(FOR_A_CONNECTION, begun).await {
@@ -33,10 +36,9 @@ pub(super) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction
 /// be dropped before the transaction has begun: see [`run_to_completion`].
 #[cfg(feature = "sea-orm-migration")]
 pub(super) async fn begin_patiently(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    match db.get_database_backend() {
-        DbBackend::MySql | DbBackend::Postgres => db.begin_with_options(read_committed()).await,
-        DbBackend::Sqlite => db.begin_with_options(immediate()).await,
-        _ => Err(unsupported()),
+    match Dialect::of(db)? {
+        Dialect::MySql | Dialect::Postgres => db.begin_with_options(read_committed()).await,
+        Dialect::Sqlite => db.begin_with_options(immediate()).await,
     }
 }
 
@@ -61,33 +63,17 @@ pub(super) async fn run_to_completion<T: Send + 'static>(
     }
 }
 
-async fn begin_on_server(db: DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    match db.get_database_backend() {
-        DbBackend::MySql => {
-            let tx = db.begin_with_options(read_committed()).await?;
-            tx.execute_unprepared(MYSQL_LIMITS).await?;
-            Ok(tx)
-        }
-        DbBackend::Postgres => {
-            // The limits also set the isolation level: as an option it would be another message.
-            let tx = db.begin().await?;
-            tx.execute_unprepared(POSTGRES_LIMITS).await?;
-            Ok(tx)
-        }
-        _ => Err(unsupported()),
-    }
+async fn begin_on_mysql(db: DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    let tx = db.begin_with_options(read_committed()).await?;
+    tx.execute_unprepared(MYSQL_LIMITS).await?;
+    Ok(tx)
 }
 
-/// Returns whether the statements are written for this database.
-pub(super) fn is_supported(backend: DbBackend) -> bool {
-    matches!(backend, DbBackend::MySql | DbBackend::Postgres | DbBackend::Sqlite)
-}
-
-/// The end of a message that has named the database or its setting.
-pub(super) const UNSUPPORTED: &str = "must be MySQL, MariaDB, PostgreSQL or SQLite";
-
-fn unsupported() -> DbErr {
-    DbErr::BackendNotSupported { db: "of this connection", ctx: UNSUPPORTED }
+async fn begin_on_postgres(db: DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    // The limits also set the isolation level: as an option it would be another message.
+    let tx = db.begin().await?;
+    tx.execute_unprepared(POSTGRES_LIMITS).await?;
+    Ok(tx)
 }
 
 fn read_committed() -> TransactionOptions {

@@ -1,10 +1,12 @@
 //! The actual form of a table, read from the database's catalogue; the statements are in `queries`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use ::sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
+use ::sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
 
 use super::queries;
+use crate::sea_orm::dialect::Dialect;
 use crate::sea_orm::tables::TableName;
 
 /// A table as it is. If it has no columns, it does not exist.
@@ -67,21 +69,25 @@ pub(super) enum Guards {
     Unique,
 }
 
-pub(super) async fn is_there(db: &impl ConnectionTrait, table: &TableName) -> Result<bool, DbErr> {
-    Ok(!columns(db, table).await?.is_empty())
+pub(super) async fn is_there(
+    db: &impl ConnectionTrait,
+    dialect: Dialect,
+    table: &TableName,
+) -> Result<bool, DbErr> {
+    Ok(!columns(db, dialect, table).await?.is_empty())
 }
 
 pub(super) async fn table(
     db: &impl ConnectionTrait,
+    dialect: Dialect,
     table: &TableName,
 ) -> Result<ActualTable, DbErr> {
     let mut found = ActualTable {
-        columns: columns(db, table).await?,
-        indices: indices(db, table).await?,
-        ..form(db, table).await?
+        columns: columns(db, dialect, table).await?,
+        indices: indices(db, dialect, table).await?,
+        ..form(db, dialect, table).await?
     };
-    let is_mysqls = db.get_database_backend() == DbBackend::MySql;
-    if is_mysqls && found.instead.is_none() && !found.columns.is_empty() {
+    if dialect == Dialect::MySql && found.instead.is_none() && !found.columns.is_empty() {
         let definitions = definitions(db, table).await?;
         for column in &mut found.columns {
             column.definition = definitions.get(&column.name).cloned();
@@ -90,16 +96,20 @@ pub(super) async fn table(
     Ok(found)
 }
 
-async fn form(db: &impl ConnectionTrait, table: &TableName) -> Result<ActualTable, DbErr> {
-    let rows = match db.get_database_backend() {
-        DbBackend::MySql => ask(db, table, queries::MYSQL_FORM).await?,
-        DbBackend::Postgres => ask(db, table, queries::POSTGRES_FORM).await?,
-        _ => {
+async fn form(
+    db: &impl ConnectionTrait,
+    dialect: Dialect,
+    table: &TableName,
+) -> Result<ActualTable, DbErr> {
+    let sql: Cow<'_, str> = match dialect {
+        Dialect::MySql => queries::MYSQL_FORM.into(),
+        Dialect::Postgres => queries::POSTGRES_FORM.into(),
+        Dialect::Sqlite => {
             let schema = TableName { schema: table.schema.clone(), name: "sqlite_master".into() };
-            let sql = queries::sqlite_form(&schema.quoted(DbBackend::Sqlite));
-            ask(db, table, &sql).await?
+            queries::sqlite_form(&schema.quoted(dialect)).into()
         }
     };
+    let rows = ask(db, dialect, table, &sql).await?;
     let Some(row) = rows.first() else { return Ok(ActualTable::default()) };
     Ok(ActualTable {
         instead: row.try_get_by_index(0)?,
@@ -108,13 +118,17 @@ async fn form(db: &impl ConnectionTrait, table: &TableName) -> Result<ActualTabl
     })
 }
 
-async fn columns(db: &impl ConnectionTrait, table: &TableName) -> Result<Vec<Column>, DbErr> {
-    let sql = match db.get_database_backend() {
-        DbBackend::MySql => queries::MYSQL_COLUMNS,
-        DbBackend::Postgres => queries::POSTGRES_COLUMNS,
-        _ => queries::SQLITE_COLUMNS,
+async fn columns(
+    db: &impl ConnectionTrait,
+    dialect: Dialect,
+    table: &TableName,
+) -> Result<Vec<Column>, DbErr> {
+    let sql = match dialect {
+        Dialect::MySql => queries::MYSQL_COLUMNS,
+        Dialect::Postgres => queries::POSTGRES_COLUMNS,
+        Dialect::Sqlite => queries::SQLITE_COLUMNS,
     };
-    ask(db, table, sql).await?.iter().map(column).collect()
+    ask(db, dialect, table, sql).await?.iter().map(column).collect()
 }
 
 fn column(row: &QueryResult) -> Result<Column, DbErr> {
@@ -134,14 +148,14 @@ fn column(row: &QueryResult) -> Result<Column, DbErr> {
     })
 }
 
-/// Returns the definitions by column name, without those that cannot be read.
+/// Returns MySQL's definitions by column name, without those that cannot be read.
 async fn definitions(
     db: &impl ConnectionTrait,
     table: &TableName,
 ) -> Result<BTreeMap<String, String>, DbErr> {
-    let backend = db.get_database_backend();
-    let show = format!("SHOW CREATE TABLE {}", table.quoted(backend));
-    let Some(row) = db.query_one_raw(Statement::from_string(backend, show)).await? else {
+    let show = format!("SHOW CREATE TABLE {}", table.quoted(Dialect::MySql));
+    let show = Statement::from_string(Dialect::MySql.backend(), show);
+    let Some(row) = db.query_one_raw(show).await? else {
         return Ok(BTreeMap::new());
     };
     let whole: String = row.try_get_by_index(1)?;
@@ -154,14 +168,18 @@ async fn definitions(
     Ok(lines.collect())
 }
 
-async fn indices(db: &impl ConnectionTrait, table: &TableName) -> Result<Vec<Index>, DbErr> {
-    let sql = match db.get_database_backend() {
-        DbBackend::MySql => queries::MYSQL_INDICES,
-        DbBackend::Postgres => queries::POSTGRES_INDICES,
-        _ => queries::SQLITE_INDICES,
+async fn indices(
+    db: &impl ConnectionTrait,
+    dialect: Dialect,
+    table: &TableName,
+) -> Result<Vec<Index>, DbErr> {
+    let sql = match dialect {
+        Dialect::MySql => queries::MYSQL_INDICES,
+        Dialect::Postgres => queries::POSTGRES_INDICES,
+        Dialect::Sqlite => queries::SQLITE_INDICES,
     };
     let mut found: BTreeMap<String, Index> = BTreeMap::new();
-    for row in ask(db, table, sql).await? {
+    for row in ask(db, dialect, table, sql).await? {
         let name: String = row.try_get_by_index(0)?;
         let column: String = row.try_get_by_index(1)?;
         let is_exact: bool = row.try_get_by_index(2)?;
@@ -188,16 +206,16 @@ async fn indices(db: &impl ConnectionTrait, table: &TableName) -> Result<Vec<Ind
 
 async fn ask(
     db: &impl ConnectionTrait,
+    dialect: Dialect,
     table: &TableName,
     sql: &str,
 ) -> Result<Vec<QueryResult>, DbErr> {
     let schema = table.schema.as_ref().map(ToString::to_string);
-    let backend = db.get_database_backend();
-    let values: Vec<Value> = match backend {
+    let values: Vec<Value> = match dialect {
         // The name as the database itself would resolve it.
-        DbBackend::Postgres => vec![table.quoted(backend).into()],
-        _ => vec![schema.into(), table.name.to_string().into()],
+        Dialect::Postgres => vec![table.quoted(dialect).into()],
+        Dialect::MySql | Dialect::Sqlite => vec![schema.into(), table.name.to_string().into()],
     };
-    let statement = Statement::from_sql_and_values(backend, sql, values);
+    let statement = Statement::from_sql_and_values(dialect.backend(), sql, values);
     db.query_all_raw(statement).await
 }

@@ -14,9 +14,9 @@ pub(super) use self::expected::Extent;
 pub(super) use self::place::before_making;
 use self::place::unusable;
 use self::rules::Problem;
+use super::dialect::Dialect;
 use super::schema::Schema;
 use super::tables::TableName;
-use super::transaction;
 
 impl Schema {
     /// Checks whether the tables can hold what the sink writes, the columns of
@@ -49,9 +49,6 @@ impl Schema {
     /// keep all data, or with instructions where there is no such statement. Fails if a name of the
     /// `Schema` cannot be used. Otherwise returns the database's error.
     pub async fn check(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
-        if !transaction::is_supported(db.get_database_backend()) {
-            return Err(DbErr::Migration(format!("the database {}", transaction::UNSUPPORTED)));
-        }
         check(self, db, Extent::Whole).await
     }
 }
@@ -61,7 +58,8 @@ pub(super) async fn check(
     db: &impl ConnectionTrait,
     extent: Extent,
 ) -> Result<(), DbErr> {
-    schema.validate(db.get_database_backend()).map_err(|error| unusable(&error))?;
+    let dialect = Dialect::of(db)?;
+    schema.validate(dialect).map_err(|error| unusable(&error))?;
     let tables = schema.tables();
     let mut wanted = vec![(tables.users.rows, expected::users(schema, extent))];
     // They do not exist yet while the first migration runs; once they exist, they are complete.
@@ -70,15 +68,15 @@ pub(super) async fn check(
             (kinds.organizations.rows, expected::organizations()),
             (kinds.memberships.rows, expected::memberships()),
         ] {
-            if extent == Extent::Whole || inspect::is_there(db, &table).await? {
+            if extent == Extent::Whole || inspect::is_there(db, dialect, &table).await? {
                 wanted.push((table, columns));
             }
         }
     }
     let mut text = String::new();
     for (table, columns) in &wanted {
-        let found = inspect::table(db, table).await?;
-        let problems = rules::problems(db.get_database_backend(), table, columns, &found);
+        let found = inspect::table(db, dialect, table).await?;
+        let problems = rules::problems(dialect, table, columns, &found);
         text.push_str(&describe(table, &problems));
     }
     if text.is_empty() { Ok(()) } else { Err(DbErr::Migration(text)) }

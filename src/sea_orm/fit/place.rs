@@ -1,9 +1,10 @@
 //! Checks whether a new table would hide an existing one of the same name.
 
-use ::sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use ::sea_orm::{ConnectionTrait, DbErr, Statement};
 
 use super::queries;
 use crate::ConfigError;
+use crate::sea_orm::dialect::Dialect;
 use crate::sea_orm::schema::Schema;
 use crate::sea_orm::tables::TableName;
 
@@ -14,14 +15,19 @@ pub(in crate::sea_orm) async fn before_making(
     schema: &Schema,
     db: &impl ConnectionTrait,
 ) -> Result<(), DbErr> {
-    let backend = db.get_database_backend();
-    schema.validate(backend).map_err(|error| unusable(&error))?;
-    if backend != DbBackend::Postgres {
-        return Ok(());
+    let dialect = Dialect::of(db)?;
+    schema.validate(dialect).map_err(|error| unusable(&error))?;
+    match dialect {
+        Dialect::Postgres => {}
+        Dialect::MySql | Dialect::Sqlite => return Ok(()),
     }
     for table in schema.tables().all().filter(|table| table.schema.is_none()) {
-        let name = table.quoted(backend);
-        let ask = Statement::from_sql_and_values(backend, queries::POSTGRES_PLACE, [name.into()]);
+        let name = table.quoted(dialect);
+        let ask = Statement::from_sql_and_values(
+            dialect.backend(),
+            queries::POSTGRES_PLACE,
+            [name.into()],
+        );
         if let Some(row) = db.query_one_raw(ask).await? {
             let is_in: String = row.try_get_by_index(0)?;
             let first: Option<String> = row.try_get_by_index(1)?;

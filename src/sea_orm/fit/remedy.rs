@@ -1,15 +1,15 @@
 //! Remedies that lose no data: a statement where there is one, otherwise instructions.
 
-use ::sea_orm::DbBackend;
 use ::sea_orm::sea_query::IntoIden as _;
 
 use super::definition::Definition;
 use super::expected::{ExpectedColumn, Holds, ID_LENGTH};
 use super::inspect::{ActualTable, Column, Index};
-use crate::sea_orm::tables::{TableName, quoted};
+use crate::sea_orm::dialect::Dialect;
+use crate::sea_orm::tables::TableName;
 
 pub(super) struct Remedies<'a> {
-    pub(super) backend: DbBackend,
+    pub(super) dialect: Dialect,
     pub(super) table: &'a TableName,
     pub(super) found: &'a ActualTable,
 }
@@ -19,13 +19,14 @@ impl Remedies<'_> {
         if matches!(wanted.holds, Holds::Anything | Holds::PerhapsAnything) {
             return "add the column, or remove its `user_column` from the Schema".to_owned();
         }
-        let null = match (wanted.may_be_null, wanted.holds, self.backend) {
+        let null = match (wanted.may_be_null, wanted.holds, self.dialect) {
             (true, ..) => "",
             // SQLite adds no column with a computed default.
-            (_, Holds::Time, DbBackend::Sqlite) => " NOT NULL DEFAULT '1970-01-01T00:00:00+00:00'",
-            (_, Holds::Time, DbBackend::MySql) => " NOT NULL DEFAULT CURRENT_TIMESTAMP(6)",
-            (_, Holds::Time, _) => " NOT NULL DEFAULT CURRENT_TIMESTAMP",
-            _ => " NOT NULL",
+            (_, Holds::Time, Dialect::Sqlite) => " NOT NULL DEFAULT '1970-01-01T00:00:00+00:00'",
+            (_, Holds::Time, Dialect::MySql) => " NOT NULL DEFAULT CURRENT_TIMESTAMP(6)",
+            (_, Holds::Time, Dialect::Postgres) => " NOT NULL DEFAULT CURRENT_TIMESTAMP",
+            (_, Holds::Id | Holds::Key | Holds::Text, _)
+            | (_, Holds::Anything | Holds::PerhapsAnything, _) => " NOT NULL",
         };
         let (column, its_type) = (self.quoted(&wanted.name.to_string()), self.type_of(wanted));
         format!("{} ADD COLUMN {column} {its_type}{null}", self.alter())
@@ -33,7 +34,7 @@ impl Remedies<'_> {
 
     pub(super) fn unique(&self, name: &str) -> String {
         let column = self.quoted(name);
-        if self.backend == DbBackend::Sqlite {
+        if self.dialect == Dialect::Sqlite {
             let index = self.quoted(&format!("{}_{name}", self.table.name));
             return format!("CREATE UNIQUE INDEX {index} ON {} ({column})", self.name());
         }
@@ -48,7 +49,7 @@ impl Remedies<'_> {
     pub(super) fn reindex(&self, index: &Index) -> String {
         let index =
             TableName { schema: self.table.schema.clone(), name: index.name.clone().into_iden() };
-        format!("REINDEX INDEX {}", index.quoted(self.backend))
+        format!("REINDEX INDEX {}", index.quoted(self.dialect))
     }
 
     pub(super) fn with_innodb(&self) -> String {
@@ -70,12 +71,12 @@ impl Remedies<'_> {
                 "give `{name}` a type that allows NULL, which the domain {domain} does not"
             );
         }
-        match self.backend {
-            DbBackend::MySql => self.modify(column, Definition::nullable),
-            DbBackend::Postgres => {
+        match self.dialect {
+            Dialect::MySql => self.modify(column, Definition::nullable),
+            Dialect::Postgres => {
                 format!("{} ALTER COLUMN {} DROP NOT NULL", self.alter(), self.quoted(name))
             }
-            _ => format!(
+            Dialect::Sqlite => format!(
                 "SQLite cannot change a column; recreate the table with `{name} {}`, without NOT \
                  NULL",
                 column.data_type
@@ -85,17 +86,17 @@ impl Remedies<'_> {
 
     pub(super) fn with_not_null(&self, column: &Column) -> String {
         let name = &column.name;
-        match self.backend {
+        match self.dialect {
             // Without this mode, MySQL replaces a NULL by a time of its own instead of refusing.
-            DbBackend::MySql => format!(
+            Dialect::MySql => format!(
                 "SET sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'); {}{FILLED}",
                 self.modify(column, Definition::required)
             ),
-            DbBackend::Postgres => {
+            Dialect::Postgres => {
                 let name = self.quoted(name);
                 format!("{} ALTER COLUMN {name} SET NOT NULL{FILLED}", self.alter())
             }
-            _ => format!(
+            Dialect::Sqlite => format!(
                 "SQLite cannot change a column; recreate the table with `{name} {} NOT NULL`",
                 column.data_type
             ),
@@ -105,13 +106,13 @@ impl Remedies<'_> {
     /// Returns a statement only where every value stays the same.
     pub(super) fn with_type(&self, wanted: &ExpectedColumn, column: &Column) -> String {
         let name = self.quoted(&column.name);
-        match self.backend {
-            DbBackend::MySql => self.with_mysql_type(wanted, column),
-            DbBackend::Postgres => match postgres_type(wanted, column, &name) {
+        match self.dialect {
+            Dialect::MySql => self.with_mysql_type(wanted, column),
+            Dialect::Postgres => match postgres_type(wanted, column, &name) {
                 Some(its_type) => format!("{} ALTER COLUMN {name} TYPE {its_type}", self.alter()),
                 None => self.beside(wanted, column),
             },
-            _ => format!(
+            Dialect::Sqlite => format!(
                 "SQLite cannot change a column; recreate the table with `{name} {}`",
                 self.type_of(wanted)
             ),
@@ -194,15 +195,15 @@ impl Remedies<'_> {
     }
 
     fn type_of(&self, wanted: &ExpectedColumn) -> &'static str {
-        match (self.backend, wanted.holds) {
-            (DbBackend::MySql, Holds::Id | Holds::Key) => {
+        match (self.dialect, wanted.holds) {
+            (Dialect::MySql, Holds::Id | Holds::Key) => {
                 "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
             }
-            (DbBackend::MySql, Holds::Time) => "DATETIME(6)",
-            (DbBackend::MySql, _) => "MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-            (DbBackend::Postgres, Holds::Time) => "timestamptz",
-            (_, Holds::Time) => "timestamp_with_timezone_text",
-            _ => "text",
+            (Dialect::MySql, Holds::Time) => "DATETIME(6)",
+            (Dialect::MySql, _) => "MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+            (Dialect::Postgres, Holds::Time) => "timestamptz",
+            (Dialect::Sqlite, Holds::Time) => "timestamp_with_timezone_text",
+            (Dialect::Postgres | Dialect::Sqlite, _) => "text",
         }
     }
 
@@ -211,11 +212,11 @@ impl Remedies<'_> {
     }
 
     fn name(&self) -> String {
-        self.table.quoted(self.backend)
+        self.table.quoted(self.dialect)
     }
 
     fn quoted(&self, name: &str) -> String {
-        quoted(self.backend, &name.to_owned().into_iden())
+        self.dialect.quoted(&name.to_owned().into_iden())
     }
 }
 

@@ -3,12 +3,10 @@
 
 use std::fmt;
 
-use ::sea_orm::DbBackend;
-
 use super::expected::{ExpectedColumn, Holds, ID_LENGTH};
 use super::inspect::{ActualTable, Column, Guards, Index};
 use super::remedy::Remedies;
-use crate::sea_orm::schema::is_same_name;
+use crate::sea_orm::dialect::Dialect;
 use crate::sea_orm::tables::TableName;
 
 /// A property of a table that does not fit, and its remedy.
@@ -25,19 +23,19 @@ impl fmt::Display for Problem {
 }
 
 pub(super) fn problems(
-    backend: DbBackend,
+    dialect: Dialect,
     table: &TableName,
     wanted: &[ExpectedColumn],
     found: &ActualTable,
 ) -> Vec<Problem> {
-    let remedies = Remedies { backend, table, found };
-    let mut rules = Rules { backend, wanted, found, remedies, problems: Vec::new() };
+    let remedies = Remedies { dialect, table, found };
+    let mut rules = Rules { dialect, wanted, found, remedies, problems: Vec::new() };
     rules.look();
     rules.problems
 }
 
 struct Rules<'a> {
-    backend: DbBackend,
+    dialect: Dialect,
     wanted: &'a [ExpectedColumn],
     found: &'a ActualTable,
     remedies: Remedies<'a>,
@@ -151,7 +149,7 @@ impl Rules<'_> {
                 ),
                 self.remedies.not_deferrable(index, &name),
             ),
-            Some(index) if !index.is_exact && self.backend == DbBackend::Sqlite => self.add(
+            Some(index) if !index.is_exact && self.dialect == Dialect::Sqlite => self.add(
                 format!(
                     "`{name}` is not compared byte for byte, so that different ids may be equal"
                 ),
@@ -192,45 +190,47 @@ impl Rules<'_> {
 
     fn holds_id(&self, column: &Column) -> bool {
         let is_long = column.length.is_none_or(|length| length >= ID_LENGTH);
-        match self.backend {
-            DbBackend::MySql => {
+        match self.dialect {
+            Dialect::MySql => {
                 let is_exact = column.collation.as_deref().is_some_and(|c| c.ends_with("_bin"));
                 column.data_type == "varchar" && is_long && is_exact
             }
-            DbBackend::Postgres => {
+            Dialect::Postgres => {
                 let is_text = ["text", "varchar"].contains(&&*column.data_type);
                 is_text && is_long && column.is_exact
             }
-            _ => is_sqlite_text(&column.data_type),
+            Dialect::Sqlite => is_sqlite_text(&column.data_type),
         }
     }
 
     fn holds_text(&self, column: &Column) -> bool {
-        match self.backend {
-            DbBackend::MySql => {
+        match self.dialect {
+            Dialect::MySql => {
                 let is_long = ["text", "mediumtext", "longtext"].contains(&&*column.data_type);
                 is_long && column.charset.as_deref() == Some("utf8mb4")
             }
-            DbBackend::Postgres => {
+            Dialect::Postgres => {
                 ["text", "varchar", "citext"].contains(&&*column.data_type)
                     && column.length.is_none()
             }
-            _ => is_sqlite_text(&column.data_type),
+            Dialect::Sqlite => is_sqlite_text(&column.data_type),
         }
     }
 
     fn holds_time(&self, column: &Column) -> bool {
-        match self.backend {
+        match self.dialect {
             // Its `TIMESTAMP` holds nothing before 1970 or after 2038.
-            DbBackend::MySql => column.data_type == "datetime",
-            DbBackend::Postgres => column.data_type == "timestamptz",
+            Dialect::MySql => column.data_type == "datetime",
+            Dialect::Postgres => column.data_type == "timestamptz",
             // Times are written as text, which every type but these stores unchanged.
-            _ => !["int", "real", "floa", "doub"].iter().any(|is| column.data_type.contains(is)),
+            Dialect::Sqlite => {
+                !["int", "real", "floa", "doub"].iter().any(|is| column.data_type.contains(is))
+            }
         }
     }
 
     fn is_named(&self, wanted: &ExpectedColumn, name: &str) -> bool {
-        is_same_name(self.backend, &wanted.name.to_string(), name)
+        self.dialect.is_same_name(&wanted.name.to_string(), name)
     }
 
     fn add(&mut self, what: impl Into<String>, remedy: impl Into<String>) {

@@ -5,10 +5,11 @@ use ::sea_orm::{ConnectionTrait as _, DbErr};
 use sea_orm_migration::async_trait::async_trait;
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 
-use super::dialect::Dialect;
+use super::definitions::Definitions;
+use crate::sea_orm::dialect::Dialect;
+use crate::sea_orm::fit;
 use crate::sea_orm::schema::Schema;
 use crate::sea_orm::tables::{TableName, Tables};
-use crate::sea_orm::{fit, transaction};
 
 /// Returns the migrations of users, deliveries and backfills.
 pub(super) fn of_users(schema: &Schema) -> Vec<Box<dyn MigrationTrait>> {
@@ -90,28 +91,24 @@ impl MigrationName for Migration {
 #[async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if !transaction::is_supported(manager.get_database_backend()) {
-            return Err(DbErr::Migration(format!("the database {}", transaction::UNSUPPORTED)));
-        }
-        let dialect = Dialect(manager.get_database_backend());
-        let tables = self.schema.tables();
-        let db = manager.get_connection();
+        let (tables, db) = (self.schema.tables(), manager.get_connection());
+        let define = Definitions(Dialect::of(db)?);
         fit::before_making(&self.schema, db).await?;
         match self.step {
             Step::Users => {
-                manager.create_table(dialect.versions(&tables.users.versions)).await?;
-                manager.create_table(dialect.deliveries(&tables.deliveries)).await?;
-                let users = dialect.users(&tables.users.rows, self.schema.deletion());
+                manager.create_table(define.versions(&tables.users.versions)).await?;
+                manager.create_table(define.deliveries(&tables.deliveries)).await?;
+                let users = define.users(&tables.users.rows, self.schema.deletion());
                 manager.create_table(users).await?;
             }
-            Step::Backfills => manager.create_table(dialect.backfills(&tables.backfills)).await?,
+            Step::Backfills => manager.create_table(define.backfills(&tables.backfills)).await?,
             Step::Organizations => {
                 let Some(kinds) = &tables.organizations else { return Ok(()) };
-                manager.create_table(dialect.versions(&kinds.organizations.versions)).await?;
-                manager.create_table(dialect.versions(&kinds.memberships.versions)).await?;
-                manager.create_table(dialect.organizations(&kinds.organizations.rows)).await?;
-                manager.create_table(dialect.memberships(&kinds.memberships.rows)).await?;
-                for index in dialect.membership_indices(&kinds.memberships.rows) {
+                manager.create_table(define.versions(&kinds.organizations.versions)).await?;
+                manager.create_table(define.versions(&kinds.memberships.versions)).await?;
+                manager.create_table(define.organizations(&kinds.organizations.rows)).await?;
+                manager.create_table(define.memberships(&kinds.memberships.rows)).await?;
+                for index in define.membership_indices(&kinds.memberships.rows) {
                     db.execute_unprepared(&index).await?;
                 }
             }

@@ -1,16 +1,16 @@
 //! The creation of the tables, also when several instances start at once. Their definitions are in
-//! `dialect`.
+//! `definitions`.
 
-mod dialect;
+mod definitions;
 mod list;
 
 use ::sea_orm::sea_query::IntoIden;
 use ::sea_orm::{
-    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, DynIden,
-    Statement,
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbErr, DynIden, Statement,
 };
 use sea_orm_migration::{MigrationTrait, MigratorTrait, MigratorTraitSelf};
 
+use super::dialect::Dialect;
 use super::fit;
 use super::schema::Schema;
 use super::transaction;
@@ -52,8 +52,8 @@ impl Schema {
 
     async fn migrate_whole(self, db: DatabaseConnection) -> Result<(), DbErr> {
         let tx = transaction::begin_patiently(&db).await?;
-        match db.get_database_backend() {
-            DbBackend::Postgres => {
+        match Dialect::of(&db)? {
+            Dialect::Postgres => {
                 // These replace the limits that the connection has for its everyday work.
                 tx.execute_unprepared(&format!(
                     "SET LOCAL lock_timeout = '{PATIENCE_SECONDS}s'; \
@@ -63,7 +63,7 @@ impl Schema {
                 .await?;
                 self.migrate_locked(&tx).await?;
             }
-            DbBackend::MySql => {
+            Dialect::MySql => {
                 lock_mysql(&tx).await?;
                 let done = self.migrate_locked(&tx).await;
                 let unlock = format!("DO RELEASE_LOCK({MYSQL_LOCK})");
@@ -71,7 +71,7 @@ impl Schema {
                 done?;
             }
             // SQLite's transaction has held the write lock since its beginning.
-            _ => self.migrate_locked(&tx).await?,
+            Dialect::Sqlite => self.migrate_locked(&tx).await?,
         }
         tx.commit().await
     }
@@ -152,7 +152,7 @@ async fn lock_mysql(tx: &DatabaseTransaction) -> Result<(), DbErr> {
          SELECT /*+ MAX_EXECUTION_TIME({PATIENCE_SECONDS}999) */ \
          GET_LOCK({MYSQL_LOCK}, {PATIENCE_SECONDS})"
     );
-    let answer = tx.query_one_raw(Statement::from_string(DbBackend::MySql, lock)).await?;
+    let answer = tx.query_one_raw(Statement::from_string(Dialect::MySql.backend(), lock)).await?;
     match answer.map(|row| row.try_get_by_index::<Option<i64>>(0)).transpose()?.flatten() {
         Some(1) => Ok(()),
         _ => Err(DbErr::Migration(NO_LOCK.into())),

@@ -6,8 +6,9 @@ use std::iter;
 use ::sea_orm::{DbBackend, Statement};
 
 use super::Recording;
+use crate::sea_orm::dialect::Dialect;
 use crate::sea_orm::row::Row;
-use crate::sea_orm::tables::{Kind, TableName, quoted};
+use crate::sea_orm::tables::{Kind, TableName};
 use crate::sea_orm::version::Version;
 
 /// Records a delivery, raises a version and writes the row, each only if the part before it changed
@@ -32,15 +33,16 @@ pub(in crate::sea_orm) fn record_and_upsert(
         version.tie.into(),
     ];
     let columns = row.columns.iter().map(|(_, value)| value.clone());
-    Statement::from_sql_and_values(BACKEND, text, own.into_iter().chain(columns))
+    Statement::from_sql_and_values(DbBackend::Postgres, text, own.into_iter().chain(columns))
 }
 
 /// Builds the statement's text. The values are the delivery's id and time, the row's id, version
 /// and tie, and the row's other columns.
 fn text(deliveries: &TableName, kind: &Kind, row: &Row) -> String {
     let [deliveries, versions, rows] =
-        [deliveries, &kind.versions, &kind.rows].map(|table| table.quoted(BACKEND));
-    let columns: Vec<_> = row.columns.iter().map(|(name, _)| quoted(BACKEND, name)).collect();
+        [deliveries, &kind.versions, &kind.rows].map(|table| table.quoted(Dialect::Postgres));
+    let columns: Vec<_> =
+        row.columns.iter().map(|(name, _)| Dialect::Postgres.quoted(name)).collect();
     let names: String = columns.iter().map(|name| format!(", {name}")).collect();
     let values: String = iter::zip(6.., &columns).map(|(n, _)| format!(", ${n}")).collect();
     let set: Vec<_> = columns.iter().map(|name| format!("{name} = excluded.{name}")).collect();
@@ -61,5 +63,3 @@ fn text(deliveries: &TableName, kind: &Kind, row: &Row) -> String {
         ) SELECT 1 FROM recorded UNION ALL SELECT 1 FROM raised"
     )
 }
-
-const BACKEND: DbBackend = DbBackend::Postgres;

@@ -1,14 +1,16 @@
 //! Statements about the newest version seen of each record. They order all writers of a record:
 //! raising, tombstoning or locking a version locks its row until the end of the transaction.
 
+#[cfg(feature = "backfill")]
+use ::sea_orm::sea_query::Order;
 use ::sea_orm::sea_query::{
     DynIden, Expr, ExprTrait as _, InsertStatement, IntoIden, OnConflict, Query, SelectStatement,
     UpdateStatement,
 };
-#[cfg(feature = "backfill")]
-use ::sea_orm::{DbBackend, sea_query::Order};
 
 use crate::ids::Id;
+#[cfg(feature = "backfill")]
+use crate::sea_orm::dialect::Dialect;
 use crate::sea_orm::tables::{TableName, Versions};
 use crate::sea_orm::version::Version;
 
@@ -132,15 +134,15 @@ pub(in crate::sea_orm) fn select_deleted(table: &TableName, id: &Id) -> SelectSt
 #[cfg(feature = "backfill")]
 pub(in crate::sea_orm) fn select_living(
     table: &TableName,
-    backend: DbBackend,
+    dialect: Dialect,
     after: Option<&str>,
     limit: u32,
 ) -> SelectStatement {
     // PostgreSQL would sort by the database's own collation. The ids of these tables have this one
     // from the start, so that their index is used.
-    let id = || match backend {
-        DbBackend::Postgres => Expr::cust_with_expr("$1 COLLATE \"C\"", Expr::col(Versions::Id)),
-        _ => Expr::col(Versions::Id),
+    let id = || match dialect {
+        Dialect::Postgres => Expr::cust_with_expr("$1 COLLATE \"C\"", Expr::col(Versions::Id)),
+        Dialect::MySql | Dialect::Sqlite => Expr::col(Versions::Id),
     };
     Query::select()
         .column(Versions::Id)

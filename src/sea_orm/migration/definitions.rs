@@ -1,16 +1,17 @@
 //! The definitions of the tables, in each database's own types.
 
-use ::sea_orm::DbBackend;
 use ::sea_orm::sea_query::{ColumnDef, DynIden, Index, IntoIden, Table, TableCreateStatement};
 
 use crate::ids::MAX_ID_BYTES;
+use crate::sea_orm::dialect::Dialect;
 use crate::sea_orm::entity::{organization, organization_membership, user};
 use crate::sea_orm::schema::Deletion;
-use crate::sea_orm::tables::{Backfills, DELETED_AT, Deliveries, TableName, Versions, quoted};
+use crate::sea_orm::tables::{Backfills, DELETED_AT, Deliveries, TableName, Versions};
 
-pub(super) struct Dialect(pub(super) DbBackend);
+/// The definitions on one database.
+pub(super) struct Definitions(pub(super) Dialect);
 
-impl Dialect {
+impl Definitions {
     pub(super) fn users(&self, table: &TableName, deletion: Deletion) -> TableCreateStatement {
         use user::Column;
         let mut create = self.table(table);
@@ -55,10 +56,13 @@ impl Dialect {
             .col(self.text(Column::Role))
             .col(self.time(Column::CreatedAt).not_null())
             .col(self.time(Column::UpdatedAt).not_null());
-        if self.is_mysql() {
-            for (name, column) in indices(table) {
-                create.index(Index::create().name(name.to_string()).col(column));
+        match self.0 {
+            Dialect::MySql => {
+                for (name, column) in indices(table) {
+                    create.index(Index::create().name(name.to_string()).col(column));
+                }
             }
+            Dialect::Postgres | Dialect::Sqlite => {}
         }
         create
     }
@@ -67,23 +71,29 @@ impl Dialect {
     /// are handwritten, since sea-query cannot create an index in a schema of SQLite.
     pub(super) fn membership_indices(&self, table: &TableName) -> Vec<String> {
         let index = |(name, column): &(DynIden, DynIden)| {
-            let (name, column) = (quoted(self.0, name), quoted(self.0, column));
+            let (name, column) = (self.0.quoted(name), self.0.quoted(column));
             let (place, table) = match (self.0, &table.schema) {
-                (DbBackend::Sqlite, Some(schema)) => {
-                    (format!("{}.", quoted(self.0, schema)), quoted(self.0, &table.name))
+                (Dialect::Sqlite, Some(schema)) => {
+                    (format!("{}.", self.0.quoted(schema)), self.0.quoted(&table.name))
                 }
-                _ => (String::new(), table.quoted(self.0)),
+                (Dialect::MySql | Dialect::Postgres | Dialect::Sqlite, _) => {
+                    (String::new(), table.quoted(self.0))
+                }
             };
             format!("CREATE INDEX IF NOT EXISTS {place}{name} ON {table} ({column})")
         };
-        if self.is_mysql() { Vec::new() } else { indices(table).iter().map(index).collect() }
+        match self.0 {
+            Dialect::MySql => Vec::new(),
+            Dialect::Postgres | Dialect::Sqlite => indices(table).iter().map(index).collect(),
+        }
     }
 
     pub(super) fn versions(&self, table: &TableName) -> TableCreateStatement {
         let mut id = self.key(Versions::Id, ID_LENGTH);
-        if self.0 == DbBackend::Postgres {
+        match self.0 {
             // In byte order, for a backfill that walks through all of them.
-            id.custom("text COLLATE \"C\"");
+            Dialect::Postgres => drop(id.custom("text COLLATE \"C\"")),
+            Dialect::MySql | Dialect::Sqlite => {}
         }
         self.table(table)
             .col(id)
@@ -113,10 +123,12 @@ impl Dialect {
     /// Starts a table. On MySQL and MariaDB every text is compared byte for byte, as on the others.
     fn table(&self, name: &TableName) -> TableCreateStatement {
         let mut table = Table::create().table(name.reference()).if_not_exists().take();
-        if self.is_mysql() {
-            table.engine("InnoDB").character_set("utf8mb4").collate("utf8mb4_bin");
+        match self.0 {
+            Dialect::MySql => {
+                table.engine("InnoDB").character_set("utf8mb4").collate("utf8mb4_bin").take()
+            }
+            Dialect::Postgres | Dialect::Sqlite => table,
         }
-        table
     }
 
     fn key(&self, name: impl IntoIden, length: u32) -> ColumnDef {
@@ -126,39 +138,29 @@ impl Dialect {
     /// Returns a column for an id. MySQL's keys need a limited length.
     fn id(&self, name: impl IntoIden, length: u32) -> ColumnDef {
         let mut id = ColumnDef::new(name);
-        if self.is_mysql() {
-            id.string_len(length)
-        } else {
-            id.text()
-        };
-        id.take()
+        match self.0 {
+            Dialect::MySql => id.string_len(length).take(),
+            Dialect::Postgres | Dialect::Sqlite => id.text().take(),
+        }
     }
 
     /// Returns a column for a text. MySQL's `TEXT` ends at 64 KiB, and a delivery may be larger.
     fn text(&self, name: impl IntoIden) -> ColumnDef {
         let mut text = ColumnDef::new(name);
-        if self.is_mysql() {
-            text.custom("mediumtext")
-        } else {
-            text.text()
-        };
-        text.take()
+        match self.0 {
+            Dialect::MySql => text.custom("mediumtext").take(),
+            Dialect::Postgres | Dialect::Sqlite => text.text().take(),
+        }
     }
 
     /// Returns a column for a time. MySQL's `TIMESTAMP` ends in 2038, and neither `TIMESTAMP` nor
     /// `DATETIME` has fractions of a second by default.
     fn time(&self, name: impl IntoIden) -> ColumnDef {
         let mut time = ColumnDef::new(name);
-        if self.is_mysql() {
-            time.custom("datetime(6)")
-        } else {
-            time.timestamp_with_time_zone()
-        };
-        time.take()
-    }
-
-    fn is_mysql(&self) -> bool {
-        self.0 == DbBackend::MySql
+        match self.0 {
+            Dialect::MySql => time.custom("datetime(6)").take(),
+            Dialect::Postgres | Dialect::Sqlite => time.timestamp_with_time_zone().take(),
+        }
     }
 }
 

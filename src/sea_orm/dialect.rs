@@ -1,0 +1,57 @@
+//! The supported databases. Whatever one of them writes in its own way matches [`Dialect`]
+//! exhaustively, so that the compiler leads to each place that another database concerns.
+
+use ::sea_orm::sea_query::DynIden;
+use ::sea_orm::{ConnectionTrait, DbBackend, DbErr};
+
+/// The dialect of SQL of a supported database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// MySQL and MariaDB.
+    MySql,
+    Postgres,
+    Sqlite,
+}
+
+impl Dialect {
+    /// Returns the dialect of a connection; an error for a database that no statement is written
+    /// for.
+    pub(super) fn of(db: &impl ConnectionTrait) -> Result<Self, DbErr> {
+        match db.get_database_backend() {
+            DbBackend::MySql => Ok(Self::MySql),
+            DbBackend::Postgres => Ok(Self::Postgres),
+            DbBackend::Sqlite => Ok(Self::Sqlite),
+            _ => Err(DbErr::BackendNotSupported { db: "of this connection", ctx: UNSUPPORTED }),
+        }
+    }
+
+    /// Returns sea-orm's name of it.
+    pub(super) fn backend(self) -> DbBackend {
+        match self {
+            Self::MySql => DbBackend::MySql,
+            Self::Postgres => DbBackend::Postgres,
+            Self::Sqlite => DbBackend::Sqlite,
+        }
+    }
+
+    /// Returns a name as it stands in a handwritten statement.
+    pub(super) fn quoted(self, name: &DynIden) -> String {
+        let name = name.to_string();
+        match self {
+            Self::MySql => format!("`{}`", name.replace('`', "``")),
+            Self::Postgres | Self::Sqlite => format!("\"{}\"", name.replace('"', "\"\"")),
+        }
+    }
+
+    /// Returns whether two names mean the same column, or on some systems the same table. Only
+    /// PostgreSQL distinguishes upper and lower case in quoted names.
+    pub(super) fn is_same_name(self, one: &str, other: &str) -> bool {
+        match self {
+            Self::Postgres => one == other,
+            Self::MySql | Self::Sqlite => one.eq_ignore_ascii_case(other),
+        }
+    }
+}
+
+/// The end of a message that has named the database or its setting.
+pub(super) const UNSUPPORTED: &str = "must be MySQL, MariaDB, PostgreSQL or SQLite";
