@@ -66,6 +66,8 @@ mod sampling;
 pub mod sea_orm;
 pub mod secret;
 pub mod session;
+#[cfg(feature = "sea-orm")]
+mod sync;
 #[cfg(feature = "test-util")]
 pub mod test_util;
 #[cfg(feature = "tonic")]

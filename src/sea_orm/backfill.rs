@@ -6,21 +6,21 @@ use ::sea_orm::{ConnectionTrait as _, DbErr, QueryResult};
 
 use super::row::Row;
 use super::sink::SeaOrmSink;
-use super::version::Version;
-use super::{batch, failure, retry, statements, steps, transaction};
+use super::{batch, failure, statements};
 use crate::backfill::{Differences, Run, Target, Written};
 use crate::ids::UserId;
-use crate::webhook::{SinkError, User};
+use crate::sync::Version;
+use crate::webhook::{Outcome, SinkError, User};
 
 impl Target for SeaOrmSink {
     async fn runs(&self) -> Result<Vec<Run>, SinkError> {
-        let select = statements::select_runs(&self.tables().backfills);
-        let rows = self.db().query_all(&select).await.map_err(failure::sink_error)?;
+        let select = statements::select_runs(&self.store.tables.backfills);
+        let rows = self.store.db.query_all(&select).await.map_err(failure::sink_error)?;
         rows.iter().map(run).collect::<Result<_, _>>().map_err(failure::sink_error)
     }
 
     async fn write(&self, users: &[User], run: &Run) -> Result<Written, SinkError> {
-        let written = retry::on_conflict(&*self.clock, || self.write_page(users, run)).await;
+        let written = self.store.retrying(|| self.write_page(users, run)).await;
         written.map_err(failure::sink_error)
     }
 
@@ -31,34 +31,34 @@ impl Target for SeaOrmSink {
     /// Returns the users whom an event, a backfill or [`ensure_user`](Self::ensure_user) named.
     /// Rows that other code put into the table of users are not among them.
     async fn ids_after(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, SinkError> {
-        let table = &self.tables().users.versions;
-        let living = statements::select_living(table, self.dialect(), after, limit);
-        batch::ids_of(self.db(), &living).await.map_err(failure::sink_error)
+        let table = &self.store.tables.users.versions;
+        let living = statements::select_living(table, self.store.dialect, after, limit);
+        batch::ids_of(&self.store.db, &living).await.map_err(failure::sink_error)
     }
 
     async fn remove(&self, user_id: &str) -> Result<bool, SinkError> {
-        let removed = retry::on_conflict(&*self.clock, || self.remove_user(user_id)).await;
+        let removed = self.store.retrying(|| self.remove_user(user_id)).await;
         removed.map_err(failure::sink_error)
     }
 }
 
 impl SeaOrmSink {
     async fn write_page(&self, users: &[User], run: &Run) -> Result<Written, DbErr> {
-        let tx = transaction::begin(self.db()).await?;
+        let tx = self.store.begin().await?;
         let mut states: Vec<_> = users
             .iter()
             .map(|user| {
-                let row = Row::of_user(user, self.schema().columns());
+                let row = Row::of_user(user, self.store.schema.columns());
                 (row, Version::updated(user.updated_at, &user.data))
             })
             .collect();
         states.sort_unstable_by(|(a, _), (b, _)| a.id.cmp(&b.id));
-        let written = batch::write(&tx, &self.tables().users, states).await?;
+        let written = batch::write(&tx, &self.store.tables.users, states).await?;
         let news: Vec<_> = users.iter().filter(|user| written.contains(&*user.id)).collect();
-        for hook in self.hooks() {
-            hook.backfilled(&tx, &news).await?;
+        for hook in &self.store.hooks {
+            hook.backfilled(&tx.tx, &news).await?;
         }
-        tx.execute(&statements::record_run(&self.tables().backfills, run)).await?;
+        tx.execute(&statements::record_run(&self.store.tables.backfills, run)).await?;
         tx.commit().await?;
         let (all, written) = (users.len() as u64, written.len() as u64);
         Ok(Written::new(written, all.saturating_sub(written)))
@@ -69,12 +69,12 @@ impl SeaOrmSink {
         if users.is_empty() {
             return Ok(differences);
         }
-        let kind = &self.tables().users;
+        let kind = &self.store.tables.users;
         let ids: Vec<_> = users.iter().map(|user| &*user.id).collect();
         let versions = statements::select_versions(&kind.versions, &ids);
-        let known = batch::known(self.db(), &versions).await?;
+        let known = batch::known(&self.store.db, &versions).await?;
         let select = statements::select_rows(&kind.rows, &ids);
-        let rows: HashSet<String> = batch::ids_of(self.db(), &select).await?;
+        let rows: HashSet<String> = batch::ids_of(&self.store.db, &select).await?;
         for user in users {
             let differing = match known.get(&*user.id) {
                 Some(known) if known.deleted => &mut differences.deleted,
@@ -92,14 +92,14 @@ impl SeaOrmSink {
 
     async fn remove_user(&self, id: &str) -> Result<bool, DbErr> {
         let Ok(id) = UserId::parse(id) else { return Ok(false) };
-        let tx = transaction::begin(self.db()).await?;
-        let removed = steps::tombstone(&tx, &self.tables().users, id.id()).await?;
-        for hook in self.hooks() {
-            hook.removed(&tx, &id).await?;
+        let tx = self.store.begin().await?;
+        let outcome = tx.tombstone(&self.store.tables.users, id.id()).await?;
+        for hook in &self.store.hooks {
+            hook.removed(&tx.tx, &id).await?;
         }
-        self.remove_user_within(&tx, id.id()).await?;
+        tx.remove_user(id.id()).await?;
         tx.commit().await?;
-        Ok(removed)
+        Ok(outcome == Outcome::Applied)
     }
 }
 

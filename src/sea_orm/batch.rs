@@ -1,15 +1,16 @@
-//! Writes of many records of one kind at once, by the same rules as for one. Only this file and
-//! `steps` choose statements by database.
+//! Writes of many records of one kind at once, by the same rules as for one.
 
 use std::collections::{HashMap, HashSet};
 
 use ::sea_orm::sea_query::SelectStatement;
-use ::sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+use ::sea_orm::{ConnectionTrait, DbErr};
 
+use super::dialect::Dialect;
 use super::row::Row;
+use super::statements;
 use super::tables::{Kind, TableName, Versions};
-use super::version::Version;
-use super::{statements, steps};
+use super::transaction::Transaction;
+use crate::sync::Version;
 
 /// The known version of a record, and its tombstone.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +26,7 @@ pub(super) struct Known {
 /// The states must be in the order of their ids, each id once: then two concurrent batches wait in
 /// turn and do not deadlock.
 pub(super) async fn write(
-    tx: &DatabaseTransaction,
+    tx: &Transaction<'_>,
     kind: &Kind,
     states: Vec<(Row, Version)>,
 ) -> Result<HashSet<String>, DbErr> {
@@ -50,7 +51,7 @@ pub(super) async fn write(
 /// All these versions were just locked, raised or not, so that no other transaction is inserting or
 /// removing one of the rows.
 async fn revive_rowless(
-    tx: &DatabaseTransaction,
+    tx: &Transaction<'_>,
     kind: &Kind,
     versions: &[(&str, Version)],
 ) -> Result<Vec<String>, DbErr> {
@@ -59,12 +60,13 @@ async fn revive_rowless(
         return Ok(Vec::new());
     }
     let rows: HashSet<String> =
-        ids_of(tx, &statements::select_rows(&kind.rows, &ids(&versions))).await?;
+        ids_of(&tx.tx, &statements::select_rows(&kind.rows, &ids(&versions))).await?;
     versions.retain(|(id, _)| !rows.contains(*id));
     if versions.is_empty() {
         return Ok(Vec::new());
     }
-    let known = known(tx, &statements::select_versions(&kind.versions, &ids(&versions))).await?;
+    let known =
+        known(&tx.tx, &statements::select_versions(&kind.versions, &ids(&versions))).await?;
     versions.retain(|(id, _)| known.get(*id).is_some_and(|known| !known.deleted));
     if !versions.is_empty() {
         tx.execute(&statements::set_locked_versions(&kind.versions, &versions)).await?;
@@ -87,19 +89,22 @@ pub(super) async fn known(
 }
 
 async fn raise(
-    tx: &DatabaseTransaction,
+    tx: &Transaction<'_>,
     table: &TableName,
     versions: &[(&str, Version)],
 ) -> Result<HashSet<String>, DbErr> {
-    if !steps::is_mysql(tx) {
-        let raise =
-            statements::raise_versions(table, versions).returning_col(Versions::Id).to_owned();
-        let raised = tx.query_all(&raise).await?;
-        return raised.iter().map(|row| row.try_get_by_index(0)).collect();
+    match tx.store.dialect {
+        Dialect::Postgres | Dialect::Sqlite => {
+            let raise =
+                statements::raise_versions(table, versions).returning_col(Versions::Id).to_owned();
+            let raised = tx.tx.query_all(&raise).await?;
+            return raised.iter().map(|row| row.try_get_by_index(0)).collect();
+        }
+        Dialect::MySql => {}
     }
     let ids = ids(versions);
     tx.execute(&statements::start_versions(table, &ids)).await?;
-    let known = known(tx, &statements::lock_versions(table, &ids)).await?;
+    let known = known(&tx.tx, &statements::lock_versions(table, &ids)).await?;
     let is_newer = |(id, version): &&(&str, Version)| {
         known.get(*id).is_some_and(|known| !known.deleted && known.version < *version)
     };
@@ -110,18 +115,17 @@ async fn raise(
     Ok(newer.iter().map(|(id, _)| (*id).to_owned()).collect())
 }
 
-async fn write_rows(
-    tx: &DatabaseTransaction,
-    table: &TableName,
-    rows: Vec<Row>,
-) -> Result<(), DbErr> {
+async fn write_rows(tx: &Transaction<'_>, table: &TableName, rows: Vec<Row>) -> Result<(), DbErr> {
     let Some(first) = rows.first() else { return Ok(()) };
     let at_once = (MOST_VALUES / (first.columns.len() + 1)).max(1);
-    let rows = if steps::is_mysql(tx) { update_known(tx, table, rows).await? } else { rows };
+    let rows = match tx.store.dialect {
+        Dialect::Postgres | Dialect::Sqlite => rows,
+        Dialect::MySql => update_known(tx, table, rows).await?,
+    };
     for rows in rows.chunks(at_once) {
-        let write = match steps::is_mysql(tx) {
-            true => statements::insert_rows(table, rows),
-            false => statements::write_rows(table, rows),
+        let write = match tx.store.dialect {
+            Dialect::Postgres | Dialect::Sqlite => statements::write_rows(table, rows),
+            Dialect::MySql => statements::insert_rows(table, rows),
         };
         tx.execute(&write).await?;
     }
@@ -131,12 +135,12 @@ async fn write_rows(
 /// Updates the rows that exist, and returns the others. MySQL's conflict clause cannot name the key
 /// that it applies to.
 async fn update_known(
-    tx: &DatabaseTransaction,
+    tx: &Transaction<'_>,
     table: &TableName,
     rows: Vec<Row>,
 ) -> Result<Vec<Row>, DbErr> {
     let ids: Vec<_> = rows.iter().map(|row| row.id.as_str()).collect();
-    let known: HashSet<String> = ids_of(tx, &statements::select_rows(table, &ids)).await?;
+    let known: HashSet<String> = ids_of(&tx.tx, &statements::select_rows(table, &ids)).await?;
     let (known, new): (Vec<_>, Vec<_>) =
         rows.into_iter().partition(|row| known.contains(row.id.as_str()));
     for row in &known {

@@ -20,7 +20,6 @@
 //!
 #![doc = include_str!("../docs/sea_orm.md")]
 
-mod apply;
 #[cfg(feature = "backfill")]
 mod backfill;
 #[cfg(feature = "backfill")]
@@ -34,16 +33,13 @@ mod hook;
 mod instances;
 #[cfg(feature = "sea-orm-migration")]
 mod migration;
-mod retry;
 mod row;
 mod schema;
 mod sink;
 mod statements;
-mod steps;
 mod tables;
 mod transaction;
 mod users;
-mod version;
 
 pub use entity::{organization, organization_membership, user};
 pub use failure::is_transient;

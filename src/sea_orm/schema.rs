@@ -195,7 +195,7 @@ impl Schema {
         if whole.len() <= 63 {
             return whole;
         }
-        format!("{name}_in_{:016x}", super::version::fingerprint(schema))
+        format!("{name}_in_{:016x}", crate::sync::fingerprint(schema))
     }
 
     pub(super) fn tables(&self) -> Tables {

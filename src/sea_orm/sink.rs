@@ -1,32 +1,31 @@
-//! The sink, its settings, and what its parts share. `apply` applies deliveries, `backfill` pages, `users`
-//! answers questions.
+//! The sink: from a delivery to its rows, in one transaction. `backfill` applies pages, `users` answers
+//! questions.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::sea_orm::prelude::DateTimeUtc;
 use ::sea_orm::{DatabaseConnection, DbErr};
 
 use super::dialect::{Dialect, UNSUPPORTED};
-use super::hook::{Hook, InTransaction};
+use super::failure;
+use super::hook::InTransaction;
 use super::instances::Recorded;
+use super::row::Row;
 use super::schema::Schema;
-use super::tables::Tables;
-use super::{steps, transaction};
+use super::tables::OrganizationTables;
+use super::transaction::{Store, Transaction, run_to_completion};
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
+use crate::sync::{Cause, Change};
+use crate::webhook::event::OrganizationMembership;
+use crate::webhook::{Delivery, Event, Outcome, Sink, SinkError};
 
 /// A sink that writes users into a database through sea-orm. Clones share the connection pool.
 #[derive(Clone)]
 pub struct SeaOrmSink {
-    db: DatabaseConnection,
-    dialect: Dialect,
-    schema: Arc<Schema>,
-    tables: Arc<Tables>,
-    pub(super) clock: Arc<dyn Clock>,
-    hooks: Vec<Arc<dyn Hook>>,
-    pub(super) instances: Recorded,
+    pub(super) store: Store,
+    instances: Recorded,
 }
 
 impl SeaOrmSink {
@@ -57,23 +56,22 @@ impl SeaOrmSink {
     pub fn with_schema(db: DatabaseConnection, schema: Schema) -> Result<Self, ConfigError> {
         let dialect = Dialect::of(&db).map_err(|_| ConfigError::new("database", UNSUPPORTED))?;
         schema.validate(dialect)?;
-        let tables = Arc::new(schema.tables());
-        let clock = Arc::new(SystemClock::new());
-        Ok(Self {
+        let store = Store {
             db,
             dialect,
+            tables: Arc::new(schema.tables()),
             schema: Arc::new(schema),
-            tables,
-            clock,
+            clock: Arc::new(SystemClock::new()),
             hooks: Vec::new(),
-            instances: Recorded::default(),
-        })
+        };
+        Ok(Self { store, instances: Recorded::default() })
     }
 
     /// Sets the clock. Default: the operating system's.
     #[must_use]
-    pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
-        Self { clock, ..self }
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.store.clock = clock;
+        self
     }
 
     /// Adds statements of the application to the transaction of each delivery; see
@@ -81,7 +79,7 @@ impl SeaOrmSink {
     /// added.
     #[must_use]
     pub fn with_hook(mut self, hook: impl InTransaction) -> Self {
-        self.hooks.push(Arc::new(hook));
+        self.store.hooks.push(Arc::new(hook));
         self
     }
 
@@ -95,55 +93,163 @@ impl SeaOrmSink {
     ///
     /// Returns the database's error.
     pub async fn forget_deliveries(&self, age: Duration) -> Result<u64, DbErr> {
-        let Some(before) = self.clock.now().checked_sub(age) else { return Ok(0) };
+        let Some(before) = self.store.clock.now().checked_sub(age) else { return Ok(0) };
         let mut forgotten = 0;
         loop {
             // In batches, so that a concurrent insert does not wait for all of them.
-            let tx = transaction::begin(&self.db).await?;
-            let batch =
-                steps::forget_deliveries(&tx, &self.tables.deliveries, before.into()).await?;
+            let tx = self.store.begin().await?;
+            let table = &tx.tables().deliveries;
+            let batch = tx.forget_deliveries(table, before.into(), FORGOTTEN_AT_ONCE).await?;
             tx.commit().await?;
             forgotten += batch;
-            if batch < steps::FORGOTTEN_AT_ONCE {
+            if batch < FORGOTTEN_AT_ONCE {
                 return Ok(forgotten);
             }
         }
     }
+}
 
-    pub(super) fn db(&self) -> &DatabaseConnection {
-        &self.db
+impl Sink for SeaOrmSink {
+    async fn apply(&self, delivery: &Delivery) -> Result<Outcome, SinkError> {
+        let has_hooks = !self.store.hooks.is_empty();
+        if !has_hooks && self.change(delivery.event()).is_none() {
+            return Ok(Outcome::Ignored);
+        }
+        let applied = if has_hooks {
+            // An application's statements may never end: dropping the caller must cancel them.
+            self.apply_retrying(delivery).await
+        } else {
+            let (sink, delivery) = (self.clone(), delivery.clone());
+            run_to_completion(async move { sink.apply_retrying(&delivery).await }).await
+        };
+        applied.map_err(failure::sink_error)
+    }
+}
+
+impl SeaOrmSink {
+    async fn apply_retrying(&self, delivery: &Delivery) -> Result<Outcome, DbErr> {
+        self.store.retrying(|| self.apply_once(delivery)).await
     }
 
-    pub(super) fn dialect(&self) -> Dialect {
-        self.dialect
+    async fn apply_once(&self, delivery: &Delivery) -> Result<Outcome, DbErr> {
+        let change = self.change(delivery.event());
+        let tx = self.store.begin().await?;
+        let outcome = apply(&tx, delivery, change).await?;
+        if outcome != Outcome::Duplicate {
+            for hook in &self.store.hooks {
+                hook.run(&tx.tx, delivery, outcome).await?;
+            }
+            remove(&tx, change).await?;
+        }
+        let instance = change.and_then(|_| self.instances.unrecorded(delivery));
+        if let Some(id) = &instance {
+            tx.record_instance(id).await?;
+        }
+        tx.commit().await?;
+        if let Some(id) = instance {
+            self.instances.add(id);
+        }
+        Ok(outcome)
     }
 
-    pub(super) fn schema(&self) -> &Schema {
-        &self.schema
+    /// Returns the change that an event makes to what this sink keeps.
+    fn change<'e>(&self, event: &'e Event) -> Option<Change<'e>> {
+        let keeps_organizations = self.store.tables.organizations.is_some();
+        Change::of(event).filter(|change| match change {
+            Change::User(..) | Change::UserGone(_) => true,
+            Change::Organization(..)
+            | Change::OrganizationGone(_)
+            | Change::Membership(..)
+            | Change::MembershipGone(_) => keeps_organizations,
+        })
     }
+}
+/// Records a delivery and applies its change, so far as that is news. Rows that are to be removed stay
+/// until the hooks have run.
+async fn apply(
+    tx: &Transaction<'_>,
+    delivery: &Delivery,
+    change: Option<Change<'_>>,
+) -> Result<Outcome, DbErr> {
+    let tables = tx.tables();
+    Ok(match (change, &tables.organizations) {
+        (Some(Change::User(user, cause)), _) => {
+            let version = cause.version(user.updated_at, &user.data);
+            let row = Row::of_user(user, tx.store.schema.columns());
+            tx.record_and_upsert(delivery, &tables.users, &row, version).await?
+        }
+        (Some(Change::Organization(organization, cause)), Some(kinds)) => {
+            let version = cause.version(organization.updated_at, &organization.data);
+            let row = Row::of_organization(organization);
+            tx.record_and_upsert(delivery, &kinds.organizations, &row, version).await?
+        }
+        _ if !tx.record(delivery).await? => Outcome::Duplicate,
+        (Some(Change::Membership(membership, cause)), Some(kinds)) => {
+            write_membership(tx, kinds, membership, cause).await?
+        }
+        (Some(Change::UserGone(id)), _) => tx.tombstone(&tables.users, id.id()).await?,
+        (Some(Change::OrganizationGone(id)), Some(kinds)) => {
+            tx.tombstone(&kinds.organizations, id.id()).await?
+        }
+        (Some(Change::MembershipGone(id)), Some(kinds)) => {
+            tx.tombstone(&kinds.memberships, id.id()).await?
+        }
+        (
+            Some(
+                Change::Organization(..)
+                | Change::OrganizationGone(_)
+                | Change::Membership(..)
+                | Change::MembershipGone(_),
+            ),
+            None,
+        )
+        | (None, _) => Outcome::Ignored,
+    })
+}
 
-    pub(super) fn tables(&self) -> &Tables {
-        &self.tables
+/// Removes what a deletion leaves, now that its tombstone is set and the hooks have run.
+async fn remove(tx: &Transaction<'_>, change: Option<Change<'_>>) -> Result<(), DbErr> {
+    match (change, &tx.tables().organizations) {
+        (Some(Change::UserGone(id)), _) => tx.remove_user(id.id()).await,
+        (Some(Change::OrganizationGone(id)), Some(kinds)) => {
+            tx.remove_organization(kinds, id.id()).await
+        }
+        (Some(Change::MembershipGone(id)), Some(kinds)) => {
+            tx.remove_membership(kinds, id.id()).await
+        }
+        (Some(Change::OrganizationGone(_) | Change::MembershipGone(_)), None)
+        | (Some(Change::User(..) | Change::Organization(..) | Change::Membership(..)), _)
+        | (None, _) => Ok(()),
     }
+}
 
-    pub(super) fn has_hooks(&self) -> bool {
-        !self.hooks.is_empty()
+/// Writes a membership. Locks the organization, then the user, then the membership; no other code uses
+/// another order. A membership of a deleted organization or user is stale, however new it is.
+async fn write_membership(
+    tx: &Transaction<'_>,
+    kinds: &OrganizationTables,
+    membership: &OrganizationMembership,
+    cause: Cause,
+) -> Result<Outcome, DbErr> {
+    let organization = Row::of_organization(&membership.organization);
+    let user = Row::of_unknown_user(&membership.user_id, tx.store.now());
+    if !tx.start(&kinds.organizations, &organization).await?
+        || !tx.start(&tx.tables().users, &user).await?
+    {
+        return Ok(Outcome::Stale);
     }
-
-    pub(super) fn hooks(&self) -> impl Iterator<Item = &dyn Hook> {
-        self.hooks.iter().map(|hook| &**hook)
-    }
-
-    pub(super) fn now(&self) -> DateTimeUtc {
-        self.clock.now().into()
-    }
+    let version = cause.version(membership.updated_at, &membership.data);
+    tx.upsert(&kinds.memberships, &Row::of_membership(membership), version).await
 }
 
 impl fmt::Debug for SeaOrmSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SeaOrmSink")
-            .field("schema", &self.schema)
-            .field("clock", &self.clock)
+            .field("schema", &self.store.schema)
+            .field("clock", &self.store.clock)
             .finish_non_exhaustive()
     }
 }
+
+/// The most deliveries that one transaction forgets.
+const FORGOTTEN_AT_ONCE: u64 = 5000;

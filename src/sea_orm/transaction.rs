@@ -1,14 +1,305 @@
-//! The start of a transaction on each database, its time limits, and the supported databases.
+//! A transaction of the sink: its beginning, with limits on time; its steps, by each database's own
+//! means; and another try after a conflict. Together because a step is only right in such a
+//! transaction, and a transaction only if it may be tried again.
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::sea_orm::error::ConnAcquireErr;
+use ::sea_orm::prelude::DateTimeUtc;
 use ::sea_orm::{
     ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbErr, IsolationLevel,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
+    SqliteTransactionMode, StatementBuilder, TransactionOptions, TransactionTrait as _,
 };
 
 use super::dialect::Dialect;
+use super::entity::organization_membership;
+use super::hook::Hook;
+use super::row::Row;
+use super::schema::{Deletion, Schema};
+use super::statements::Recording;
+use super::tables::{Kind, OrganizationTables, TableName, Tables};
+use super::{failure, statements};
+use crate::clock::Clock;
+use crate::ids::{Id, InstanceId};
+use crate::sync::Version;
+use crate::webhook::{Delivery, Outcome};
+
+/// The database of a sink, and all that its transactions need.
+#[derive(Clone)]
+pub(super) struct Store {
+    pub(super) db: DatabaseConnection,
+    pub(super) dialect: Dialect,
+    pub(super) schema: Arc<Schema>,
+    pub(super) tables: Arc<Tables>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) hooks: Vec<Arc<dyn Hook>>,
+}
+
+impl Store {
+    /// Begins a transaction that may write.
+    pub(super) async fn begin(&self) -> Result<Transaction<'_>, DbErr> {
+        Ok(Transaction { tx: begin(&self.db, self.dialect).await?, store: self })
+    }
+
+    /// Runs a whole transaction, and again when the database gives it up in favour of another: a few
+    /// times with short pauses, as long as a last try fits within a delivery's deadline.
+    pub(super) async fn retrying<T, F>(
+        &self,
+        mut transaction: impl FnMut() -> F,
+    ) -> Result<T, DbErr>
+    where
+        F: Future<Output = Result<T, DbErr>>,
+    {
+        let start = self.clock.monotonic();
+        for longest_pause in PAUSES {
+            match transaction().await {
+                Err(error) if failure::is_conflict(&error) => {
+                    if self.clock.monotonic().saturating_duration_since(start) > ENOUGH {
+                        return Err(error);
+                    }
+                    tokio::time::sleep(jitter(longest_pause)).await;
+                }
+                other => return other,
+            }
+        }
+        transaction().await
+    }
+
+    pub(super) fn now(&self) -> DateTimeUtc {
+        self.clock.now().into()
+    }
+}
+
+/// A transaction that may write. Dropping it rolls it back.
+pub(super) struct Transaction<'s> {
+    pub(super) tx: DatabaseTransaction,
+    pub(super) store: &'s Store,
+}
+
+impl Transaction<'_> {
+    pub(super) async fn commit(self) -> Result<(), DbErr> {
+        self.tx.commit().await
+    }
+
+    pub(super) fn tables(&self) -> &Tables {
+        &self.store.tables
+    }
+
+    /// Records a delivery. Returns `false` if a committed transaction has recorded it already.
+    pub(super) async fn record(&self, delivery: &Delivery) -> Result<bool, DbErr> {
+        let recording = self.recording(delivery);
+        match self.store.dialect {
+            Dialect::Postgres | Dialect::Sqlite => {
+                self.affects(&statements::record_delivery(&recording)).await
+            }
+            Dialect::MySql => match self.execute(&statements::insert_delivery(&recording)).await {
+                Ok(_) => Ok(true),
+                Err(error) if failure::is_duplicate(&error) => Ok(false),
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    /// Records a delivery and applies the state that it carries.
+    pub(super) async fn record_and_upsert(
+        &self,
+        delivery: &Delivery,
+        kind: &Kind,
+        row: &Row,
+        version: Version,
+    ) -> Result<Outcome, DbErr> {
+        match self.store.dialect {
+            Dialect::Postgres if row.is_plain() => {
+                let recording = self.recording(delivery);
+                let at_once = statements::record_and_upsert(&recording, kind, row, version);
+                return Ok(match self.tx.execute_raw(at_once).await?.rows_affected() {
+                    0 => Outcome::Duplicate,
+                    1 => Outcome::Stale,
+                    _ => Outcome::Applied,
+                });
+            }
+            Dialect::Postgres | Dialect::MySql | Dialect::Sqlite => {}
+        }
+        if !self.record(delivery).await? {
+            return Ok(Outcome::Duplicate);
+        }
+        self.upsert(kind, row, version).await
+    }
+
+    /// Applies a state. Raises the version first: the lock of its row keeps other writers of the same
+    /// record out until the commit.
+    pub(super) async fn upsert(
+        &self,
+        kind: &Kind,
+        row: &Row,
+        version: Version,
+    ) -> Result<Outcome, DbErr> {
+        if !self.raise_version(kind, &row.id, version).await? {
+            return Ok(Outcome::Stale);
+        }
+        self.write_row(kind, row).await?;
+        Ok(Outcome::Applied)
+    }
+
+    /// Marks a record, known or not, as deleted for ever; stale if it was marked already.
+    pub(super) async fn tombstone(&self, kind: &Kind, id: &Id) -> Result<Outcome, DbErr> {
+        let table = &kind.versions;
+        let is_new = match self.store.dialect {
+            Dialect::Postgres | Dialect::Sqlite => {
+                self.affects(&statements::tombstone(table, id)).await?
+            }
+            Dialect::MySql => {
+                self.execute(&statements::start_versions(table, &[id.as_str()])).await?;
+                self.affects(&statements::tombstone_started(table, id)).await?
+            }
+        };
+        Ok(if is_new { Outcome::Applied } else { Outcome::Stale })
+    }
+
+    /// Locks a version, which orders what follows against a deletion on another connection. Returns
+    /// `false` if the record is deleted.
+    pub(super) async fn lock(&self, kind: &Kind, id: &Id) -> Result<bool, DbErr> {
+        self.execute(&statements::start_versions(&kind.versions, &[id.as_str()])).await?;
+        self.affects(&statements::lock_version(&kind.versions, id)).await
+    }
+
+    /// Locks a version and inserts a row, unless there is one, for a record that no event has described
+    /// yet. Returns `false`, and inserts nothing, if the record is deleted.
+    pub(super) async fn start(&self, kind: &Kind, row: &Row) -> Result<bool, DbErr> {
+        let lives = self.lock(kind, &row.id).await?;
+        if lives {
+            self.execute(&statements::start_row(&kind.rows, row)).await?;
+        }
+        Ok(lives)
+    }
+
+    /// Inserts a row for a record whose version is locked and which has none. If other code removed an
+    /// earlier row, it also sets the version below that of every state, so that any event and any
+    /// backfill fills the new row.
+    pub(super) async fn start_anew(&self, kind: &Kind, row: &Row) -> Result<(), DbErr> {
+        self.execute(&statements::forget_version_without_row(kind, &row.id)).await?;
+        self.execute(&statements::start_row(&kind.rows, row)).await?;
+        Ok(())
+    }
+
+    /// Deletes the user's memberships, then deletes the user's row or marks it as deleted, as the
+    /// `Schema` says. The user's version must have its tombstone.
+    pub(super) async fn remove_user(&self, id: &Id) -> Result<(), DbErr> {
+        if let Some(kinds) = &self.tables().organizations {
+            let column = organization_membership::Column::UserId;
+            let memberships = &kinds.memberships.rows;
+            self.execute(&statements::delete_where(memberships, column, id)).await?;
+        }
+        let users = &self.tables().users.rows;
+        match self.store.schema.deletion() {
+            Deletion::Delete => self.execute(&statements::delete_row(users, id)).await?,
+            Deletion::Mark => {
+                self.execute(&statements::mark_deleted(users, id, self.store.now())).await?
+            }
+        };
+        Ok(())
+    }
+
+    /// Deletes an organization's memberships and its row, whose version must have its tombstone.
+    pub(super) async fn remove_organization(
+        &self,
+        kinds: &OrganizationTables,
+        id: &Id,
+    ) -> Result<(), DbErr> {
+        let column = organization_membership::Column::OrganizationId;
+        let memberships = &kinds.memberships.rows;
+        self.execute(&statements::delete_where(memberships, column, id)).await?;
+        self.execute(&statements::delete_row(&kinds.organizations.rows, id)).await?;
+        Ok(())
+    }
+
+    /// Deletes a membership's row, whose version must have its tombstone.
+    pub(super) async fn remove_membership(
+        &self,
+        kinds: &OrganizationTables,
+        id: &Id,
+    ) -> Result<(), DbErr> {
+        self.execute(&statements::delete_row(&kinds.memberships.rows, id)).await?;
+        Ok(())
+    }
+
+    /// Records that users belong to an instance.
+    ///
+    /// Last in a transaction, because a backfill's page also locks the users' versions first and the
+    /// instance's row last: in the same order the two cannot deadlock.
+    pub(super) async fn record_instance(&self, id: &InstanceId) -> Result<(), DbErr> {
+        self.execute(&statements::start_run(&self.tables().backfills, id)).await?;
+        Ok(())
+    }
+
+    /// Deletes deliveries that were received before a time, `most` at most, and returns how many.
+    pub(super) async fn forget_deliveries(
+        &self,
+        table: &TableName,
+        before: DateTimeUtc,
+        most: u64,
+    ) -> Result<u64, DbErr> {
+        let forget = match self.store.dialect {
+            Dialect::MySql => statements::forget_some_deliveries(table, before, most),
+            Dialect::Postgres | Dialect::Sqlite => {
+                statements::forget_deliveries(table, before, most)
+            }
+        };
+        self.execute(&forget).await
+    }
+
+    /// Executes a statement, and returns how many rows it affected.
+    pub(super) async fn execute(&self, statement: &impl StatementBuilder) -> Result<u64, DbErr> {
+        Ok(self.tx.execute(statement).await?.rows_affected())
+    }
+
+    /// Raises a version and locks it until the end of the transaction. Returns `false` if a state at
+    /// least as new is known or the record is deleted.
+    async fn raise_version(&self, kind: &Kind, id: &Id, version: Version) -> Result<bool, DbErr> {
+        let table = &kind.versions;
+        match self.store.dialect {
+            Dialect::Postgres | Dialect::Sqlite => {
+                self.affects(&statements::raise_versions(table, &[(id.as_str(), version)])).await
+            }
+            Dialect::MySql => {
+                self.execute(&statements::start_versions(table, &[id.as_str()])).await?;
+                self.affects(&statements::raise_started_version(table, id, version)).await
+            }
+        }
+    }
+
+    /// Writes a row whose version is locked.
+    ///
+    /// On MySQL it uses no conflict clause, which cannot name the key that it applies to: it would
+    /// overwrite an unrelated row if the application has made another column unique.
+    async fn write_row(&self, kind: &Kind, row: &Row) -> Result<(), DbErr> {
+        let rows = std::slice::from_ref(row);
+        match self.store.dialect {
+            Dialect::Postgres | Dialect::Sqlite => {
+                self.execute(&statements::write_rows(&kind.rows, rows)).await?;
+            }
+            Dialect::MySql => {
+                if !self.affects(&statements::update_row(&kind.rows, row)).await? {
+                    self.execute(&statements::insert_rows(&kind.rows, rows)).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn affects(&self, statement: &impl StatementBuilder) -> Result<bool, DbErr> {
+        // On MySQL sqlx asks for the number of matched rows, whether or not they changed.
+        Ok(self.execute(statement).await? != 0)
+    }
+
+    fn recording<'a>(&'a self, delivery: &'a Delivery) -> Recording<'a> {
+        let (table, id) = (&self.tables().deliveries, delivery.id());
+        Recording { table, id, received_at: self.store.now() }
+    }
+}
 
 /// Begins a transaction that may write. Its limits are shorter than the time that Svix waits for an
 /// answer: 5.5 s for a connection and the beginning, then 5 s for a lock and 8 s for a statement.
@@ -17,9 +308,9 @@ use super::dialect::Dialect;
 /// what the other one committed instead of failing, and so that MySQL locks rows and not the gaps
 /// between them. On SQLite it takes the write lock from the start, since a lock that is requested
 /// later is refused at once if another transaction has written in between.
-pub(super) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+async fn begin(db: &DatabaseConnection, dialect: Dialect) -> Result<DatabaseTransaction, DbErr> {
     let begun = async {
-        match Dialect::of(db)? {
+        match dialect {
             // The driver waits 5 s for the lock.
             Dialect::Sqlite => db.begin_with_options(immediate()).await,
             Dialect::MySql => run_to_completion(begin_on_mysql(db.clone())).await,
@@ -86,6 +377,15 @@ fn immediate() -> TransactionOptions {
     TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() }
 }
 
+/// Returns a random pause from half of `longest` to `longest`, so that two transactions do not meet
+/// again.
+fn jitter(longest: Duration) -> Duration {
+    // Each `RandomState` has keys of its own.
+    let random = RandomState::new().build_hasher().finish() % 1024;
+    let half = longest / 2;
+    half + half.mul_f64(f64::from(u32::try_from(random).unwrap_or_default()) / 1024.0)
+}
+
 /// The time that a transaction may take to begin, the wait for a connection included: a little
 /// longer than SQLite's driver waits for its lock.
 const FOR_A_CONNECTION: Duration = Duration::from_millis(5500);
@@ -100,3 +400,15 @@ const POSTGRES_LIMITS: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; S
 /// MySQL has no limit for statements that write; those here are short unless they wait for a lock.
 const MYSQL_LIMITS: &str =
     "SET innodb_lock_wait_timeout = LEAST(@@SESSION.innodb_lock_wait_timeout, 5)";
+
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(10),
+    Duration::from_millis(30),
+    Duration::from_millis(90),
+    Duration::from_millis(270),
+    Duration::from_millis(810),
+];
+
+/// The time after which no retry begins. With a lock timeout of 5 s for the last try, a delivery
+/// stays well under its 14 s.
+const ENOUGH: Duration = Duration::from_secs(6);

@@ -5,7 +5,8 @@ use ::sea_orm::{ConnectionTrait, DbErr, FromQueryResult as _};
 use super::entity::user;
 use super::row::Row;
 use super::sink::SeaOrmSink;
-use super::{retry, statements, steps, transaction};
+use super::statements;
+use super::transaction::run_to_completion;
 use crate::ids::UserId;
 
 /// The status of a user id.
@@ -35,11 +36,11 @@ impl SeaOrmSink {
     }
 
     async fn status(&self, id: &UserId) -> Result<UserStatus, DbErr> {
-        self.status_on(self.db(), id).await
+        self.status_on(&self.store.db, id).await
     }
 
     async fn status_on(&self, db: &impl ConnectionTrait, id: &UserId) -> Result<UserStatus, DbErr> {
-        let select = statements::select_status(&self.tables().users, id.id());
+        let select = statements::select_status(&self.store.tables.users, id.id());
         let Some(row) = db.query_one(&select).await? else {
             return Ok(UserStatus::Unknown);
         };
@@ -58,9 +59,9 @@ impl SeaOrmSink {
     /// Returns the database's error.
     pub async fn find_user(&self, user_id: &str) -> Result<Option<user::Model>, DbErr> {
         let Ok(id) = UserId::parse(user_id) else { return Ok(None) };
-        let users = &self.tables().users;
-        let select = statements::select_user(users, self.schema().deletion(), id.id());
-        let row = self.db().query_one(&select).await?;
+        let users = &self.store.tables.users;
+        let select = statements::select_user(users, self.store.schema.deletion(), id.id());
+        let row = self.store.db.query_one(&select).await?;
         row.map(|row| user::Model::from_query_result(&row, "")).transpose()
     }
 
@@ -86,24 +87,20 @@ impl SeaOrmSink {
             known => return Ok(known),
         }
         let sink = self.clone();
-        transaction::run_to_completion(async move {
-            retry::on_conflict(&*sink.clock, || sink.start_user(&id)).await
-        })
-        .await
+        run_to_completion(async move { sink.store.retrying(|| sink.start_user(&id)).await }).await
     }
 
     async fn start_user(&self, id: &UserId) -> Result<UserStatus, DbErr> {
-        let tx = transaction::begin(self.db()).await?;
-        let (users, row) = (&self.tables().users, Row::of_unknown_user(id, self.now()));
-        if !steps::lock(&tx, users, id.id()).await? {
-            tx.rollback().await?;
+        let tx = self.store.begin().await?;
+        let users = &tx.tables().users;
+        if !tx.lock(users, id.id()).await? {
             return Ok(UserStatus::Deleted);
         }
         // Another request, or Clerk's event, may have been faster.
-        if self.status_on(&tx, id).await? == UserStatus::Unknown {
-            steps::start_anew(&tx, users, &row).await?;
-            for hook in self.hooks() {
-                hook.ensured(&tx, id).await?;
+        if self.status_on(&tx.tx, id).await? == UserStatus::Unknown {
+            tx.start_anew(users, &Row::of_unknown_user(id, self.store.now())).await?;
+            for hook in &self.store.hooks {
+                hook.ensured(&tx.tx, id).await?;
             }
         }
         tx.commit().await?;

@@ -9,7 +9,7 @@ use super::Recording;
 use crate::sea_orm::dialect::Dialect;
 use crate::sea_orm::row::Row;
 use crate::sea_orm::tables::{Kind, TableName};
-use crate::sea_orm::version::Version;
+use crate::sync::Version;
 
 /// Records a delivery, raises a version and writes the row, each only if the part before it changed
 /// something. Returns a row for the delivery and one for the version: none if the delivery is

@@ -11,7 +11,7 @@ use crate::ids::Id;
 use crate::sea_orm::entity::user;
 use crate::sea_orm::schema::Deletion;
 use crate::sea_orm::tables::{DELETED_AT, Kind, Versions};
-use crate::sea_orm::version::Version;
+use crate::sync::Version;
 
 /// Selects a user's row, if neither the version nor the row is marked as deleted.
 pub(in crate::sea_orm) fn select_user(kind: &Kind, deletion: Deletion, id: &Id) -> SelectStatement {

@@ -12,7 +12,7 @@ use crate::ids::Id;
 #[cfg(feature = "backfill")]
 use crate::sea_orm::dialect::Dialect;
 use crate::sea_orm::tables::{TableName, Versions};
-use crate::sea_orm::version::Version;
+use crate::sync::Version;
 
 /// Raises versions, given in the order of their ids and each once. Affects no row of a record that
 /// is deleted, or of which a state at least as new is known.

@@ -174,7 +174,8 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
             "webhook",
         ],
     ),
-    ("sea_orm", &["backfill", "clock", "error", "ids", "webhook"]),
+    ("sync", &["ids", "webhook/event"]),
+    ("sea_orm", &["backfill", "clock", "error", "ids", "sync", "webhook"]),
     // Adapters.
     ("axum", &["detail", "session", "trace"]),
     ("tonic", &["session", "trace"]),

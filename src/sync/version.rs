@@ -10,24 +10,24 @@ use crate::webhook::event::Json;
 /// The place of a state among all states of its user, organization or membership: by Clerk's
 /// `updated_at`, then by the tie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Version {
+pub(crate) struct Version {
     /// Milliseconds since 1970; in an event at least 1.
-    pub(super) updated_at: i64,
+    pub(crate) updated_at: i64,
     /// The order of two states of the same millisecond: an update follows a creation, and otherwise
     /// a digest of the data decides. Any order will do that does not depend on the order of arrival
     /// or on the instance.
-    pub(super) tie: i64,
+    pub(crate) tie: i64,
 }
 
 impl Version {
     /// A version older than every version that an event carries.
-    pub(super) const UNTOLD: Self = Self { updated_at: 0, tie: 0 };
+    pub(crate) const UNTOLD: Self = Self { updated_at: 0, tie: 0 };
 
-    pub(super) fn created(updated_at: i64, data: &Json) -> Self {
+    pub(crate) fn created(updated_at: i64, data: &Json) -> Self {
         Self { updated_at, tie: tie(data) }
     }
 
-    pub(super) fn updated(updated_at: i64, data: &Json) -> Self {
+    pub(crate) fn updated(updated_at: i64, data: &Json) -> Self {
         Self { updated_at, tie: tie(data) | UPDATED }
     }
 }
@@ -78,7 +78,7 @@ impl Fnv {
 
 /// Returns a hash of a name.
 #[cfg(feature = "sea-orm-migration")]
-pub(super) fn fingerprint(name: &str) -> u64 {
+pub(crate) fn fingerprint(name: &str) -> u64 {
     Fnv::of(b"s", name.as_bytes())
 }
 

@@ -1,0 +1,56 @@
+//! The change that an event makes to the records that a sink may keep.
+
+use super::version::Version;
+use crate::ids::{MembershipId, OrganizationId, UserId};
+use crate::webhook::event::{
+    DeletedOrganization, DeletedUser, Event, Json, Organization, OrganizationMembership, User,
+};
+
+/// A change to users, organizations or memberships.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Change<'a> {
+    Membership(&'a OrganizationMembership, Cause),
+    MembershipGone(&'a MembershipId),
+    Organization(&'a Organization, Cause),
+    OrganizationGone(&'a OrganizationId),
+    User(&'a User, Cause),
+    UserGone(&'a UserId),
+}
+
+impl<'a> Change<'a> {
+    /// Returns the change that an event makes: `None` for an event about anything else, and for a
+    /// deletion without an id.
+    pub(crate) fn of(event: &'a Event) -> Option<Self> {
+        Some(match event {
+            Event::UserCreated(user) => Self::User(user, Cause::Created),
+            Event::UserUpdated(user) => Self::User(user, Cause::Updated),
+            Event::UserDeleted(DeletedUser { id, .. }) => Self::UserGone(id.as_ref()?),
+            Event::OrganizationCreated(it) => Self::Organization(it, Cause::Created),
+            Event::OrganizationUpdated(it) => Self::Organization(it, Cause::Updated),
+            Event::OrganizationDeleted(DeletedOrganization { id, .. }) => {
+                Self::OrganizationGone(id.as_ref()?)
+            }
+            Event::OrganizationMembershipCreated(it) => Self::Membership(it, Cause::Created),
+            Event::OrganizationMembershipUpdated(it) => Self::Membership(it, Cause::Updated),
+            Event::OrganizationMembershipDeleted(it) => Self::MembershipGone(&it.id),
+            _ => return None,
+        })
+    }
+}
+
+/// The kind of event that carries a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    Created,
+    Updated,
+}
+
+impl Cause {
+    /// Returns the version of the state that such an event carries.
+    pub(crate) fn version(self, updated_at: i64, data: &Json) -> Version {
+        match self {
+            Self::Created => Version::created(updated_at, data),
+            Self::Updated => Version::updated(updated_at, data),
+        }
+    }
+}
