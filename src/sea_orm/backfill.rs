@@ -58,6 +58,7 @@ impl SeaOrmSink {
         for hook in &self.store.hooks {
             hook.backfilled(&tx.tx, &news).await?;
         }
+        tx.prove().await?;
         tx.execute(&statements::record_run(&self.store.tables.backfills, run)).await?;
         tx.commit().await?;
         let (all, written) = (users.len() as u64, written.len() as u64);
@@ -97,6 +98,7 @@ impl SeaOrmSink {
         for hook in &self.store.hooks {
             hook.removed(&tx.tx, &id).await?;
         }
+        tx.prove().await?;
         tx.remove_user(id.id()).await?;
         tx.commit().await?;
         Ok(outcome == Outcome::Applied)

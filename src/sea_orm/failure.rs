@@ -67,7 +67,12 @@ fn without_quotation(text: &str) -> String {
 /// Returns whether the failure is permanent: the database itself refuses the statement, because of
 /// a missing table, a constraint or a type.
 fn is_permanent(error: &DbErr) -> bool {
-    matches!(driver_error(error), Some(SqlxError::Database(_))) && !is_transient(error)
+    is_from_the_server(error) && !is_transient(error)
+}
+
+/// Returns whether the database itself reported the error, and not its driver or a connection.
+pub(super) fn is_from_the_server(error: &DbErr) -> bool {
+    matches!(driver_error(error), Some(SqlxError::Database(_)))
 }
 
 /// Returns whether a row with the same key exists already.

@@ -54,6 +54,12 @@ pub trait InTransaction: Send + Sync + 'static {
     /// # Errors
     ///
     /// An error rolls everything back, and the delivery is sent again. Its text is logged.
+    ///
+    /// Return every error of a statement: PostgreSQL keeps nothing of a transaction in which one failed,
+    /// and MySQL ends it after a deadlock. The sink notices before it commits, and refuses the delivery
+    /// for now; but what ran on MySQL after the end was committed statement by statement and stays. A
+    /// statement that may fail belongs into a savepoint: `tx.begin()`, which sea-orm's
+    /// `TransactionTrait` adds, and its commit or rollback.
     fn run(
         &self,
         tx: &DatabaseTransaction,

@@ -33,6 +33,7 @@ mod hook;
 mod instances;
 #[cfg(feature = "sea-orm-migration")]
 mod migration;
+mod proof;
 mod row;
 mod schema;
 mod sink;

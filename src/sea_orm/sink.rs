@@ -139,6 +139,7 @@ impl SeaOrmSink {
             for hook in &self.store.hooks {
                 hook.run(&tx.tx, delivery, outcome).await?;
             }
+            tx.prove().await?;
             remove(&tx, change).await?;
         }
         let instance = change.and_then(|_| self.instances.unrecorded(delivery));

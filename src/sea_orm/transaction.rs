@@ -17,6 +17,7 @@ use ::sea_orm::{
 use super::dialect::Dialect;
 use super::entity::organization_membership;
 use super::hook::Hook;
+use super::proof::Proof;
 use super::row::Row;
 use super::schema::{Deletion, Schema};
 use super::statements::Recording;
@@ -41,7 +42,12 @@ pub(super) struct Store {
 impl Store {
     /// Begins a transaction that may write.
     pub(super) async fn begin(&self) -> Result<Transaction<'_>, DbErr> {
-        Ok(Transaction { tx: begin(&self.db, self.dialect).await?, store: self })
+        let proof = match &*self.hooks {
+            [] => Proof::None,
+            [..] => Proof::new(self.dialect),
+        };
+        let tx = begin(&self.db, self.dialect, proof.set()).await?;
+        Ok(Transaction { tx, proof, store: self })
     }
 
     /// Runs a whole transaction, and again when the database gives it up in favour of another: a few
@@ -75,11 +81,19 @@ impl Store {
 
 /// A transaction that may write. Dropping it rolls it back.
 pub(super) struct Transaction<'s> {
+    /// For hooks, and for queries.
     pub(super) tx: DatabaseTransaction,
+    proof: Proof,
     pub(super) store: &'s Store,
 }
 
 impl Transaction<'_> {
+    /// Checks that the hooks which have run did not end the transaction. To be called before any other
+    /// statement, which would be committed by itself.
+    pub(super) async fn prove(&self) -> Result<(), DbErr> {
+        self.proof.check(&self.tx).await
+    }
+
     pub(super) async fn commit(self) -> Result<(), DbErr> {
         self.tx.commit().await
     }
@@ -308,13 +322,18 @@ impl Transaction<'_> {
 /// what the other one committed instead of failing, and so that MySQL locks rows and not the gaps
 /// between them. On SQLite it takes the write lock from the start, since a lock that is requested
 /// later is refused at once if another transaction has written in between.
-async fn begin(db: &DatabaseConnection, dialect: Dialect) -> Result<DatabaseTransaction, DbErr> {
+/// `first` is a statement for the beginning.
+async fn begin(
+    db: &DatabaseConnection,
+    dialect: Dialect,
+    first: Option<String>,
+) -> Result<DatabaseTransaction, DbErr> {
     let begun = async {
         match dialect {
             // The driver waits 5 s for the lock.
-            Dialect::Sqlite => db.begin_with_options(immediate()).await,
-            Dialect::MySql => run_to_completion(begin_on_mysql(db.clone())).await,
-            Dialect::Postgres => run_to_completion(begin_on_postgres(db.clone())).await,
+            Dialect::Sqlite => begin_on_sqlite(db, first).await,
+            Dialect::MySql => run_to_completion(begin_on_mysql(db.clone(), first)).await,
+            Dialect::Postgres => run_to_completion(begin_on_postgres(db.clone(), first)).await,
         }
     };
     match tokio::time::timeout(FOR_A_CONNECTION, begun).await {
@@ -354,16 +373,37 @@ pub(super) async fn run_to_completion<T: Send + 'static>(
     }
 }
 
-async fn begin_on_mysql(db: DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    let tx = db.begin_with_options(read_committed()).await?;
-    tx.execute_unprepared(MYSQL_LIMITS).await?;
+async fn begin_on_sqlite(
+    db: &DatabaseConnection,
+    first: Option<String>,
+) -> Result<DatabaseTransaction, DbErr> {
+    let tx = db.begin_with_options(immediate()).await?;
+    if let Some(first) = first {
+        tx.execute_unprepared(&first).await?;
+    }
     Ok(tx)
 }
 
-async fn begin_on_postgres(db: DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    // The limits also set the isolation level: as an option it would be another message.
+async fn begin_on_mysql(
+    db: DatabaseConnection,
+    first: Option<String>,
+) -> Result<DatabaseTransaction, DbErr> {
+    let tx = db.begin_with_options(read_committed()).await?;
+    tx.execute_unprepared(MYSQL_LIMITS).await?;
+    if let Some(first) = first {
+        tx.execute_unprepared(&first).await?;
+    }
+    Ok(tx)
+}
+
+async fn begin_on_postgres(
+    db: DatabaseConnection,
+    first: Option<String>,
+) -> Result<DatabaseTransaction, DbErr> {
+    // All in one message. The limits also set the isolation level: as an option it would be another.
     let tx = db.begin().await?;
-    tx.execute_unprepared(POSTGRES_LIMITS).await?;
+    let first = first.map_or(String::new(), |first| format!("; {first}"));
+    tx.execute_unprepared(&format!("{POSTGRES_LIMITS}{first}")).await?;
     Ok(tx)
 }
 

@@ -102,6 +102,7 @@ impl SeaOrmSink {
             for hook in &self.store.hooks {
                 hook.ensured(&tx.tx, id).await?;
             }
+            tx.prove().await?;
         }
         tx.commit().await?;
         Ok(UserStatus::Active)

@@ -4,6 +4,7 @@ mod backfill;
 mod faults;
 mod fit;
 mod fit_names;
+mod hooks;
 mod instances;
 mod order;
 mod organizations;
