@@ -67,12 +67,13 @@ pub trait InTransaction: Send + Sync + 'static {
         outcome: Outcome,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Runs statements for a user to whom [`ensure_user`](super::SeaOrmSink::ensure_user) gave a row, of
-    /// which only the id is known, after it was written. Does nothing by default.
+    /// Runs statements for a user to whom [`ensure_user`](super::SeaOrmSink::ensure_user), or a
+    /// membership's event, gave a row, of which only the id is known, after it was written. Does nothing
+    /// by default.
     ///
     /// # Errors
     ///
-    /// An error rolls everything back, and `ensure_user` returns it.
+    /// An error rolls everything back: `ensure_user` returns it, and a delivery is sent again.
     fn ensured(
         &self,
         tx: &DatabaseTransaction,

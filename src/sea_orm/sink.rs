@@ -14,9 +14,10 @@ use super::instances::Recorded;
 use super::row::Row;
 use super::schema::Schema;
 use super::tables::OrganizationTables;
-use super::transaction::{Store, Transaction, run_to_completion};
+use super::transaction::{Started, Store, Transaction, run_to_completion};
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
+use crate::ids::UserId;
 use crate::sync::{Cause, Change};
 use crate::webhook::event::OrganizationMembership;
 use crate::webhook::{Delivery, Event, Outcome, Sink, SinkError};
@@ -134,9 +135,12 @@ impl SeaOrmSink {
     async fn apply_once(&self, delivery: &Delivery) -> Result<Outcome, DbErr> {
         let change = self.change(delivery.event());
         let tx = self.store.begin().await?;
-        let outcome = apply(&tx, delivery, change).await?;
+        let Applied { outcome, ensured } = apply(&tx, delivery, change).await?;
         if outcome != Outcome::Duplicate {
             for hook in &self.store.hooks {
+                if let Some(user_id) = ensured {
+                    hook.ensured(&tx.tx, user_id).await?;
+                }
                 hook.run(&tx.tx, delivery, outcome).await?;
             }
             tx.prove().await?;
@@ -165,15 +169,22 @@ impl SeaOrmSink {
         })
     }
 }
+/// What became of a delivery before the hooks run.
+struct Applied<'d> {
+    outcome: Outcome,
+    /// The user to whom it gave a row of an id alone.
+    ensured: Option<&'d UserId>,
+}
+
 /// Records a delivery and applies its change, so far as that is news. Rows that are to be removed stay
 /// until the hooks have run.
-async fn apply(
+async fn apply<'d>(
     tx: &Transaction<'_>,
     delivery: &Delivery,
-    change: Option<Change<'_>>,
-) -> Result<Outcome, DbErr> {
+    change: Option<Change<'d>>,
+) -> Result<Applied<'d>, DbErr> {
     let tables = tx.tables();
-    Ok(match (change, &tables.organizations) {
+    let outcome = match (change, &tables.organizations) {
         (Some(Change::User(user, cause)), _) => {
             let version = cause.version(user.updated_at, &user.data);
             let row = Row::of_user(user, tx.store.schema.columns());
@@ -186,7 +197,7 @@ async fn apply(
         }
         _ if !tx.record(delivery).await? => Outcome::Duplicate,
         (Some(Change::Membership(membership, cause)), Some(kinds)) => {
-            write_membership(tx, kinds, membership, cause).await?
+            return write_membership(tx, kinds, membership, cause).await;
         }
         (Some(Change::UserGone(id)), _) => tx.tombstone(&tables.users, id.id()).await?,
         (Some(Change::OrganizationGone(id)), Some(kinds)) => {
@@ -205,7 +216,8 @@ async fn apply(
             None,
         )
         | (None, _) => Outcome::Ignored,
-    })
+    };
+    Ok(Applied { outcome, ensured: None })
 }
 
 /// Removes what a deletion leaves, now that its tombstone is set and the hooks have run.
@@ -226,21 +238,27 @@ async fn remove(tx: &Transaction<'_>, change: Option<Change<'_>>) -> Result<(), 
 
 /// Writes a membership. Locks the organization, then the user, then the membership; no other code uses
 /// another order. A membership of a deleted organization or user is stale, however new it is.
-async fn write_membership(
+async fn write_membership<'d>(
     tx: &Transaction<'_>,
     kinds: &OrganizationTables,
-    membership: &OrganizationMembership,
+    membership: &'d OrganizationMembership,
     cause: Cause,
-) -> Result<Outcome, DbErr> {
+) -> Result<Applied<'d>, DbErr> {
     let organization = Row::of_organization(&membership.organization);
-    let user = Row::of_unknown_user(&membership.user_id, tx.store.now());
-    if !tx.start(&kinds.organizations, &organization).await?
-        || !tx.start(&tx.tables().users, &user).await?
-    {
-        return Ok(Outcome::Stale);
+    let organization = tx.start(&kinds.organizations, &organization).await?;
+    if organization == Started::Deleted {
+        return Ok(Applied { outcome: Outcome::Stale, ensured: None });
     }
+    let user = Row::of_unknown_user(&membership.user_id, tx.store.now());
+    let ensured = match tx.start(&tx.tables().users, &user).await? {
+        Started::Deleted => return Ok(Applied { outcome: Outcome::Stale, ensured: None }),
+        Started::Known => None,
+        Started::New => Some(&membership.user_id),
+    };
     let version = cause.version(membership.updated_at, &membership.data);
-    tx.upsert(&kinds.memberships, &Row::of_membership(membership), version).await
+    let row = Row::of_membership(membership);
+    let outcome = tx.upsert(&kinds.memberships, &row, version).await?;
+    Ok(Applied { outcome, ensured })
 }
 
 impl fmt::Debug for SeaOrmSink {

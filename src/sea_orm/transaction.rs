@@ -175,28 +175,25 @@ impl Transaction<'_> {
 
     /// Locks a version, which orders what follows against a deletion on another connection. Returns
     /// `false` if the record is deleted.
-    pub(super) async fn lock(&self, kind: &Kind, id: &Id) -> Result<bool, DbErr> {
+    async fn lock(&self, kind: &Kind, id: &Id) -> Result<bool, DbErr> {
         self.execute(&statements::start_versions(&kind.versions, &[id.as_str()])).await?;
         self.affects(&statements::lock_version(&kind.versions, id)).await
     }
 
-    /// Locks a version and inserts a row, unless there is one, for a record that no event has described
-    /// yet. Returns `false`, and inserts nothing, if the record is deleted.
-    pub(super) async fn start(&self, kind: &Kind, row: &Row) -> Result<bool, DbErr> {
-        let lives = self.lock(kind, &row.id).await?;
-        if lives {
-            self.execute(&statements::start_row(&kind.rows, row)).await?;
+    /// Locks a version and inserts a row for a record that has none. If other code removed an earlier
+    /// row, it also sets the version below that of every state, so that any event and any backfill fills
+    /// the new row.
+    pub(super) async fn start(&self, kind: &Kind, row: &Row) -> Result<Started, DbErr> {
+        if !self.lock(kind, &row.id).await? {
+            return Ok(Started::Deleted);
         }
-        Ok(lives)
-    }
-
-    /// Inserts a row for a record whose version is locked and which has none. If other code removed an
-    /// earlier row, it also sets the version below that of every state, so that any event and any
-    /// backfill fills the new row.
-    pub(super) async fn start_anew(&self, kind: &Kind, row: &Row) -> Result<(), DbErr> {
+        let known = statements::select_rows(&kind.rows, &[row.id.as_str()]);
+        if self.tx.query_one(&known).await?.is_some() {
+            return Ok(Started::Known);
+        }
         self.execute(&statements::forget_version_without_row(kind, &row.id)).await?;
         self.execute(&statements::start_row(&kind.rows, row)).await?;
-        Ok(())
+        Ok(Started::New)
     }
 
     /// Deletes the user's memberships, then deletes the user's row or marks it as deleted, as the
@@ -313,6 +310,17 @@ impl Transaction<'_> {
         let (table, id) = (&self.tables().deliveries, delivery.id());
         Recording { table, id, received_at: self.store.now() }
     }
+}
+
+/// What became of a record that was to have a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Started {
+    /// It is deleted for ever, and has no row.
+    Deleted,
+    /// It has had a row.
+    Known,
+    /// It has a row now.
+    New,
 }
 
 /// Begins a transaction that may write. Its limits are shorter than the time that Svix waits for an

@@ -1,12 +1,12 @@
 //! Queries for users, and rows for users who arrive before Clerk's event.
 
-use ::sea_orm::{ConnectionTrait, DbErr, FromQueryResult as _};
+use ::sea_orm::{ConnectionTrait as _, DbErr, FromQueryResult as _};
 
 use super::entity::user;
 use super::row::Row;
 use super::sink::SeaOrmSink;
 use super::statements;
-use super::transaction::run_to_completion;
+use super::transaction::{Started, run_to_completion};
 use crate::ids::UserId;
 
 /// The status of a user id.
@@ -36,12 +36,8 @@ impl SeaOrmSink {
     }
 
     async fn status(&self, id: &UserId) -> Result<UserStatus, DbErr> {
-        self.status_on(&self.store.db, id).await
-    }
-
-    async fn status_on(&self, db: &impl ConnectionTrait, id: &UserId) -> Result<UserStatus, DbErr> {
         let select = statements::select_status(&self.store.tables.users, id.id());
-        let Some(row) = db.query_one(&select).await? else {
+        let Some(row) = self.store.db.query_one(&select).await? else {
             return Ok(UserStatus::Unknown);
         };
         Ok(match (row.try_get_by_index(0)?, row.try_get_by_index::<Option<String>>(1)?) {
@@ -92,17 +88,17 @@ impl SeaOrmSink {
 
     async fn start_user(&self, id: &UserId) -> Result<UserStatus, DbErr> {
         let tx = self.store.begin().await?;
-        let users = &tx.tables().users;
-        if !tx.lock(users, id.id()).await? {
-            return Ok(UserStatus::Deleted);
-        }
-        // Another request, or Clerk's event, may have been faster.
-        if self.status_on(&tx.tx, id).await? == UserStatus::Unknown {
-            tx.start_anew(users, &Row::of_unknown_user(id, self.store.now())).await?;
-            for hook in &self.store.hooks {
-                hook.ensured(&tx.tx, id).await?;
+        let row = Row::of_unknown_user(id, self.store.now());
+        match tx.start(&tx.tables().users, &row).await? {
+            Started::Deleted => return Ok(UserStatus::Deleted),
+            // Another request, or Clerk's event, was faster.
+            Started::Known => {}
+            Started::New => {
+                for hook in &self.store.hooks {
+                    hook.ensured(&tx.tx, id).await?;
+                }
+                tx.prove().await?;
             }
-            tx.prove().await?;
         }
         tx.commit().await?;
         Ok(UserStatus::Active)

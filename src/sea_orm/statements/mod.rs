@@ -21,10 +21,9 @@ pub(super) use both::{forget_version_without_row, select_status, select_user};
 pub(super) use deliveries::{
     Recording, forget_deliveries, forget_some_deliveries, insert_delivery, record_delivery,
 };
-#[cfg(feature = "backfill")]
-pub(super) use rows::select_rows;
 pub(super) use rows::{
-    delete_row, delete_where, insert_rows, mark_deleted, start_row, update_row, write_rows,
+    delete_row, delete_where, insert_rows, mark_deleted, select_rows, start_row, update_row,
+    write_rows,
 };
 pub(super) use versions::{
     lock_version, raise_started_version, raise_versions, start_versions, tombstone,

@@ -1,11 +1,16 @@
 //! Organizations and their members in a database, where they are kept.
 
-use sea_orm::{DatabaseConnection, EntityTrait, PaginatorTrait};
+use std::sync::{Arc, Mutex};
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait,
+};
 use serde_json::{Value, json};
 use tower_clerk::sea_orm::{
-    Schema, UserStatus, organization, organization_membership as membership, user,
+    InTransaction, Schema, UserStatus, organization, organization_membership as membership, user,
 };
 use tower_clerk::test_util::{user_created, user_deleted};
+use tower_clerk::webhook::{Delivery, Outcome};
 
 use crate::sink::states::orders;
 use crate::support::database::{count, on_each_database};
@@ -18,6 +23,8 @@ on_each_database!(
     the_newest_state_of_an_organization_wins_in_every_order,
     a_deleted_organization_is_gone_with_its_members_in_every_order,
     a_membership_ahead_of_its_organization_and_its_user_gives_them_rows_that_any_event_fills,
+    fault_s9_a_membership_gives_rows_that_anything_fills_also_where_rows_were_removed,
+    fault_a3_a_hook_is_told_of_a_user_whom_a_membership_gave_a_row,
     a_deleted_user_is_a_member_of_nothing_in_every_order,
     a_membership_is_one_thing_and_the_next_one_of_the_same_user_another,
     an_organization_deleted_while_members_join_keeps_no_member,
@@ -148,6 +155,55 @@ async fn a_membership_ahead_of_its_organization_and_its_user_gives_them_rows_tha
     let row = organization::Entity::find_by_id("org_1").one(&db).await.unwrap().unwrap();
     assert_eq!(row.name.as_deref(), Some("ancient"));
     assert_eq!(server.email("user_1").await.as_deref(), Some("ann@example.com"));
+}
+
+async fn fault_s9_a_membership_gives_rows_that_anything_fills_also_where_rows_were_removed(
+    db: DatabaseConnection,
+) {
+    let server = server(db.clone()).await;
+    let told = user_created("user_1", Some("ann@example.com"), T);
+    server.post_new(&told).await;
+    server.post_new(&organization_event("created", "org_1", 5)).await;
+    db.execute_unprepared("DELETE FROM users").await.unwrap();
+    db.execute_unprepared("DELETE FROM organizations").await.unwrap();
+    server.post_new(&membership_event("created", "orgmem_1", "org_1", "user_1", 9)).await;
+    assert_eq!(server.sink.user_status("user_1").await.unwrap(), UserStatus::Active);
+    assert_eq!(server.email("user_1").await, None);
+    // The same states again, as a backfill or a resent event brings them.
+    server.post_new(&told).await;
+    server.post_new(&organization_event("updated", "org_1", 5)).await;
+    assert_eq!(server.email("user_1").await.as_deref(), Some("ann@example.com"));
+    let row = organization::Entity::find_by_id("org_1").one(&db).await.unwrap().unwrap();
+    assert_eq!(row.name.as_deref(), Some("name 5"));
+}
+
+/// Remembers whom it was told of.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<String>>>);
+
+impl InTransaction for Told {
+    async fn run(&self, _: &DatabaseTransaction, of: &Delivery, _: Outcome) -> Result<(), DbErr> {
+        self.0.lock().unwrap().push(of.event().kind().to_owned());
+        Ok(())
+    }
+
+    async fn ensured(&self, _: &DatabaseTransaction, user_id: &str) -> Result<(), DbErr> {
+        self.0.lock().unwrap().push(user_id.to_owned());
+        Ok(())
+    }
+}
+
+async fn fault_a3_a_hook_is_told_of_a_user_whom_a_membership_gave_a_row(db: DatabaseConnection) {
+    let server = server(db).await;
+    let told = Told::default();
+    let server = Server::on(server.sink.clone().with_hook(told.clone()));
+    for version in [1, 2] {
+        let event = membership_event("updated", "orgmem_1", "org_1", "user_1", version);
+        server.post_new(&event).await;
+    }
+    server.sink.ensure_user("user_1").await.unwrap();
+    let kind = "organizationMembership.updated";
+    assert_eq!(*told.0.lock().unwrap(), ["user_1", kind, kind]);
 }
 
 async fn a_deleted_user_is_a_member_of_nothing_in_every_order(db: DatabaseConnection) {
