@@ -138,7 +138,13 @@ impl ByHand {
         let done = run(&self.record, vec![delivery.id().into(), now.into()]).await?
             && run(
                 &self.raise,
-                vec![user.id.as_str().into(), user.updated_at.into(), 1_i64.into(), false.into()],
+                vec![
+                    user.id.as_str().into(),
+                    user.updated_at.into(),
+                    0_i64.into(),
+                    1_i64.into(),
+                    false.into(),
+                ],
             )
             .await?
             && run(
@@ -163,10 +169,10 @@ impl ByHand {
 /// The statements that record the delivery, raise the version and write the row.
 const STATEMENTS: [&str; 3] = [
     "INSERT INTO clerk_deliveries (id, received_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING",
-    "INSERT INTO clerk_user_versions AS v (id, version, tie, deleted) VALUES ($1, $2, $3, $4) \
-     ON CONFLICT (id) DO UPDATE SET version = excluded.version, tie = excluded.tie \
-     WHERE NOT v.deleted AND (v.version < excluded.version \
-     OR v.version = excluded.version AND v.tie < excluded.tie)",
+    "INSERT INTO clerk_user_versions AS v (id, version, occurred_at, tie, deleted) \
+     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO UPDATE SET version = excluded.version, \
+     occurred_at = excluded.occurred_at, tie = excluded.tie WHERE NOT v.deleted \
+     AND (v.version, v.occurred_at, v.tie) < (excluded.version, excluded.occurred_at, excluded.tie)",
     "INSERT INTO users (id, email, first_name, last_name, username, image_url, created_at, \
      updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET \
      email = excluded.email, first_name = excluded.first_name, \

@@ -49,7 +49,7 @@ impl SeaOrmSink {
             .iter()
             .map(|user| {
                 let row = Row::of_user(user, self.store.schema.columns());
-                (row, Version::updated(user.updated_at, &user.data))
+                (row, Version::updated(user.updated_at, None, &user.data))
             })
             .collect();
         states.sort_unstable_by(|(a, _), (b, _)| a.id.cmp(&b.id));

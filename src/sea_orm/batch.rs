@@ -81,9 +81,12 @@ pub(super) async fn known(
 ) -> Result<HashMap<String, Known>, DbErr> {
     let rows = db.query_all(select).await?;
     let known = rows.iter().map(|row| {
-        let version =
-            Version { updated_at: row.try_get_by_index(1)?, tie: row.try_get_by_index(2)? };
-        Ok((row.try_get_by_index(0)?, Known { version, deleted: row.try_get_by_index(3)? }))
+        let version = Version {
+            updated_at: row.try_get_by_index(1)?,
+            occurred_at: row.try_get_by_index(2)?,
+            tie: row.try_get_by_index(3)?,
+        };
+        Ok((row.try_get_by_index(0)?, Known { version, deleted: row.try_get_by_index(4)? }))
     });
     known.collect()
 }

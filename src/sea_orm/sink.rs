@@ -186,18 +186,19 @@ async fn apply<'d>(
     let tables = tx.tables();
     let outcome = match (change, &tables.organizations) {
         (Some(Change::User(user, cause)), _) => {
-            let version = cause.version(user.updated_at, &user.data);
+            let version = cause.version(user.updated_at, delivery.occurred_at(), &user.data);
             let row = Row::of_user(user, tx.store.schema.columns());
             tx.record_and_upsert(delivery, &tables.users, &row, version).await?
         }
         (Some(Change::Organization(organization, cause)), Some(kinds)) => {
-            let version = cause.version(organization.updated_at, &organization.data);
+            let version =
+                cause.version(organization.updated_at, delivery.occurred_at(), &organization.data);
             let row = Row::of_organization(organization);
             tx.record_and_upsert(delivery, &kinds.organizations, &row, version).await?
         }
         _ if !tx.record(delivery).await? => Outcome::Duplicate,
         (Some(Change::Membership(membership, cause)), Some(kinds)) => {
-            return write_membership(tx, kinds, membership, cause).await;
+            return write_membership(tx, delivery, kinds, membership, cause).await;
         }
         (Some(Change::UserGone(id)), _) => tx.tombstone(&tables.users, id.id()).await?,
         (Some(Change::OrganizationGone(id)), Some(kinds)) => {
@@ -240,6 +241,7 @@ async fn remove(tx: &Transaction<'_>, change: Option<Change<'_>>) -> Result<(), 
 /// another order. A membership of a deleted organization or user is stale, however new it is.
 async fn write_membership<'d>(
     tx: &Transaction<'_>,
+    delivery: &Delivery,
     kinds: &OrganizationTables,
     membership: &'d OrganizationMembership,
     cause: Cause,
@@ -255,7 +257,7 @@ async fn write_membership<'d>(
         Started::Known => None,
         Started::New => Some(&membership.user_id),
     };
-    let version = cause.version(membership.updated_at, &membership.data);
+    let version = cause.version(membership.updated_at, delivery.occurred_at(), &membership.data);
     let row = Row::of_membership(membership);
     let outcome = tx.upsert(&kinds.memberships, &row, version).await?;
     Ok(Applied { outcome, ensured })

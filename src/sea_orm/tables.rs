@@ -88,6 +88,8 @@ pub(super) enum Versions {
     Id,
     /// Clerk's `updated_at` in milliseconds; 0 for a record that no event has described yet.
     Version,
+    /// The time of the event, in milliseconds; 0 if it is not known.
+    OccurredAt,
     /// The order of two states with the same version.
     Tie,
     /// The tombstone.

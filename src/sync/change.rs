@@ -1,5 +1,7 @@
 //! The change that an event makes to the records that a sink may keep.
 
+use std::time::SystemTime;
+
 use super::version::Version;
 use crate::ids::{MembershipId, OrganizationId, UserId};
 use crate::webhook::event::{
@@ -47,10 +49,15 @@ pub(crate) enum Cause {
 
 impl Cause {
     /// Returns the version of the state that such an event carries.
-    pub(crate) fn version(self, updated_at: i64, data: &Json) -> Version {
+    pub(crate) fn version(
+        self,
+        updated_at: i64,
+        occurred_at: Option<SystemTime>,
+        data: &Json,
+    ) -> Version {
         match self {
-            Self::Created => Version::created(updated_at, data),
-            Self::Updated => Version::updated(updated_at, data),
+            Self::Created => Version::created(updated_at, occurred_at, data),
+            Self::Updated => Version::updated(updated_at, occurred_at, data),
         }
     }
 }

@@ -5,6 +5,6 @@ mod change;
 mod version;
 
 pub(crate) use change::{Cause, Change};
-pub(crate) use version::Version;
 #[cfg(feature = "sea-orm-migration")]
 pub(crate) use version::fingerprint;
+pub(crate) use version::{UPDATED, Version};

@@ -1,35 +1,64 @@
 //! The order of a record's states, in whatever order they arrive.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::webhook::event::Json;
 
-/// The place of a state among all states of its user, organization or membership: by Clerk's
-/// `updated_at`, then by the tie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// The place of a state among all states of its user, organization or membership.
+///
+/// The later `updated_at` is newer. Within one millisecond an update is newer than a creation; then the
+/// later event is; and last a digest of the data decides, because any order will do that does not depend
+/// on the order of arrival or on the instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Version {
-    /// Milliseconds since 1970; in an event at least 1.
+    /// Clerk's `updated_at`, in milliseconds since 1970; in an event at least 1.
     pub(crate) updated_at: i64,
-    /// The order of two states of the same millisecond: an update follows a creation, and otherwise
-    /// a digest of the data decides. Any order will do that does not depend on the order of arrival
-    /// or on the instance.
+    /// The envelope's `timestamp`, in milliseconds since 1970; 0 if it has none, and for versions from
+    /// before it was kept.
+    pub(crate) occurred_at: i64,
+    /// The digest, and [`UPDATED`] above it for an update.
     pub(crate) tie: i64,
 }
 
 impl Version {
     /// A version older than every version that an event carries.
-    pub(crate) const UNTOLD: Self = Self { updated_at: 0, tie: 0 };
+    pub(crate) const UNTOLD: Self = Self { updated_at: 0, occurred_at: 0, tie: 0 };
 
-    pub(crate) fn created(updated_at: i64, data: &Json) -> Self {
-        Self { updated_at, tie: tie(data) }
+    pub(crate) fn created(updated_at: i64, occurred_at: Option<SystemTime>, data: &Json) -> Self {
+        Self { updated_at, occurred_at: milliseconds(occurred_at), tie: tie(data) }
     }
 
-    pub(crate) fn updated(updated_at: i64, data: &Json) -> Self {
-        Self { updated_at, tie: tie(data) | UPDATED }
+    pub(crate) fn updated(updated_at: i64, occurred_at: Option<SystemTime>, data: &Json) -> Self {
+        Self { updated_at, occurred_at: milliseconds(occurred_at), tie: tie(data) | UPDATED }
     }
+
+    /// Returns whether it is that of an update, and not of a creation.
+    pub(crate) fn is_update(self) -> bool {
+        self.tie >= UPDATED
+    }
+}
+
+impl Ord for Version {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let order = |it: &Self| (it.updated_at, it.is_update(), it.occurred_at, it.tie);
+        order(self).cmp(&order(other))
+    }
+}
+
+impl PartialOrd for Version {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+fn milliseconds(time: Option<SystemTime>) -> i64 {
+    let since = time.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Returns a digest of the data in 62 bits, which must never change, since it is stored. It is a
@@ -167,7 +196,7 @@ fn number<E: Error>(text: &str) -> Result<u64, E> {
 /// has switched on its feature `arbitrary_precision`.
 const EXACT_NUMBER: &[u8] = b"$serde_json::private::Number";
 /// The bit of an update, above all digests.
-const UPDATED: i64 = 1 << 62;
+pub(crate) const UPDATED: i64 = 1 << 62;
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,7 @@ mod queries;
 mod remedy;
 mod rules;
 
+use ::sea_orm::sea_query::IntoIden;
 use ::sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 
 pub(super) use self::expected::Extent;
@@ -51,6 +52,18 @@ impl Schema {
     pub async fn check(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
         check(self, db, Extent::Whole).await
     }
+}
+
+/// Returns whether a table has a column.
+pub(super) async fn has_column(
+    db: &impl ConnectionTrait,
+    dialect: Dialect,
+    table: &TableName,
+    column: impl IntoIden,
+) -> Result<bool, DbErr> {
+    let column = column.into_iden().to_string();
+    let found = inspect::table(db, dialect, table).await?;
+    Ok(found.columns.iter().any(|one| dialect.is_same_name(&one.name, &column)))
 }
 
 pub(super) async fn check(

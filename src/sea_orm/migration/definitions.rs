@@ -1,6 +1,8 @@
 //! The definitions of the tables, in each database's own types.
 
-use ::sea_orm::sea_query::{ColumnDef, DynIden, Index, IntoIden, Table, TableCreateStatement};
+use ::sea_orm::sea_query::{
+    ColumnDef, DynIden, Index, IntoIden, Table, TableAlterStatement, TableCreateStatement,
+};
 
 use crate::ids::MAX_ID_BYTES;
 use crate::sea_orm::dialect::Dialect;
@@ -9,6 +11,7 @@ use crate::sea_orm::schema::Deletion;
 use crate::sea_orm::tables::{Backfills, DELETED_AT, Deliveries, TableName, Versions};
 
 /// The definitions on one database.
+#[derive(Clone, Copy)]
 pub(super) struct Definitions(pub(super) Dialect);
 
 impl Definitions {
@@ -101,6 +104,13 @@ impl Definitions {
             .col(ColumnDef::new(Versions::Tie).big_integer().not_null())
             .col(ColumnDef::new(Versions::Deleted).boolean().not_null())
             .take()
+    }
+
+    /// Returns the statement that adds the time of the event to a table of versions.
+    pub(super) fn time_of_event(&self, versions: &TableName) -> TableAlterStatement {
+        let mut column = ColumnDef::new(Versions::OccurredAt);
+        column.big_integer().not_null().default(0);
+        Table::alter().table(versions.reference()).add_column(column).to_owned()
     }
 
     pub(super) fn deliveries(&self, table: &TableName) -> TableCreateStatement {

@@ -9,13 +9,14 @@ use super::definitions::Definitions;
 use crate::sea_orm::dialect::Dialect;
 use crate::sea_orm::fit;
 use crate::sea_orm::schema::Schema;
-use crate::sea_orm::tables::{TableName, Tables};
+use crate::sea_orm::tables::{TableName, Tables, Versions};
 
 /// Returns the migrations of users, deliveries and backfills.
 pub(super) fn of_users(schema: &Schema) -> Vec<Box<dyn MigrationTrait>> {
     vec![
         migration(schema, of_table(schema), Step::Users),
         migration(schema, schema.named("m20261124_000002_clerk_backfills"), Step::Backfills),
+        migration(schema, schema.named("m20261201_000003_clerk_user_events"), Step::UserEvents),
     ]
 }
 
@@ -59,7 +60,14 @@ fn of_organization_tables(schema: &Schema) -> String {
 /// Returns the migrations of organizations and memberships, if they are kept.
 pub(super) fn of_organizations(schema: &Schema) -> Vec<Box<dyn MigrationTrait>> {
     match schema.tables().organizations {
-        Some(_) => vec![migration(schema, of_organization_tables(schema), Step::Organizations)],
+        Some(_) => vec![
+            migration(schema, of_organization_tables(schema), Step::Organizations),
+            migration(
+                schema,
+                schema.named("m20261201_000002_clerk_events_of_organizations"),
+                Step::OrganizationEvents,
+            ),
+        ],
         None => Vec::new(),
     }
 }
@@ -71,7 +79,9 @@ fn migration(schema: &Schema, name: String, step: Step) -> Box<dyn MigrationTrai
 #[derive(Clone, Copy)]
 enum Step {
     Backfills,
+    OrganizationEvents,
     Organizations,
+    UserEvents,
     Users,
 }
 
@@ -102,6 +112,13 @@ impl MigrationTrait for Migration {
                 manager.create_table(users).await?;
             }
             Step::Backfills => manager.create_table(define.backfills(&tables.backfills)).await?,
+            Step::UserEvents => add_time_of_event(manager, define, &tables.users.versions).await?,
+            Step::OrganizationEvents => {
+                let Some(kinds) = &tables.organizations else { return Ok(()) };
+                for kind in [&kinds.organizations, &kinds.memberships] {
+                    add_time_of_event(manager, define, &kind.versions).await?;
+                }
+            }
             Step::Organizations => {
                 let Some(kinds) = &tables.organizations else { return Ok(()) };
                 manager.create_table(define.versions(&kinds.organizations.versions)).await?;
@@ -134,8 +151,23 @@ fn made_by(step: Step, tables: Tables) -> Vec<TableName> {
         (Step::Organizations, Some(kinds)) => {
             vec![kinds.memberships.versions, kinds.organizations.versions]
         }
-        (Step::Organizations, None) => Vec::new(),
+        (Step::Organizations, None) | (Step::UserEvents | Step::OrganizationEvents, _) => {
+            Vec::new()
+        }
     }
+}
+
+/// Adds the column of the time of an event to a table of versions, unless it is there.
+async fn add_time_of_event(
+    manager: &SchemaManager<'_>,
+    define: Definitions,
+    versions: &TableName,
+) -> Result<(), DbErr> {
+    let db = manager.get_connection();
+    if fit::has_column(db, define.0, versions, Versions::OccurredAt).await? {
+        return Ok(());
+    }
+    manager.alter_table(define.time_of_event(versions)).await
 }
 
 const ORGANIZATIONS: &str = "m20261124_000001_clerk_organizations";

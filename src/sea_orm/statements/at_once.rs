@@ -9,7 +9,7 @@ use super::Recording;
 use crate::sea_orm::dialect::Dialect;
 use crate::sea_orm::row::Row;
 use crate::sea_orm::tables::{Kind, TableName};
-use crate::sync::Version;
+use crate::sync::{UPDATED, Version};
 
 /// Records a delivery, raises a version and writes the row, each only if the part before it changed
 /// something. Returns a row for the delivery and one for the version: none if the delivery is
@@ -30,21 +30,22 @@ pub(in crate::sea_orm) fn record_and_upsert(
         recording.received_at.into(),
         row.id.as_str().into(),
         version.updated_at.into(),
+        version.occurred_at.into(),
         version.tie.into(),
     ];
     let columns = row.columns.iter().map(|(_, value)| value.clone());
     Statement::from_sql_and_values(DbBackend::Postgres, text, own.into_iter().chain(columns))
 }
 
-/// Builds the statement's text. The values are the delivery's id and time, the row's id, version
-/// and tie, and the row's other columns.
+/// Builds the statement's text. The values are the delivery's id and time, the row's id, version, time of
+/// the event and tie, and the row's other columns.
 fn text(deliveries: &TableName, kind: &Kind, row: &Row) -> String {
     let [deliveries, versions, rows] =
         [deliveries, &kind.versions, &kind.rows].map(|table| table.quoted(Dialect::Postgres));
     let columns: Vec<_> =
         row.columns.iter().map(|(name, _)| Dialect::Postgres.quoted(name)).collect();
     let names: String = columns.iter().map(|name| format!(", {name}")).collect();
-    let values: String = iter::zip(6.., &columns).map(|(n, _)| format!(", ${n}")).collect();
+    let values: String = iter::zip(7.., &columns).map(|(n, _)| format!(", ${n}")).collect();
     let set: Vec<_> = columns.iter().map(|name| format!("{name} = excluded.{name}")).collect();
     let set = set.join(", ");
     format!(
@@ -52,11 +53,14 @@ fn text(deliveries: &TableName, kind: &Kind, row: &Row) -> String {
             INSERT INTO {deliveries} (id, received_at) VALUES ($1, $2) \
             ON CONFLICT (id) DO NOTHING RETURNING 1\
         ), raised AS (\
-            INSERT INTO {versions} AS known (id, version, tie, deleted) \
-            SELECT $3, $4, $5, FALSE FROM recorded \
-            ON CONFLICT (id) DO UPDATE SET version = excluded.version, tie = excluded.tie \
+            INSERT INTO {versions} AS known (id, version, occurred_at, tie, deleted) \
+            SELECT $3, $4, $5, $6, FALSE FROM recorded \
+            ON CONFLICT (id) DO UPDATE SET version = excluded.version, \
+            occurred_at = excluded.occurred_at, tie = excluded.tie \
             WHERE NOT known.deleted \
-            AND (known.version, known.tie) < (excluded.version, excluded.tie) RETURNING 1\
+            AND (known.version, known.tie >= {UPDATED}, known.occurred_at, known.tie) < \
+            (excluded.version, excluded.tie >= {UPDATED}, excluded.occurred_at, excluded.tie) \
+            RETURNING 1\
         ), written AS (\
             INSERT INTO {rows} (id{names}) SELECT $3{values} FROM raised \
             ON CONFLICT (id) DO UPDATE SET {set}\

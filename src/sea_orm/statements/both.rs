@@ -50,6 +50,7 @@ pub(in crate::sea_orm) fn forget_version_without_row(kind: &Kind, id: &Id) -> Up
     Query::update()
         .table(versions.reference())
         .value(Versions::Version, Version::UNTOLD.updated_at)
+        .value(Versions::OccurredAt, Version::UNTOLD.occurred_at)
         .value(Versions::Tie, Version::UNTOLD.tie)
         .and_where(stored(versions, Versions::Id).eq(id.as_str()))
         .and_where(Expr::not_exists(select_rows(rows, &[id.as_str()])))

@@ -12,7 +12,7 @@ use crate::ids::Id;
 #[cfg(feature = "backfill")]
 use crate::sea_orm::dialect::Dialect;
 use crate::sea_orm::tables::{TableName, Versions};
-use crate::sync::Version;
+use crate::sync::{UPDATED, Version};
 
 /// Raises versions, given in the order of their ids and each once. Affects no row of a record that
 /// is deleted, or of which a state at least as new is known.
@@ -23,13 +23,9 @@ pub(in crate::sea_orm) fn raise_versions(
     insert_versions(table, versions, false)
         .on_conflict(
             OnConflict::column(Versions::Id)
-                .update_columns([Versions::Version, Versions::Tie])
+                .update_columns(ORDER)
                 .action_and_where(stored(table, Versions::Deleted).eq(false))
-                .action_and_where(is_older_than(
-                    table,
-                    rejected(Versions::Version),
-                    rejected(Versions::Tie),
-                ))
+                .action_and_where(order_of(&|column| stored(table, column)).lt(order_of(&rejected)))
                 .to_owned(),
         )
         .to_owned()
@@ -44,10 +40,16 @@ pub(in crate::sea_orm) fn raise_started_version(
     Query::update()
         .table(table.reference())
         .value(Versions::Version, version.updated_at)
+        .value(Versions::OccurredAt, version.occurred_at)
         .value(Versions::Tie, version.tie)
         .and_where(stored(table, Versions::Id).eq(id.as_str()))
         .and_where(stored(table, Versions::Deleted).eq(false))
-        .and_where(is_older_than(table, version.updated_at.into(), version.tie.into()))
+        .and_where(order_of(&|column| stored(table, column)).lt(Expr::tuple([
+            version.updated_at.into(),
+            version.is_update().into(),
+            version.occurred_at.into(),
+            version.tie.into(),
+        ])))
         .to_owned()
 }
 
@@ -58,7 +60,7 @@ pub(in crate::sea_orm) fn set_locked_versions(
     versions: &[(&str, Version)],
 ) -> InsertStatement {
     let mut set = OnConflict::column(Versions::Id);
-    set.update_columns([Versions::Version, Versions::Tie]);
+    set.update_columns(ORDER);
     insert_versions(table, versions, false).on_conflict(set).to_owned()
 }
 
@@ -110,11 +112,17 @@ pub(in crate::sea_orm) fn lock_versions(table: &TableName, ids: &[&str]) -> Sele
     select_versions(table, ids).order_by(Versions::Id, Order::Asc).lock_exclusive().to_owned()
 }
 
-/// Selects id, version, tie and tombstone of those of these records that are known.
+/// Selects id, version, time of the event, tie and tombstone of those of these records that are known.
 #[cfg(feature = "backfill")]
 pub(in crate::sea_orm) fn select_versions(table: &TableName, ids: &[&str]) -> SelectStatement {
     Query::select()
-        .columns([Versions::Id, Versions::Version, Versions::Tie, Versions::Deleted])
+        .columns([
+            Versions::Id,
+            Versions::Version,
+            Versions::OccurredAt,
+            Versions::Tie,
+            Versions::Deleted,
+        ])
         .from(table.reference())
         .and_where(Expr::col(Versions::Id).is_in(ids.iter().copied()))
         .to_owned()
@@ -163,6 +171,7 @@ fn insert_versions(
     insert.into_table(table.reference()).columns([
         Versions::Id,
         Versions::Version,
+        Versions::OccurredAt,
         Versions::Tie,
         Versions::Deleted,
     ]);
@@ -170,6 +179,7 @@ fn insert_versions(
         insert.values_panic([
             (*id).into(),
             version.updated_at.into(),
+            version.occurred_at.into(),
             version.tie.into(),
             deleted.into(),
         ]);
@@ -177,11 +187,14 @@ fn insert_versions(
     insert
 }
 
-fn is_older_than(table: &TableName, updated_at: Expr, tie: Expr) -> Expr {
-    let version = || stored(table, Versions::Version);
-    let same_time_and_less =
-        version().eq(updated_at.clone()).and(stored(table, Versions::Tie).lt(tie));
-    version().lt(updated_at).or(same_time_and_less)
+/// Returns a version in the order of [`Version`], as one value to compare.
+fn order_of(column: &dyn Fn(Versions) -> Expr) -> Expr {
+    Expr::tuple([
+        column(Versions::Version),
+        column(Versions::Tie).gte(UPDATED),
+        column(Versions::OccurredAt),
+        column(Versions::Tie),
+    ])
 }
 
 /// Returns the stored column: in a conflict clause the bare name could also mean the rejected
@@ -195,3 +208,6 @@ fn rejected(column: Versions) -> Expr {
     let excluded: DynIden = "excluded".into_iden();
     Expr::col((excluded, column))
 }
+
+/// The columns of a version.
+const ORDER: [Versions; 3] = [Versions::Version, Versions::OccurredAt, Versions::Tie];

@@ -21,6 +21,8 @@ on_each_database!(
     e34_e35_e37_every_order_with_each_event_sent_again_ends_in_the_same_row,
     e34_e35_e38_every_order_at_once_repeated_and_sent_again_ends_in_the_same_row,
     states_of_one_millisecond_end_the_same_in_every_order,
+    fault_s3_of_two_updates_of_one_millisecond_the_later_event_wins,
+    fault_s3_tables_from_before_are_brought_up_to_date,
     e33_a_forged_delivery_does_not_use_up_its_id,
     e40_ids_are_compared_byte_for_byte,
     e42_a_duplicate_is_no_failure,
@@ -142,6 +144,45 @@ async fn e34_e35_e38_every_order_at_once_repeated_and_sent_again_ends_in_the_sam
         assert!(answers.iter().all(|status| *status == 204), "{id}: {answers:?}");
         ended_right(&sink, &id, status).await;
     }
+}
+
+async fn fault_s3_of_two_updates_of_one_millisecond_the_later_event_wins(db: DatabaseConnection) {
+    let sink = sink(&db).await;
+    let at = |mut event: Value, timestamp: i64| {
+        event["timestamp"] = json!(timestamp);
+        event
+    };
+    // As many as it takes for a digest to decide otherwise in some pair.
+    let states: Vec<Value> = (1..=4)
+        .map(|n| at(user_updated("user_1", Some(&format!("{n}@x")), T), T + n))
+        .chain([at(user_created("user_1", Some("created@x"), T), T + 9)])
+        .collect();
+    for (n, order) in orders(&states).iter().enumerate() {
+        for (step, state) in order.iter().enumerate() {
+            assert_eq!(post(&sink, &format!("msg_{n}_{step}"), state).await, 204);
+        }
+        let row = sink.find_user("user_1").await.unwrap().unwrap();
+        assert_eq!(row.email.as_deref(), Some("4@x"), "an update follows a creation");
+        for table in ["users", "clerk_user_versions"] {
+            db.execute_unprepared(&format!("DELETE FROM {table}")).await.unwrap();
+        }
+    }
+}
+
+async fn fault_s3_tables_from_before_are_brought_up_to_date(db: DatabaseConnection) {
+    let sink = sink(&db).await;
+    assert_eq!(post(&sink, "msg_1", &user_updated("user_1", Some("a@x"), T)).await, 204);
+    let old = "ALTER TABLE clerk_user_versions DROP COLUMN occurred_at";
+    db.execute_unprepared(old).await.unwrap();
+    let unknown = "DELETE FROM clerk_migrations WHERE version LIKE '%clerk_user_events'";
+    db.execute_unprepared(unknown).await.unwrap();
+    migrate(&db).await.unwrap();
+    assert_eq!(count(&db, "clerk_user_versions WHERE occurred_at = 0").await, 1);
+    let mut later = user_updated("user_1", Some("b@x"), T);
+    later["timestamp"] = json!(T + 1);
+    assert_eq!(post(&sink, "msg_2", &later).await, 204);
+    let row = sink.find_user("user_1").await.unwrap().unwrap();
+    assert_eq!(row.email.as_deref(), Some("b@x"));
 }
 
 async fn e33_a_forged_delivery_does_not_use_up_its_id(db: DatabaseConnection) {
