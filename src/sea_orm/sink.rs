@@ -8,16 +8,16 @@ use std::time::Duration;
 use ::sea_orm::{DatabaseConnection, DbErr};
 
 use super::dialect::{Dialect, UNSUPPORTED};
-use super::failure;
 use super::hook::InTransaction;
 use super::instances::Recorded;
 use super::row::Row;
 use super::schema::Schema;
 use super::tables::OrganizationTables;
 use super::transaction::{Started, Store, Transaction, run_to_completion};
+use super::{failure, statements};
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
-use crate::ids::UserId;
+use crate::ids::{InstanceId, UserId};
 use crate::sync::{Cause, Change};
 use crate::webhook::event::OrganizationMembership;
 use crate::webhook::{Delivery, Event, Outcome, Sink, SinkError};
@@ -82,6 +82,25 @@ impl SeaOrmSink {
     pub fn with_hook(mut self, hook: impl InTransaction) -> Self {
         self.store.hooks.push(Arc::new(hook));
         self
+    }
+
+    /// Forgets that users came from an instance, and how far its backfill came. Returns `false` if the
+    /// instance was not known.
+    ///
+    /// For an instance whose users are no longer here, or never were: an example that the Dashboard sent
+    /// to an earlier version of this crate was recorded as a delivery of the instance `ins_123`. A
+    /// process that has taken deliveries of the instance records it again only when it starts again.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a text that is no instance's id, `ins_…`. Otherwise returns the database's error.
+    pub async fn forget_instance(&self, instance_id: &str) -> Result<bool, DbErr> {
+        let id = InstanceId::parse(instance_id)
+            .map_err(|_| DbErr::Custom(NOT_AN_INSTANCE.to_owned()))?;
+        let tx = self.store.begin().await?;
+        let forgotten = tx.execute(&statements::forget_run(&tx.tables().backfills, &id)).await?;
+        tx.commit().await?;
+        Ok(forgotten != 0)
     }
 
     /// Deletes the ids of deliveries that were received more than `age` ago, and returns how many.
@@ -271,6 +290,9 @@ impl fmt::Debug for SeaOrmSink {
             .finish_non_exhaustive()
     }
 }
+
+const NOT_AN_INSTANCE: &str = "an instance id must be `ins_` and letters, digits or underscores, as in a \
+    delivery's `instance_id`";
 
 /// The most deliveries that one transaction forgets.
 const FORGOTTEN_AT_ONCE: u64 = 5000;

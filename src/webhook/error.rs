@@ -79,7 +79,6 @@ impl DeliveryError {
             | DeliveryErrorKind::InvalidHeaders
             | DeliveryErrorKind::InvalidSignature
             | DeliveryErrorKind::MethodNotAllowed
-            | DeliveryErrorKind::OtherInstance
             | DeliveryErrorKind::SinkRefused => false,
         }
     }
@@ -128,8 +127,6 @@ pub enum DeliveryErrorKind {
     InvalidSignature,
     /// The method is not POST.
     MethodNotAllowed,
-    /// The delivery is authentic, but not from the configured instance.
-    OtherInstance,
     /// The sink failed permanently: a retry does not help.
     SinkRefused,
     /// The sink failed transiently: a retry may help.
@@ -151,7 +148,6 @@ impl DeliveryErrorKind {
             Self::InvalidHeaders => "invalid_headers",
             Self::InvalidSignature => "invalid_signature",
             Self::MethodNotAllowed => "method_not_allowed",
-            Self::OtherInstance => "other_instance",
             Self::SinkRefused => "sink_refused",
             Self::SinkUnavailable => "sink_unavailable",
             Self::TimestampOutOfTolerance => "timestamp_out_of_tolerance",

@@ -38,6 +38,7 @@ mod error;
 pub mod event;
 mod future;
 mod headers;
+mod instance;
 mod refusals;
 mod respond;
 mod service;
@@ -49,6 +50,7 @@ pub use error::{DeliveryError, DeliveryErrorKind, SinkError};
 pub(crate) use event::ListedUser;
 pub use event::{DeletedUser, Event, User};
 pub use future::ResponseFuture;
+pub use instance::OwnInstance;
 pub use service::{WebhookService, WebhookServiceBuilder};
 pub use sink::{
     EventRouter, Outcome, Sink, SinkFn, SinkFnWithState, Then, sink_fn, sink_fn_with_state,

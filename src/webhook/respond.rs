@@ -49,7 +49,6 @@ fn row(kind: DeliveryErrorKind) -> (StatusCode, &'static str) {
             (StatusCode::BAD_REQUEST, "Invalid webhook")
         }
         Kind::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
-        Kind::OtherInstance => (StatusCode::BAD_REQUEST, "Event of another instance"),
         Kind::SinkRefused => (StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
     }
 }

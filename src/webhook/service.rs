@@ -17,6 +17,7 @@ use super::body::{self, BodyLimits};
 use super::error::{DeliveryError, DeliveryErrorKind};
 use super::future::ResponseFuture;
 use super::headers::SignedHeaders;
+use super::instance::{Addressee, OwnInstance};
 use super::refusals::Refusals;
 use super::respond;
 use super::sink::Sink;
@@ -34,8 +35,8 @@ use crate::trace;
 ///
 /// | status | when |
 /// |---|---|
-/// | 204 | the sink has the delivery |
-/// | 400 | the delivery is not authentic, too old, of another instance, or unreadable |
+/// | 204 | the sink has the delivery, or it is another instance's, or an example |
+/// | 400 | the delivery is not authentic, too old, or unreadable |
 /// | 405 | the method is not POST |
 /// | 408, 413 | the body took too long, or is too long |
 /// | 500 | the sink refused the event permanently |
@@ -54,6 +55,7 @@ struct Receiver<S> {
     body_limits: BodyLimits,
     deadline: Duration,
     refusals: Refusals,
+    addressee: Addressee,
     sink: S,
 }
 
@@ -68,6 +70,7 @@ impl<S> WebhookService<S> {
             secrets: secrets.into_iter().collect(),
             sink,
             clock: Arc::new(SystemClock::new()),
+            instance: OwnInstance::new(),
             instance_id: None,
             body_limits: BodyLimits { bytes: BODY_LIMIT, time: BODY_TIMEOUT },
             deadline: DEADLINE,
@@ -156,7 +159,7 @@ impl<S: Sink> Receiver<S> {
             let delivery = self.verifier.open(headers, &body)?;
             // This is the only place that sets it, once per request.
             let _ = signed.set(delivery.id().to_owned());
-            self.hand_over(&delivery).await
+            if self.addressee.is_of(&delivery) { self.hand_over(&delivery).await } else { Ok(()) }
         };
         result.await.map_err(|error: DeliveryError| error.about(&id))
     }
@@ -194,6 +197,7 @@ pub struct WebhookServiceBuilder<S> {
     secrets: Vec<SigningSecret>,
     sink: S,
     clock: Arc<dyn Clock>,
+    instance: OwnInstance,
     instance_id: Option<String>,
     body_limits: BodyLimits,
     deadline: Duration,
@@ -226,13 +230,24 @@ impl<S> WebhookServiceBuilder<S> {
         self
     }
 
-    /// Sets the only Clerk instance whose deliveries are accepted, `ins_…`; default: any instance
+    /// Sets the only Clerk instance whose deliveries the sink is given, `ins_…`; default: any instance
     /// that signs with one of the secrets.
     ///
-    /// Deliveries of another instance, or without an instance id, are refused before the sink sees
-    /// them. This guards against using the secret of one environment in another.
+    /// A delivery that names another instance is acknowledged and changes nothing, with a warning and
+    /// the metric `clerk_webhook_ignored_total`; one that names none is taken. This guards against using
+    /// the secret of one environment in another.
+    ///
+    /// An example that the Dashboard sends ("Send Example") is signed, but names the instance `ins_123`
+    /// and a user who does not exist. It is always acknowledged and never given to the sink.
     pub fn instance_id(mut self, id: impl Into<String>) -> Self {
         self.instance_id = Some(id.into());
+        self
+    }
+
+    /// Sets an instance that becomes known while the server runs, to which
+    /// [`instance_id`](Self::instance_id) applies from then on.
+    pub fn own_instance(mut self, instance: OwnInstance) -> Self {
+        self.instance = instance;
         self
     }
 
@@ -260,15 +275,23 @@ impl<S> WebhookServiceBuilder<S> {
         if self.deadline.is_zero() {
             return Err(zero("webhook deadline"));
         }
+        if let Some(id) = self.instance_id {
+            self.instance.set(&id).map_err(|_| {
+                let text = "must be `ins_` and letters, digits or underscores, 255 bytes at most, as in \
+                            a delivery's `instance_id`";
+                ConfigError::new("webhook instance id", text)
+            })?;
+        }
         let refusals = Refusals::new(Arc::clone(&self.clock));
-        let verifier =
-            DeliveryVerifier::new(&self.secrets, self.instance_id, self.tolerance, self.clock)?;
+        let addressee = Addressee::new(self.instance, Arc::clone(&self.clock));
+        let verifier = DeliveryVerifier::new(&self.secrets, self.tolerance, self.clock)?;
         Ok(WebhookService {
             receiver: Arc::new(Receiver {
                 verifier,
                 body_limits: self.body_limits,
                 deadline: self.deadline,
                 refusals,
+                addressee,
                 sink: self.sink,
             }),
         })

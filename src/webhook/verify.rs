@@ -11,7 +11,6 @@ use super::event::{self, Envelope, Event, Json};
 use super::headers::SignedHeaders;
 use crate::ConfigError;
 use crate::clock::Clock;
-use crate::ids::InstanceId;
 use crate::secret::SigningSecret;
 
 /// An authentic event. Clones share it.
@@ -90,7 +89,6 @@ pub(crate) struct TimelyHeaders {
 #[derive(Debug)]
 pub(crate) struct DeliveryVerifier {
     webhooks: Vec<Webhook>,
-    instance_id: Option<InstanceId>,
     tolerance: Duration,
     clock: Arc<dyn Clock>,
 }
@@ -98,7 +96,6 @@ pub(crate) struct DeliveryVerifier {
 impl DeliveryVerifier {
     pub(crate) fn new(
         secrets: &[SigningSecret],
-        instance_id: Option<String>,
         tolerance: Duration,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
@@ -114,15 +111,7 @@ impl DeliveryVerifier {
             .map(|secret| Webhook::from_bytes(secret.key().to_vec()))
             .collect::<Result<_, _>>()
             .map_err(|_| problem("is empty"))?;
-        let instance_id = match instance_id {
-            None => None,
-            Some(id) => Some(InstanceId::parse(id).map_err(|_| {
-                let text = "must be `ins_` and letters, digits or underscores, 255 bytes at most, \
-                            as in a delivery's `instance_id`";
-                ConfigError::new("webhook instance id", text)
-            })?),
-        };
-        Ok(Self { webhooks, instance_id, tolerance, clock })
+        Ok(Self { webhooks, tolerance, clock })
     }
 
     /// Checks the timestamp against the tolerance: in whole seconds, both ends included, as Svix
@@ -148,7 +137,7 @@ impl DeliveryVerifier {
         Ok(TimelyHeaders { headers, sent_at, latest: i64::try_from(latest).unwrap_or(i64::MAX) })
     }
 
-    /// Verifies the signature, decodes the event and checks its instance.
+    /// Verifies the signature and decodes the event.
     pub(crate) fn open(
         &self,
         timely: TimelyHeaders,
@@ -169,16 +158,6 @@ impl DeliveryVerifier {
         }
         let sent = i64::try_from(headers.timestamp()).unwrap_or(i64::MAX).saturating_mul(1000);
         let envelope = event::decode(body, sent, latest).map_err(DeliveryError::after_signature)?;
-        if let Some(own) = &self.instance_id
-            && envelope.instance_id.as_deref() != Some(own)
-        {
-            return Err(DeliveryError::new(
-                DeliveryErrorKind::OtherInstance,
-                "the event is from a Clerk instance other than the configured webhook instance \
-                 id, or names none: check that this id and the signing secret belong together",
-            )
-            .after_signature());
-        }
         let id = headers.id().to_owned();
         Ok(Delivery { contents: Arc::new(Contents { id, sent_at, envelope }) })
     }

@@ -2,7 +2,9 @@
 
 #[cfg(feature = "backfill")]
 use ::sea_orm::sea_query::SelectStatement;
-use ::sea_orm::sea_query::{Expr, InsertStatement, OnConflict, Query};
+use ::sea_orm::sea_query::{
+    DeleteStatement, Expr, ExprTrait as _, InsertStatement, OnConflict, Query,
+};
 
 #[cfg(feature = "backfill")]
 use crate::backfill::Run;
@@ -19,6 +21,17 @@ pub(in crate::sea_orm) fn start_run(
     let nobody = [None::<String>.into(), None::<i64>.into(), 0_i64.into(), false.into()];
     insert_run(table, instance_id, nobody)
         .on_conflict(OnConflict::column(key).do_nothing_on([key]).to_owned())
+        .to_owned()
+}
+
+/// Deletes what is known of an instance.
+pub(in crate::sea_orm) fn forget_run(
+    table: &TableName,
+    instance_id: &InstanceId,
+) -> DeleteStatement {
+    Query::delete()
+        .from_table(table.reference())
+        .and_where(Expr::col(Backfills::InstanceId).eq(&**instance_id))
         .to_owned()
 }
 

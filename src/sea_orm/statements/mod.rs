@@ -14,7 +14,7 @@ mod rows;
 mod versions;
 
 pub(super) use at_once::record_and_upsert;
-pub(super) use backfills::start_run;
+pub(super) use backfills::{forget_run, start_run};
 #[cfg(feature = "backfill")]
 pub(super) use backfills::{record_run, select_runs};
 pub(super) use both::{forget_version_without_row, select_status, select_user};

@@ -104,6 +104,7 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
         &["clock", "error", "ids", "secret", "webhook/error", "webhook/event", "webhook/headers"],
     ),
     ("webhook/sink", &["webhook/error", "webhook/verify"]),
+    ("webhook/instance", &["clock", "ids", "meter", "sampling", "trace", "webhook/verify"]),
     ("webhook/respond", &["detail", "webhook/error"]),
     ("webhook/refusals", &["clock", "meter", "sampling", "trace", "webhook/error"]),
     (
@@ -117,6 +118,7 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
             "webhook/error",
             "webhook/future",
             "webhook/headers",
+            "webhook/instance",
             "webhook/refusals",
             "webhook/respond",
             "webhook/sink",

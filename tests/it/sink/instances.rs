@@ -20,6 +20,8 @@ use crate::support::sink_service::Server;
 
 on_each_database!(
     another_instances_key_changes_nothing_where_webhooks_filled_the_table,
+    fault_s2_the_dashboards_example_leaves_no_trace_and_refuses_no_backfill,
+    fault_s2_an_instance_can_be_forgotten,
     the_same_instances_key_goes_on_as_if_nothing_had_been_recorded,
     instances_whose_webhooks_come_at_once_are_all_recorded,
     an_instance_is_recorded_once_in_the_life_of_a_process,
@@ -77,6 +79,39 @@ async fn another_instances_key_changes_nothing_where_webhooks_filled_the_table(
     assert_eq!(error.kind(), BackfillErrorKind::OtherInstance);
     assert_eq!(server.sink.user_status("user_prod0").await.unwrap(), UserStatus::Active);
     assert_eq!(count(&db, "users").await, 5);
+}
+
+async fn fault_s2_the_dashboards_example_leaves_no_trace_and_refuses_no_backfill(
+    db: DatabaseConnection,
+) {
+    let server = Server::start(db.clone()).await;
+    let example = async |id: &str, body: Value| server.post(id, &of("ins_123", body)).await;
+    example("msg_before", user_created("user_example", Some("mika@example.com"), T)).await;
+    let api = ClerkApi::start(users(2)).await;
+    within(backfill(&api, &server.sink).run()).await.unwrap();
+    example("msg_after", user_updated("user_example", None, T + 1)).await;
+    // An example of a deletion does not even bury a user of that id.
+    example("msg_deleted", user_deleted("user_01")).await;
+    assert_eq!(server.sink.user_status("user_01").await.unwrap(), UserStatus::Active);
+    within(backfill(&api, &server.sink).run()).await.unwrap();
+    let drift = within(backfill(&api, &server.sink).dry_run()).await.unwrap();
+    assert_eq!((drift.missing.count, drift.deleted.count), (0, 0));
+    let removal = within(backfill(&api, &server.sink).remove_gone(5)).await.unwrap();
+    assert_eq!(removal.removed, 0);
+    assert_eq!(server.sink.user_status("user_example").await.unwrap(), UserStatus::Unknown);
+    assert_eq!(count(&db, "users").await, 2);
+    assert_eq!(runs(&server.sink).await.len(), 1);
+}
+
+async fn fault_s2_an_instance_can_be_forgotten(db: DatabaseConnection) {
+    let server = Server::start(db).await;
+    server.post_new(&of("ins_old", user_created("user_01", None, T))).await;
+    let api = ClerkApi::start(users(2)).await;
+    assert!(within(backfill(&api, &server.sink).run()).await.is_err());
+    assert!(server.sink.forget_instance("ins_old").await.unwrap());
+    assert!(!server.sink.forget_instance("ins_old").await.unwrap());
+    within(backfill(&api, &server.sink).run()).await.unwrap();
+    assert!(server.sink.forget_instance("old").await.is_err());
 }
 
 async fn the_same_instances_key_goes_on_as_if_nothing_had_been_recorded(db: DatabaseConnection) {

@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tower_clerk::test_util::user_created;
 use tower_clerk::webhook::{
-    Delivery, DeliveryErrorKind, EventRouter, Outcome, Sink, SinkError, sink_fn, sink_fn_with_state,
+    Delivery, DeliveryErrorKind, EventRouter, Outcome, OwnInstance, Sink, SinkError, sink_fn,
+    sink_fn_with_state,
 };
 
 use crate::support::delivery::{Recorder, builder, send, signed};
+use crate::support::observed::Observed;
 
 /// Who was called, in order.
 type Calls = Arc<Mutex<Vec<&'static str>>>;
@@ -154,23 +156,56 @@ async fn the_outcome_of_a_sequence_is_the_one_that_says_most() {
 }
 
 #[tokio::test]
-async fn a_delivery_of_another_instance_or_of_none_does_not_reach_the_sink() {
+async fn fault_s2_a_delivery_of_another_instance_is_acknowledged_and_changes_nothing() {
+    let observed = Observed::start();
     let recorder = Arc::new(Recorder::default());
-    let service = builder(Arc::clone(&recorder)).instance_id("ins_ours").build().unwrap();
-    for instance in [json!("ins_theirs"), json!(null), json!("ins_Ours"), json!(["ins_ours"])] {
+    let ours = OwnInstance::new();
+    let service = builder(Arc::clone(&recorder)).own_instance(ours.clone()).build().unwrap();
+    let deliver = async |id: &str, instance: Value| {
         let mut body = of_kind("user.created");
         body["instance_id"] = instance;
-        let answer = send(&service, signed("msg_1", &body).into_request()).await;
-        assert_eq!(answer.status(), 400);
-        assert_eq!(answer.refusal(), DeliveryErrorKind::OtherInstance);
+        assert_eq!(send(&service, signed(id, &body).into_request()).await.status(), 204);
+        recorder.deliveries().iter().map(|taken| taken.id().to_owned()).collect::<Vec<_>>()
+    };
+    // As long as nobody is certain which instance is ours, all are taken: no delivery tells.
+    assert_eq!(deliver("msg_1", json!("ins_theirs")).await, ["msg_1"]);
+    assert_eq!(deliver("msg_2", json!("ins_ours")).await, ["msg_1", "msg_2"]);
+    ours.set("ins_ours").unwrap();
+    ours.set("ins_theirs").unwrap();
+    assert_eq!(ours.id(), Some("ins_ours"), "the first one stays");
+    for other in [json!("ins_theirs"), json!("ins_Ours")] {
+        assert_eq!(deliver("msg_3", other).await, ["msg_1", "msg_2"]);
+    }
+    // One that names none is ours.
+    for (id, none) in [("msg_4", json!(null)), ("msg_5", json!(["ins_theirs"]))] {
+        assert_eq!(deliver(id, none).await.last().unwrap(), id);
+    }
+    let text = observed.text();
+    assert_eq!(text.matches("a delivery of another Clerk instance").count(), 1, "{text}");
+    let counted = "clerk_webhook_ignored_total{reason=other_instance}";
+    assert_eq!(observed.metrics()[counted], 2.0);
+}
+
+#[tokio::test]
+async fn fault_s2_the_dashboards_example_is_acknowledged_and_changes_nothing() {
+    let observed = Observed::start();
+    let recorder = Arc::new(Recorder::default());
+    for service in [
+        builder(Arc::clone(&recorder)).build().unwrap(),
+        builder(Arc::clone(&recorder)).instance_id("ins_ours").build().unwrap(),
+    ] {
+        for kind in ["user.created", "user.deleted"] {
+            let mut body = of_kind(kind);
+            body["instance_id"] = json!("ins_123");
+            assert_eq!(send(&service, signed("msg_1", &body).into_request()).await.status(), 204);
+        }
     }
     assert!(recorder.deliveries().is_empty());
+    assert_eq!(observed.metrics()["clerk_webhook_ignored_total{reason=example}"], 4.0);
+}
 
-    let mut body = of_kind("user.created");
-    body["instance_id"] = json!("ins_ours");
-    assert_eq!(send(&service, signed("msg_1", &body).into_request()).await.status(), 204);
-    assert_eq!(recorder.only().instance_id(), Some("ins_ours"));
-
+#[test]
+fn an_instance_id_has_clerks_form() {
     for id in ["", "ins_", "ours", "ins_a b", "\"ins_ours\""] {
         let error = builder(Recorder::default()).instance_id(id).build().unwrap_err();
         assert_eq!(error.setting(), "webhook instance id");
