@@ -144,6 +144,16 @@ impl Sink for SeaOrmSink {
         };
         applied.map_err(failure::sink_error)
     }
+
+    fn acts_on(&self, kind: &str) -> bool {
+        match kind.split_once('.') {
+            Some(("user", _)) => true,
+            Some(("organization" | "organizationMembership", _)) => {
+                self.store.tables.organizations.is_some()
+            }
+            _ => false,
+        }
+    }
 }
 
 impl SeaOrmSink {

@@ -34,7 +34,7 @@ impl<'a> Change<'a> {
             }
             Event::OrganizationMembershipCreated(it) => Self::Membership(it, Cause::Created),
             Event::OrganizationMembershipUpdated(it) => Self::Membership(it, Cause::Updated),
-            Event::OrganizationMembershipDeleted(it) => Self::MembershipGone(&it.id),
+            Event::OrganizationMembershipDeleted(it) => Self::MembershipGone(it.id.as_ref()?),
             _ => return None,
         })
     }

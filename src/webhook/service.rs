@@ -156,12 +156,29 @@ impl<S: Sink> Receiver<S> {
         let result = async {
             let headers = self.verifier.judge_time(headers)?;
             let body = body::read(&request.headers, body, self.body_limits).await?;
-            let delivery = self.verifier.open(headers, &body)?;
+            let delivery = match self.verifier.open(headers, &body) {
+                Err(error) if self.is_about_nothing(&error) => return Ok(()),
+                opened => opened?,
+            };
             // This is the only place that sets it, once per request.
             let _ = signed.set(delivery.id().to_owned());
             if self.addressee.is_of(&delivery) { self.hand_over(&delivery).await } else { Ok(()) }
         };
         result.await.map_err(|error: DeliveryError| error.about(&id))
+    }
+
+    /// Returns whether an error is about data that the sink would do nothing with.
+    fn is_about_nothing(&self, error: &DeliveryError) -> bool {
+        let Some(kind) = error.unread_event().filter(|kind| !self.sink.acts_on(kind)) else {
+            return false;
+        };
+        trace::event!(
+            debug,
+            kind,
+            "an event that the sink does not act on cannot be read: {error}"
+        );
+        let _ = kind;
+        true
     }
 
     async fn hand_over(&self, delivery: &Delivery) -> Result<(), DeliveryError> {

@@ -116,6 +116,10 @@ impl Sink for LoggingSink {
         }
         Ok(outcome)
     }
+
+    fn acts_on(&self, kind: &str) -> bool {
+        self.users.acts_on(kind)
+    }
 }
 
 impl LoggingSink {

@@ -4,10 +4,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::value::RawValue;
 
-use super::Event;
 use super::json::Json;
 use super::object::{Object, integer, text};
 use super::times::Times;
+use super::{Event, Unreadable};
 use crate::webhook::error::{DeliveryError, DeliveryErrorKind};
 
 /// An event and the other members of its envelope.
@@ -32,7 +32,8 @@ pub(crate) fn decode(body: &[u8], sent: i64, latest: i64) -> Result<Envelope, De
     Ok(Envelope {
         attributes: envelope.field("event_attributes", times),
         data: Json::new(data),
-        event: Event::read(kind, data, times).map_err(invalid)?,
+        event: Event::read(kind, data, times)
+            .map_err(|Unreadable { kind, problem }| invalid(problem).of_event(kind))?,
         instance_id: envelope.get("instance_id").and_then(text),
         occurred_at: occurred.and_then(time),
     })

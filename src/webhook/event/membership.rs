@@ -9,8 +9,7 @@ use super::times::Times;
 use crate::ids::{MembershipId, OrganizationId, UserId};
 
 object! {
-    /// A membership, from an event of `organizationMembership.…`. Clerk sends the whole membership
-    /// when it is deleted, too.
+    /// A membership, from `organizationMembership.created` or `organizationMembership.updated`.
     ///
     /// A user who leaves and comes back has a new membership with another id.
     OrganizationMembership shows [id, organization_id, user_id]
@@ -47,6 +46,28 @@ object! {
         private_metadata: Option<Json>,
         /// The user's data that other members may see.
         public_user_data: Option<PublicUserData>,
+    }
+}
+
+object! {
+    /// A deleted membership, from `organizationMembership.deleted`. Clerk sends the whole membership as a
+    /// rule, and sometimes no more than its id.
+    DeletedOrganizationMembership shows [id]
+    reads |raw, object, _| {
+        /// Clerk's id. Without it no membership is meant, and nothing may be deleted.
+        id: Option<MembershipId> = object.optional_id("id", MembershipId::parse)?,
+        /// The organization's id, from `organization`.
+        organization_id: Option<OrganizationId> = parent(object, "organization")
+            .and_then(|organization| organization.id("id", OrganizationId::parse)),
+        /// The user's id, from `public_user_data`.
+        user_id: Option<UserId> = parent(object, "public_user_data")
+            .and_then(|user| user.id("user_id", UserId::parse)),
+        /// The whole object, unchanged, for members that have no field here.
+        data: Json = Json::new(raw),
+    }
+    members {
+        /// The member's role, for example `org:admin`.
+        role: Option<String>,
     }
 }
 

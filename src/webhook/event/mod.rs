@@ -13,7 +13,7 @@
 //!     Some(match event {
 //!         Event::UserCreated(user) => format!("{} is new", user.id),
 //!         Event::OrganizationMembershipDeleted(membership) => {
-//!             format!("{} left {}", membership.user_id, membership.organization_id)
+//!             format!("{} left {}", membership.user_id.as_ref()?, membership.organization_id.as_ref()?)
 //!         }
 //!         Event::SubscriptionUpdated(subscription)
 //!             if subscription.status == Some(SubscriptionStatus::PastDue) =>
@@ -61,7 +61,7 @@ pub use invitation::{InvitationStatus, OrganizationInvitation};
 pub use json::Json;
 #[cfg(feature = "backfill")]
 pub(crate) use listed::ListedUser;
-pub use membership::{OrganizationMembership, PublicUserData};
+pub use membership::{DeletedOrganizationMembership, OrganizationMembership, PublicUserData};
 use object::Member;
 pub use organization::{DeletedOrganization, Organization};
 pub use role::{Permission, Role};
@@ -99,11 +99,15 @@ macro_rules! events {
                 }
             }
 
-            fn read(kind: String, data: &RawValue, times: Times) -> Result<Self, &'static str> {
+            fn read(kind: String, data: &RawValue, times: Times) -> Result<Self, Unreadable> {
                 let event = match kind.as_str() {
                     $($kind => match <$data>::read(data, times) {
                         Some(data) => Some(Self::$variant(data)),
-                        None => { $(return Err($problem);)? #[allow(unreachable_code)] None }
+                        None => {
+                            $(return Err(Unreadable { kind: $kind, problem: $problem });)?
+                            #[allow(unreachable_code)]
+                            None
+                        }
                     },)*
                     _ => None,
                 };
@@ -129,8 +133,8 @@ events! {
     "organizationInvitation.revoked" OrganizationInvitationRevoked(OrganizationInvitation),
     "organizationMembership.created" OrganizationMembershipCreated(OrganizationMembership)
         or "the membership, its organization or its user has no usable id",
-    "organizationMembership.deleted" OrganizationMembershipDeleted(OrganizationMembership)
-        or "the membership, its organization or its user has no usable id",
+    "organizationMembership.deleted" OrganizationMembershipDeleted(DeletedOrganizationMembership)
+        or "the membership's id is unusable",
     "organizationMembership.updated" OrganizationMembershipUpdated(OrganizationMembership)
         or "the membership, its organization or its user has no usable id",
     "paymentAttempt.created" PaymentAttemptCreated(PaymentAttempt),
@@ -166,6 +170,12 @@ events! {
     "user.updated" UserUpdated(User) or "the user has no usable id",
     "waitlistEntry.created" WaitlistEntryCreated(WaitlistEntry),
     "waitlistEntry.updated" WaitlistEntryUpdated(WaitlistEntry),
+}
+
+/// An event whose data lacks what a record of its kind needs.
+struct Unreadable {
+    kind: &'static str,
+    problem: &'static str,
 }
 
 /// An event of a type that is not known here.

@@ -37,6 +37,15 @@ pub trait Sink: Send + Sync + 'static {
     fn apply(&self, delivery: &Delivery)
     -> impl Future<Output = Result<Outcome, SinkError>> + Send;
 
+    /// Returns whether the sink does anything about events of this type, such as `user.created`; default:
+    /// `true`. An event whose data lacks what every record of its kind needs, such as a usable id, cannot
+    /// be given to a sink: it is refused with 400 if the sink acts on its type, and acknowledged
+    /// otherwise.
+    fn acts_on(&self, kind: &str) -> bool {
+        let _ = kind;
+        true
+    }
+
     /// Returns a sink that passes every delivery to this one and then to `next`.
     ///
     /// If this sink fails, `next` is not called; after any outcome it is. If `next` fails, Svix
@@ -57,6 +66,10 @@ impl<S: Sink> Sink for Arc<S> {
         delivery: &Delivery,
     ) -> impl Future<Output = Result<Outcome, SinkError>> + Send {
         S::apply(self, delivery)
+    }
+
+    fn acts_on(&self, kind: &str) -> bool {
+        S::acts_on(self, kind)
     }
 }
 
@@ -93,6 +106,10 @@ impl<A: Sink, B: Sink> Sink for Then<A, B> {
             (_, Outcome::Applied) | (Outcome::Ignored, _) => second,
             _ => first,
         })
+    }
+
+    fn acts_on(&self, kind: &str) -> bool {
+        self.first.acts_on(kind) || self.second.acts_on(kind)
     }
 }
 

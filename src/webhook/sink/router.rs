@@ -71,12 +71,22 @@ impl EventRouter {
 
 impl Sink for EventRouter {
     async fn apply(&self, delivery: &Delivery) -> Result<Outcome, SinkError> {
-        let kind = delivery.event().kind();
-        let route = self.routes.iter().find(|route| route.wants(kind)).map(|route| &route.sink);
-        match route.or(self.otherwise.as_ref()) {
+        match self.sink_for(delivery.event().kind()) {
             Some(sink) => sink.apply_boxed(delivery).await,
             None => Ok(Outcome::Ignored),
         }
+    }
+
+    fn acts_on(&self, kind: &str) -> bool {
+        self.sink_for(kind).is_some_and(|sink| sink.acts_on(kind))
+    }
+}
+
+impl EventRouter {
+    /// Returns the sink that is given events of a type.
+    fn sink_for(&self, kind: &str) -> Option<&dyn AnySink> {
+        let route = self.routes.iter().find(|route| route.wants(kind)).map(|route| &route.sink);
+        route.or(self.otherwise.as_ref()).map(|sink| &**sink)
     }
 }
 
@@ -104,11 +114,17 @@ impl Route {
 /// A sink whose future is boxed, so that sinks of several types fit into one list.
 trait AnySink: Send + Sync {
     fn apply_boxed<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a>;
+
+    fn acts_on(&self, kind: &str) -> bool;
 }
 
 impl<S: Sink> AnySink for S {
     fn apply_boxed<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a> {
         Box::pin(self.apply(delivery))
+    }
+
+    fn acts_on(&self, kind: &str) -> bool {
+        Sink::acts_on(self, kind)
     }
 }
 

@@ -23,6 +23,8 @@ on_each_database!(
     the_newest_state_of_an_organization_wins_in_every_order,
     a_deleted_organization_is_gone_with_its_members_in_every_order,
     a_membership_ahead_of_its_organization_and_its_user_gives_them_rows_that_any_event_fills,
+    fault_s8_what_nobody_keeps_may_lack_what_it_likes,
+    fault_s8_a_deletion_needs_the_id_alone,
     fault_s9_a_membership_gives_rows_that_anything_fills_also_where_rows_were_removed,
     fault_a3_a_hook_is_told_of_a_user_whom_a_membership_gave_a_row,
     a_deleted_user_is_a_member_of_nothing_in_every_order,
@@ -155,6 +157,55 @@ async fn a_membership_ahead_of_its_organization_and_its_user_gives_them_rows_tha
     let row = organization::Entity::find_by_id("org_1").one(&db).await.unwrap().unwrap();
     assert_eq!(row.name.as_deref(), Some("ancient"));
     assert_eq!(server.email("user_1").await.as_deref(), Some("ann@example.com"));
+}
+
+/// Events that lack what a row of theirs would need.
+fn incomplete() -> [Value; 3] {
+    let mut bare = membership_event("created", "orgmem_1", "org_1", "user_1", 0);
+    bare["data"].as_object_mut().unwrap().remove("organization");
+    let mut userless = membership_event("updated", "orgmem_1", "org_1", "user_1", 0);
+    userless["data"].as_object_mut().unwrap().remove("public_user_data");
+    [bare, userless, json!({ "type": "organization.updated", "object": "event", "data": null })]
+}
+
+async fn fault_s8_what_nobody_keeps_may_lack_what_it_likes(db: DatabaseConnection) {
+    for (keeps, status) in [(false, 204), (true, 400)] {
+        let schema = Schema::new();
+        let schema = if keeps { schema.with_organizations() } else { schema };
+        let server = Server::start_with(db.clone(), schema).await;
+        for hook in [false, true] {
+            let sink = server.sink.clone();
+            let server = Server::on(if hook { sink.with_hook(Told::default()) } else { sink });
+            for body in incomplete() {
+                let answer = send(&server.service, signed("msg_1", &body).into_request()).await;
+                assert_eq!(answer.status(), status, "{body}");
+            }
+            // A user without an id is always asked for again.
+            let body = json!({ "type": "user.updated", "object": "event", "data": {} });
+            let answer = send(&server.service, signed("msg_1", &body).into_request()).await;
+            assert_eq!(answer.status(), 400);
+        }
+    }
+    assert_eq!(count(&db, "organizations").await, 0);
+}
+
+async fn fault_s8_a_deletion_needs_the_id_alone(db: DatabaseConnection) {
+    let server = server(db.clone()).await;
+    let whole = membership_event("deleted", "orgmem_1", "org_1", "user_1", 9);
+    let mut userless = whole.clone();
+    userless["data"].as_object_mut().unwrap().remove("public_user_data");
+    let bare = json!({ "type": "organizationMembership.deleted", "object": "event", "data": {
+        "object": "organization_membership", "id": "orgmem_1", "deleted": true,
+    }});
+    for (n, deletion) in [whole, userless, bare].into_iter().enumerate() {
+        let id = format!("orgmem_{n}");
+        server.post_new(&membership_event("created", &id, "org_1", "user_1", 0)).await;
+        assert_eq!(count(&db, "organization_memberships").await, 1);
+        let mut deletion = deletion;
+        deletion["data"]["id"] = json!(id);
+        server.post_new(&deletion).await;
+        assert_eq!(count(&db, "organization_memberships").await, 0);
+    }
 }
 
 async fn fault_s9_a_membership_gives_rows_that_anything_fills_also_where_rows_were_removed(

@@ -20,7 +20,7 @@ pub(super) const TYPES: [(&str, &str); 46] = [
     ("organizationInvitation.created", "invitation"),
     ("organizationInvitation.revoked", "invitation"),
     ("organizationMembership.created", "membership"),
-    ("organizationMembership.deleted", "membership"),
+    ("organizationMembership.deleted", "deleted_membership"),
     ("organizationMembership.updated", "membership"),
     ("paymentAttempt.created", "payment_attempt"),
     ("paymentAttempt.updated", "payment_attempt"),
