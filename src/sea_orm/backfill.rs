@@ -48,7 +48,7 @@ impl SeaOrmSink {
         let mut states: Vec<_> = users
             .iter()
             .map(|user| {
-                let row = Row::of_user(user, self.store.schema.columns());
+                let row = Row::of_user(user, self.store.schema.columns(), self.store.dialect);
                 (row, Version::updated(user.updated_at, None, &user.data))
             })
             .collect();

@@ -1,8 +1,9 @@
 //! The supported databases. Whatever one of them writes in its own way matches [`Dialect`]
 //! exhaustively, so that the compiler leads to each place that another database concerns.
 
+use ::sea_orm::prelude::DateTimeUtc;
 use ::sea_orm::sea_query::DynIden;
-use ::sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use ::sea_orm::{ConnectionTrait, DbBackend, DbErr, Value};
 
 /// The dialect of SQL of a supported database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,27 @@ impl Dialect {
         match self {
             Self::MySql => format!("`{}`", name.replace('`', "``")),
             Self::Postgres | Self::Sqlite => format!("\"{}\"", name.replace('"', "\"\"")),
+        }
+    }
+
+    /// Returns a time as a value for a statement. MySQL's driver binds a time with a zone as `TIMESTAMP`,
+    /// which ends in 2038: a later one would be NULL.
+    pub(super) fn time(self, time: DateTimeUtc) -> Value {
+        match self {
+            Self::MySql => time.naive_utc().into(),
+            Self::Postgres | Self::Sqlite => time.into(),
+        }
+    }
+
+    /// Returns a value in the form in which it is to be bound; see [`time`](Self::time).
+    pub(super) fn bound(self, value: Value) -> Value {
+        match value {
+            Value::ChronoDateTimeUtc(Some(time)) => self.time(time),
+            Value::ChronoDateTimeWithTimeZone(Some(time)) => match self {
+                Self::MySql => self.time(time.into()),
+                Self::Postgres | Self::Sqlite => Value::ChronoDateTimeWithTimeZone(Some(time)),
+            },
+            value => value,
         }
     }
 

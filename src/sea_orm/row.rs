@@ -4,6 +4,7 @@ use ::sea_orm::Value;
 use ::sea_orm::prelude::DateTimeUtc;
 use ::sea_orm::sea_query::{DynIden, IntoIden};
 
+use super::dialect::Dialect;
 use super::entity::{organization, organization_membership, user};
 use super::schema::UserColumn;
 use crate::ids::{Id, UserId};
@@ -19,7 +20,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    pub(super) fn of_user(user: &User, more: &[UserColumn]) -> Self {
+    pub(super) fn of_user(user: &User, more: &[UserColumn], dialect: Dialect) -> Self {
         use user::Column;
         let mut row = Self::new(
             user.id.id(),
@@ -29,22 +30,23 @@ impl Row {
                 (Column::LastName, text(user.last_name.as_deref())),
                 (Column::Username, text(user.username.as_deref())),
                 (Column::ImageUrl, text(user.image_url.as_deref())),
-                (Column::CreatedAt, time(user.created_at)),
-                (Column::UpdatedAt, time(user.updated_at)),
+                (Column::CreatedAt, time(user.created_at, dialect)),
+                (Column::UpdatedAt, time(user.updated_at, dialect)),
             ],
         );
-        let own = |column: &UserColumn| (column.name.clone(), clean((column.value)(user)));
+        let own =
+            |column: &UserColumn| (column.name.clone(), dialect.bound(clean((column.value)(user))));
         row.columns.extend(more.iter().map(own));
         row
     }
 
     /// Returns a row of an id and the current time alone, for a user known before any event.
-    pub(super) fn of_unknown_user(id: &UserId, now: DateTimeUtc) -> Self {
+    pub(super) fn of_unknown_user(id: &UserId, now: &Value) -> Self {
         use user::Column;
-        Self::new(id.id(), [(Column::CreatedAt, now.into()), (Column::UpdatedAt, now.into())])
+        Self::new(id.id(), [(Column::CreatedAt, now.clone()), (Column::UpdatedAt, now.clone())])
     }
 
-    pub(super) fn of_organization(organization: &Organization) -> Self {
+    pub(super) fn of_organization(organization: &Organization, dialect: Dialect) -> Self {
         use organization::Column;
         Self::new(
             organization.id.id(),
@@ -53,13 +55,13 @@ impl Row {
                 (Column::Slug, text(organization.slug.as_deref())),
                 (Column::ImageUrl, text(organization.image_url.as_deref())),
                 (Column::CreatedBy, id(organization.created_by.as_deref())),
-                (Column::CreatedAt, time(organization.created_at)),
-                (Column::UpdatedAt, time(organization.updated_at)),
+                (Column::CreatedAt, time(organization.created_at, dialect)),
+                (Column::UpdatedAt, time(organization.updated_at, dialect)),
             ],
         )
     }
 
-    pub(super) fn of_membership(membership: &OrganizationMembership) -> Self {
+    pub(super) fn of_membership(membership: &OrganizationMembership, dialect: Dialect) -> Self {
         use organization_membership::Column;
         Self::new(
             membership.id.id(),
@@ -67,8 +69,8 @@ impl Row {
                 (Column::OrganizationId, membership.organization_id.as_str().into()),
                 (Column::UserId, membership.user_id.as_str().into()),
                 (Column::Role, text(membership.role.as_deref())),
-                (Column::CreatedAt, time(membership.created_at)),
-                (Column::UpdatedAt, time(membership.updated_at)),
+                (Column::CreatedAt, time(membership.created_at, dialect)),
+                (Column::UpdatedAt, time(membership.updated_at, dialect)),
             ],
         )
     }
@@ -119,6 +121,6 @@ fn clean(value: Value) -> Value {
 }
 
 /// Converts milliseconds since 1970 to a time.
-fn time(millis: i64) -> Value {
-    DateTimeUtc::from_timestamp_millis(millis).unwrap_or_default().into()
+fn time(millis: i64, dialect: Dialect) -> Value {
+    dialect.time(DateTimeUtc::from_timestamp_millis(millis).unwrap_or_default())
 }

@@ -114,12 +114,13 @@ impl SeaOrmSink {
     /// Returns the database's error.
     pub async fn forget_deliveries(&self, age: Duration) -> Result<u64, DbErr> {
         let Some(before) = self.store.clock.now().checked_sub(age) else { return Ok(0) };
+        let before = self.store.dialect.time(before.into());
         let mut forgotten = 0;
         loop {
             // In batches, so that a concurrent insert does not wait for all of them.
             let tx = self.store.begin().await?;
             let table = &tx.tables().deliveries;
-            let batch = tx.forget_deliveries(table, before.into(), FORGOTTEN_AT_ONCE).await?;
+            let batch = tx.forget_deliveries(table, before.clone(), FORGOTTEN_AT_ONCE).await?;
             tx.commit().await?;
             forgotten += batch;
             if batch < FORGOTTEN_AT_ONCE {
@@ -216,13 +217,13 @@ async fn apply<'d>(
     let outcome = match (change, &tables.organizations) {
         (Some(Change::User(user, cause)), _) => {
             let version = cause.version(user.updated_at, delivery.occurred_at(), &user.data);
-            let row = Row::of_user(user, tx.store.schema.columns());
+            let row = Row::of_user(user, tx.store.schema.columns(), tx.store.dialect);
             tx.record_and_upsert(delivery, &tables.users, &row, version).await?
         }
         (Some(Change::Organization(organization, cause)), Some(kinds)) => {
             let version =
                 cause.version(organization.updated_at, delivery.occurred_at(), &organization.data);
-            let row = Row::of_organization(organization);
+            let row = Row::of_organization(organization, tx.store.dialect);
             tx.record_and_upsert(delivery, &kinds.organizations, &row, version).await?
         }
         _ if !tx.record(delivery).await? => Outcome::Duplicate,
@@ -275,19 +276,19 @@ async fn write_membership<'d>(
     membership: &'d OrganizationMembership,
     cause: Cause,
 ) -> Result<Applied<'d>, DbErr> {
-    let organization = Row::of_organization(&membership.organization);
+    let organization = Row::of_organization(&membership.organization, tx.store.dialect);
     let organization = tx.start(&kinds.organizations, &organization).await?;
     if organization == Started::Deleted {
         return Ok(Applied { outcome: Outcome::Stale, ensured: None });
     }
-    let user = Row::of_unknown_user(&membership.user_id, tx.store.now());
+    let user = Row::of_unknown_user(&membership.user_id, &tx.store.now());
     let ensured = match tx.start(&tx.tables().users, &user).await? {
         Started::Deleted => return Ok(Applied { outcome: Outcome::Stale, ensured: None }),
         Started::Known => None,
         Started::New => Some(&membership.user_id),
     };
     let version = cause.version(membership.updated_at, delivery.occurred_at(), &membership.data);
-    let row = Row::of_membership(membership);
+    let row = Row::of_membership(membership, tx.store.dialect);
     let outcome = tx.upsert(&kinds.memberships, &row, version).await?;
     Ok(Applied { outcome, ensured })
 }

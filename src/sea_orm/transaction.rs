@@ -8,10 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::sea_orm::error::ConnAcquireErr;
-use ::sea_orm::prelude::DateTimeUtc;
 use ::sea_orm::{
     ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbErr, IsolationLevel,
-    SqliteTransactionMode, StatementBuilder, TransactionOptions, TransactionTrait as _,
+    SqliteTransactionMode, StatementBuilder, TransactionOptions, TransactionTrait as _, Value,
 };
 
 use super::dialect::Dialect;
@@ -74,8 +73,9 @@ impl Store {
         transaction().await
     }
 
-    pub(super) fn now(&self) -> DateTimeUtc {
-        self.clock.now().into()
+    /// Returns the time as a value for a statement.
+    pub(super) fn now(&self) -> Value {
+        self.dialect.time(self.clock.now().into())
     }
 }
 
@@ -250,7 +250,7 @@ impl Transaction<'_> {
     pub(super) async fn forget_deliveries(
         &self,
         table: &TableName,
-        before: DateTimeUtc,
+        before: Value,
         most: u64,
     ) -> Result<u64, DbErr> {
         let forget = match self.store.dialect {

@@ -88,7 +88,7 @@ impl SeaOrmSink {
 
     async fn start_user(&self, id: &UserId) -> Result<UserStatus, DbErr> {
         let tx = self.store.begin().await?;
-        let row = Row::of_unknown_user(id, self.store.now());
+        let row = Row::of_unknown_user(id, &self.store.now());
         match tx.start(&tx.tables().users, &row).await? {
             Started::Deleted => return Ok(UserStatus::Deleted),
             // Another request, or Clerk's event, was faster.

@@ -27,7 +27,7 @@ pub(in crate::sea_orm) fn record_and_upsert(
     let text = kind.at_once.get_or_init(|| text(recording.table, kind, row));
     let own = [
         recording.id.into(),
-        recording.received_at.into(),
+        recording.received_at.clone(),
         row.id.as_str().into(),
         version.updated_at.into(),
         version.occurred_at.into(),

@@ -1,6 +1,6 @@
 //! Statements about recorded deliveries.
 
-use ::sea_orm::prelude::DateTimeUtc;
+use ::sea_orm::Value;
 use ::sea_orm::sea_query::{
     DeleteStatement, Expr, ExprTrait as _, InsertStatement, OnConflict, Query,
 };
@@ -8,11 +8,11 @@ use ::sea_orm::sea_query::{
 use crate::sea_orm::tables::{Deliveries, TableName};
 
 /// A delivery to be recorded.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::sea_orm) struct Recording<'a> {
     pub(in crate::sea_orm) table: &'a TableName,
     pub(in crate::sea_orm) id: &'a str,
-    pub(in crate::sea_orm) received_at: DateTimeUtc,
+    pub(in crate::sea_orm) received_at: Value,
 }
 
 /// Records a delivery. Affects no row if it is recorded already.
@@ -27,14 +27,14 @@ pub(in crate::sea_orm) fn insert_delivery(recording: &Recording<'_>) -> InsertSt
     Query::insert()
         .into_table(recording.table.reference())
         .columns([Deliveries::Id, Deliveries::ReceivedAt])
-        .values_panic([recording.id.into(), recording.received_at.into()])
+        .values_panic([recording.id.into(), recording.received_at.clone().into()])
         .to_owned()
 }
 
 /// Deletes deliveries that were received before a time, `most` at most.
 pub(in crate::sea_orm) fn forget_deliveries(
     table: &TableName,
-    before: DateTimeUtc,
+    before: Value,
     most: u64,
 ) -> DeleteStatement {
     let old = Query::select()
@@ -52,7 +52,7 @@ pub(in crate::sea_orm) fn forget_deliveries(
 /// Does what [`forget_deliveries`] does on MySQL, which limits a statement but not a subquery.
 pub(in crate::sea_orm) fn forget_some_deliveries(
     table: &TableName,
-    before: DateTimeUtc,
+    before: Value,
     most: u64,
 ) -> DeleteStatement {
     Query::delete()

@@ -1,7 +1,7 @@
 //! Statements about the rows of users, organizations and memberships. The transaction that runs
 //! them must hold the version's lock.
 
-use ::sea_orm::prelude::DateTimeUtc;
+use ::sea_orm::Value;
 use ::sea_orm::sea_query::{
     DeleteStatement, Expr, ExprTrait as _, InsertStatement, IntoIden, OnConflict, Query,
     SelectStatement, UpdateStatement,
@@ -70,11 +70,7 @@ pub(in crate::sea_orm) fn delete_where(
 }
 
 /// Sets the time of the deletion in a user's row. Affects no row if there is none, or if it is set.
-pub(in crate::sea_orm) fn mark_deleted(
-    table: &TableName,
-    id: &Id,
-    now: DateTimeUtc,
-) -> UpdateStatement {
+pub(in crate::sea_orm) fn mark_deleted(table: &TableName, id: &Id, now: Value) -> UpdateStatement {
     Query::update()
         .table(table.reference())
         .value(DELETED_AT, now)

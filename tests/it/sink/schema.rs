@@ -1,13 +1,16 @@
 //! Tables by other names, deleted users who are marked, and columns of an application's own. Tables
 //! that were there before are in `sink_fit`.
 
+use std::sync::Arc;
+
+use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult,
     Statement, TransactionTrait,
 };
 use serde_json::json;
 use tower_clerk::sea_orm::{Deletion, Schema, SeaOrmSink, UserStatus, migrate};
-use tower_clerk::test_util::{user_created, user_deleted, user_updated};
+use tower_clerk::test_util::{ManualClock, user_created, user_deleted, user_updated};
 
 use crate::support::database::{count, on_each_database};
 use crate::support::delivery::NOW;
@@ -19,6 +22,7 @@ on_each_database!(
     two_schemas_in_one_database_share_nothing,
     a_marked_user_keeps_the_row_and_stays_deleted,
     a_users_row_fills_an_applications_own_columns,
+    fault_s17_times_after_2038_are_kept,
     an_own_column_may_be_of_an_enum,
     a_choice_that_wants_a_column_says_so_and_adds_none,
     several_instances_may_make_organizations_at_once,
@@ -134,6 +138,36 @@ async fn a_users_row_fills_an_applications_own_columns(db: DatabaseConnection) {
     assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "en-GB");
     assert!(row.try_get_by_index::<bool>(1).unwrap());
     assert_eq!(row.try_get_by_index::<String>(2).unwrap(), "mine");
+}
+
+async fn fault_s17_times_after_2038_are_kept(db: DatabaseConnection) {
+    migrate(&db).await.unwrap();
+    let (its_type, zoned) = match db.get_database_backend() {
+        DbBackend::MySql => ("DATETIME(6)", "DATETIME(6)"),
+        DbBackend::Postgres => ("TIMESTAMPTZ", "TIMESTAMPTZ"),
+        _ => ("TEXT", "TEXT"),
+    };
+    for column in [format!("paid_until {its_type}"), format!("asked_at {zoned}")] {
+        db.execute_unprepared(&format!("ALTER TABLE users ADD COLUMN {column}")).await.unwrap();
+    }
+    let later = DateTimeUtc::from_timestamp_secs(2_500_000_000).unwrap();
+    let schema = Schema::new()
+        .user_column("paid_until", move |_| later.into())
+        .user_column("asked_at", move |_| later.fixed_offset().into());
+    let server = Server::start_with(db.clone(), schema).await;
+    server.post_new(&user_created("user_1", None, T)).await;
+    let select = "SELECT paid_until, asked_at FROM users WHERE id = 'user_1'";
+    let found = row(&db, select).await;
+    for column in [0, 1] {
+        let kept: DateTimeUtc = found.try_get_by_index(column).unwrap();
+        assert_eq!(kept, later, "{column}");
+    }
+
+    let clock = ManualClock::new();
+    clock.set_wall(later.into());
+    let sink = server.sink.clone().clock(Arc::new(clock));
+    assert_eq!(sink.ensure_user("user_2").await.unwrap(), UserStatus::Active);
+    assert_eq!(sink.find_user("user_2").await.unwrap().unwrap().created_at, later);
 }
 
 async fn an_own_column_may_be_of_an_enum(db: DatabaseConnection) {
