@@ -1,6 +1,6 @@
 //! The classification of database failures. The only file that knows the drivers' codes.
 
-use ::sea_orm::sqlx::error::DatabaseError;
+use ::sea_orm::sqlx::error::{DatabaseError, ErrorKind};
 use ::sea_orm::{DbErr, RuntimeErr, SqlxError};
 
 use crate::webhook::SinkError;
@@ -68,6 +68,28 @@ fn without_quotation(text: &str) -> String {
 /// a missing table, a constraint or a type.
 fn is_permanent(error: &DbErr) -> bool {
     is_from_the_server(error) && !is_transient(error)
+}
+
+/// Returns whether a row cannot be deleted because another one refers to it.
+pub(super) fn is_foreign_key(error: &DbErr) -> bool {
+    matches!(driver_error(error), Some(SqlxError::Database(error)) if error.is_foreign_key_violation())
+}
+
+/// Returns whether a column does not allow NULL.
+pub(super) fn is_not_null(error: &DbErr) -> bool {
+    matches!(
+        driver_error(error),
+        Some(SqlxError::Database(error)) if matches!(error.kind(), ErrorKind::NotNullViolation)
+    )
+}
+
+/// Returns the name of the constraint that an error is about, where the driver tells it.
+#[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "only an event names it"))]
+pub(super) fn constraint(error: &DbErr) -> Option<&str> {
+    match driver_error(error) {
+        Some(SqlxError::Database(error)) => error.constraint(),
+        _ => None,
+    }
 }
 
 /// Returns whether the database itself reported the error, and not its driver or a connection.

@@ -75,6 +75,25 @@ impl Row {
         )
     }
 
+    /// Returns the columns of a user's row that may be empty, as far as the sink fills them.
+    pub(super) fn nullable_of_users(more: &[UserColumn]) -> Vec<DynIden> {
+        use user::Column::{Email, FirstName, ImageUrl, LastName, Username};
+        let own = more.iter().map(|column| column.name.clone());
+        let filled = [Email, FirstName, LastName, Username, ImageUrl].map(IntoIden::into_iden);
+        filled.into_iter().chain(own).collect()
+    }
+
+    /// Returns the columns of an organization's row that may be empty.
+    pub(super) fn nullable_of_organizations() -> Vec<DynIden> {
+        use organization::Column::{CreatedBy, ImageUrl, Name, Slug};
+        [Name, Slug, ImageUrl, CreatedBy].map(IntoIden::into_iden).into()
+    }
+
+    /// Returns the columns of a membership's row that may be empty.
+    pub(super) fn nullable_of_memberships() -> Vec<DynIden> {
+        vec![organization_membership::Column::Role.into_iden()]
+    }
+
     /// Returns whether each value stands in a statement without a cast. sea-query writes a cast for
     /// an enum and for a list of enums; a kind of value that is not listed here may be one of
     /// these.

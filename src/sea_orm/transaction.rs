@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::sea_orm::error::ConnAcquireErr;
+use ::sea_orm::sea_query::{DynIden, IntoIden as _};
 use ::sea_orm::{
     ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbErr, IsolationLevel,
     SqliteTransactionMode, StatementBuilder, TransactionOptions, TransactionTrait as _, Value,
@@ -24,7 +25,9 @@ use super::tables::{Kind, OrganizationTables, TableName, Tables};
 use super::{failure, statements};
 use crate::clock::Clock;
 use crate::ids::{Id, InstanceId};
+use crate::meter::count;
 use crate::sync::Version;
+use crate::trace::event;
 use crate::webhook::{Delivery, Outcome};
 
 /// The database of a sink, and all that its transactions need.
@@ -200,18 +203,21 @@ impl Transaction<'_> {
     /// `Schema` says. The user's version must have its tombstone.
     pub(super) async fn remove_user(&self, id: &Id) -> Result<(), DbErr> {
         if let Some(kinds) = &self.tables().organizations {
-            let column = organization_membership::Column::UserId;
-            let memberships = &kinds.memberships.rows;
-            self.execute(&statements::delete_where(memberships, column, id)).await?;
+            let column = organization_membership::Column::UserId.into_iden();
+            self.remove_rows(&kinds.memberships.rows, column, id, &Row::nullable_of_memberships())
+                .await?;
         }
         let users = &self.tables().users.rows;
         match self.store.schema.deletion() {
-            Deletion::Delete => self.execute(&statements::delete_row(users, id)).await?,
-            Deletion::Mark => {
-                self.execute(&statements::mark_deleted(users, id, self.store.now())).await?
+            Deletion::Delete => {
+                let nullable = Row::nullable_of_users(self.store.schema.columns());
+                self.remove_rows(users, statements::ID.into_iden(), id, &nullable).await
             }
-        };
-        Ok(())
+            Deletion::Mark => {
+                self.execute(&statements::mark_deleted(users, id, self.store.now())).await?;
+                Ok(())
+            }
+        }
     }
 
     /// Deletes an organization's memberships and its row, whose version must have its tombstone.
@@ -220,11 +226,11 @@ impl Transaction<'_> {
         kinds: &OrganizationTables,
         id: &Id,
     ) -> Result<(), DbErr> {
-        let column = organization_membership::Column::OrganizationId;
-        let memberships = &kinds.memberships.rows;
-        self.execute(&statements::delete_where(memberships, column, id)).await?;
-        self.execute(&statements::delete_row(&kinds.organizations.rows, id)).await?;
-        Ok(())
+        let column = organization_membership::Column::OrganizationId.into_iden();
+        self.remove_rows(&kinds.memberships.rows, column, id, &Row::nullable_of_memberships())
+            .await?;
+        let (rows, nullable) = (&kinds.organizations.rows, Row::nullable_of_organizations());
+        self.remove_rows(rows, statements::ID.into_iden(), id, &nullable).await
     }
 
     /// Deletes a membership's row, whose version must have its tombstone.
@@ -233,8 +239,68 @@ impl Transaction<'_> {
         kinds: &OrganizationTables,
         id: &Id,
     ) -> Result<(), DbErr> {
-        self.execute(&statements::delete_row(&kinds.memberships.rows, id)).await?;
+        let (rows, nullable) = (&kinds.memberships.rows, Row::nullable_of_memberships());
+        self.remove_rows(rows, statements::ID.into_iden(), id, &nullable).await
+    }
+
+    /// Deletes the rows that have this id in a column. A row that a foreign key holds is emptied of what
+    /// may be absent, so that a deletion is never refused for ever.
+    async fn remove_rows(
+        &self,
+        table: &TableName,
+        column: DynIden,
+        id: &Id,
+        nullable: &[DynIden],
+    ) -> Result<(), DbErr> {
+        let delete = statements::delete_where(table, column.clone(), id.as_str());
+        if self.under_savepoint(&delete, failure::is_foreign_key).await?.is_ok() {
+            return Ok(());
+        }
+        // One at a time, so that only those are kept that are held.
+        for row in self.tx.query_all(&statements::select_ids(table, column, id)).await? {
+            let row: String = row.try_get_by_index(0)?;
+            let delete = statements::delete_where(table, statements::ID, &row);
+            let Err(_held) = self.under_savepoint(&delete, failure::is_foreign_key).await? else {
+                continue;
+            };
+            // One column after another: an own column may be required after all.
+            for column in nullable {
+                let empty = statements::empty(table, &row, column);
+                let _required = self.under_savepoint(&empty, failure::is_not_null).await?;
+            }
+            count!("clerk_rows_held_total",);
+            event!(
+                warn,
+                table = %table.name,
+                constraint = failure::constraint(&_held),
+                "a deleted record's row was emptied and kept, because a foreign key refers to it; delete \
+                 what refers to it in a hook, or give the key an ON DELETE",
+            );
+        }
         Ok(())
+    }
+
+    /// Executes a statement under a savepoint, with all constraints checked now and not at the commit.
+    /// After an error the transaction is as before; one that is `expected` is returned inside.
+    async fn under_savepoint(
+        &self,
+        statement: &impl StatementBuilder,
+        expected: fn(&DbErr) -> bool,
+    ) -> Result<Result<(), DbErr>, DbErr> {
+        let savepoint = self.tx.begin().await?;
+        match self.store.dialect {
+            Dialect::Postgres => {
+                savepoint.execute_unprepared("SET CONSTRAINTS ALL IMMEDIATE").await?;
+            }
+            Dialect::MySql | Dialect::Sqlite => {}
+        }
+        match savepoint.execute(statement).await {
+            Ok(_) => savepoint.commit().await.map(Ok),
+            Err(error) => {
+                savepoint.rollback().await?;
+                if expected(&error) { Ok(Err(error)) } else { Err(error) }
+            }
+        }
     }
 
     /// Records that users belong to an instance.

@@ -22,8 +22,8 @@ pub(super) use deliveries::{
     Recording, forget_deliveries, forget_some_deliveries, insert_delivery, record_delivery,
 };
 pub(super) use rows::{
-    delete_row, delete_where, insert_rows, mark_deleted, select_rows, start_row, update_row,
-    write_rows,
+    ID, delete_where, empty, insert_rows, mark_deleted, select_ids, select_rows, start_row,
+    update_row, write_rows,
 };
 pub(super) use versions::{
     lock_version, raise_started_version, raise_versions, start_versions, tombstone,

@@ -3,7 +3,7 @@
 
 use ::sea_orm::Value;
 use ::sea_orm::sea_query::{
-    DeleteStatement, Expr, ExprTrait as _, InsertStatement, IntoIden, OnConflict, Query,
+    DeleteStatement, DynIden, Expr, ExprTrait as _, InsertStatement, IntoIden, OnConflict, Query,
     SelectStatement, UpdateStatement,
 };
 
@@ -52,20 +52,15 @@ pub(in crate::sea_orm) fn update_row(table: &TableName, row: &Row) -> UpdateStat
         .to_owned()
 }
 
-/// Deletes one row.
-pub(in crate::sea_orm) fn delete_row(table: &TableName, id: &Id) -> DeleteStatement {
-    delete_where(table, ID, id)
-}
-
 /// Deletes the rows that have this id in a column.
 pub(in crate::sea_orm) fn delete_where(
     table: &TableName,
     column: impl IntoIden,
-    id: &Id,
+    id: &str,
 ) -> DeleteStatement {
     Query::delete()
         .from_table(table.reference())
-        .and_where(Expr::col(column.into_iden()).eq(id.as_str()))
+        .and_where(Expr::col(column.into_iden()).eq(id))
         .to_owned()
 }
 
@@ -79,6 +74,28 @@ pub(in crate::sea_orm) fn mark_deleted(table: &TableName, id: &Id, now: Value) -
         .to_owned()
 }
 
+/// Empties one column of a row.
+pub(in crate::sea_orm) fn empty(table: &TableName, id: &str, column: &DynIden) -> UpdateStatement {
+    Query::update()
+        .table(table.reference())
+        .value(column.clone(), Expr::cust("NULL"))
+        .and_where(Expr::col(ID).eq(id))
+        .to_owned()
+}
+
+/// Selects the ids of the rows that have this id in a column.
+pub(in crate::sea_orm) fn select_ids(
+    table: &TableName,
+    column: DynIden,
+    id: &Id,
+) -> SelectStatement {
+    Query::select()
+        .column(ID)
+        .from(table.reference())
+        .and_where(Expr::col(column).eq(id.as_str()))
+        .to_owned()
+}
+
 /// Selects which of these ids have rows.
 pub(in crate::sea_orm) fn select_rows(table: &TableName, ids: &[&str]) -> SelectStatement {
     Query::select()
@@ -89,4 +106,4 @@ pub(in crate::sea_orm) fn select_rows(table: &TableName, ids: &[&str]) -> Select
 }
 
 /// The key column, the same in every kind of row.
-const ID: &str = "id";
+pub(in crate::sea_orm) const ID: &str = "id";

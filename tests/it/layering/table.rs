@@ -177,7 +177,7 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
         ],
     ),
     ("sync", &["ids", "webhook/event"]),
-    ("sea_orm", &["backfill", "clock", "error", "ids", "sync", "webhook"]),
+    ("sea_orm", &["backfill", "clock", "error", "ids", "meter", "sync", "trace", "webhook"]),
     // Adapters.
     ("axum", &["detail", "session", "trace"]),
     ("tonic", &["session", "trace"]),

@@ -4,6 +4,7 @@ mod backfill;
 mod faults;
 mod fit;
 mod fit_names;
+mod held;
 mod hooks;
 mod instances;
 mod order;

@@ -1,0 +1,131 @@
+//! Deleted records whose rows a foreign key of the application holds.
+
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
+use serde_json::json;
+use tower_clerk::sea_orm::{Schema, UserStatus};
+use tower_clerk::test_util::{user_created, user_deleted, user_updated};
+
+use crate::support::database::{count, on_each_database};
+use crate::support::delivery::{send, signed};
+use crate::support::observed::Observed;
+use crate::support::sink_service::Server;
+
+on_each_database!(
+    fault_s4_a_user_whom_a_foreign_key_holds_is_deleted_and_the_row_is_emptied,
+    fault_s4_an_own_column_is_emptied_too_unless_it_is_required,
+    fault_s4_a_key_that_is_checked_at_the_commit_holds_too,
+    fault_s4_an_organization_that_is_held_is_deleted_and_emptied,
+);
+
+const T: i64 = 1_649_360_000_000;
+
+/// A table whose rows refer to another table's, and keep those from being deleted.
+async fn refer(db: &DatabaseConnection, table: &str, to: &str, how: &str) {
+    let id = match db.get_database_backend() {
+        DbBackend::MySql => "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+        _ => "TEXT",
+    };
+    db.execute_unprepared(&format!(
+        "CREATE TABLE {table} (of_id {id} NOT NULL, \
+         CONSTRAINT {table}_are_of FOREIGN KEY (of_id) REFERENCES {to} (id) {how})"
+    ))
+    .await
+    .unwrap();
+}
+
+async fn fault_s4_a_user_whom_a_foreign_key_holds_is_deleted_and_the_row_is_emptied(
+    db: DatabaseConnection,
+) {
+    let server = Server::start(db.clone()).await;
+    refer(&db, "invoices", "users", "").await;
+    for user in ["user_held", "user_free"] {
+        server.post_new(&user_created(user, Some("ann@example.com"), T)).await;
+    }
+    db.execute_unprepared("INSERT INTO invoices VALUES ('user_held')").await.unwrap();
+    for user in ["user_held", "user_free"] {
+        let delivery = signed(user, &user_deleted(user)).into_request();
+        assert_eq!(send(&server.service, delivery).await.status(), 204);
+        assert_eq!(server.sink.user_status(user).await.unwrap(), UserStatus::Deleted);
+        assert_eq!(server.sink.find_user(user).await.unwrap(), None);
+    }
+    let emptied = "users WHERE id = 'user_held' AND email IS NULL AND first_name IS NULL";
+    assert_eq!((count(&db, "users").await, count(&db, emptied).await), (1, 1));
+    assert_eq!(count(&db, "invoices").await, 1);
+    // Nothing that comes late fills the row again.
+    server.post_new(&user_updated("user_held", Some("late@example.com"), T + 99)).await;
+    assert_eq!(count(&db, emptied).await, 1);
+}
+
+#[tokio::test]
+async fn fault_s4_a_row_that_is_held_is_told_and_counted() {
+    let observed = Observed::start();
+    let mut options = ConnectOptions::new("sqlite::memory:");
+    options.max_connections(1);
+    let db = Database::connect(options).await.unwrap();
+    let server = Server::start(db.clone()).await;
+    refer(&db, "invoices", "users", "").await;
+    server.post_new(&user_created("user_1", Some("ann@example.com"), T)).await;
+    db.execute_unprepared("INSERT INTO invoices VALUES ('user_1')").await.unwrap();
+    server.post_new(&user_deleted("user_1")).await;
+    assert_eq!(observed.metrics()["clerk_rows_held_total{}"], 1.0);
+    let text = observed.text();
+    assert!(text.contains("a foreign key refers to it"), "{text}");
+    assert!(!text.contains("ann@"), "{text}");
+}
+
+async fn fault_s4_an_own_column_is_emptied_too_unless_it_is_required(db: DatabaseConnection) {
+    let schema = Schema::new()
+        .user_column("locale", |user| user.locale.clone().into())
+        .user_column("rank_of_user", |_| 7.into());
+    let server = Server::start_with(db.clone(), schema).await;
+    for column in ["locale VARCHAR(20)", "rank_of_user INTEGER NOT NULL DEFAULT 0"] {
+        db.execute_unprepared(&format!("ALTER TABLE users ADD COLUMN {column}")).await.unwrap();
+    }
+    refer(&db, "invoices", "users", "").await;
+    let mut created = user_created("user_1", Some("ann@example.com"), T);
+    created["data"]["locale"] = json!("de-AT");
+    server.post_new(&created).await;
+    db.execute_unprepared("INSERT INTO invoices VALUES ('user_1')").await.unwrap();
+    assert_eq!(count(&db, "users WHERE locale = 'de-AT'").await, 1);
+    server.post_new(&user_deleted("user_1")).await;
+    let emptied = "users WHERE email IS NULL AND locale IS NULL AND rank_of_user = 7";
+    assert_eq!(count(&db, emptied).await, 1);
+}
+
+async fn fault_s4_a_key_that_is_checked_at_the_commit_holds_too(db: DatabaseConnection) {
+    // Only PostgreSQL can check it earlier than it says.
+    let how = match db.get_database_backend() {
+        DbBackend::Postgres => "DEFERRABLE INITIALLY DEFERRED",
+        _ => "",
+    };
+    let server = Server::start(db.clone()).await;
+    refer(&db, "invoices", "users", how).await;
+    server.post_new(&user_created("user_1", Some("ann@example.com"), T)).await;
+    db.execute_unprepared("INSERT INTO invoices VALUES ('user_1')").await.unwrap();
+    server.post_new(&user_deleted("user_1")).await;
+    assert_eq!(count(&db, "users WHERE email IS NULL").await, 1);
+    assert_eq!(server.sink.user_status("user_1").await.unwrap(), UserStatus::Deleted);
+}
+
+async fn fault_s4_an_organization_that_is_held_is_deleted_and_emptied(db: DatabaseConnection) {
+    let server = Server::start_with(db.clone(), Schema::new().with_organizations()).await;
+    refer(&db, "projects", "organizations", "").await;
+    refer(&db, "desks", "organization_memberships", "").await;
+    for n in [1, 2] {
+        server
+            .post_new(&json!({ "type": "organizationMembership.created", "data": {
+                "id": format!("orgmem_{n}"), "role": "org:admin", "updated_at": T,
+                "organization": { "id": "org_1", "name": "Acme", "updated_at": T },
+                "public_user_data": { "user_id": format!("user_{n}") },
+            }}))
+            .await;
+    }
+    db.execute_unprepared("INSERT INTO projects VALUES ('org_1')").await.unwrap();
+    db.execute_unprepared("INSERT INTO desks VALUES ('orgmem_1')").await.unwrap();
+    // Of the two memberships only the one that is held stays, and says no more of a role.
+    server.post_new(&json!({ "type": "organization.deleted", "data": { "id": "org_1" } })).await;
+    assert_eq!(count(&db, "organization_memberships").await, 1);
+    let emptied = "organization_memberships WHERE id = 'orgmem_1' AND role IS NULL";
+    assert_eq!(count(&db, emptied).await, 1);
+    assert_eq!(count(&db, "organizations WHERE name IS NULL").await, 1);
+}
