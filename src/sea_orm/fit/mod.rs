@@ -66,6 +66,22 @@ pub(super) async fn has_column(
     Ok(found.columns.iter().any(|one| dialect.is_same_name(&one.name, &column)))
 }
 
+/// Returns whether a table has an index of this name, where the database cannot tell by itself: on MySQL.
+pub(super) async fn has_index(
+    db: &impl ConnectionTrait,
+    dialect: Dialect,
+    table: &TableName,
+    name: &str,
+) -> Result<bool, DbErr> {
+    match dialect {
+        Dialect::MySql => {
+            let found = inspect::table(db, dialect, table).await?;
+            Ok(found.indices.iter().any(|index| dialect.is_same_name(&index.name, name)))
+        }
+        Dialect::Postgres | Dialect::Sqlite => Ok(false),
+    }
+}
+
 pub(super) async fn check(
     schema: &Schema,
     db: &impl ConnectionTrait,

@@ -70,25 +70,40 @@ impl Definitions {
         create
     }
 
-    /// Returns the statements for the indices that deleting an organization or a user needs. They
-    /// are handwritten, since sea-query cannot create an index in a schema of SQLite.
+    /// Returns the statements for the indices that deleting an organization or a user needs.
     pub(super) fn membership_indices(&self, table: &TableName) -> Vec<String> {
-        let index = |(name, column): &(DynIden, DynIden)| {
-            let (name, column) = (self.0.quoted(name), self.0.quoted(column));
-            let (place, table) = match (self.0, &table.schema) {
-                (Dialect::Sqlite, Some(schema)) => {
-                    (format!("{}.", self.0.quoted(schema)), self.0.quoted(&table.name))
-                }
-                (Dialect::MySql | Dialect::Postgres | Dialect::Sqlite, _) => {
-                    (String::new(), table.quoted(self.0))
-                }
-            };
-            format!("CREATE INDEX IF NOT EXISTS {place}{name} ON {table} ({column})")
-        };
+        let index = |(name, column): &(DynIden, DynIden)| self.index(table, name, column);
         match self.0 {
             Dialect::MySql => Vec::new(),
             Dialect::Postgres | Dialect::Sqlite => indices(table).iter().map(index).collect(),
         }
+    }
+
+    /// Returns the statement for the index by which old deliveries are found, and its name.
+    pub(super) fn delivery_index(&self, table: &TableName) -> (String, String) {
+        let name = format!("{}_by_time", table.name);
+        let create =
+            self.index(table, &name.clone().into_iden(), &Deliveries::ReceivedAt.into_iden());
+        (create, name)
+    }
+
+    /// Returns the statement that creates an index. It is handwritten, since sea-query cannot create one
+    /// in a schema of SQLite. MySQL refuses one that exists.
+    fn index(&self, table: &TableName, name: &DynIden, column: &DynIden) -> String {
+        let (name, column) = (self.0.quoted(name), self.0.quoted(column));
+        let (place, table) = match (self.0, &table.schema) {
+            (Dialect::Sqlite, Some(schema)) => {
+                (format!("{}.", self.0.quoted(schema)), self.0.quoted(&table.name))
+            }
+            (Dialect::MySql | Dialect::Postgres | Dialect::Sqlite, _) => {
+                (String::new(), table.quoted(self.0))
+            }
+        };
+        let unless = match self.0 {
+            Dialect::MySql => "",
+            Dialect::Postgres | Dialect::Sqlite => "IF NOT EXISTS ",
+        };
+        format!("CREATE INDEX {unless}{place}{name} ON {table} ({column})")
     }
 
     pub(super) fn versions(&self, table: &TableName) -> TableCreateStatement {

@@ -17,6 +17,11 @@ pub(super) fn of_users(schema: &Schema) -> Vec<Box<dyn MigrationTrait>> {
         migration(schema, of_table(schema), Step::Users),
         migration(schema, schema.named("m20261124_000002_clerk_backfills"), Step::Backfills),
         migration(schema, schema.named("m20261201_000003_clerk_user_events"), Step::UserEvents),
+        migration(
+            schema,
+            schema.named("m20261201_000004_clerk_deliveries_by_time"),
+            Step::DeliveryIndex,
+        ),
     ]
 }
 
@@ -79,6 +84,7 @@ fn migration(schema: &Schema, name: String, step: Step) -> Box<dyn MigrationTrai
 #[derive(Clone, Copy)]
 enum Step {
     Backfills,
+    DeliveryIndex,
     OrganizationEvents,
     Organizations,
     UserEvents,
@@ -113,6 +119,12 @@ impl MigrationTrait for Migration {
             }
             Step::Backfills => manager.create_table(define.backfills(&tables.backfills)).await?,
             Step::UserEvents => add_time_of_event(manager, define, &tables.users.versions).await?,
+            Step::DeliveryIndex => {
+                let (create, name) = define.delivery_index(&tables.deliveries);
+                if !fit::has_index(db, define.0, &tables.deliveries, &name).await? {
+                    db.execute_unprepared(&create).await?;
+                }
+            }
             Step::OrganizationEvents => {
                 let Some(kinds) = &tables.organizations else { return Ok(()) };
                 for kind in [&kinds.organizations, &kinds.memberships] {
@@ -151,9 +163,8 @@ fn made_by(step: Step, tables: Tables) -> Vec<TableName> {
         (Step::Organizations, Some(kinds)) => {
             vec![kinds.memberships.versions, kinds.organizations.versions]
         }
-        (Step::Organizations, None) | (Step::UserEvents | Step::OrganizationEvents, _) => {
-            Vec::new()
-        }
+        (Step::Organizations, None)
+        | (Step::DeliveryIndex | Step::UserEvents | Step::OrganizationEvents, _) => Vec::new(),
     }
 }
 

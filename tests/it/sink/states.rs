@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait, PaginatorTrait, Statement};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, PaginatorTrait, Statement,
+};
 use serde_json::{Value, json};
-use tower_clerk::sea_orm::{UserStatus, user};
+use tower_clerk::sea_orm::{UserStatus, migrate, user};
 use tower_clerk::test_util::{SignedDelivery, user_created, user_deleted, user_updated};
 
 use crate::support::database::{count, on_each_database};
@@ -28,6 +30,7 @@ on_each_database!(
     events_about_others_touch_nothing,
     the_users_table_answers_the_plain_query,
     e49_e50_old_deliveries_are_forgotten_and_what_they_did_is_not,
+    fault_s14_old_deliveries_are_found_by_an_index,
 );
 
 /// Versions count upward from here, in milliseconds.
@@ -320,4 +323,32 @@ async fn e49_e50_old_deliveries_are_forgotten_and_what_they_did_is_not(db: Datab
     assert_eq!(count(&db, "clerk_deliveries").await, 0);
     server.post("msg_1", &updated("user_1", 1)).await;
     assert_eq!(server.email("user_1").await.as_deref(), Some("v2@example.com"));
+}
+
+async fn fault_s14_old_deliveries_are_found_by_an_index(db: DatabaseConnection) {
+    let server = Server::start(db.clone()).await;
+    let index = "clerk_deliveries_by_time";
+    let (count_it, drop) = match db.get_database_backend() {
+        DbBackend::MySql => (
+            "information_schema.statistics WHERE table_schema = DATABASE() AND index_name = ",
+            format!("DROP INDEX {index} ON clerk_deliveries"),
+        ),
+        DbBackend::Postgres => ("pg_indexes WHERE indexname = ", format!("DROP INDEX {index}")),
+        _ => ("sqlite_master WHERE name = ", format!("DROP INDEX {index}")),
+    };
+    let count_it = format!("{count_it}'{index}'");
+    assert_eq!(count(&db, &count_it).await, 1);
+    // Tables from before, and those of a migration that was interrupted right after the index.
+    let unknown = "DELETE FROM clerk_migrations WHERE version LIKE '%clerk_deliveries_by_time'";
+    for is_there in [false, true] {
+        if !is_there {
+            db.execute_unprepared(&drop).await.unwrap();
+            assert_eq!(count(&db, &count_it).await, 0);
+        }
+        db.execute_unprepared(unknown).await.unwrap();
+        migrate(&db).await.unwrap();
+        assert_eq!(count(&db, &count_it).await, 1);
+    }
+    server.post("msg_1", &updated("user_1", 1)).await;
+    assert_eq!(count(&db, "clerk_deliveries").await, 1);
 }
