@@ -4,7 +4,9 @@
 mod definitions;
 mod list;
 
-use ::sea_orm::sea_query::IntoIden;
+use std::collections::BTreeSet;
+
+use ::sea_orm::sea_query::{IntoIden, Query};
 use ::sea_orm::{
     ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbErr, DynIden, Statement,
 };
@@ -13,6 +15,7 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait, MigratorTraitSelf};
 use super::dialect::Dialect;
 use super::fit;
 use super::schema::Schema;
+use super::tables::TableName;
 use super::transaction;
 
 /// Creates the tables of [`Schema::new`], or brings them up to date; see [`Schema::migrate`].
@@ -38,6 +41,9 @@ impl Schema {
     /// `clerk_migrations` and for organizations `clerk_organization_migrations`, beside an
     /// application's `seaql_migrations`. They are in the connection's own schema, whatever
     /// [`in_schema`](Self::in_schema) says. Dropping the future does not stop the migration.
+    ///
+    /// A role that may not create tables can call this where there is nothing to create: one role
+    /// migrates, and the server's needs rights on rows alone.
     ///
     /// An existing table of users is used as it is if it [fits](Self::check), and never altered.
     ///
@@ -126,11 +132,33 @@ struct MigrationList<'a> {
 
 impl MigrationList<'_> {
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
+        // Looks first: a server whose role may not create tables must start where none is to be made.
+        if self.is_applied(tx).await? {
+            return Ok(());
+        }
         self.install(tx).await?;
         for applied in self.get_migration_models(tx).await? {
             list::belongs_to(self.schema, &applied.version)?;
         }
         self.up(tx, None).await
+    }
+}
+
+impl MigrationList<'_> {
+    /// Returns whether exactly these migrations are recorded as applied. Creates nothing; sea-orm's own
+    /// question needs the drivers' features.
+    async fn is_applied(&self, tx: &DatabaseTransaction) -> Result<bool, DbErr> {
+        let recorded = TableName::new(None, self.migration_table_name());
+        let dialect = Dialect::of(tx)?;
+        if !fit::has_column(tx, dialect, &recorded, "version").await? {
+            return Ok(false);
+        }
+        let select = Query::select().column("version").from(recorded.reference()).to_owned();
+        let rows = tx.query_all(&select).await?;
+        let applied: BTreeSet<String> =
+            rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?;
+        let wanted = self.migrations().iter().map(|one| one.name().to_owned()).collect();
+        Ok(applied == wanted)
     }
 }
 

@@ -10,6 +10,7 @@ mod instances;
 mod order;
 mod organizations;
 mod outages;
+mod roles;
 mod rowless;
 mod schema;
 mod states;

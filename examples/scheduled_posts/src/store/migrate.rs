@@ -1,5 +1,8 @@
 //! Migrations, which several instances may start at once.
 
+use std::collections::BTreeSet;
+
+use sea_orm::sea_query::Query;
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
 use sea_orm::{SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _};
 use sea_orm_migration::MigratorTrait as _;
@@ -16,6 +19,9 @@ pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
 }
 
 async fn migrate_own(db: &DatabaseConnection) -> Result<(), DbErr> {
+    if is_applied(db).await {
+        return Ok(());
+    }
     let tx = db
         .begin_with_options(TransactionOptions {
             // SQLite may refuse a lock that is only requested later in a transaction.
@@ -38,6 +44,17 @@ async fn migrate_own(db: &DatabaseConnection) -> Result<(), DbErr> {
         _ => Migrator::up(&tx, None).await?,
     }
     tx.commit().await
+}
+
+/// Returns whether exactly our migrations are recorded as applied. A role that may not create tables must
+/// be able to start the server then; and without the table of records, nothing is.
+async fn is_applied(db: &DatabaseConnection) -> bool {
+    let select = Query::select().column("version").from("seaql_migrations").to_owned();
+    let Ok(rows) = db.query_all(&select).await else { return false };
+    let applied = rows.iter().map(|row| row.try_get_by_index::<String>(0));
+    let wanted = Migrator::migrations();
+    let wanted = wanted.iter().map(|one| one.name().to_owned()).collect::<BTreeSet<_>>();
+    applied.collect::<Result<BTreeSet<_>, _>>().is_ok_and(|applied| applied == wanted)
 }
 
 /// Locks the migrations. Waits longer than the pool's statements may last, whose limit is for
