@@ -10,7 +10,7 @@ macro_rules! count {
     }};
 }
 
-#[cfg(feature = "remote")]
+#[cfg(any(feature = "remote", feature = "webhook"))]
 macro_rules! gauge {
     ($name:literal, $value:expr) => {{
         #[cfg(feature = "metrics")]
@@ -18,6 +18,16 @@ macro_rules! gauge {
     }};
 }
 
+#[cfg(feature = "webhook")]
+macro_rules! measure {
+    ($name:literal, $value:expr) => {{
+        #[cfg(feature = "metrics")]
+        ::metrics::histogram!($name).record($value);
+    }};
+}
+
 pub(crate) use count;
-#[cfg(feature = "remote")]
+#[cfg(any(feature = "remote", feature = "webhook"))]
 pub(crate) use gauge;
+#[cfg(feature = "webhook")]
+pub(crate) use measure;

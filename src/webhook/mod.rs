@@ -43,6 +43,7 @@ mod refusals;
 mod respond;
 mod service;
 mod sink;
+mod taken;
 mod verify;
 
 pub use error::{DeliveryError, DeliveryErrorKind, SinkError};

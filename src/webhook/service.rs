@@ -21,6 +21,7 @@ use super::instance::{Addressee, OwnInstance};
 use super::refusals::Refusals;
 use super::respond;
 use super::sink::Sink;
+use super::taken;
 use super::verify::{Delivery, DeliveryVerifier};
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
@@ -56,6 +57,7 @@ struct Receiver<S> {
     deadline: Duration,
     refusals: Refusals,
     addressee: Addressee,
+    clock: Arc<dyn Clock>,
     sink: S,
 }
 
@@ -182,7 +184,9 @@ impl<S: Sink> Receiver<S> {
     }
 
     async fn hand_over(&self, delivery: &Delivery) -> Result<(), DeliveryError> {
-        let outcome = self.sink.apply(delivery).await?;
+        let applied = self.sink.apply(delivery).await;
+        taken::record(delivery, &applied, self.clock.now());
+        let outcome = applied?;
         trace::event!(
             debug,
             delivery = delivery.id(),
@@ -301,6 +305,7 @@ impl<S> WebhookServiceBuilder<S> {
         }
         let refusals = Refusals::new(Arc::clone(&self.clock));
         let addressee = Addressee::new(self.instance, Arc::clone(&self.clock));
+        let clock = Arc::clone(&self.clock);
         let verifier = DeliveryVerifier::new(&self.secrets, self.tolerance, self.clock)?;
         Ok(WebhookService {
             receiver: Arc::new(Receiver {
@@ -309,6 +314,7 @@ impl<S> WebhookServiceBuilder<S> {
                 deadline: self.deadline,
                 refusals,
                 addressee,
+                clock,
                 sink: self.sink,
             }),
         })

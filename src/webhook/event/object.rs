@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use super::json::Json;
 use super::times::Times;
 use crate::ids::InvalidId;
+use crate::meter::count;
 
 /// A JSON object whose members are unparsed. The last member with a repeated name counts.
 pub(super) struct Object<'a>(
@@ -177,17 +178,27 @@ pub(super) trait Field {
 
 impl<T: Member> Field for Option<T> {
     fn field(raw: Option<&RawValue>, times: Times) -> Self {
-        T::read(raw?, times)
+        let raw = raw?;
+        counted(raw, T::read(raw, times))
     }
 }
 
 /// Skips elements of another type.
 impl<T: Member> Field for Vec<T> {
     fn field(raw: Option<&RawValue>, times: Times) -> Self {
-        let elements: Option<Vec<&RawValue>> =
-            raw.and_then(|raw| serde_json::from_str(raw.get()).ok());
-        elements.into_iter().flatten().filter_map(|raw| T::read(raw, times)).collect()
+        let Some(raw) = raw else { return Self::new() };
+        let elements: Option<Vec<&RawValue>> = counted(raw, serde_json::from_str(raw.get()).ok());
+        let elements = elements.into_iter().flatten();
+        elements.filter_map(|raw| counted(raw, T::read(raw, times))).collect()
     }
+}
+
+/// Counts a value that is there, is not null and could not be read.
+fn counted<T>(raw: &RawValue, value: Option<T>) -> Option<T> {
+    if value.is_none() && raw.get() != "null" {
+        count!("clerk_unreadable_members_total",);
+    }
+    value
 }
 
 pub(super) fn text(raw: &RawValue) -> Option<String> {

@@ -113,6 +113,19 @@ impl<A: Sink, B: Sink> Sink for Then<A, B> {
     }
 }
 
+impl Outcome {
+    /// Returns the outcome as one word, for logs and metric labels.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Duplicate => "duplicate",
+            Self::Ignored => "ignored",
+            Self::Stale => "stale",
+        }
+    }
+}
+
 /// The outcome of a delivery. Svix receives the same answer for each: 204.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -1,6 +1,7 @@
 //! What the webhook flow says in the log: enough to find a delivery, nothing about a person.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -118,4 +119,55 @@ async fn fault_c14_a_signed_delivery_that_takes_too_long_is_logged_each_time_wit
         assert_eq!(send(&service, signed(id, &body).into_request()).await.status(), 503);
         assert!(observed.text().contains(id), "{id} in {}", observed.text());
     }
+}
+
+#[tokio::test]
+async fn fault_s11_deliveries_are_counted_by_type_and_outcome_with_their_lag() {
+    let observed = Observed::start();
+    let outcomes = Mutex::new(VecDeque::from([
+        Ok(Outcome::Applied),
+        Ok(Outcome::Stale),
+        Ok(Outcome::Ignored),
+        Err(SinkError::transient("the database is away")),
+    ]));
+    let sink = sink_fn(move |_: Delivery| {
+        let outcome = outcomes.lock().unwrap().pop_front().unwrap();
+        async move { outcome }
+    });
+    let service = builder(sink).build().unwrap();
+    let mut body = user_created("user_1", None, 1);
+    body["timestamp"] = json!((NOW - 90) * 1000);
+    for (n, kind) in
+        ["user.created", "user.created", "novelty.born", "user.updated"].iter().enumerate()
+    {
+        body["type"] = json!(kind);
+        send(&service, signed(&format!("msg_{n}"), &body).into_request()).await;
+    }
+    let metrics = observed.metrics();
+    for (labels, expected) in [
+        ("event=user.created,outcome=applied", 1.0),
+        ("event=user.created,outcome=stale", 1.0),
+        ("event=unknown,outcome=ignored", 1.0),
+        ("event=user.updated,outcome=failed", 1.0),
+    ] {
+        let name = format!("clerk_webhook_deliveries_total{{{labels}}}");
+        assert_eq!(metrics.get(&name), Some(&expected), "{name} in {metrics:?}");
+    }
+    assert_eq!(metrics["clerk_webhook_last_delivery_seconds{}"], NOW as f64);
+    assert_eq!(metrics["clerk_webhook_lag_seconds{}"], 90.0);
+}
+
+#[tokio::test]
+async fn fault_s11_members_of_an_unexpected_type_are_counted() {
+    let observed = Observed::start();
+    let service = builder(Arc::new(Recorder::default())).build().unwrap();
+    let mut body = user_created("user_1", None, 1);
+    // Missing and null are as Clerk writes what is absent.
+    body["data"]["first_name"] = json!(null);
+    body["data"].as_object_mut().unwrap().remove("last_name");
+    for odd in ["username", "image_url"] {
+        body["data"][odd] = json!({ "odd": true });
+    }
+    assert_eq!(send(&service, signed("msg_1", &body).into_request()).await.status(), 204);
+    assert_eq!(observed.metrics()["clerk_unreadable_members_total{}"], 2.0);
 }

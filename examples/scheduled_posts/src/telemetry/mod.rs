@@ -94,6 +94,26 @@ fn describe() {
         "clerk_webhook_refused_total",
         "Deliveries that were refused, by reason: a wrong signature, an old timestamp, a sink that fails"
     );
+    describe_counter!(
+        "clerk_webhook_deliveries_total",
+        "Deliveries that were given to the sink, by the event's type and the outcome"
+    );
+    describe_counter!(
+        "clerk_webhook_ignored_total",
+        "Deliveries that were acknowledged and changed nothing: examples, and other instances'"
+    );
+    describe_gauge!(
+        "clerk_webhook_last_delivery_seconds",
+        "When the last delivery came, in seconds since 1970"
+    );
+    describe_counter!(
+        "clerk_unreadable_members_total",
+        "Members of events that were of an unexpected type"
+    );
+    describe_counter!(
+        "clerk_rows_held_total",
+        "Rows of deleted users that a foreign key holds, and that were emptied"
+    );
     describe_counter!(LOST_LINES, "Log lines that could not be written");
     describe_gauge!(PHASE, "AUTH_PHASE");
     describe_counter!(
