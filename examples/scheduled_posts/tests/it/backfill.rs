@@ -194,8 +194,9 @@ async fn what_keeps_a_backfill_from_starting_is_told_by_variable(world: World) {
             variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let (run, ended) = world.backfill(name, &[], &variables).await;
         assert_eq!(ended, code, "{}", run.err());
+        let lines = format!("\n{}", run.err());
         for text in told {
-            assert!(run.err().contains(text), "{name}: {text} in {}", run.err());
+            assert!(lines.contains(text), "{name}: {text} in {lines}");
         }
         assert!(!run.err().contains("canary"), "{}", run.err());
         let made = world.folder().join("posts.db").exists();
