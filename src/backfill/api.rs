@@ -65,17 +65,27 @@ impl<'a> Requests<'a> {
         Self { api, pace: Pace::new(pace), pauses }
     }
 
-    /// Returns the instance that the secret key belongs to.
-    pub(super) async fn instance(&mut self) -> Result<InstanceId, BackfillError> {
+    /// Returns the instance that the secret key belongs to; `None` if this Backend API does not
+    /// tell, as emulators and older proxies do not.
+    pub(super) async fn instance(&mut self) -> Result<Option<InstanceId>, BackfillError> {
         #[derive(Deserialize)]
         struct InstanceJson {
             id: String,
         }
-        let answer = self.ask(&Question::new("the instance", &["instance"], &[])).await?;
-        serde_json::from_slice(&answer.body)
+        let question = Question::new("the instance", &["instance"], &[]);
+        let answer = self.ask(&question.taking(&[StatusCode::NOT_FOUND])).await?;
+        if answer.status == StatusCode::NOT_FOUND {
+            event!(
+                warn,
+                "the Backend API does not tell which instance the secret key belongs to (404); \
+                 whether the target has users of another one cannot be checked"
+            );
+            return Ok(None);
+        }
+        let instance = serde_json::from_slice(&answer.body)
             .ok()
-            .and_then(|InstanceJson { id }| InstanceId::parse(id).ok())
-            .ok_or_else(|| unreadable("the instance has no usable id"))
+            .and_then(|InstanceJson { id }| InstanceId::parse(id).ok());
+        instance.map(Some).ok_or_else(|| unreadable("the instance has no usable id"))
     }
 
     /// Returns the number of users, if the first try succeeds.

@@ -78,6 +78,9 @@ impl From<SinkError> for BackfillError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BackfillErrorKind {
+    /// The Backend API does not tell which instance the secret key belongs to, so no user may be
+    /// removed.
+    InstanceUnknown,
     /// The Backend API refused the secret key.
     KeyRefused,
     /// The target was not filled completely from this instance, so no user may be removed.

@@ -42,8 +42,8 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// The id of the users' Clerk instance, `ins_…`.
-    pub instance_id: String,
+    /// The id of the users' Clerk instance, `ins_…`; `None` if the Backend API does not tell it.
+    pub instance_id: Option<String>,
     /// The number of users processed, including those of the run that this one resumed.
     pub users: u64,
     /// The number of users who were unknown to the target, known in an older state, or missing; of
@@ -63,8 +63,8 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drift {
-    /// The id of the users' Clerk instance, `ins_…`.
-    pub instance_id: String,
+    /// The id of the users' Clerk instance, `ins_…`; `None` if the Backend API does not tell it.
+    pub instance_id: Option<String>,
     /// The number of users at Clerk.
     pub users: u64,
     /// The number of users at Clerk who were skipped because they have no usable id.
@@ -75,8 +75,9 @@ pub struct Drift {
     pub outdated: Sample,
     /// The users whom Clerk lists although they are deleted in the target.
     pub deleted: Sample,
-    /// The users whom the target has and Clerk does not. `None` if that is unknown: the target also
-    /// has users of other instances, from backfills or webhooks, who do not exist at this one.
+    /// The users whom the target has and Clerk does not. `None` if that is unknown: the Backend API
+    /// does not tell which instance it is, or the target also has users of other instances, from
+    /// backfills or webhooks, who do not exist at this one.
     pub gone: Option<Sample>,
 }
 

@@ -7,7 +7,7 @@ use super::progress::{Drift, Phase, Progress, Removed, Sample};
 use super::run::{Backfill, length, warn_unreadable};
 use super::target::{Differences, Run, Target};
 use super::walk::Walk;
-use crate::ids::Id;
+use crate::ids::{Id, InstanceId};
 use crate::trace::event;
 use crate::webhook::SinkError;
 
@@ -24,11 +24,11 @@ impl<T: Target> Backfill<T> {
     pub async fn dry_run(&self) -> Result<Drift, BackfillError> {
         let mut requests = self.requests();
         let instance_id = requests.instance().await?;
-        let runs = self.runs(&instance_id).await?;
+        let runs = self.runs(instance_id.as_ref()).await?;
         let total = requests.count().await?;
         let mut progress = Progress::of(Phase::Listing, 0, total);
         let mut drift = Drift {
-            instance_id: instance_id.into(),
+            instance_id: instance_id.map(String::from),
             users: 0,
             unreadable: 0,
             missing: Sample::default(),
@@ -36,7 +36,7 @@ impl<T: Target> Backfill<T> {
             deleted: Sample::default(),
             gone: None,
         };
-        let mut walk = Walk::from(&Run::new(drift.instance_id.as_str()), self.page_size, total);
+        let mut walk = Walk::from(&Run::new(Run::UNKNOWN_INSTANCE), self.page_size, total);
         while let Some(page) = walk.next(&mut requests, self.latest()).await? {
             let compare = || self.target.compare(&page.users);
             let Differences { missing, outdated, deleted } = self.pauses.target(compare).await?;
@@ -51,7 +51,7 @@ impl<T: Target> Backfill<T> {
                 self.tell(&progress);
             }
         }
-        if runs.other.is_none() {
+        if drift.instance_id.is_some() && runs.other.is_none() {
             let mut gone = Sample::default();
             let mut search = Search::default();
             while let Some(ids) = search.next(self, &mut requests).await? {
@@ -100,6 +100,15 @@ impl<T: Target> Backfill<T> {
     async fn remove(&self, most: u32) -> Result<Removed, BackfillError> {
         let mut requests = self.requests();
         let instance_id = requests.instance().await?;
+        let Some(instance_id) = instance_id else {
+            return Err(BackfillError::new(
+                BackfillErrorKind::InstanceUnknown,
+                "no user was removed: the Backend API does not tell which instance the secret key \
+                 belongs to (it answered `GET /v1/instance` with 404), so the target's users may \
+                 be of another one, and would all seem deleted; set the API URL of Clerk's own \
+                 Backend API",
+            ));
+        };
         self.check_filled_from(&instance_id).await?;
 
         let candidates = self.candidates(&mut requests, most).await?;
@@ -127,8 +136,8 @@ impl<T: Target> Backfill<T> {
         Ok(removed)
     }
 
-    async fn check_filled_from(&self, instance_id: &str) -> Result<(), BackfillError> {
-        let runs = self.find_runs(instance_id).await?;
+    async fn check_filled_from(&self, instance_id: &InstanceId) -> Result<(), BackfillError> {
+        let runs = self.find_runs(Some(instance_id)).await?;
         if let Some(other) = runs.other {
             return Err(BackfillError::new(
                 BackfillErrorKind::OtherInstance,

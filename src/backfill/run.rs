@@ -11,6 +11,7 @@ use super::retry::Pauses;
 use super::target::{Run, Target, Written};
 use super::walk::Walk;
 use crate::clock::{Clock, SystemClock};
+use crate::ids::InstanceId;
 use crate::trace::event;
 
 /// A backfill, which updates a target with the users of the Backend API.
@@ -129,10 +130,10 @@ impl<T: Target> Backfill<T> {
     pub async fn run(&self) -> Result<Report, BackfillError> {
         let mut requests = self.requests();
         let instance_id = requests.instance().await?;
-        let runs = self.runs(&instance_id).await?;
+        let runs = self.runs(instance_id.as_ref()).await?;
         let mut run = match runs.own {
             Some(run) if !run.finished => run,
-            _ => Run::new(instance_id),
+            _ => Run::new(recorded(instance_id.as_ref())),
         };
         let resumed = run.last_user_id.is_some();
         event!(info, instance = run.instance_id, resumed, users = run.users, "a backfill begins");
@@ -158,16 +159,19 @@ impl<T: Target> Backfill<T> {
         }
         let Progress { users, written, unchanged, .. } = progress;
         event!(info, users, written, unchanged, unreadable, "a backfill is done");
-        let instance_id = run.instance_id;
+        let instance_id = instance_id.map(String::from);
         Ok(Report { instance_id, users, written, unchanged, unreadable, resumed })
     }
 
     /// Returns the target's runs; fails if it has users of another instance, unless several
     /// instances are allowed.
-    pub(super) async fn runs(&self, instance_id: &str) -> Result<Runs, BackfillError> {
+    pub(super) async fn runs(
+        &self,
+        instance_id: Option<&InstanceId>,
+    ) -> Result<Runs, BackfillError> {
         let runs = self.find_runs(instance_id).await?;
-        match &runs.other {
-            Some(other) if !self.several_instances => Err(BackfillError::new(
+        match (&runs.other, instance_id) {
+            (Some(other), Some(instance_id)) if !self.several_instances => Err(BackfillError::new(
                 BackfillErrorKind::OtherInstance,
                 format!(
                     "the secret key is of the instance {instance_id}, but the target has users of \
@@ -179,12 +183,16 @@ impl<T: Target> Backfill<T> {
         }
     }
 
-    pub(super) async fn find_runs(&self, instance_id: &str) -> Result<Runs, BackfillError> {
+    pub(super) async fn find_runs(
+        &self,
+        instance_id: Option<&InstanceId>,
+    ) -> Result<Runs, BackfillError> {
+        let own = recorded(instance_id);
         let mut runs = Runs { own: None, other: None };
         for run in self.pauses.target(|| self.target.runs()).await? {
-            if run.instance_id == instance_id {
+            if run.instance_id == own {
                 runs.own = Some(run);
-            } else {
+            } else if run.instance_id != Run::UNKNOWN_INSTANCE {
                 runs.other = Some(run.instance_id);
             }
         }
@@ -208,6 +216,11 @@ type OnProgress = Box<dyn Fn(&Progress) + Send + Sync>;
 pub(super) struct Runs {
     pub(super) own: Option<Run>,
     pub(super) other: Option<String>,
+}
+
+/// Returns how a run records an instance.
+fn recorded(instance_id: Option<&InstanceId>) -> &str {
+    instance_id.map_or(Run::UNKNOWN_INSTANCE, InstanceId::as_str)
 }
 
 /// Warns of the users of a page who were skipped, if any, and returns their number.

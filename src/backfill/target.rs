@@ -15,7 +15,7 @@ pub trait Target: Send + Sync + 'static {
     /// Returns a [`Run`] for each Clerk instance that this target has users of: the one that was
     /// written last, or [`Run::new`] for an instance that is known from webhooks alone. A backfill
     /// compares these instances with that of its secret key; it cannot refuse a wrong key if the
-    /// list is empty.
+    /// list is empty. The run of [`Run::UNKNOWN_INSTANCE`] is stored and returned like the others.
     ///
     /// # Errors
     ///
@@ -111,6 +111,7 @@ impl<T: Target> Target for Arc<T> {
 #[non_exhaustive]
 pub struct Run {
     /// The Clerk instance's id, `ins_…`: letters, digits and underscores, 255 at most.
+    /// [`UNKNOWN_INSTANCE`](Self::UNKNOWN_INSTANCE) if the Backend API does not tell it.
     pub instance_id: String,
     /// The id of the last user of the last page, as in Clerk's list: printable ASCII without
     /// spaces, 255 characters at most.
@@ -124,6 +125,10 @@ pub struct Run {
 }
 
 impl Run {
+    /// The [`instance_id`](Self::instance_id) of an instance that the Backend API does not name. It
+    /// counts as no other instance than that of any secret key.
+    pub const UNKNOWN_INSTANCE: &str = "unknown";
+
     /// Creates a run that has processed no user.
     #[must_use]
     pub fn new(instance_id: impl Into<String>) -> Self {

@@ -26,7 +26,7 @@ async fn all_users_come_once_oldest_first_page_by_page() {
             [vec!["user_01", "user_02"], vec!["user_03", "user_04"], vec!["user_05"], vec![]];
         assert_eq!(target.state().pages, expected);
         assert_eq!(api.pages(), ["", "after user_02", "after user_04", "after user_05"]);
-        assert_eq!(report.instance_id, "ins_1");
+        assert_eq!(report.instance_id.as_deref(), Some("ins_1"));
         assert_eq!((report.users, report.written, report.unchanged), (5, 5, 0));
         assert_eq!((report.unreadable, report.resumed), (0, false));
         let run = target.state().runs[0].clone();

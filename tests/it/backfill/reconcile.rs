@@ -26,7 +26,7 @@ async fn a_dry_run_tells_all_that_differs_and_changes_nothing() {
         state.buried.insert("user_04".into());
     }
     let drift = within(backfill(&api, &target).dry_run()).await.unwrap();
-    assert_eq!(drift.instance_id, "ins_1");
+    assert_eq!(drift.instance_id.as_deref(), Some("ins_1"));
     assert_eq!((drift.users, drift.unreadable), (5, 1));
     assert_eq!((drift.missing.count, drift.missing.examples), (1, vec!["user_05".to_owned()]));
     assert_eq!((drift.outdated.count, drift.outdated.examples), (1, vec!["user_02".to_owned()]));

@@ -178,6 +178,35 @@ async fn an_answer_that_names_no_instance_ends_the_run() {
 }
 
 #[tokio::test]
+async fn fault_s23_an_api_that_knows_no_instance_fills_a_target_and_removes_nobody() {
+    let api = ClerkApi::start(users(3)).await;
+    api.always_fails("/v1/instance", &Fault::Says(404, None, "<html>none</html>".into()));
+    let target = Arc::new(Memory::default());
+    api.fails("starting_after=user_02", Fault::status(418));
+    assert!(within(backfill(&api, &target).run()).await.is_err());
+    let report = within(backfill(&api, &target).run()).await.unwrap();
+    assert_eq!((report.instance_id, report.users, report.resumed), (None, 3, true));
+    assert_eq!(target.state().runs[0].instance_id, Run::UNKNOWN_INSTANCE);
+
+    target.state().users.insert("user_gone".into(), 1);
+    let drift = within(backfill(&api, &target).dry_run()).await.unwrap();
+    assert_eq!((drift.instance_id, drift.users, drift.gone), (None, 3, None));
+    let changes = target.state().changes;
+    let error = within(backfill(&api, &target).remove_gone(9)).await.unwrap_err();
+    assert_eq!(error.kind(), BackfillErrorKind::InstanceUnknown);
+    assert!(error.to_string().contains("GET /v1/instance"), "{error}");
+    assert_eq!(target.state().changes, changes);
+
+    // A target of a known instance is filled too, and what has no known instance refuses no key.
+    let known = Arc::new(Memory::holding(&["user_01"], "ins_other", true));
+    assert_eq!(within(backfill(&api, &known).run()).await.unwrap().instance_id, None);
+    let api = ClerkApi::start(users(3)).await;
+    let report = within(backfill(&api, &target).run()).await.unwrap();
+    assert_eq!(report.instance_id.as_deref(), Some("ins_1"));
+    assert_eq!(within(backfill(&api, &target).remove_gone(9)).await.unwrap().removed, 1);
+}
+
+#[tokio::test]
 async fn a_target_that_fails_in_passing_is_asked_again_and_one_that_refuses_is_not() {
     let api = ClerkApi::start(users(3)).await;
     let target = Arc::new(Memory::default());

@@ -9,6 +9,11 @@ pub(super) fn explain(error: &BackfillError) -> String {
 
 fn advice(kind: BackfillErrorKind) -> &'static str {
     match kind {
+        BackfillErrorKind::InstanceUnknown => {
+            "--remove-gone: the Backend API does not tell which Clerk instance CLERK_SECRET_KEY \
+             belongs to, so no user was removed. Set CLERK_API_URL to one that answers \
+             GET /v1/instance, as Clerk's own does."
+        }
         BackfillErrorKind::KeyRefused => {
             "CLERK_SECRET_KEY: the Backend API refuses it. Set the sk_… that Clerk's Dashboard \
              shows under API keys. Set CLERK_API_URL only for another Backend API than \

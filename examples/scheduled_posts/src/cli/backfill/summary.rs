@@ -9,6 +9,7 @@ use tower_clerk::backfill::{Drift, Removed, Report, Sample};
 pub(super) fn of_run(report: &Report, took: Duration) -> String {
     let Report { instance_id, users, written, unchanged, unreadable, resumed, .. } = report;
     let here = written + unchanged;
+    let instance_id = name_of(instance_id.as_deref());
     let resumed = if *resumed {
         let before = users.saturating_sub(here);
         format!("yes, after the {} of an interrupted run", HumanCount(before))
@@ -35,6 +36,8 @@ pub(super) fn of_run(report: &Report, took: Duration) -> String {
 pub(super) fn of_drift(drift: &Drift) -> String {
     let Drift { instance_id, users, unreadable, missing, outdated, deleted, gone, .. } = drift;
     let users = HumanCount(*users);
+    let names_instance = instance_id.is_some();
+    let instance_id = name_of(instance_id.as_deref());
     let mut text = if drift.is_none() && gone.is_some() {
         format!("No difference: the {users} users of {instance_id} are up to date in the database.")
     } else if drift.is_none() {
@@ -59,6 +62,8 @@ pub(super) fn of_drift(drift: &Drift) -> String {
             gone,
             "no longer at Clerk; `backfill --remove-gone --at-most N` removes them",
         ),
+        None if !names_instance => text
+            .push_str("\n  gone      unknown: the Backend API does not tell which instance it is"),
         None => text.push_str(
             "\n  gone      unknown: the database also has users of other Clerk instances",
         ),
@@ -101,6 +106,10 @@ fn list(text: &mut String, name: &str, sample: &Sample, meaning: &str) {
     if more > 0 {
         let _ = write!(text, "\n    and {} more", HumanCount(more));
     }
+}
+
+fn name_of(instance_id: Option<&str>) -> &str {
+    instance_id.unwrap_or("an instance that the Backend API does not name")
 }
 
 fn unreadable_note(unreadable: u64) -> String {

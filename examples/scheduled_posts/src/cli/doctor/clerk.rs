@@ -118,6 +118,15 @@ fn secret_key(facts: &Facts, answers: &Answers) -> Check {
                  replaced there",
             );
         }
+        // Emulators and older proxies list users and know no instance.
+        StatusCode::NOT_FOUND if answers.users().is_some() => {
+            return Check::warn(
+                NAME,
+                "the Backend API takes it, but does not tell which instance it belongs to (404)",
+                "nothing, if CLERK_API_URL is not Clerk's own on purpose; `backfill --remove-gone` \
+                 refuses to remove users without it",
+            );
+        }
         status => return Check::fail(NAME, format!("the Backend API answers {status}"), url),
     }
     let backend = answers.backend_jwks.as_ref().and_then(|asked| asked.as_ref().ok());
