@@ -54,8 +54,22 @@ pub struct Report {
     pub unchanged: u64,
     /// The number of users who were skipped because they have no usable id; of this run alone.
     pub unreadable: u64,
+    /// The number of users that Clerk listed, readable or not. Those of the run that this one resumed
+    /// are included, except the unreadable ones.
+    pub listed: u64,
+    /// The number of users by Clerk's own count, if it is known. Where the list has fewer, they were
+    /// counted before and after it, and this is the smaller number.
+    pub total: Option<u64>,
     /// Whether this run resumed an unfinished one.
     pub resumed: bool,
+}
+
+impl Report {
+    /// Returns whether Clerk listed fewer users than it counts, so that some may be missing.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.total.is_some_and(|total| self.listed < total)
+    }
 }
 
 /// The differences between Clerk and the target, from
@@ -69,6 +83,11 @@ pub struct Drift {
     pub users: u64,
     /// The number of users at Clerk who were skipped because they have no usable id.
     pub unreadable: u64,
+    /// The number of users that Clerk listed, readable or not.
+    pub listed: u64,
+    /// The number of users by Clerk's own count, if it is known. Where the list has fewer, they were
+    /// counted before and after it, and this is the smaller number.
+    pub total: Option<u64>,
     /// The users whom Clerk has and the target does not.
     pub missing: Sample,
     /// The users of whom the target has an older state.
@@ -82,6 +101,13 @@ pub struct Drift {
 }
 
 impl Drift {
+    /// Returns whether Clerk listed fewer users than it counts, so that differences may have been
+    /// overlooked.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.total.is_some_and(|total| self.listed < total)
+    }
+
     /// Returns whether there are no differences.
     #[must_use]
     pub fn is_none(&self) -> bool {

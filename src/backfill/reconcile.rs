@@ -4,7 +4,7 @@
 use super::api::Requests;
 use super::error::{BackfillError, BackfillErrorKind};
 use super::progress::{Drift, Phase, Progress, Removed, Sample};
-use super::run::{Backfill, length, warn_unreadable};
+use super::run::{Backfill, length, warn_short, warn_unreadable};
 use super::target::{Differences, Run, Target};
 use super::walk::Walk;
 use crate::ids::{Id, InstanceId};
@@ -31,6 +31,8 @@ impl<T: Target> Backfill<T> {
             instance_id: instance_id.map(String::from),
             users: 0,
             unreadable: 0,
+            listed: 0,
+            total,
             missing: Sample::default(),
             outdated: Sample::default(),
             deleted: Sample::default(),
@@ -51,6 +53,8 @@ impl<T: Target> Backfill<T> {
                 self.tell(&progress);
             }
         }
+        (drift.listed, drift.total) = walk.listed();
+        warn_short(drift.listed, drift.total);
         if drift.instance_id.is_some() && runs.other.is_none() {
             let mut gone = Sample::default();
             let mut search = Search::default();

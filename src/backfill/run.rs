@@ -157,10 +157,20 @@ impl<T: Target> Backfill<T> {
                 self.tell(&progress);
             }
         }
+        let (listed, total) = walk.listed();
+        warn_short(listed, total);
         let Progress { users, written, unchanged, .. } = progress;
         event!(info, users, written, unchanged, unreadable, "a backfill is done");
-        let instance_id = instance_id.map(String::from);
-        Ok(Report { instance_id, users, written, unchanged, unreadable, resumed })
+        Ok(Report {
+            instance_id: instance_id.map(String::from),
+            users,
+            written,
+            unchanged,
+            unreadable,
+            listed,
+            total,
+            resumed,
+        })
     }
 
     /// Returns the target's runs; fails if it has users of another instance, unless several
@@ -233,6 +243,13 @@ pub(super) fn warn_unreadable(unreadable: u64) -> u64 {
         );
     }
     unreadable
+}
+
+/// Warns of a list that has fewer users than Clerk counts.
+pub(super) fn warn_short(listed: u64, total: Option<u64>) {
+    if let Some(total) = total.filter(|total| listed < *total) {
+        event!(warn, listed, total, "the Backend API lists fewer users than it counts");
+    }
 }
 
 pub(super) fn length<U>(list: &[U]) -> u64 {

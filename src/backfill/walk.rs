@@ -60,10 +60,26 @@ impl Walk {
         self.listed = self.listed.saturating_add(listed);
         let is_over = !self.goes_on(page.last.take(), listed < u64::from(self.limit))?;
         if is_over {
+            self.count_again(requests).await?;
             self.check_complete()?;
         }
         self.is_over = is_over;
         Ok(Some(page))
+    }
+
+    /// Returns the number of users that were listed so far, and the number by Clerk's own count.
+    pub(super) fn listed(&self) -> (u64, Option<u64>) {
+        (self.listed, self.total)
+    }
+
+    /// Counts again if the list has fewer users than there were, and takes the smaller number: users
+    /// may have been deleted meanwhile.
+    async fn count_again(&mut self, requests: &mut Requests<'_>) -> Result<(), BackfillError> {
+        if let Some(before) = self.total.filter(|before| self.listed < *before) {
+            let now = requests.count().await?;
+            self.total = Some(now.map_or(before, |now| now.min(before)));
+        }
+        Ok(())
     }
 
     /// Stores the walk's position in a run.
@@ -104,8 +120,8 @@ impl Walk {
         }
     }
 
-    /// Checks the number of listed users against Clerk's count. Some may be deleted meanwhile, but
-    /// a difference of more than a hundred users and more than a tenth of them is an error.
+    /// Checks the number of listed users against Clerk's count. The report shows a small difference;
+    /// one of more than a hundred users and more than a tenth of them is an error.
     fn check_complete(&self) -> Result<(), BackfillError> {
         let (total, listed) = (self.total.unwrap_or_default(), self.listed);
         let missing = total.saturating_sub(listed);

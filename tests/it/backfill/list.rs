@@ -181,6 +181,41 @@ async fn some_who_are_deleted_while_they_are_listed_do_not_end_a_run() {
 }
 
 #[tokio::test]
+async fn fault_s16_a_list_that_is_shorter_than_clerks_count_is_told_as_short() {
+    let counts = |api: &ClerkApi, numbers: &[u64]| {
+        for number in numbers {
+            let body = json!({ "total_count": number }).to_string();
+            api.fails("/v1/users/count", Fault::body(body));
+        }
+    };
+    let api = ClerkApi::start(users(5)).await;
+    // Before and after the list. Who is deleted or signs up meanwhile makes no list short.
+    for (numbers, total, is_short) in [
+        (&[6, 6][..], 6, true),
+        (&[7, 6], 6, true),
+        (&[6, 7], 6, true),
+        (&[6, 5], 5, false),
+        (&[6, 4], 4, false),
+        (&[5], 5, false),
+        (&[4], 4, false),
+    ] {
+        let target = Arc::new(Memory::default());
+        counts(&api, numbers);
+        let report = within(backfill(&api, &target).run()).await.unwrap();
+        assert_eq!((report.listed, report.total), (5, Some(total)), "{numbers:?}");
+        assert_eq!(report.is_short(), is_short, "{numbers:?}");
+        counts(&api, numbers);
+        let drift = within(backfill(&api, &target).dry_run()).await.unwrap();
+        assert_eq!((drift.listed, drift.total), (5, Some(total)), "{numbers:?}");
+        assert_eq!((drift.is_short(), drift.is_none()), (is_short, true), "{numbers:?}");
+    }
+    api.always_fails("/v1/users/count", &Fault::status(404));
+    let target = Arc::new(Memory::default());
+    let report = within(backfill(&api, &target).run()).await.unwrap();
+    assert_eq!((report.listed, report.total, report.is_short()), (5, None, false));
+}
+
+#[tokio::test]
 async fn a_list_that_goes_round_in_circles_is_an_error_and_no_endless_loop() {
     // By time, or by users alone where all are of one millisecond.
     for apart in [1000, 0] {

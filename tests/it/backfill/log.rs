@@ -22,6 +22,8 @@ async fn every_event_of_the_chapter_is_told_without_a_key_or_a_user() {
     api.fails("order_by", Fault::status(503));
     api.fails("starting_after=user_02", Fault::status(404));
     within(backfill(&api, &target).run()).await.unwrap();
+    api.fails("/v1/users/count", Fault::body(r#"{"total_count":9}"#));
+    api.fails("/v1/users/count", Fault::body(r#"{"total_count":9}"#));
     api.fails("/v1/instance", Fault::status(404));
     within(backfill(&api, &target).dry_run()).await.unwrap();
     target.state().users.insert("user_gone".into(), 1);

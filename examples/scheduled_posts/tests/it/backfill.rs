@@ -51,6 +51,27 @@ async fn a_run_that_was_killed_goes_on_after_its_last_page(world: World) {
     assert_eq!(world.count("users").await, 2300);
 }
 
+async fn fault_s16_a_list_that_is_short_is_told_and_has_its_own_exit_code(world: World) {
+    let listing = Listing::start(3, usize::MAX).await;
+    let variables = variables_of(&listing);
+    listing.counts(4);
+    let (run, code) = world.backfill("short", &[], &variables).await;
+    assert_eq!(code, 3, "{}", run.err());
+    assert!(
+        run.out().starts_with("Clerk counts 4 users of ins_many, but listed 3"),
+        "{}",
+        run.out()
+    );
+    shows(&run, &[("users", "3"), ("listed", "3 of 4")]);
+    let (run, code) = world.backfill("compared", &["--dry-run"], &variables).await;
+    assert_eq!(code, 3, "{}", run.err());
+    assert!(entry(&run, "listed").starts_with("3 of the 4 users"), "{}", run.out());
+    listing.counts(3);
+    let (run, code) = world.backfill("whole", &[], &variables).await;
+    assert_eq!(code, 0, "{}", run.err());
+    shows(&run, &[("listed", "3 of 3")]);
+}
+
 async fn a_signal_ends_a_run_at_once_and_the_next_one_goes_on(world: World) {
     let listing = Listing::start(700, 1).await;
     let variables = variables_of(&listing);
@@ -273,6 +294,7 @@ fn shows(run: &Process, entries: &[(&str, &str)]) {
 on_every_backend!(
     who_signed_up_while_the_server_was_off_is_there_after_a_backfill,
     a_run_that_was_killed_goes_on_after_its_last_page,
+    fault_s16_a_list_that_is_short_is_told_and_has_its_own_exit_code,
     a_signal_ends_a_run_at_once_and_the_next_one_goes_on,
     a_dry_run_says_what_differs_and_changes_nothing,
     who_is_gone_is_removed_with_everything_and_never_more_than_allowed,

@@ -114,8 +114,8 @@ impl Task {
         let begin = Instant::now();
         let outcome = match self {
             Self::Compare => backfill.dry_run().await.map(|drift| {
-                let code = if drift.is_none() { ExitCode::SUCCESS } else { DIFFERENCES.into() };
-                (summary::of_drift(&drift), code)
+                let agrees = drift.is_none() && !drift.is_short();
+                (summary::of_drift(&drift), code_of(agrees))
             }),
             Self::Remove { at_most } => {
                 let removed = backfill.remove_gone(at_most).await;
@@ -123,7 +123,10 @@ impl Task {
             }
             Self::Run => {
                 let report = backfill.run().await;
-                report.map(|report| (summary::of_run(&report, begin.elapsed()), ExitCode::SUCCESS))
+                report.map(|report| {
+                    let summary = summary::of_run(&report, begin.elapsed());
+                    (summary, code_of(!report.is_short()))
+                })
             }
         };
         teller.end();
@@ -163,5 +166,9 @@ fn nothing_yet(what: &str) -> Failure {
     ))
 }
 
-/// The exit code of a dry run that found differences.
-const DIFFERENCES: u8 = 3;
+fn code_of(is_complete: bool) -> ExitCode {
+    if is_complete { ExitCode::SUCCESS } else { INCOMPLETE.into() }
+}
+
+/// The exit code of a dry run that found differences, and of a run after which users may be missing.
+const INCOMPLETE: u8 = 3;

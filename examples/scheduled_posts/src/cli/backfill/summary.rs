@@ -16,15 +16,29 @@ pub(super) fn of_run(report: &Report, took: Duration) -> String {
     } else {
         "no, from the start".to_owned()
     };
+    let outcome = match (report.is_short(), report.total) {
+        (true, Some(total)) => format!(
+            "Clerk counts {} users of {instance_id}, but listed {}: some may be missing. Run it again.",
+            HumanCount(total),
+            HumanCount(report.listed),
+        ),
+        _ => format!("Done: all users of {instance_id} are in the database."),
+    };
+    let total = match report.total {
+        Some(total) => HumanCount(total).to_string(),
+        None => "an unknown number".to_owned(),
+    };
     format!(
-        "Done: all users of {instance_id} are in the database.\n  \
+        "{outcome}\n  \
            users         {users}\n  \
+           listed        {listed} of {total}\n  \
            new or newer  {written}\n  \
            unchanged     {unchanged}\n  \
            unreadable    {unreadable}\n  \
            resumed       {resumed}\n  \
            took          {took}, {rate} rows per second",
         users = HumanCount(*users),
+        listed = HumanCount(report.listed),
         written = HumanCount(*written),
         unchanged = HumanCount(*unchanged),
         unreadable = unreadable_note(*unreadable),
@@ -67,6 +81,14 @@ pub(super) fn of_drift(drift: &Drift) -> String {
         None => text.push_str(
             "\n  gone      unknown: the database also has users of other Clerk instances",
         ),
+    }
+    if let Some(total) = drift.total.filter(|_| drift.is_short()) {
+        let _ = write!(
+            text,
+            "\n  listed    {} of the {} users that Clerk counts; others were not compared",
+            HumanCount(drift.listed),
+            HumanCount(total)
+        );
     }
     if *unreadable > 0 {
         let _ = write!(text, "\n  skipped   {}", unreadable_note(*unreadable));

@@ -1,6 +1,7 @@
 //! A fake Backend API with any number of users, which the dev Clerk would take long to create.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::extract::{Query, State};
@@ -17,6 +18,7 @@ pub(crate) struct Listing {
 
 struct Shared {
     users: usize,
+    counted: AtomicUsize,
     open: watch::Sender<usize>,
     asked: watch::Sender<Vec<String>>,
 }
@@ -24,7 +26,8 @@ struct Shared {
 impl Listing {
     pub(crate) async fn start(users: usize, open: usize) -> Self {
         let (open, asked) = (watch::Sender::new(open), watch::Sender::new(Vec::new()));
-        let shared = Arc::new(Shared { users, open, asked });
+        let counted = AtomicUsize::new(users);
+        let shared = Arc::new(Shared { users, counted, open, asked });
         let app = Router::new()
             .route("/v1/instance", get(async || r#"{"id":"ins_many"}"#))
             .route("/v1/users/count", get(count))
@@ -34,6 +37,11 @@ impl Listing {
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, app).await });
         Self { url, shared }
+    }
+
+    /// Counts this many users, whatever it lists.
+    pub(crate) fn counts(&self, users: usize) {
+        self.shared.counted.store(users, Ordering::SeqCst);
     }
 
     /// Holds nothing back any more.
@@ -50,7 +58,7 @@ impl Listing {
 }
 
 async fn count(State(shared): State<Arc<Shared>>) -> String {
-    json!({ "total_count": shared.users }).to_string()
+    json!({ "total_count": shared.counted.load(Ordering::SeqCst) }).to_string()
 }
 
 async fn list(
