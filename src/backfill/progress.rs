@@ -1,5 +1,7 @@
 //! The progress and the results of a backfill, for the operator.
 
+use std::time::SystemTime;
+
 /// The progress after a page or a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -60,8 +62,13 @@ pub struct Report {
     /// The number of users by Clerk's own count, if it is known. Where the list has fewer, they were
     /// counted before and after it, and this is the smaller number.
     pub total: Option<u64>,
+    /// The time at which the run began, or the unfinished one that it resumed: the target has all that
+    /// changed at Clerk before.
+    pub since: SystemTime,
     /// Whether this run resumed an unfinished one.
     pub resumed: bool,
+    /// Whether there was an unfinished run that was too old to be resumed.
+    pub outdated: bool,
 }
 
 impl Report {

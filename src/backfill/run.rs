@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::api::{BackendApi, Requests};
 use super::error::{BackfillError, BackfillErrorKind};
@@ -29,6 +29,7 @@ pub struct Backfill<T> {
     clock: Arc<dyn Clock>,
     on_progress: Option<OnProgress>,
     several_instances: bool,
+    from_start: bool,
 }
 
 impl<T> Backfill<T> {
@@ -44,6 +45,7 @@ impl<T> Backfill<T> {
             clock: Arc::new(SystemClock::new()),
             on_progress: None,
             several_instances: false,
+            from_start: false,
         }
     }
 
@@ -100,14 +102,20 @@ impl<T> Backfill<T> {
         Self { several_instances: true, ..self }
     }
 
+    /// Begins at the start, even if an unfinished [`run`](Self::run) could be resumed; default: not.
+    #[must_use]
+    pub fn from_start(self) -> Self {
+        Self { from_start: true, ..self }
+    }
+
     pub(super) fn requests(&self) -> Requests<'_> {
         Requests::new(&self.api, self.pace, self.pauses)
     }
 
     /// Returns the latest plausible time, as for webhooks, in milliseconds since 1970.
     pub(super) fn latest(&self) -> i64 {
-        let since_1970 = self.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since_1970.saturating_add(TOLERANCE).as_millis()).unwrap_or(i64::MAX)
+        let tolerance = i64::try_from(TOLERANCE.as_millis()).unwrap_or(i64::MAX);
+        millis(self.clock.now()).saturating_add(tolerance)
     }
 
     pub(super) fn tell(&self, progress: &Progress) {
@@ -119,7 +127,7 @@ impl<T> Backfill<T> {
 
 impl<T: Target> Backfill<T> {
     /// Writes all of Clerk's users to the target. It resumes an unfinished run of the same
-    /// instance, and otherwise begins at the start.
+    /// instance that began within a day, and otherwise begins at the start.
     ///
     /// No user is removed; see [`remove_gone`](Self::remove_gone).
     ///
@@ -131,10 +139,7 @@ impl<T: Target> Backfill<T> {
         let mut requests = self.requests();
         let instance_id = requests.instance().await?;
         let runs = self.runs(instance_id.as_ref()).await?;
-        let mut run = match runs.own {
-            Some(run) if !run.finished => run,
-            _ => Run::new(recorded(instance_id.as_ref())),
-        };
+        let (mut run, since, outdated) = self.begun(recorded(instance_id.as_ref()), runs.own);
         let resumed = run.last_user_id.is_some();
         event!(info, instance = run.instance_id, resumed, users = run.users, "a backfill begins");
 
@@ -169,8 +174,32 @@ impl<T: Target> Backfill<T> {
             unreadable,
             listed,
             total,
+            since,
             resumed,
+            outdated,
         })
+    }
+
+    /// Returns the run to go on with, a new one unless there is an unfinished and recent one; when it
+    /// began; and whether there is one that is too old.
+    fn begun(&self, instance: &str, own: Option<Run>) -> (Run, SystemTime, bool) {
+        let now = self.clock.now();
+        let unfinished = own.filter(|run| !run.finished && run.last_user_id.is_some());
+        let mut outdated = false;
+        if let Some(run) = unfinished.filter(|_| !self.from_start) {
+            let since = run.started_at.and_then(time);
+            if let Some(since) = since.filter(|since| apart(*since, now) <= LONGEST_INTERRUPTION) {
+                return (run, since, false);
+            }
+            event!(
+                warn,
+                "the interrupted backfill is too old to be resumed; beginning at the start"
+            );
+            outdated = true;
+        }
+        let mut run = Run::new(instance);
+        run.started_at = Some(millis(now));
+        (run, now, outdated)
     }
 
     /// Returns the target's runs; fails if it has users of another instance, unless several
@@ -216,6 +245,7 @@ impl<T> fmt::Debug for Backfill<T> {
             .field("page_size", &self.page_size)
             .field("pace", &self.pace)
             .field("several_instances", &self.several_instances)
+            .field("from_start", &self.from_start)
             .finish_non_exhaustive()
     }
 }
@@ -226,6 +256,22 @@ type OnProgress = Box<dyn Fn(&Progress) + Send + Sync>;
 pub(super) struct Runs {
     pub(super) own: Option<Run>,
     pub(super) other: Option<String>,
+}
+
+/// Returns a time in milliseconds since 1970.
+fn millis(time: SystemTime) -> i64 {
+    let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Returns the time of so many milliseconds since 1970.
+fn time(millis: i64) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_millis(u64::try_from(millis).ok()?))
+}
+
+/// Returns how far two times are apart.
+fn apart(one: SystemTime, other: SystemTime) -> Duration {
+    one.duration_since(other).unwrap_or_else(|before| before.duration())
 }
 
 /// Returns how a run records an instance.
@@ -260,6 +306,10 @@ pub(super) fn length<U>(list: &[U]) -> u64 {
 const MAX_PAGE_SIZE: u32 = 500;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest time after the beginning of a run in which it is resumed. What its pages wrote before
+/// may be outdated by then, if webhooks were lost.
+const LONGEST_INTERRUPTION: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The tolerance, equal to the default of webhooks.
 const TOLERANCE: Duration = Duration::from_secs(300);

@@ -122,6 +122,9 @@ pub struct Run {
     pub users: u64,
     /// Whether the last page was written.
     pub finished: bool,
+    /// The time at which the run began, in milliseconds since 1970. A run without it, or an old one, is
+    /// not resumed.
+    pub started_at: Option<i64>,
 }
 
 impl Run {
@@ -138,6 +141,7 @@ impl Run {
             last_created_at: None,
             users: 0,
             finished: false,
+            started_at: None,
         }
     }
 }

@@ -111,5 +111,6 @@ fn run(row: &QueryResult) -> Result<Run, DbErr> {
     run.last_created_at = row.try_get_by_index(2)?;
     run.users = row.try_get_by_index::<i64>(3)?.cast_unsigned();
     run.finished = row.try_get_by_index(4)?;
+    run.started_at = row.try_get_by_index(5)?;
     Ok(run)
 }

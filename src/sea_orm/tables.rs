@@ -112,6 +112,8 @@ pub(super) enum Backfills {
     LastCreatedAt,
     Users,
     Finished,
+    /// Milliseconds since 1970; null if it is not known.
+    StartedAt,
 }
 
 /// The column with the time of a deletion, under [`Deletion::Mark`](super::Deletion::Mark). It is

@@ -6,6 +6,7 @@ use sea_orm_migration::async_trait::async_trait;
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 
 use super::definitions::Definitions;
+use super::started;
 use crate::sea_orm::dialect::Dialect;
 use crate::sea_orm::fit;
 use crate::sea_orm::schema::Schema;
@@ -22,6 +23,7 @@ pub(super) fn of_users(schema: &Schema) -> Vec<Box<dyn MigrationTrait>> {
             schema.named("m20261201_000004_clerk_deliveries_by_time"),
             Step::DeliveryIndex,
         ),
+        started::migration(schema),
     ]
 }
 

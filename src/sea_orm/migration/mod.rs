@@ -3,6 +3,7 @@
 
 mod definitions;
 mod list;
+mod started;
 
 use std::collections::BTreeSet;
 

@@ -18,7 +18,8 @@ pub(in crate::sea_orm) fn start_run(
     instance_id: &InstanceId,
 ) -> InsertStatement {
     let key = Backfills::InstanceId;
-    let nobody = [None::<String>.into(), None::<i64>.into(), 0_i64.into(), false.into()];
+    let nobody =
+        [None::<String>.into(), None::<i64>.into(), 0_i64.into(), false.into(), None::<i64>.into()];
     insert_run(table, instance_id, nobody)
         .on_conflict(OnConflict::column(key).do_nothing_on([key]).to_owned())
         .to_owned()
@@ -46,12 +47,14 @@ pub(in crate::sea_orm) fn record_run(table: &TableName, run: &Run) -> InsertStat
         Backfills::LastCreatedAt,
         Backfills::Users,
         Backfills::Finished,
+        Backfills::StartedAt,
     ]);
     let progress = [
         run.last_user_id.as_deref().into(),
         run.last_created_at.into(),
         run.users.cast_signed().into(),
         run.finished.into(),
+        run.started_at.into(),
     ];
     insert_run(table, &run.instance_id, progress).on_conflict(replace).to_owned()
 }
@@ -62,7 +65,7 @@ pub(in crate::sea_orm) fn select_runs(table: &TableName) -> SelectStatement {
     Query::select().columns(COLUMNS).from(table.reference()).to_owned()
 }
 
-fn insert_run(table: &TableName, instance_id: &str, progress: [Expr; 4]) -> InsertStatement {
+fn insert_run(table: &TableName, instance_id: &str, progress: [Expr; 5]) -> InsertStatement {
     Query::insert()
         .into_table(table.reference())
         .columns(COLUMNS)
@@ -70,10 +73,11 @@ fn insert_run(table: &TableName, instance_id: &str, progress: [Expr; 4]) -> Inse
         .to_owned()
 }
 
-const COLUMNS: [Backfills; 5] = [
+const COLUMNS: [Backfills; 6] = [
     Backfills::InstanceId,
     Backfills::LastUserId,
     Backfills::LastCreatedAt,
     Backfills::Users,
     Backfills::Finished,
+    Backfills::StartedAt,
 ];

@@ -6,7 +6,7 @@ use serde_json::json;
 use tower_clerk::webhook::SinkError;
 
 use super::api::{ClerkApi, Fault, users};
-use super::target::Memory;
+use super::target::{Memory, run};
 use super::{KEY, backfill};
 use crate::support::log::Log;
 use crate::support::servers::within;
@@ -18,6 +18,9 @@ async fn every_event_of_the_chapter_is_told_without_a_key_or_a_user() {
     listed[4]["id"] = json!("user-05");
     let api = ClerkApi::start(listed).await;
     let target = Arc::new(Memory::default());
+    let mut old = run("ins_1", false);
+    (old.last_user_id, old.started_at) = (Some("user_00".into()), Some(1));
+    target.state().runs = vec![old];
     target.state().failures = [SinkError::transient("no route to the database")].into();
     api.fails("order_by", Fault::status(503));
     api.fails("starting_after=user_02", Fault::status(404));

@@ -1,8 +1,10 @@
 //! A run that ended early goes on, with the right instance, and even when its mark is gone.
 
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use tower_clerk::backfill::{BackfillErrorKind, Run};
+use tower_clerk::clock::{Clock, SystemClock};
 use tower_clerk::webhook::SinkError;
 
 use super::api::{ClerkApi, Fault, user, users};
@@ -106,12 +108,63 @@ async fn a_cursor_deleted_between_two_runs_is_gone_on_from_by_time() {
     assert_eq!(target.ids().len(), 6);
 }
 
+fn now() -> i64 {
+    let since_1970 = SystemClock::new().now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(since_1970.as_millis()).unwrap()
+}
+
+#[tokio::test]
+async fn fault_s6_a_run_that_began_more_than_a_day_ago_begins_anew_and_says_so() {
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+    const A_WHILE: i64 = 60 * 60 * 1000;
+    let resumed = ["after user_02", "after user_04", "after user_05"];
+    let anew = ["", "after user_02", "after user_04", "after user_05"];
+    for (age, from_start, expected, outdated) in [
+        (Some(0), false, &resumed[..], false),
+        (Some(DAY - A_WHILE), false, &resumed, false),
+        (Some(DAY + A_WHILE), false, &anew, true),
+        (Some(400 * DAY), false, &anew, true),
+        // The clock was set back, or the run is of a version that kept no time.
+        (Some(-DAY - A_WHILE), false, &anew, true),
+        (None, false, &anew, true),
+        (Some(0), true, &anew, false),
+        (None, true, &anew, false),
+    ] {
+        let api = ClerkApi::start(users(5)).await;
+        let target = Arc::new(Memory::default());
+        api.fails("starting_after=user_02", Fault::status(418));
+        assert!(within(backfill(&api, &target).run()).await.is_err());
+        let started_at = age.map(|age| now() - age);
+        target.state().runs[0].started_at = started_at;
+        api.state().asked.clear();
+        let backfill = backfill(&api, &target);
+        let backfill = if from_start { backfill.from_start() } else { backfill };
+        let before = SystemClock::new().now();
+        let report = within(backfill.run()).await.unwrap();
+        assert_eq!(api.pages(), expected, "{age:?}");
+        let is_anew = expected == anew;
+        assert_eq!((report.resumed, report.outdated), (!is_anew, outdated), "{age:?}");
+        assert_eq!(report.users, 5);
+        if is_anew {
+            assert!(report.since >= before && report.since <= SystemClock::new().now());
+        } else {
+            let since = report.since.duration_since(UNIX_EPOCH).unwrap().as_millis();
+            assert_eq!(i64::try_from(since).unwrap(), started_at.unwrap());
+        }
+        // The beginning stays with the run, whatever goes on with it.
+        let since = report.since.duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let stored = target.state().runs[0].started_at.unwrap();
+        assert_eq!(i64::try_from(since).unwrap(), stored);
+    }
+}
+
 #[tokio::test]
 async fn a_lost_cursor_without_a_time_begins_anew() {
     let api = ClerkApi::start(users(3)).await;
     let target = Arc::new(Memory::default());
     let mut lost = Run::new("ins_1");
     lost.last_user_id = Some("user_00".into());
+    lost.started_at = Some(now());
     target.state().runs = vec![lost];
     within(backfill(&api, &target).run()).await.unwrap();
     assert_eq!(api.pages(), ["after user_00", "", "after user_02", "after user_03"]);

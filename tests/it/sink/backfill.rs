@@ -7,7 +7,7 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
 use serde_json::{Value, json};
 use tower_clerk::backfill::{BackendApi, Backfill, BackfillErrorKind, Run, Target};
-use tower_clerk::sea_orm::{Deletion, InTransaction, Schema, SeaOrmSink, UserStatus};
+use tower_clerk::sea_orm::{Deletion, InTransaction, Schema, SeaOrmSink, UserStatus, migrate};
 use tower_clerk::secret::SecretKey;
 use tower_clerk::test_util::{user_created, user_deleted, user_updated};
 use tower_clerk::webhook::{Delivery, Outcome, User};
@@ -27,6 +27,7 @@ on_each_database!(
     a_dry_run_says_what_is_missing_outdated_deleted_and_gone,
     users_whom_clerk_no_longer_has_are_removed_for_ever_when_asked_for,
     a_hook_hears_of_backfilled_and_removed_users_in_the_same_transaction,
+    fault_s6_runs_from_before_their_beginning_was_kept_begin_anew,
     runs_of_several_instances_are_kept_apart,
     ids_are_walked_through_in_byte_order_whatever_the_databases_language,
 );
@@ -275,11 +276,33 @@ async fn a_hook_hears_of_backfilled_and_removed_users_in_the_same_transaction(
     assert_eq!(sink.user_status("user_01").await.unwrap(), UserStatus::Deleted);
 }
 
+async fn fault_s6_runs_from_before_their_beginning_was_kept_begin_anew(db: DatabaseConnection) {
+    let api = ClerkApi::start(users(6)).await;
+    let server = Server::start(db.clone()).await;
+    api.fails("starting_after", Fault::status(418));
+    assert!(within(backfill(&api, &server.sink).run()).await.is_err());
+    // As an earlier version left it.
+    db.execute_unprepared("ALTER TABLE clerk_backfills DROP COLUMN started_at").await.unwrap();
+    db.execute_unprepared("DELETE FROM clerk_migrations WHERE version LIKE '%backfills_started'")
+        .await
+        .unwrap();
+    migrate(&db).await.unwrap();
+    let report = within(backfill(&api, &server.sink).run()).await.unwrap();
+    assert!(report.outdated && !report.resumed);
+    assert_eq!((report.users, report.unchanged), (6, 4));
+    // A column that a killed migration left is no error.
+    db.execute_unprepared("DELETE FROM clerk_migrations WHERE version LIKE '%backfills_started'")
+        .await
+        .unwrap();
+    migrate(&db).await.unwrap();
+    assert!(server.sink.runs().await.unwrap()[0].started_at.is_some());
+}
+
 async fn runs_of_several_instances_are_kept_apart(db: DatabaseConnection) {
     let server = Server::start(db).await;
     let mut one = Run::new("ins_1");
     (one.last_user_id, one.last_created_at) = (Some("user_1".to_owned()), Some(1));
-    (one.users, one.finished) = (3, true);
+    (one.users, one.finished, one.started_at) = (3, true, Some(1_900_000_000_000));
     let other = Run::new("ins_a");
     for run in [&Run::new("ins_1"), &other, &one] {
         server.sink.write(&[], run).await.unwrap();

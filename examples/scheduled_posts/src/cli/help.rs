@@ -12,7 +12,8 @@ Copy all of Clerk's users into the database, or report how the two differ.
 
 Without an option: asks Clerk's Backend API for all users and writes those who are missing here or
 newer there; no user is removed. Servers may run and receive webhooks meanwhile. It can be stopped
-at any time (Ctrl-C, SIGTERM, even SIGKILL): the next run continues after the last written page.
+at any time (Ctrl-C, SIGTERM, even SIGKILL): the next run continues after the last written page,
+unless the interrupted run began more than a day ago or --from-start is set.
 Creates or updates the tables first, as `serve` does; --dry-run does not.
 
 --remove-gone works only on a database that was completely filled from this Clerk instance. It

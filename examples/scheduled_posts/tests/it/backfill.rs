@@ -1,5 +1,7 @@
 //! `backfill`: users who signed up while no server listened, killed runs, differences, removals.
 
+use sea_orm::ConnectionTrait as _;
+
 use crate::support::{Backend, Listing, Process, World, on_every_backend};
 
 type Variables = Vec<(String, String)>;
@@ -49,6 +51,33 @@ async fn a_run_that_was_killed_goes_on_after_its_last_page(world: World) {
     shows(&run, &[("users", "2,300"), ("new or newer", "1,300"), ("unchanged", "0")]);
     shows(&run, &[("resumed", "yes, after the 1,000 of an interrupted run")]);
     assert_eq!(world.count("users").await, 2300);
+}
+
+async fn fault_s6_an_interrupted_run_of_long_ago_begins_anew_and_says_so(world: World) {
+    let listing = Listing::start(700, 1).await;
+    let variables = variables_of(&listing);
+    let mut killed = world.start_backfill("killed", &[], &variables);
+    listing.asked(2).await;
+    killed.kill();
+    listing.open();
+    let db = world.database().await;
+    db.execute_unprepared("UPDATE clerk_backfills SET started_at = started_at - 90000000")
+        .await
+        .unwrap();
+    let (run, code) = world.backfill("anew", &[], &variables).await;
+    assert_eq!(code, 0, "{}", run.err());
+    let anew = "no, from the start: the interrupted run began more than a day ago";
+    shows(&run, &[("users", "700"), ("new or newer", "200"), ("resumed", anew)]);
+    assert!(entry(&run, "since").ends_with('Z'), "{}", run.out());
+
+    db.execute_unprepared(
+        "UPDATE clerk_backfills SET last_user_id = 'user_00500', users = 500, finished = FALSE",
+    )
+    .await
+    .unwrap();
+    let (run, code) = world.backfill("from-start", &["--from-start"], &variables).await;
+    assert_eq!(code, 0, "{}", run.err());
+    shows(&run, &[("users", "700"), ("unchanged", "700"), ("resumed", "no, from the start")]);
 }
 
 async fn fault_s16_a_list_that_is_short_is_told_and_has_its_own_exit_code(world: World) {
@@ -242,6 +271,7 @@ async fn help_and_misuse(world: World) {
         ("lone-number", &["--at-most", "3"]),
         ("not-named", &["--remove-gone", "3"]),
         ("both", &["--dry-run", "--remove-gone", "--at-most", "3"]),
+        ("dry-from-start", &["--dry-run", "--from-start"]),
         ("negative", &["--remove-gone", "--at-most", "-1"]),
     ] {
         let (run, code) = world.backfill(name, options, &[]).await;
@@ -294,6 +324,7 @@ fn shows(run: &Process, entries: &[(&str, &str)]) {
 on_every_backend!(
     who_signed_up_while_the_server_was_off_is_there_after_a_backfill,
     a_run_that_was_killed_goes_on_after_its_last_page,
+    fault_s6_an_interrupted_run_of_long_ago_begins_anew_and_says_so,
     fault_s16_a_list_that_is_short_is_told_and_has_its_own_exit_code,
     a_signal_ends_a_run_at_once_and_the_next_one_goes_on,
     a_dry_run_says_what_differs_and_changes_nothing,

@@ -30,6 +30,9 @@ pub(super) struct Args {
     /// Instead remove the users whom Clerk no longer has, for good, with their accounts and posts
     #[arg(long, requires = "at_most")]
     remove_gone: bool,
+    /// Begin at the start, even if an interrupted run could be continued
+    #[arg(long, conflicts_with_all = ["dry_run", "remove_gone"])]
+    from_start: bool,
     /// With --remove-gone, how many users may be removed; if there are more, none is
     #[arg(long, value_name = "N", requires = "remove_gone")]
     at_most: Option<u32>,
@@ -59,7 +62,7 @@ pub(super) async fn run(env: &Env, args: Args, log: &Log) -> Result<ExitCode, Fa
 enum Task {
     Compare,
     Remove { at_most: u32 },
-    Run,
+    Run { from_start: bool },
 }
 
 impl Task {
@@ -67,7 +70,7 @@ impl Task {
         match args {
             Args { dry_run: true, .. } => Self::Compare,
             Args { remove_gone: true, at_most: Some(at_most), .. } => Self::Remove { at_most },
-            Args { .. } => Self::Run,
+            Args { from_start, .. } => Self::Run { from_start },
         }
     }
 
@@ -75,7 +78,7 @@ impl Task {
         match self {
             Self::Compare => "comparing",
             Self::Remove { .. } => "looking for users who are gone",
-            Self::Run => "backfill",
+            Self::Run { .. } => "backfill",
         }
     }
 
@@ -86,7 +89,9 @@ impl Task {
             Self::Remove { .. } => {
                 "Stopped. Users who were removed stay removed; run it again for the others."
             }
-            Self::Run => "Stopped. Run it again: it goes on after the last page that was written.",
+            Self::Run { .. } => {
+                "Stopped. Run it again: it goes on after the last page that was written."
+            }
         }
     }
 
@@ -98,7 +103,7 @@ impl Task {
     ) -> Result<ExitCode, Failure> {
         let db = match self {
             Self::Compare => unchanged_database(url).await?,
-            Self::Remove { .. } | Self::Run => {
+            Self::Remove { .. } | Self::Run { .. } => {
                 let db = store::connect(url).await.map_err(|error| database_failure(&error))?;
                 store::migrate(&db).await.map_err(|error| database_failure(&error))?;
                 db
@@ -121,7 +126,8 @@ impl Task {
                 let removed = backfill.remove_gone(at_most).await;
                 removed.map(|removed| (summary::of_removal(removed), ExitCode::SUCCESS))
             }
-            Self::Run => {
+            Self::Run { from_start } => {
+                let backfill = if from_start { backfill.from_start() } else { backfill };
                 let report = backfill.run().await;
                 report.map(|report| {
                     let summary = summary::of_run(&report, begin.elapsed());

@@ -6,6 +6,8 @@ use std::time::Duration;
 use indicatif::HumanCount;
 use tower_clerk::backfill::{Drift, Removed, Report, Sample};
 
+use crate::time;
+
 pub(super) fn of_run(report: &Report, took: Duration) -> String {
     let Report { instance_id, users, written, unchanged, unreadable, resumed, .. } = report;
     let here = written + unchanged;
@@ -13,6 +15,8 @@ pub(super) fn of_run(report: &Report, took: Duration) -> String {
     let resumed = if *resumed {
         let before = users.saturating_sub(here);
         format!("yes, after the {} of an interrupted run", HumanCount(before))
+    } else if report.outdated {
+        "no, from the start: the interrupted run began more than a day ago".to_owned()
     } else {
         "no, from the start".to_owned()
     };
@@ -36,12 +40,14 @@ pub(super) fn of_run(report: &Report, took: Duration) -> String {
            unchanged     {unchanged}\n  \
            unreadable    {unreadable}\n  \
            resumed       {resumed}\n  \
+           since         {since}\n  \
            took          {took}, {rate} rows per second",
         users = HumanCount(*users),
         listed = HumanCount(report.listed),
         written = HumanCount(*written),
         unchanged = HumanCount(*unchanged),
         unreadable = unreadable_note(*unreadable),
+        since = time::show(report.since.into()),
         took = shown(took),
         rate = rate(here, took),
     )
