@@ -1,6 +1,6 @@
 //! The requests to the Backend API, and the meaning of each status. Reads no users.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -66,8 +66,10 @@ impl<'a> Requests<'a> {
     }
 
     /// Returns the instance that the secret key belongs to; `None` if this Backend API does not
-    /// tell, as emulators and older proxies do not.
-    pub(super) async fn instance(&mut self) -> Result<Option<InstanceId>, BackfillError> {
+    /// tell, as emulators and older proxies do not. Also returns the time of the answer by Clerk's clock.
+    pub(super) async fn instance(
+        &mut self,
+    ) -> Result<(Option<InstanceId>, Option<SystemTime>), BackfillError> {
         #[derive(Deserialize)]
         struct InstanceJson {
             id: String,
@@ -80,12 +82,13 @@ impl<'a> Requests<'a> {
                 "the Backend API does not tell which instance the secret key belongs to (404); \
                  whether the target has users of another one cannot be checked"
             );
-            return Ok(None);
+            return Ok((None, answer.answered_at));
         }
         let instance = serde_json::from_slice(&answer.body)
             .ok()
             .and_then(|InstanceJson { id }| InstanceId::parse(id).ok());
-        instance.map(Some).ok_or_else(|| unreadable("the instance has no usable id"))
+        let instance = instance.ok_or_else(|| unreadable("the instance has no usable id"))?;
+        Ok((Some(instance), answer.answered_at))
     }
 
     /// Returns the number of users, if the first try succeeds.

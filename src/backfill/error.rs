@@ -78,6 +78,8 @@ impl From<SinkError> for BackfillError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BackfillErrorKind {
+    /// This machine's clock is more than a minute ahead of Clerk's, or behind it.
+    ClockWrong,
     /// The Backend API does not tell which instance the secret key belongs to, so no user may be
     /// removed.
     InstanceUnknown,

@@ -23,7 +23,7 @@ impl<T: Target> Backfill<T> {
     /// See [`BackfillErrorKind`].
     pub async fn dry_run(&self) -> Result<Drift, BackfillError> {
         let mut requests = self.requests();
-        let instance_id = requests.instance().await?;
+        let instance_id = self.instance(&mut requests).await?;
         let runs = self.runs(instance_id.as_ref()).await?;
         let total = requests.count().await?;
         let mut progress = Progress::of(Phase::Listing, 0, total);
@@ -103,7 +103,7 @@ impl<T: Target> Backfill<T> {
 
     async fn remove(&self, most: u32) -> Result<Removed, BackfillError> {
         let mut requests = self.requests();
-        let instance_id = requests.instance().await?;
+        let instance_id = self.instance(&mut requests).await?;
         let Some(instance_id) = instance_id else {
             return Err(BackfillError::new(
                 BackfillErrorKind::InstanceUnknown,

@@ -86,8 +86,9 @@ impl<T> Backfill<T> {
         Self { on_progress: Some(Box::new(tell)), ..self }
     }
 
-    /// Sets the clock; default: the operating system's. A time more than five minutes ahead of it
-    /// counts as five minutes ahead.
+    /// Sets the clock; default: the operating system's. A time of Clerk's that is more than five minutes
+    /// ahead of it counts as five minutes ahead. A clock that is more than a minute ahead of Clerk's, or
+    /// behind it, is refused.
     #[must_use]
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
@@ -110,6 +111,33 @@ impl<T> Backfill<T> {
 
     pub(super) fn requests(&self) -> Requests<'_> {
         Requests::new(&self.api, self.pace, self.pauses)
+    }
+
+    /// Returns the instance that the secret key belongs to, if the Backend API tells it; fails if the
+    /// clock is wrong. A slow one would make recent states seem older than they are.
+    pub(super) async fn instance(
+        &self,
+        requests: &mut Requests<'_>,
+    ) -> Result<Option<InstanceId>, BackfillError> {
+        let asked = self.clock.now();
+        let (instance, theirs) = requests.instance().await?;
+        let Some(theirs) = theirs else { return Ok(instance) };
+        // Clerk's time was somewhere between the two.
+        let between = theirs.max(asked).min(self.clock.now().max(asked));
+        let wrong = apart(theirs, between);
+        if wrong <= CLOCK_TOLERANCE {
+            return Ok(instance);
+        }
+        let word = if theirs > between { "behind" } else { "ahead of" };
+        Err(BackfillError::new(
+            BackfillErrorKind::ClockWrong,
+            format!(
+                "this machine's clock is {} s {word} the Backend API's (its header `Date`), and with a \
+                 wrong clock the order of states would be wrong; set the clock, by time \
+                 synchronisation, and run again",
+                wrong.as_secs()
+            ),
+        ))
     }
 
     /// Returns the latest plausible time, as for webhooks, in milliseconds since 1970.
@@ -137,7 +165,7 @@ impl<T: Target> Backfill<T> {
     /// them.
     pub async fn run(&self) -> Result<Report, BackfillError> {
         let mut requests = self.requests();
-        let instance_id = requests.instance().await?;
+        let instance_id = self.instance(&mut requests).await?;
         let runs = self.runs(instance_id.as_ref()).await?;
         let (mut run, since, outdated) = self.begun(recorded(instance_id.as_ref()), runs.own);
         let resumed = run.last_user_id.is_some();
@@ -304,6 +332,9 @@ pub(super) fn length<U>(list: &[U]) -> u64 {
 
 /// The largest page that Clerk returns.
 const MAX_PAGE_SIZE: u32 = 500;
+
+/// The largest difference between the clocks.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 

@@ -1,6 +1,6 @@
 //! A client for single requests to the Backend API. It neither retries nor reads the answers.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderValue};
@@ -47,6 +47,7 @@ impl ApiClient {
         let response = request.send().await.map_err(ApiFailure::broken)?;
         let status = response.status();
         let retry_after = super::retry_after(response.headers());
+        let answered_at = super::date::answered_at(response.headers());
         let body = if status == StatusCode::OK {
             super::body(response, MAX_BODY_BYTES).await.map_err(|error| match error {
                 BodyError::Broken(error) => ApiFailure::broken(error),
@@ -56,7 +57,7 @@ impl ApiClient {
             // The status is enough if the body cannot be read.
             super::body(response, MAX_ERROR_BYTES).await.unwrap_or_default()
         };
-        Ok(ApiAnswer { status, retry_after, body })
+        Ok(ApiAnswer { status, retry_after, answered_at, body })
     }
 
     fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
@@ -77,6 +78,8 @@ impl ApiClient {
 pub(crate) struct ApiAnswer {
     pub(crate) status: StatusCode,
     pub(crate) retry_after: Option<Duration>,
+    /// The time by the server's clock, if it tells.
+    pub(crate) answered_at: Option<SystemTime>,
     pub(crate) body: Bytes,
 }
 

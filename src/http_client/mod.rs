@@ -3,6 +3,8 @@
 
 #[cfg(feature = "backfill")]
 mod backend_api;
+#[cfg(feature = "backfill")]
+mod date;
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -35,6 +35,8 @@ pub(crate) struct Clerk {
     pub(crate) asked: Vec<Asked>,
     /// Whether lists come in an envelope.
     pub(crate) wraps: bool,
+    /// The header `Date`, instead of the true one.
+    pub(crate) date: Option<&'static str>,
     faults: VecDeque<(&'static str, Fault)>,
 }
 
@@ -95,6 +97,7 @@ impl ClerkApi {
             users,
             asked: Vec::new(),
             wraps: false,
+            date: None,
             faults: VecDeque::new(),
         };
         let state = Mutex::new(state);
@@ -233,6 +236,15 @@ impl Asked {
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap) -> Response {
+    let date = shared.state.lock().unwrap().date;
+    let mut response = answer_undated(shared, uri, headers).await;
+    if let Some(date) = date {
+        response.headers_mut().insert("date", date.parse().unwrap());
+    }
+    response
+}
+
+async fn answer_undated(shared: Arc<Shared>, uri: Uri, headers: HeaderMap) -> Response {
     let mut asked = Asked::read(&uri, headers);
     let fault = {
         let mut state = shared.state.lock().unwrap();

@@ -280,12 +280,61 @@ async fn a_state_from_the_far_future_does_not_win_for_ever() {
     let mut listed = users(2);
     listed[1]["updated_at"] = json!(i64::MAX);
     let api = ClerkApi::start(listed).await;
+    api.state().date = Some("Mon, 12 Jan 1970 13:46:40 GMT");
     let target = Arc::new(Memory::default());
     let clock = Arc::new(ManualClock::new());
     clock.set_wall(UNIX_EPOCH + Duration::from_secs(1_000_000));
     within(backfill(&api, &target).clock(clock).run()).await.unwrap();
     assert_eq!(target.state().users["user_01"], 1000);
     assert_eq!(target.state().users["user_02"], 1_000_300_000);
+}
+
+#[tokio::test]
+async fn fault_s18_a_clock_that_differs_from_clerks_by_more_than_a_minute_is_refused() {
+    let api = ClerkApi::start(users(3)).await;
+    // 1 900 000 000 s after 1970.
+    api.state().date = Some("Sun, 17 Mar 2030 17:46:40 GMT");
+    let at = |seconds: i64| {
+        let clock = Arc::new(ManualClock::new());
+        let since_1970 = u64::try_from(1_900_000_000 + seconds).unwrap();
+        clock.set_wall(UNIX_EPOCH + Duration::from_secs(since_1970));
+        clock
+    };
+    for status in [200, 404] {
+        for (seconds, says) in [
+            (-61, Some("61 s behind")),
+            (-86_400, Some("86400 s behind")),
+            (61, Some("61 s ahead of")),
+            (-60, None),
+            (0, None),
+            (60, None),
+        ] {
+            let target = Arc::new(Memory::default());
+            if status == 404 {
+                api.fails("/v1/instance", Fault::status(404));
+            }
+            let run = within(backfill(&api, &target).clock(at(seconds)).run()).await;
+            match (run, says) {
+                (Ok(report), None) => assert_eq!(report.users, 3),
+                (Err(error), Some(says)) => {
+                    assert_eq!(error.kind(), BackfillErrorKind::ClockWrong);
+                    assert!(error.to_string().contains(says), "{error}");
+                    assert_eq!(target.state().changes, 0);
+                }
+                (run, says) => panic!("{run:?} {says:?}"),
+            }
+        }
+    }
+    let target = Arc::new(Memory::holding(&["user_gone"], "ins_1", true));
+    let slow = || backfill(&api, &target).clock(at(-600));
+    let error = within(slow().dry_run()).await.unwrap_err();
+    assert_eq!(error.kind(), BackfillErrorKind::ClockWrong);
+    let error = within(slow().remove_gone(9)).await.unwrap_err();
+    assert_eq!(error.kind(), BackfillErrorKind::ClockWrong);
+    assert_eq!(target.state().changes, 0);
+    // Who tells no time is believed.
+    api.state().date = Some("lately");
+    within(slow().run()).await.unwrap();
 }
 
 #[tokio::test]

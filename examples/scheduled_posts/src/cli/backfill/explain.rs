@@ -9,6 +9,11 @@ pub(super) fn explain(error: &BackfillError) -> String {
 
 fn advice(kind: BackfillErrorKind) -> &'static str {
     match kind {
+        BackfillErrorKind::ClockWrong => {
+            "This machine's clock is wrong, so nothing was changed. Switch time synchronisation on \
+             (timedatectl set-ntp true), in the host of a container or virtual machine, and run \
+             this again."
+        }
         BackfillErrorKind::InstanceUnknown => {
             "--remove-gone: the Backend API does not tell which Clerk instance CLERK_SECRET_KEY \
              belongs to, so no user was removed. Set CLERK_API_URL to one that answers \
