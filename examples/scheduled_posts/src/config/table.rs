@@ -142,7 +142,7 @@ pub(crate) static TOPICS: [Topic; 8] = [
                 is_secret: true,
             },
             Setting {
-                names: &["CLERK_PROXY_URL"],
+                names: &["CLERK_PROXY_URL", "NEXT_PUBLIC_CLERK_PROXY_URL"],
                 meaning: "The URL under which your application itself proxies Clerk's Frontend \
                           API: the issuer, and the JWKS URL below it.",
                 details: "",
@@ -152,7 +152,7 @@ pub(crate) static TOPICS: [Topic; 8] = [
                 is_secret: false,
             },
             Setting {
-                names: &["CLERK_IS_SATELLITE"],
+                names: &["CLERK_IS_SATELLITE", "NEXT_PUBLIC_CLERK_IS_SATELLITE"],
                 meaning: "Set for Clerk's SDKs on a satellite domain; refused without CLERK_ISSUER \
                           unless it is false.",
                 details: "A satellite's tokens have the issuer of its primary domain.",
@@ -162,7 +162,7 @@ pub(crate) static TOPICS: [Topic; 8] = [
                 is_secret: false,
             },
             Setting {
-                names: &["CLERK_DOMAIN"],
+                names: &["CLERK_DOMAIN", "NEXT_PUBLIC_CLERK_DOMAIN"],
                 meaning: "Set for Clerk's SDKs on a satellite domain; refused without CLERK_ISSUER.",
                 details: "",
                 unset: Unset::Effect("this is no satellite"),
