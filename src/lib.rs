@@ -61,6 +61,7 @@ mod http_client;
 pub mod ids;
 pub mod instance;
 mod meter;
+mod origin;
 mod sampling;
 #[cfg(feature = "sea-orm")]
 pub mod sea_orm;
@@ -78,6 +79,7 @@ pub mod webhook;
 
 pub use error::ConfigError;
 pub use instance::PublishableKey;
+pub use origin::Origin;
 
 /// The README, whose examples run as tests.
 #[cfg(all(doctest, feature = "full"))]

@@ -82,6 +82,10 @@ impl SeaOrmSink {
             UserStatus::Unknown => {}
             known => return Ok(known),
         }
+        if !self.store.hooks.is_empty() {
+            // An application's statements may never end: dropping the caller must cancel them.
+            return self.store.retrying(|| self.start_user(&id)).await;
+        }
         let sink = self.clone();
         run_to_completion(async move { sink.store.retrying(|| sink.start_user(&id)).await }).await
     }

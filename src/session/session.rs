@@ -27,8 +27,8 @@ struct Verified {
     key: Arc<PublicKey>,
     window: Window,
     verifier: VerifierId,
-    #[cfg_attr(not(feature = "remote"), expect(dead_code, reason = "only a timer reads it"))]
     /// Not the session's data, so it does not matter whether a panic leaves it in order.
+    #[cfg_attr(not(feature = "remote"), expect(dead_code, reason = "only a timer reads it"))]
     clock: AssertUnwindSafe<Arc<dyn Clock>>,
 }
 
@@ -108,8 +108,8 @@ impl Session {
         self.claims().has(required)
     }
 
-    /// Waits until the verifier accepts the token no longer: until `exp` and the skew are past, by the
-    /// verifier's clock. For what lives longer than a request, such as a WebSocket or a stream, which
+    /// Waits until the token has expired: until `exp` and the skew are past, by the verifier's clock. It
+    /// does not see that a key was withdrawn, or that a check of your own would refuse now. For what lives longer than a request, such as a WebSocket or a stream, which
     /// should end with the session or ask the client for a new token:
     ///
     /// ```

@@ -88,7 +88,9 @@ impl Clock for ManualClock {
             if hands.wall >= time {
                 return Poll::Ready(());
             }
-            hands.waiting.push(cx.waker().clone());
+            if !hands.waiting.iter().any(|waiting| waiting.will_wake(cx.waker())) {
+                hands.waiting.push(cx.waker().clone());
+            }
             Poll::Pending
         }))
     }

@@ -21,7 +21,7 @@ use tower_http::cors::CorsLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use crate::config::AuthPhase;
+use crate::config::{AuthPhase, CorsConfig};
 use crate::error::answer;
 use crate::limits::{self, Limits};
 use crate::phases;
@@ -38,7 +38,7 @@ pub(crate) fn app(
     phase: AuthPhase,
     webhook: Option<Webhook>,
     limits: &Arc<Limits>,
-    cors_origins: Vec<HeaderValue>,
+    cors: CorsConfig,
 ) -> Router {
     let all = signed_in(verifier, phase, limits)
         .merge(Router::from(routes::of_all()).layer(Extension(webhook)))
@@ -49,7 +49,7 @@ pub(crate) fn app(
         .route("/docs/docs.css", get(docs::style))
         .fallback(async || answer(StatusCode::NOT_FOUND, "Not found"))
         .with_state(state);
-    let app = around(all, cors_origins);
+    let app = around(all, cors);
     let app = match phase.trusts_user_id() {
         true => app.layer(middleware::map_response(phases::warned)),
         false => app,
@@ -59,13 +59,13 @@ pub(crate) fn app(
 }
 
 /// Adds the layers around all routes. A later layer is further outside.
-fn around(routes: Router, cors_origins: Vec<HeaderValue>) -> Router {
+fn around(routes: Router, cors: CorsConfig) -> Router {
     routes
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(requests::of_bounded_length))
         .layer(middleware::from_fn(in_common))
-        .layer(cors(cors_origins))
+        .layer(cors_layer(cors))
         .layer(middleware::from_fn(requests::identified))
 }
 
@@ -88,12 +88,12 @@ fn signed_in(verifier: Verifier, phase: AuthPhase, limits: &Arc<Limits>) -> Rout
     guarded.route_layer(middleware::from_fn_with_state(limits(), limits::by_address))
 }
 
-fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
+fn cors_layer(CorsConfig { origins, headers }: CorsConfig) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(origins)
         .allow_credentials(true)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .allow_headers(headers)
         .expose_headers([header::RETRY_AFTER, header::WWW_AUTHENTICATE, X_REQUEST_ID])
         .max_age(Duration::from_secs(600))
 }

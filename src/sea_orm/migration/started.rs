@@ -43,7 +43,9 @@ impl MigrationTrait for Started {
                 let add = format!("ALTER TABLE {table} ADD COLUMN {COLUMN} bigint");
                 match db.execute_unprepared(&add).await {
                     Err(error) if is_there(&error) => {}
-                    other => drop(other?),
+                    other => {
+                        other?;
+                    }
                 }
             }
         }

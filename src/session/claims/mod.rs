@@ -158,7 +158,7 @@ impl Claims {
     }
 
     /// Returns the token's claims as a type of your own: custom claims, and any that have no method
-    /// here. They are deserialized once for each type and kept with the session: requests with the same
+    /// here. They are deserialized when they are first asked for as this type, and kept with the session: requests with the same
     /// token share them, so a type with a lock or a counter in it would carry it from one to the next.
     /// `cache_bytes` of the verifier does not count them.
     ///
@@ -176,7 +176,7 @@ impl Claims {
     ///
     /// # Errors
     ///
-    /// The claims do not fit the type. The error names the member, but does not repeat its value.
+    /// The claims do not fit the type. The error names the member by the token's own names, but does not repeat its value.
     pub fn custom<T>(&self) -> Result<&T, CustomClaimsError>
     where
         T: DeserializeOwned + Send + Sync + RefUnwindSafe + UnwindSafe + 'static,

@@ -1,6 +1,5 @@
 //! The builder of a verifier: strict by default; checks every setting once.
 
-use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use super::policy::{AudiencePolicy, AuthorizedPartyPolicy, Policy};
 use super::{Instance, Instances, Verifier};
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
+use crate::origin::{Origin, QUOTES, check_port, is_host, split_port};
 use crate::session::cache::TokenCache;
 use crate::session::keys::KeySource;
 use crate::session::session::{Session, VerifierId};
@@ -271,83 +271,22 @@ pub(crate) fn check_authorized_parties(parties: &[String]) -> Result<(), ConfigE
              `azp` should not be checked",
         ));
     }
-    parties.iter().try_for_each(|party| check_origin(party))
+    let check = |party: &String| Origin::parse(party).map(drop);
+    let checked = parties.iter().try_for_each(check);
+    checked.map_err(|error| error.named("authorized parties"))
 }
 
-/// Checks that a text is `scheme://host[:port]`, as browsers write an origin: an entry that cannot
-/// match is a mistake.
-fn check_origin(origin: &str) -> Result<(), ConfigError> {
-    let problem = |text| Err(ConfigError::new("authorized parties", text));
-    if origin.contains(['"', '\'']) {
-        return problem(QUOTES);
+/// Checks `host[:port]` of an issuer as URLs are written after parsing (WHATWG URL). The error says
+/// what was probably meant.
+fn check_host(scheme: &str, authority: &str) -> Result<(), &'static str> {
+    let (host, _) = split_port(authority);
+    if !is_host(host) {
+        return Err(
+            "must have a host in lower case, such as `clerk.example.com`, or an address such as \
+             `[::1]`",
+        );
     }
-    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '/' | '?' | '#' | '@' | '*' | ',');
-    match split_scheme(origin) {
-        // Mobile and desktop shells have their own schemes.
-        Some((scheme, host))
-            if is_scheme(scheme)
-                && !host.is_empty()
-                && host.chars().all(plain)
-                && !origin.bytes().any(|b| b.is_ascii_uppercase()) =>
-        {
-            match check_host(scheme, host) {
-                Ok(()) => Ok(()),
-                Err(text) => problem(text),
-            }
-        }
-        _ => problem(
-            "must be origins such as `https://app.example.com`, in the environment separated by \
-             commas: lower case, with a scheme, without a path, a trailing slash or a wildcard",
-        ),
-    }
-}
-
-/// Checks `host[:port]` as URLs are written after parsing (WHATWG URL): without an empty port, a
-/// port with leading zeros, or the scheme's own port. The error says what was probably meant.
-fn check_host(scheme: &str, host: &str) -> Result<(), &'static str> {
-    let port = match host.strip_prefix('[') {
-        Some(rest) => {
-            let (address, after) = rest.split_once(']').unwrap_or((rest, "]"));
-            if address.parse::<Ipv6Addr>().is_err() || !(after.is_empty() || after.starts_with(':'))
-            {
-                return Err("must have an address such as `[::1]` in its brackets");
-            }
-            after.strip_prefix(':')
-        }
-        None => {
-            let (name, port) = match host.split_once(':') {
-                Some((name, port)) => (name, Some(port)),
-                None => (host, None),
-            };
-            let of_host =
-                |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b);
-            let is_label = |label: &str| !label.is_empty() && label.bytes().all(of_host);
-            if matches!(scheme, "http" | "https") && !name.split('.').all(is_label) {
-                return Err("must have a host in lower case, such as `app.example.com`");
-            }
-            port
-        }
-    };
-    let Some(port) = port else { return Ok(()) };
-    if port.is_empty() {
-        return Err("must not end in a colon: leave the colon out");
-    }
-    let number = port.parse::<u16>().ok().filter(|number| number.to_string() == port);
-    match (scheme, number) {
-        (_, None | Some(0)) => Err("must have a port from 1 to 65535, or none"),
-        ("https", Some(443)) | ("http", Some(80)) => {
-            Err("must not name the scheme's own port: leave out `:443` with https, `:80` with http")
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Returns whether a text is the scheme of a URL, in lower case (RFC 3986 3.1).
-fn is_scheme(scheme: &str) -> bool {
-    scheme.starts_with(|first: char| first.is_ascii_lowercase())
-        && scheme
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+.-".contains(&b))
+    check_port(scheme, authority)
 }
 
 fn split_scheme(url: &str) -> Option<(&str, &str)> {
@@ -362,8 +301,6 @@ fn is_loopback(rest: &str) -> bool {
     };
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
-
-const QUOTES: &str = "must not contain quotes: some programs keep those of an environment file";
 
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 

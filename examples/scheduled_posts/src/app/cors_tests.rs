@@ -19,7 +19,8 @@ async fn waits() -> Response {
 async fn f16_the_answers_to_a_panic_and_to_too_slow_a_request_can_be_read_by_the_page() {
     const OWN: &str = "https://app.example.com";
     let routes = Router::new().route("/panics", get(panics)).route("/waits", get(waits));
-    let app = around(routes, vec![HeaderValue::from_static(OWN)]);
+    let origins = vec![HeaderValue::from_static(OWN)];
+    let app = around(routes, CorsConfig { origins, headers: Vec::new() });
     for (path, status) in [("/panics", 500), ("/waits", 408)] {
         for (origin, allowed) in [(OWN, Some(OWN)), ("https://evil.com", None)] {
             let request = Request::builder().uri(path).header(header::ORIGIN, origin);

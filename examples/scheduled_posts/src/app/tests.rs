@@ -17,7 +17,11 @@ async fn serve(routes: Router) -> (SocketAddr, watch::Sender<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = watch::channel(false);
-    tokio::spawn(serving::serve(listener, around(routes, Vec::new()), stopped));
+    tokio::spawn(serving::serve(
+        listener,
+        around(routes, CorsConfig { origins: Vec::new(), headers: Vec::new() }),
+        stopped,
+    ));
     (address, stop)
 }
 

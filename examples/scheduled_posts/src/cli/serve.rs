@@ -34,7 +34,7 @@ use serving::tls::Tls;
 use serving::{Lines, Server};
 
 pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
-    let ServeConfig { common, listen, cors_origins, limits, phase, metrics, clerk, ai, tls } =
+    let ServeConfig { common, listen, cors, limits, phase, metrics, clerk, ai, tls } =
         ServeConfig::read(env)?;
     log.start(&common);
     open_files::raise();
@@ -81,7 +81,7 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     tell_of_webhooks(phase, &clerk);
     let proxies = limits.proxies.clone();
     let limits = Limits::start(limits).await;
-    let router = app(state, verifier.clone(), phase, hook, &limits, cors_origins);
+    let router = app(state, verifier.clone(), phase, hook, &limits, cors);
     phases::announce(phase);
     if phase.trusts_user_id() {
         phases::fetch_keys(verifier);

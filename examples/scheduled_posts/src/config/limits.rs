@@ -163,7 +163,7 @@ const fn number(n: u32) -> NonZeroU32 {
 /// The largest number of requests: more than a server can answer, and still at least one
 /// microsecond per request.
 const MOST: u32 = 1_000_000;
-const REDIS_FORM: &str = "must be redis://user:password@host:port/database, or rediss:// for TLS; \
+const REDIS_FORM: &str = "must be redis://user:password@host:port/database, or rediss:// for TLS, with no parameters; \
                           write / ? # @ : and % in user or password as %2F %3F %23 %40 %3A and %25";
 
 #[cfg(test)]

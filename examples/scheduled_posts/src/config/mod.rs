@@ -18,6 +18,7 @@ mod tests;
 pub(crate) use ai::{AiConfig, is_loopback};
 pub(crate) use env::Env;
 pub(crate) use limits::{LimitsConfig, Per, Rate, RedisUrl, TrustedProxies};
+pub(crate) use origins::CorsConfig;
 pub(crate) use phase::AuthPhase;
 pub(crate) use reader::{Clerk, Common, ConfigErrors};
 pub(crate) use tls::TlsConfig;
@@ -25,7 +26,6 @@ pub(crate) use values::{DatabaseUrl, LogFormat};
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use axum::http::HeaderValue;
 use tower_clerk::backfill::BackendApi;
 
 use crate::config::reader::Reader;
@@ -59,7 +59,7 @@ pub(crate) struct DevClerkConfig {
 pub(crate) struct ServeConfig {
     pub(crate) common: Common,
     pub(crate) listen: SocketAddr,
-    pub(crate) cors_origins: Vec<HeaderValue>,
+    pub(crate) cors: CorsConfig,
     pub(crate) limits: LimitsConfig,
     pub(crate) phase: AuthPhase,
     /// The address of `/metrics`.
@@ -121,8 +121,7 @@ impl ServeConfig {
         let mut reader = Reader::new(env);
         let common = reader.common();
         let listen = reader.listen();
-        let default = vec![HeaderValue::from_static("http://localhost:3000")];
-        let cors_origins = reader.value("CORS_ALLOWED_ORIGINS", default, origins::origins);
+        let cors = reader.cors();
         let ai = reader.ai();
         let tls = reader.tls(listen);
         let metrics = reader.metrics();
@@ -132,7 +131,7 @@ impl ServeConfig {
         let config = clerk.map(|clerk| Self {
             common,
             listen,
-            cors_origins,
+            cors,
             limits,
             phase,
             metrics,

@@ -1,135 +1,113 @@
-//! The origins whose pages may read answers, exactly as browsers send them.
+//! The settings of CORS: the origins whose pages may read answers, and the headers that these pages
+//! may send.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use axum::http::{HeaderName, HeaderValue, header};
+use tower_clerk::Origin;
 
-use axum::http::HeaderValue;
+use crate::config::reader::Reader;
 
-pub(super) fn origins(text: &str) -> Result<Vec<HeaderValue>, &'static str> {
-    text.split(',').map(str::trim).filter(|origin| !origin.is_empty()).map(origin).collect()
+/// The settings of CORS.
+#[derive(Clone, Debug)]
+pub(crate) struct CorsConfig {
+    /// The origins, exactly as browsers send them.
+    pub(crate) origins: Vec<HeaderValue>,
+    /// The headers of requests.
+    pub(crate) headers: Vec<HeaderName>,
 }
 
-/// Parses an origin. Browsers send the scheme, the host and, unless it is the scheme's default, the
-/// port; origins are compared byte for byte. A text that no browser sends would never match, so it
-/// is refused here.
-fn origin(text: &str) -> Result<HeaderValue, &'static str> {
-    if text.contains('*') {
-        return Err("a `*` is not allowed, because credentials are: list each origin");
-    }
-    if text == "null" {
-        return Err("null is what browsers send for any sandboxed page: list the origins of your \
-                    front end instead");
-    }
-    let Some((scheme, authority)) = text.split_once("://") else {
-        return Err("an origin begins with its scheme: https://app.example.com, not \
-                    app.example.com");
-    };
-    if !matches!(scheme, "http" | "https") {
-        return Err("an origin begins with https:// or http://, in lower case");
-    }
-    if let Some((_, rest)) = authority.split_once(['/', '?', '#', '\\']) {
-        return Err(match rest {
-            "" => "an origin has no slash at its end: https://app.example.com",
-            _ => "an origin has no path: https://app.example.com",
-        });
-    }
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (authority, None),
-    };
-    if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return Err("browsers send the host in lower case: https://app.example.com");
-    }
-    if !is_host(host) {
-        return Err("browsers send a plain host name, or an address in its shortest form; names \
-                    with other letters as xn--…: https://app.example.com");
-    }
-    match port {
-        Some("80") if scheme == "http" => Err(OWN_PORT),
-        Some("443") if scheme == "https" => Err(OWN_PORT),
-        Some(port) if !is_port(port) => Err("a port is a number from 1 to 65535"),
-        _ => HeaderValue::from_str(text).map_err(|_| "an origin is plain text"),
+impl Reader<'_> {
+    pub(super) fn cors(&mut self) -> CorsConfig {
+        let default = vec![HeaderValue::from_static("http://localhost:3000")];
+        let origins = self.value("CORS_ALLOWED_ORIGINS", default, origins);
+        let mut headers = USUAL_HEADERS.to_vec();
+        for more in self.value("CORS_ALLOWED_HEADERS", Vec::new(), header_names) {
+            if !headers.contains(&more) {
+                headers.push(more);
+            }
+        }
+        CorsConfig { origins, headers }
     }
 }
 
-fn is_host(host: &str) -> bool {
-    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        return address.parse::<Ipv6Addr>().is_ok_and(|ip| ip.to_string() == address);
+fn origins(text: &str) -> Result<Vec<HeaderValue>, String> {
+    entries(text).map(origin).collect()
+}
+
+/// Parses an origin by the rule for the authorized parties of tokens.
+fn origin(text: &str) -> Result<HeaderValue, String> {
+    let problem = |error: tower_clerk::ConfigError| error.named("origins").to_string();
+    let origin = Origin::parse(text).map_err(problem)?;
+    HeaderValue::from_str(origin.as_str()).map_err(|_| "an origin is plain text".to_owned())
+}
+
+fn header_names(text: &str) -> Result<Vec<HeaderName>, &'static str> {
+    entries(text).map(header_name).collect()
+}
+
+fn header_name(text: &str) -> Result<HeaderName, &'static str> {
+    if text == "*" {
+        return Err("a `*` is not allowed, because credentials are: list each header");
     }
-    let label = |label: &str| {
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        !label.is_empty() && label.bytes().all(|byte| plain(byte) || matches!(byte, b'-' | b'_'))
-    };
-    let last = host.rsplit('.').next().unwrap_or_default();
-    // A host that ends in a number is an address to a browser.
-    let is_address = last.bytes().all(|byte| byte.is_ascii_digit());
-    host.split('.').all(label) && (!is_address || host.parse::<Ipv4Addr>().is_ok())
+    text.parse().map_err(|_| "must be names of request headers, separated by commas, such as x-app")
 }
 
-fn is_port(port: &str) -> bool {
-    port.parse::<u16>().is_ok_and(|number| number > 0 && number.to_string() == port)
+fn entries(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|entry| !entry.is_empty())
 }
 
-const OWN_PORT: &str = "browsers leave out :443 after https:// and :80 after http://, so with it \
-                        an origin never matches";
+/// The headers that a page needs, and those that tracing libraries add to its requests.
+const USUAL_HEADERS: [HeaderName; 7] = [
+    header::AUTHORIZATION,
+    header::CONTENT_TYPE,
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+    HeaderName::from_static("baggage"),
+    HeaderName::from_static("sentry-trace"),
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Env, ServeConfig};
+
+    fn read(name: &str, value: &str) -> Result<CorsConfig, String> {
+        let config = ServeConfig::read(&Env::from([(name, value)]));
+        config.map(|config| config.cors).map_err(|errors| errors.to_string())
+    }
 
     #[test]
-    fn f15_an_origin_that_no_browser_sends_is_refused_with_what_is_wrong_with_it() {
-        for (bad, word) in [
-            ("*", "`*`"),
-            ("https://*.example.com", "`*`"),
-            ("http://localhost:3000, *", "`*`"),
-            ("null", "null"),
-            ("example.com", "scheme"),
-            ("localhost:3000", "scheme"),
-            ("//example.com", "scheme"),
-            ("HTTPS://example.com", "lower case"),
-            ("file:///tmp", "https://"),
-            ("chrome-extension://abc", "https://"),
-            ("https://example.com/", "slash"),
-            ("https://example.com/app", "path"),
-            ("https://example.com?a=b", "path"),
-            ("https://example.com#a", "path"),
-            ("https://example.com\\evil", "path"),
-            ("https://Example.com", "lower case"),
-            ("https://user@example.com", "plain host"),
-            ("https://", "plain host"),
-            ("https://.example.com", "plain host"),
-            ("https://example.com.", "plain host"),
-            ("https://exa mple.com", "plain host"),
-            ("https://exämple.com", "plain host"),
-            ("http://127.1", "plain host"),
-            ("http://2130706433", "plain host"),
-            ("http://[::1", "plain host"),
-            ("http://[0:0:0:0:0:0:0:1]:3000", "plain host"),
-            ("https://example.com:443", "never matches"),
-            ("http://example.com:80", "never matches"),
-            ("https://example.com:", "port"),
-            ("https://example.com:0", "port"),
-            ("https://example.com:03000", "port"),
-            ("https://example.com:65536", "port"),
-            ("https://example.com:+1", "port"),
+    fn fault_c6_the_origins_of_pages_are_those_that_tokens_may_be_issued_for() {
+        const PK: (&str, &str) = ("CLERK_PUBLISHABLE_KEY", "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k");
+        for (list, is_good) in [
+            ("https://a.example, http://localhost:5173,", true),
+            ("tauri://localhost,capacitor://localhost", true),
+            ("chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb", true),
+            ("https://a.b:443", false),
+            ("https://a.b/", false),
+            ("a.example", false),
+            ("http://localhost:3000, *", false),
+            ("null", false),
         ] {
-            let Err(problem) = origins(bad) else { panic!("{bad}") };
-            assert!(problem.contains(word), "{bad}: {problem}");
+            let parties = Env::from([PK, ("CLERK_AUTHORIZED_PARTIES", list)]);
+            assert_eq!(ServeConfig::read(&parties).is_ok(), is_good, "{list}");
+            let cors = read("CORS_ALLOWED_ORIGINS", list);
+            assert_eq!(cors.is_ok(), is_good, "{list}: {cors:?}");
         }
-        for good in [
-            "https://app.example.com",
-            "https://app.example.com:8443",
-            "https://example.com:80",
-            "http://example.com:443",
-            "http://localhost:3000",
-            "http://127.0.0.1:5173",
-            "http://[::1]:3000",
-            "https://xn--exmple-cua.com",
-            "https://my_app.example.com",
-        ] {
-            assert_eq!(origins(good).unwrap(), [good]);
+        let two = read("CORS_ALLOWED_ORIGINS", "https://a.example, tauri://localhost,").unwrap();
+        assert_eq!(two.origins, ["https://a.example", "tauri://localhost"]);
+        let error = read("CORS_ALLOWED_ORIGINS", "https://a.b:443").unwrap_err();
+        assert!(error.contains("  CORS_ALLOWED_ORIGINS: origins: must not name the"), "{error}");
+    }
+
+    #[test]
+    fn fault_c5_more_headers_of_pages_can_be_named() {
+        let usual = read("CORS_ALLOWED_HEADERS", "").unwrap().headers;
+        let more = read("CORS_ALLOWED_HEADERS", "X-App, baggage,").unwrap().headers;
+        assert_eq!(more, [&usual[..], &[HeaderName::from_static("x-app")]].concat());
+        for bad in ["*", "x app", "x-app; y", "x:y"] {
+            let error = read("CORS_ALLOWED_HEADERS", bad).unwrap_err();
+            assert!(error.contains("  CORS_ALLOWED_HEADERS: "), "{error}");
         }
-        let two = origins("https://a.example, http://localhost:5173,").unwrap();
-        assert_eq!(two, ["https://a.example", "http://localhost:5173"]);
     }
 }

@@ -75,11 +75,11 @@ impl<'a> Reader<'a> {
         self.ports = UsedPorts::default();
     }
 
-    pub(super) fn value<T>(
+    pub(super) fn value<T, E: fmt::Display>(
         &mut self,
         name: &str,
         default: T,
-        parse: impl FnOnce(&str) -> Result<T, &'static str>,
+        parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> T {
         match self.env.get(name).map(parse) {
             None => default,
@@ -119,9 +119,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn clerk(&mut self, common: &Common, listen: SocketAddr) -> Option<Clerk> {
-        let mut given = self.env.names("CLERK_");
-        given.extend(self.env.names("NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY"));
-        if given.is_empty() {
+        if !self.env.names_clerk() {
             let place = self.dev_clerk(common);
             if !stand_in::IS_BUILT_IN {
                 self.errors.push(
@@ -160,8 +158,7 @@ impl<'a> Reader<'a> {
                 None
             }
             None => {
-                let any = !self.env.names("CLERK_").is_empty();
-                let hint = if any { "" } else { ASK_DEV_CLERK };
+                let hint = if self.env.names_clerk() { "" } else { ASK_DEV_CLERK };
                 self.errors.push(format!("{SECRET_KEY}: {NO_SECRET_KEY}{hint}"));
                 None
             }

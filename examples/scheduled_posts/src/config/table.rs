@@ -92,7 +92,9 @@ pub(crate) static TOPICS: [Topic; 8] = [
     Topic {
         title: "Clerk",
         about: "The keys are in Clerk's Dashboard, under API keys. While no CLERK_ variable is set \
-                and HOST is a loopback address, the dev Clerk stands in for Clerk.",
+                and HOST is a loopback address, the dev Clerk stands in for Clerk. Variables that \
+                only Clerk's other SDKs read, such as CLERK_TELEMETRY_DISABLED and \
+                CLERK_SIGN_IN_URL, are ignored.",
         settings: &[
             Setting {
                 names: &["CLERK_PUBLISHABLE_KEY", "NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY"],
@@ -273,6 +275,17 @@ pub(crate) static TOPICS: [Topic; 8] = [
                 unset: Unset::Value("http://localhost:3000"),
                 read_by: SERVER,
                 example: "http://localhost:3000",
+                is_secret: false,
+            },
+            Setting {
+                names: &["CORS_ALLOWED_HEADERS"],
+                meaning: "Request headers that these pages may send beside the usual ones, \
+                          separated by commas.",
+                details: "The usual ones are authorization, content-type, x-request-id, \
+                          traceparent, tracestate, baggage and sentry-trace.",
+                unset: Unset::Effect("the usual ones only"),
+                read_by: SERVER,
+                example: "x-app-version",
                 is_secret: false,
             },
             Setting {

@@ -24,7 +24,7 @@ const PK: (&str, &str) = ("CLERK_PUBLISHABLE_KEY", "pk_test_Y2xlcmsuZXhhbXBsZS5j
 fn an_empty_environment_is_the_dev_clerk_on_loopback() {
     for config in [serve([]).unwrap(), serve([("CLERK_SECRET_KEY", ""), ("PORT", " ")]).unwrap()] {
         assert_eq!(config.listen.to_string(), "127.0.0.1:8002");
-        assert_eq!(config.cors_origins, ["http://localhost:3000"]);
+        assert_eq!(config.cors.origins, ["http://localhost:3000"]);
         let Clerk::Dev(place) = config.clerk else { panic!("{:?}", config.clerk) };
         assert_eq!(place.port, 8003);
         assert_eq!(place.file.to_str(), Some("scheduled-posts.dev-clerk.json"));
@@ -41,6 +41,16 @@ fn a_stand_in_is_never_trusted_by_accident() {
     );
     let real = serve([("HOST", "0.0.0.0"), PK]).unwrap();
     assert!(matches!(real.clerk, Clerk::Real(_)));
+}
+
+#[test]
+fn fault_c3_variables_of_other_sdks_alone_leave_the_stand_in() {
+    let of_others = [("CLERK_TELEMETRY_DISABLED", "1"), ("CLERK_SIGN_IN_URL", "/sign-in")];
+    assert!(matches!(serve(of_others).unwrap().clerk, Clerk::Dev(_)));
+    let backfill = BackfillConfig::read(&Env::from(of_others)).unwrap_err().to_string();
+    assert!(backfill.contains("scheduled-posts dev-clerk"), "{backfill}");
+    let with_a_key = [of_others[0], ("CLERK_SECRET_KEY", "sk_test_abc")];
+    assert_eq!(wrong(with_a_key), ["CLERK_PUBLISHABLE_KEY"]);
 }
 
 #[test]
@@ -267,6 +277,42 @@ fn a_database_url_that_no_driver_can_read_is_refused_without_being_shown() {
         "sqlite:x.db",
     ] {
         assert!(serve([("DATABASE_URL", url)]).is_ok(), "{url}");
+    }
+}
+
+#[test]
+fn fault_c7_a_parameter_that_cannot_be_used_is_named_with_those_that_can() {
+    let said = |name, url: &str| {
+        let errors = serve([(name, url)]).unwrap_err();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(!errors[0].contains("canary"), "{errors:?}");
+        errors[0].clone()
+    };
+    for (url, named, possible) in [
+        ("postgres://a:b@h/d?sslmode=require&channel_binding=canary", "channel_binding", "sslmode"),
+        ("postgresql://h/d?schema=canary", "schema", "options"),
+        ("postgres://a@h/d?pgbouncer=true", "pgbouncer", "statement-cache-capacity"),
+        ("postgres://a@h/d?Sslmode=canary", "Sslmode", "sslmode"),
+        ("postgres://a@h/d?sslmode", "sslmode", "sslmode"),
+        ("mysql://a@h/d?charset=canary", "charset", "ssl-mode"),
+        ("mysql://a@h/d?useSSL=true&ssl-mode=REQUIRED", "useSSL", "ssl-ca"),
+        ("sqlite://x.db?mode=rwc&journal_mode=canary", "journal_mode", "immutable"),
+    ] {
+        let error = said("DATABASE_URL", url);
+        let named = format!("the parameter `{named}` ");
+        assert!(error.contains(&named) && error.contains(possible), "{url}: {error}");
+    }
+    assert!(said("REDIS_URL", "redis://h/0?protocol=canary").contains("no parameters"));
+    // What may be a part of a password is not repeated.
+    for url in [
+        "postgres://app:12?canary=1@127.0.0.1/app",
+        "postgres://app:x@h/d?can4ry=canary",
+        "postgres://app:12?canary#sslmode=x@h/d",
+        "mysql://app:12?canary=1@127.0.0.1/app",
+    ] {
+        let error = said("DATABASE_URL", url);
+        assert!(error.contains("%2F %3F %23") || error.contains("a parameter"), "{error}");
+        assert!(!error.contains("can4ry"), "{error}");
     }
 }
 

@@ -17,37 +17,35 @@ pub(crate) struct DatabaseUrl {
 }
 
 impl DatabaseUrl {
-    pub(crate) fn parse(url: &str) -> Result<Self, &'static str> {
+    pub(crate) fn parse(url: &str) -> Result<Self, String> {
         match url.split_once(':').map(|(scheme, _)| scheme) {
             // Checked before the driver reads it, which logs unknown parameters with their values:
             // after a `?` in a password that is the rest of the password.
-            Some("postgres" | "postgresql") if !has_parameters_of(url, &POSTGRES_PARAMETERS) => {
-                Err(POSTGRES_FORM)
+            Some("postgres" | "postgresql") => {
+                check_parameters(url, &POSTGRES_PARAMETERS, POSTGRES_FORM)?;
+                PgConnectOptions::from_str(url).map_err(|_| POSTGRES_FORM)?;
             }
-            Some("postgres" | "postgresql") => match PgConnectOptions::from_str(url) {
-                Ok(_) => Ok(Self { url: url.to_owned() }),
-                Err(_) => Err(POSTGRES_FORM),
-            },
-            Some("mysql") if !has_parameters_of(url, &MYSQL_PARAMETERS) => Err(MYSQL_FORM),
-            Some("mysql") if !url.starts_with("mysql://") => Err(MYSQL_FORM),
-            Some("mysql") => match MySqlConnectOptions::from_str(url) {
-                Ok(options) if options.get_database().is_none() => Err(MYSQL_FORM),
-                Ok(_) => Ok(Self { url: url.to_owned() }),
-                Err(_) => Err(MYSQL_FORM),
-            },
+            Some("mysql") if !url.starts_with("mysql://") => return Err(MYSQL_FORM.into()),
+            Some("mysql") => {
+                check_parameters(url, &MYSQL_PARAMETERS, MYSQL_FORM)?;
+                let options = MySqlConnectOptions::from_str(url).map_err(|_| MYSQL_FORM)?;
+                options.get_database().ok_or(MYSQL_FORM)?;
+            }
             Some("sqlite") => {
+                check_parameters(url, &SQLITE_PARAMETERS, SQLITE_FORM)?;
+                SqliteConnectOptions::from_str(url).map_err(|_| SQLITE_FORM)?;
                 let database = Self { url: url.to_owned() };
-                if SqliteConnectOptions::from_str(url).is_err() {
-                    Err("must be sqlite://path?mode=rwc or sqlite::memory:")
-                } else if database.file().is_none() && !database.is_in_memory() {
-                    Err("names no file; set sqlite://path?mode=rwc or sqlite::memory:")
-                } else {
-                    Ok(database)
+                if database.file().is_none() && !database.is_in_memory() {
+                    return Err(format!("names no file; set {SQLITE_FORM}"));
                 }
             }
-            _ => Err("must start with postgres://, mysql:// or sqlite:, for example \
-                      postgres://user:password@host/database or sqlite://posts.db?mode=rwc"),
+            _ => {
+                return Err("must start with postgres://, mysql:// or sqlite:, for example \
+                            postgres://user:password@host/database or sqlite://posts.db?mode=rwc"
+                    .into());
+            }
         }
+        Ok(Self { url: url.to_owned() })
     }
 
     /// Returns the URL itself, including the password, for the driver.
@@ -99,12 +97,33 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// Returns whether everything after the `?` is one of these parameters, and there is no `#`.
-fn has_parameters_of(url: &str, names: &[&str]) -> bool {
+/// Checks that everything after the `?` is one of these parameters with a value, and that there is no
+/// `#`. Names the parameter that is not, unless it may be a part of a password.
+fn check_parameters(url: &str, names: &[&str], form: &str) -> Result<(), String> {
     let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
-    let known =
-        |parameter: &str| parameter.split_once('=').is_some_and(|(name, _)| names.contains(&name));
-    !url.contains('#') && parameters.split('&').all(|one| one.is_empty() || known(one))
+    // Behind a `?` or a `#` in a password, the host and its `@` follow.
+    if url.contains('#') || parameters.contains('@') {
+        return Err(form.to_owned());
+    }
+    for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
+        let (name, has_value) = match parameter.split_once('=') {
+            Some((name, _)) => (name, true),
+            None => (parameter, false),
+        };
+        if has_value && names.contains(&name) {
+            continue;
+        }
+        let is_word = |c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '-');
+        let named = match name.len() <= 40 && name.chars().all(is_word) {
+            true => format!("the parameter `{name}`"),
+            false => "a parameter".to_owned(),
+        };
+        let problem =
+            if names.contains(&name) { "has no value" } else { "is none of this server's driver" };
+        let possible = names.join(", ");
+        return Err(format!("{named} {problem}; correct or remove it; there are {possible}"));
+    }
+    Ok(())
 }
 
 const POSTGRES_FORM: &str = "must be postgres://user:password@host:port/database with known \
@@ -115,6 +134,11 @@ const MYSQL_FORM: &str = "must be mysql://user:password@host:port/database for M
                           write / ? # @ : and % in user or password as %2F %3F %23 %40 %3A and \
                           %25; the parameters are ssl-mode, ssl-ca, ssl-cert, ssl-key, socket and \
                           statement-cache-capacity";
+
+const SQLITE_FORM: &str = "must be sqlite://path?mode=rwc or sqlite::memory:";
+
+/// The parameters of SQLite's driver.
+const SQLITE_PARAMETERS: [&str; 4] = ["cache", "immutable", "mode", "vfs"];
 
 /// The parameters of PostgreSQL's driver.
 const POSTGRES_PARAMETERS: [&str; 13] = [

@@ -6,6 +6,8 @@ use crate::support::{Answer, Api, World, answer, free_port, on_every_backend, un
 
 const OWN: &str = "https://app.example.com";
 const SECOND: &str = "http://localhost:5173";
+const HEADERS: &str =
+    "authorization,content-type,x-request-id,traceparent,tracestate,baggage,sentry-trace";
 
 async fn f15_only_listed_origins_may_read_answers(world: World) {
     let _server = world.serve_with(&origins()).await;
@@ -72,11 +74,37 @@ async fn f16_a_preflight_needs_no_token_and_counts_on_no_limit(world: World) {
             let methods = allowed.header("access-control-allow-methods").unwrap();
             assert!(methods.split(',').any(|allowed| allowed == method), "{methods}");
             let headers = allowed.header("access-control-allow-headers").unwrap();
-            assert_eq!(headers, "authorization,content-type");
+            assert_eq!(headers, HEADERS);
         }
         // In between the limit is used up, and it is of no consequence.
         let status = api.get("/api/me").await.status;
         assert_eq!(status, if n == 0 { 401 } else { 429 });
+    }
+}
+
+/// Libraries for tracing add these to the requests of a page.
+async fn fault_c5_the_headers_of_tracing_and_those_that_are_named_pass_a_preflight(world: World) {
+    let more = ("CORS_ALLOWED_HEADERS".to_owned(), "X-App-Version".to_owned());
+    let _server = world.serve_with(&[origins(), vec![more]].concat()).await;
+    let api = world.api();
+    let wanted = "baggage,sentry-trace,traceparent,tracestate,x-request-id,x-app-version";
+    let allowed = ask_first(&api, "/api/me", OWN, "GET", wanted).await;
+    is_readable_by(&allowed, OWN);
+    let headers = allowed.header("access-control-allow-headers").unwrap();
+    for name in wanted.split(',') {
+        assert!(headers.split(',').any(|allowed| allowed == name), "{name} in {headers}");
+    }
+    assert!(!headers.contains('*'), "{headers}");
+}
+
+/// The page of a desktop shell reads answers as any other page.
+async fn fault_c6_a_page_under_a_shells_own_scheme_can_read_answers(world: World) {
+    let list = "tauri://localhost,capacitor://localhost,chrome-extension://abcdefghijklmnop";
+    let allowed = ("CORS_ALLOWED_ORIGINS".to_owned(), list.to_owned());
+    let _server = world.serve_with(&[allowed]).await;
+    for origin in list.split(',') {
+        let answer = answer(world.api().request("GET", "/healthz").header("origin", origin)).await;
+        is_readable_by(&answer, origin);
     }
 }
 
@@ -136,6 +164,8 @@ on_every_backend!(
     f15_only_listed_origins_may_read_answers,
     f16_a_preflight_needs_no_token_and_counts_on_no_limit,
     f16_errors_of_all_kinds_can_be_read_by_the_page,
+    fault_c5_the_headers_of_tracing_and_those_that_are_named_pass_a_preflight,
+    fault_c6_a_page_under_a_shells_own_scheme_can_read_answers,
 );
 
 async fn preflight(api: &Api, origin: &str, method: &str, headers: &str) -> Answer {

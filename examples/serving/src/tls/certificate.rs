@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -54,10 +54,19 @@ impl CertificateFiles {
     }
 
     pub(super) fn read(&self) -> Result<Pem, CertificateError> {
-        let cert = std::fs::read(&self.cert).map_err(CertificateError::CertUnreadable)?;
-        let key = std::fs::read(&self.key).map_err(CertificateError::KeyUnreadable)?;
+        let cert = read(&self.cert).map_err(CertificateError::CertUnreadable)?;
+        let key = read(&self.key).map_err(CertificateError::KeyUnreadable)?;
         Ok(Pem { cert, key })
     }
+}
+
+/// Reads a file of text, without the byte order mark that some editors put before it.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = std::fs::read(path)?;
+    if bytes.starts_with(b"\xEF\xBB\xBF") {
+        bytes.drain(..3);
+    }
+    Ok(bytes)
 }
 
 impl Certificate {

@@ -34,7 +34,7 @@ pub struct FetchTimes {
     /// runs.
     pub timeout: Duration,
     /// The time after the last successful fetch for which its keys are used while the server is
-    /// down. From 1 min to 30 days; default: 24 h. They are fetched again after half of it at most.
+    /// down. From 1 min to 30 days; default: 24 h. They are fetched again after about half of it at most.
     pub max_staleness: Duration,
 }
 

@@ -95,7 +95,7 @@ fn transport(facts: &Facts, config: &ServeConfig) -> Vec<Check> {
         return vec![Check::ok(NAME, "no production keys: http is acceptable")];
     }
     let mut checks = Vec::new();
-    for origin in config.cors_origins.iter().filter_map(plain_remote) {
+    for origin in config.cors.origins.iter().filter_map(plain_remote) {
         checks.push(Check::fail(
             NAME,
             format!("CORS_ALLOWED_ORIGINS has {origin}, and the keys are for production"),

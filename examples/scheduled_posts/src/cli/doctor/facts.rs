@@ -31,8 +31,7 @@ impl Facts {
         let (mut env, mut config) = usable(given);
         let mut stand_in = false;
         if let Some(ServeConfig { clerk: Clerk::Dev(place), .. }) = &config {
-            stand_in = given.names("CLERK_").is_empty()
-                && given.names("NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY").is_empty();
+            stand_in = !given.names_clerk();
             // This is also reached when Clerk's variables are set but unusable: then there is no
             // stand-in.
             match place.variables().filter(|_| stand_in) {

@@ -68,7 +68,7 @@ fn cors_origins(facts: &Facts) -> Check {
     let Some(config) = &facts.config else {
         return Check::skipped("cors_origins", "other settings cannot be used");
     };
-    match config.cors_origins.len() {
+    match config.cors.origins.len() {
         0 => Check::ok("cors_origins", "none: pages of other origins cannot call this server"),
         _ if !facts.is_set(CORS) && facts.is_live() => Check::warn(
             "cors_origins",

@@ -34,6 +34,19 @@ fn f35_a_certificate_that_is_not_in_date_is_refused() {
 }
 
 #[test]
+fn fault_c2_a_byte_order_mark_before_a_certificate_is_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let Pem { cert, key } = pem(|_| {});
+    let file = |name: &str, text: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, [b"\xEF\xBB\xBF", text].concat()).unwrap();
+        path
+    };
+    let files = CertificateFiles::new(file("cert.pem", &cert), file("key.pem", &key));
+    assert!(files.load().is_ok(), "{:?}", files.load());
+}
+
+#[test]
 fn f35_a_key_of_another_certificate_is_refused() {
     let key = pem(|_| {}).key;
     let mixed = judge(Pem { key, ..pem(|_| {}) }).unwrap_err();
