@@ -1,5 +1,6 @@
 //! What hooks do to the sink's transaction: what is acknowledged is in the database, whatever they did.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ on_each_database!(
     fault_s1_a_delivery_that_is_acknowledged_is_kept_whatever_a_hook_did,
     fault_s1_a_page_and_a_user_who_was_given_a_row_are_kept_or_told,
     fault_s1_what_may_fail_runs_in_a_savepoint_and_the_rest_is_kept,
+    fault_a3_a_hook_that_hangs_is_cancelled_with_the_request_that_waits_for_it,
 );
 
 const T: i64 = 1_649_360_000_000;
@@ -165,4 +167,36 @@ async fn fault_s1_what_may_fail_runs_in_a_savepoint_and_the_rest_is_kept(db: Dat
     let delivery = signed("msg_1", &user_created("user_1", None, T)).into_request();
     assert_eq!(send(&service, delivery).await.status(), 204);
     assert_eq!((count(&db, "users").await, count(&db, "notes").await), (1, 2));
+}
+
+/// Never ends while it is told so.
+#[derive(Clone, Default)]
+struct Hanging {
+    hangs: Arc<AtomicBool>,
+}
+
+impl InTransaction for Hanging {
+    async fn run(&self, _: &DatabaseTransaction, _: &Delivery, _: Outcome) -> Result<(), DbErr> {
+        Ok(())
+    }
+
+    async fn ensured(&self, _: &DatabaseTransaction, _: &str) -> Result<(), DbErr> {
+        match self.hangs.load(Ordering::SeqCst) {
+            true => std::future::pending().await,
+            false => Ok(()),
+        }
+    }
+}
+
+async fn fault_a3_a_hook_that_hangs_is_cancelled_with_the_request_that_waits_for_it(
+    db: DatabaseConnection,
+) {
+    let hook = Hanging::default();
+    let sink = sink_with_notes(&db).await.with_hook(hook.clone());
+    hook.hangs.store(true, Ordering::SeqCst);
+    let given_up = tokio::time::timeout(Duration::from_millis(300), sink.ensure_user("user_1"));
+    assert!(given_up.await.is_err());
+    hook.hangs.store(false, Ordering::SeqCst);
+    assert_eq!(within(sink.ensure_user("user_1")).await.unwrap(), UserStatus::Active);
+    assert_eq!(count(&db, "users").await, 1);
 }
