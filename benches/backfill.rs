@@ -177,6 +177,10 @@ impl Target for InTurn {
         self.sink.ids_after(after, limit).await
     }
 
+    async fn created_after(&self, ids: &[String], time: i64) -> Result<Vec<String>, SinkError> {
+        self.sink.created_after(ids, time).await
+    }
+
     async fn remove(&self, user_id: &str) -> Result<bool, SinkError> {
         self.sink.remove(user_id).await
     }

@@ -101,7 +101,8 @@ pub struct Drift {
     pub outdated: Sample,
     /// The users whom Clerk lists although they are deleted in the target.
     pub deleted: Sample,
-    /// The users whom the target has and Clerk does not. `None` if that is unknown: the Backend API
+    /// The users whom the target has and Clerk does not, without those who were created within the last
+    /// hour, whom Clerk's lists may not have yet. `None` if that is unknown: the Backend API
     /// does not tell which instance it is, or the target also has users of other instances, from
     /// backfills or webhooks, who do not exist at this one.
     pub gone: Option<Sample>,

@@ -76,7 +76,7 @@ impl<T: Target> Backfill<T> {
     /// lists omit more than `most` of them, no user is removed. Then the method requests each
     /// omitted user alone, and keeps those whom Clerk still has. If any answer is neither the user
     /// nor Clerk's own error for an unknown user, no user is removed. Rows whose id Clerk cannot
-    /// have given stay.
+    /// have given stay, and so do users who were created within the last hour.
     ///
     /// # Errors
     ///
@@ -204,7 +204,8 @@ struct Search {
 }
 
 impl Search {
-    /// Returns those of the next ids that Clerk does not list; `None` after the last id.
+    /// Returns those of the next ids that Clerk does not list, without those of users who were created
+    /// within the last hour, whom its lists may not have yet; `None` after the last id.
     async fn next<T: Target>(
         &mut self,
         backfill: &Backfill<T>,
@@ -231,6 +232,11 @@ impl Search {
         if !ids.is_empty() {
             let known = requests.known(&ids).await?;
             ids.retain(|id| !known.contains(id));
+        }
+        if !ids.is_empty() {
+            let ask = || backfill.target.created_after(&ids, backfill.settled());
+            let young = backfill.pauses.target(ask).await?;
+            ids.retain(|id| !young.contains(id));
         }
         backfill.tell(&Progress::of(Phase::LookingForGone, self.users, None));
         Ok(Some(ids))

@@ -140,6 +140,12 @@ impl<T> Backfill<T> {
         ))
     }
 
+    /// Returns the time after which a user's absence from Clerk's lists means nothing, in milliseconds
+    /// since 1970.
+    pub(super) fn settled(&self) -> i64 {
+        millis(self.clock.now().checked_sub(UNSETTLED).unwrap_or(UNIX_EPOCH))
+    }
+
     /// Returns the latest plausible time, as for webhooks, in milliseconds since 1970.
     pub(super) fn latest(&self) -> i64 {
         let tolerance = i64::try_from(TOLERANCE.as_millis()).unwrap_or(i64::MAX);
@@ -341,6 +347,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest time after the beginning of a run in which it is resumed. What its pages wrote before
 /// may be outdated by then, if webhooks were lost.
 const LONGEST_INTERRUPTION: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long after a user's creation Clerk's lists may leave the user out.
+const UNSETTLED: Duration = Duration::from_secs(60 * 60);
 
 /// The tolerance, equal to the default of webhooks.
 const TOLERANCE: Duration = Duration::from_secs(300);

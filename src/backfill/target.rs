@@ -60,6 +60,19 @@ pub trait Target: Send + Sync + 'static {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<String>, SinkError>> + Send;
 
+    /// Returns those of these users who were created after a time, in milliseconds since 1970: by Clerk's
+    /// time of creation, or, for a user whom no event has described yet, by the time at which the target
+    /// learned of the user.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the target cannot be read.
+    fn created_after(
+        &self,
+        ids: &[String],
+        time: i64,
+    ) -> impl Future<Output = Result<Vec<String>, SinkError>> + Send;
+
     /// Removes a user who no longer exists at Clerk, for ever, as `user.deleted` would. Returns
     /// false if the user was already removed.
     ///
@@ -95,6 +108,14 @@ impl<T: Target> Target for Arc<T> {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<String>, SinkError>> + Send {
         T::ids_after(self, after, limit)
+    }
+
+    fn created_after(
+        &self,
+        ids: &[String],
+        time: i64,
+    ) -> impl Future<Output = Result<Vec<String>, SinkError>> + Send {
+        T::created_after(self, ids, time)
     }
 
     fn remove(&self, user_id: &str) -> impl Future<Output = Result<bool, SinkError>> + Send {

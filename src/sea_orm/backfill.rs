@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use ::sea_orm::prelude::DateTimeUtc;
 use ::sea_orm::{ConnectionTrait as _, DbErr, QueryResult};
 
 use super::row::Row;
@@ -34,6 +35,15 @@ impl Target for SeaOrmSink {
         let table = &self.store.tables.users.versions;
         let living = statements::select_living(table, self.store.dialect, after, limit);
         batch::ids_of(&self.store.db, &living).await.map_err(failure::sink_error)
+    }
+
+    /// A user without a row has no known age, and is not young.
+    async fn created_after(&self, ids: &[String], time: i64) -> Result<Vec<String>, SinkError> {
+        let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+        let select = statements::select_creations(&self.store.tables.users.rows, &ids);
+        let rows = self.store.db.query_all(&select).await.map_err(failure::sink_error)?;
+        let young = rows.iter().filter_map(|row| young(row, time).transpose());
+        young.collect::<Result<_, _>>().map_err(failure::sink_error)
     }
 
     async fn remove(&self, user_id: &str) -> Result<bool, SinkError> {
@@ -103,6 +113,13 @@ impl SeaOrmSink {
         tx.commit().await?;
         Ok(outcome == Outcome::Applied)
     }
+}
+
+/// Returns the id in a row if the user was created after this time.
+fn young(row: &QueryResult, time: i64) -> Result<Option<String>, DbErr> {
+    let created_at: DateTimeUtc = row.try_get_by_index(1)?;
+    let is_young = created_at.timestamp_millis() > time;
+    if is_young { Ok(Some(row.try_get_by_index(0)?)) } else { Ok(None) }
 }
 
 fn run(row: &QueryResult) -> Result<Run, DbErr> {

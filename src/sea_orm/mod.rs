@@ -34,6 +34,7 @@ mod instances;
 #[cfg(feature = "sea-orm-migration")]
 mod migration;
 mod proof;
+mod revive;
 mod row;
 mod schema;
 mod sink;

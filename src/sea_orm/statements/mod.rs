@@ -10,6 +10,7 @@ mod at_once;
 mod backfills;
 mod both;
 mod deliveries;
+mod revive;
 mod rows;
 mod versions;
 
@@ -21,6 +22,9 @@ pub(super) use both::{forget_version_without_row, select_status, select_user};
 pub(super) use deliveries::{
     Recording, forget_deliveries, forget_some_deliveries, insert_delivery, record_delivery,
 };
+#[cfg(feature = "backfill")]
+pub(super) use revive::select_creations;
+pub(super) use revive::{remove_tombstone, unmark_deleted};
 pub(super) use rows::{
     ID, delete_where, empty, insert_rows, mark_deleted, select_ids, select_rows, start_row,
     update_row, write_rows,

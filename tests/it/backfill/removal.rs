@@ -1,9 +1,11 @@
 //! Whom Clerk no longer has is removed; nobody else, ever.
 
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::json;
 use tower_clerk::backfill::BackfillErrorKind;
+use tower_clerk::test_util::ManualClock;
 use tower_clerk::webhook::SinkError;
 
 use super::api::{ClerkApi, Fault, user, users};
@@ -29,6 +31,27 @@ async fn who_is_gone_is_removed_for_ever_and_nobody_else() {
     assert_eq!(buried, &IDS[2..]);
     let again = within(backfill(&api, &target).remove_gone(0)).await.unwrap();
     assert_eq!(again.removed, 0);
+}
+
+#[tokio::test]
+async fn fault_s15_who_was_created_within_the_last_hour_is_neither_gone_nor_removed() {
+    const NOW: i64 = 1_900_000_000_000;
+    const HOUR: i64 = 60 * 60 * 1000;
+    let api = ClerkApi::start(users(2)).await;
+    api.state().date = Some("Sun, 17 Mar 2030 17:46:40 GMT");
+    let target = filled();
+    target.state().created =
+        [("user_gone_1".into(), NOW - HOUR + 1), ("user_gone_2".into(), NOW - HOUR)].into();
+    let clock = Arc::new(ManualClock::new());
+    clock.set_wall(UNIX_EPOCH + Duration::from_secs(1_900_000_000));
+    let backfill = backfill(&api, &target).clock(clock);
+    let gone = within(backfill.dry_run()).await.unwrap().gone.unwrap();
+    assert_eq!(gone.examples, ["user_gone_2", "user_gone_3"]);
+    // No candidate, so that the number allowed is one of others.
+    let removed = within(backfill.remove_gone(2)).await.unwrap();
+    assert_eq!((removed.removed, removed.kept), (2, 0));
+    assert_eq!(target.ids(), ["user_01", "user_02", "user_gone_1"]);
+    assert!(api.requests().iter().all(|request| !request.contains("/v1/users/user_gone_1")));
 }
 
 #[tokio::test]

@@ -16,6 +16,8 @@ pub(super) struct Memory {
 pub(super) struct State {
     /// Users by id, with the state of each.
     pub(super) users: BTreeMap<String, i64>,
+    /// When users were created, as far as that is known.
+    pub(super) created: BTreeMap<String, i64>,
     pub(super) buried: BTreeSet<String>,
     pub(super) runs: Vec<Run>,
     /// The ids of each page, as they were written.
@@ -132,6 +134,12 @@ impl Target for Memory {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let ids = state.users.range::<str, _>((from, Bound::Unbounded));
         Ok(ids.map(|(id, _)| id.clone()).take(usize::try_from(limit).unwrap()).collect())
+    }
+
+    async fn created_after(&self, ids: &[String], time: i64) -> Result<Vec<String>, SinkError> {
+        let state = self.call()?;
+        let is_young = |id: &&String| state.created.get(*id).is_some_and(|at| *at > time);
+        Ok(ids.iter().filter(is_young).cloned().collect())
     }
 
     async fn remove(&self, user_id: &str) -> Result<bool, SinkError> {

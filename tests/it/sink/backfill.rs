@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
 use serde_json::{Value, json};
 use tower_clerk::backfill::{BackendApi, Backfill, BackfillErrorKind, Run, Target};
+use tower_clerk::clock::{Clock, SystemClock};
 use tower_clerk::sea_orm::{Deletion, InTransaction, Schema, SeaOrmSink, UserStatus, migrate};
 use tower_clerk::secret::SecretKey;
 use tower_clerk::test_util::{user_created, user_deleted, user_updated};
@@ -27,6 +28,7 @@ on_each_database!(
     a_dry_run_says_what_is_missing_outdated_deleted_and_gone,
     users_whom_clerk_no_longer_has_are_removed_for_ever_when_asked_for,
     a_hook_hears_of_backfilled_and_removed_users_in_the_same_transaction,
+    fault_s15_a_user_of_the_last_hour_is_not_removed,
     fault_s6_runs_from_before_their_beginning_was_kept_begin_anew,
     runs_of_several_instances_are_kept_apart,
     ids_are_walked_through_in_byte_order_whatever_the_databases_language,
@@ -274,6 +276,32 @@ async fn a_hook_hears_of_backfilled_and_removed_users_in_the_same_transaction(
     within(backfill(&api, &sink).remove_gone(1)).await.unwrap();
     assert_eq!(*hook.heard.lock().unwrap(), ["user_01"]);
     assert_eq!(sink.user_status("user_01").await.unwrap(), UserStatus::Deleted);
+}
+
+async fn fault_s15_a_user_of_the_last_hour_is_not_removed(db: DatabaseConnection) {
+    let now = SystemClock::new().now().duration_since(UNIX_EPOCH).unwrap();
+    let minutes_ago = |minutes: i64| i64::try_from(now.as_millis()).unwrap() - minutes * 60_000;
+    let mut listed = users(2);
+    listed.push(user("user_old", minutes_ago(70)));
+    listed.push(user("user_young", minutes_ago(50)));
+    let api = ClerkApi::start(listed).await;
+    let server = Server::start(db.clone()).await;
+    let sink = server.sink.clone().clock(Arc::new(SystemClock::new()));
+    within(backfill(&api, &sink).run()).await.unwrap();
+    api.deletes("user_old");
+    api.deletes("user_young");
+    sink.ensure_user("user_ahead").await.unwrap();
+    let gone = within(backfill(&api, &sink).dry_run()).await.unwrap().gone.unwrap();
+    assert_eq!(gone.examples, ["user_old"]);
+    let removed = within(backfill(&api, &sink).remove_gone(1)).await.unwrap();
+    assert_eq!(removed.removed, 1);
+    for (id, status) in [
+        ("user_old", UserStatus::Deleted),
+        ("user_young", UserStatus::Active),
+        ("user_ahead", UserStatus::Active),
+    ] {
+        assert_eq!(sink.user_status(id).await.unwrap(), status, "{id}");
+    }
 }
 
 async fn fault_s6_runs_from_before_their_beginning_was_kept_begin_anew(db: DatabaseConnection) {

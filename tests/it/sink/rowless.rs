@@ -24,6 +24,8 @@ on_each_database!(
     a_row_that_comes_back_does_not_outlive_the_users_deletion,
     who_lost_the_row_is_unknown_and_gets_one_that_anything_fills,
     a_known_user_costs_one_query,
+    fault_s15_an_operator_takes_a_deletion_back,
+    fault_s15_an_operator_takes_a_marked_deletion_back,
     who_was_marked_as_deleted_stays_unfound_when_rows_are_removed_instead,
 );
 
@@ -156,4 +158,42 @@ async fn who_was_marked_as_deleted_stays_unfound_when_rows_are_removed_instead(
         assert_eq!(server.sink.user_status("user_1").await.unwrap(), UserStatus::Deleted);
         assert!(server.sink.find_user("user_2").await.unwrap().is_some());
     }
+}
+
+async fn fault_s15_an_operator_takes_a_deletion_back(db: DatabaseConnection) {
+    revives(db, Deletion::Delete).await;
+}
+
+async fn fault_s15_an_operator_takes_a_marked_deletion_back(db: DatabaseConnection) {
+    revives(db.clone(), Deletion::Mark).await;
+    assert_eq!(count(&db, "users WHERE deleted_at IS NOT NULL").await, 1);
+}
+
+async fn revives(db: DatabaseConnection, deletion: Deletion) {
+    let api = ClerkApi::start(users(2)).await;
+    let server = Server::start_with(db, Schema::new().on_deletion(deletion)).await;
+    server.post_new(&user_updated("user_01", Some("late@example.com"), T)).await;
+    within(backfill(&api, &server.sink).run()).await.unwrap();
+    for id in ["user_01", "user_02"] {
+        server.post_new(&user_deleted(id)).await;
+    }
+    assert_eq!(within(backfill(&api, &server.sink).run()).await.unwrap().written, 0);
+
+    assert!(server.sink.revive("user_01").await.unwrap());
+    assert_ne!(server.sink.user_status("user_01").await.unwrap(), UserStatus::Deleted);
+    for unknown in ["user_01", "user_none", "no id"] {
+        assert!(!server.sink.revive(unknown).await.unwrap(), "{unknown}");
+    }
+    assert_eq!(server.sink.user_status("user_none").await.unwrap(), UserStatus::Unknown);
+
+    // In the state that Clerk lists, although a newer one had been here before.
+    let report = within(backfill(&api, &server.sink).run()).await.unwrap();
+    assert_eq!((report.written, report.unchanged), (1, 1));
+    assert_eq!(server.email("user_01").await.as_deref(), Some("user_01@example.com"));
+    assert_eq!(server.sink.user_status("user_01").await.unwrap(), UserStatus::Active);
+    assert_eq!(server.sink.user_status("user_02").await.unwrap(), UserStatus::Deleted);
+    // Events count again, in their order.
+    server.post_new(&user_updated("user_01", Some("newer@example.com"), 2000)).await;
+    server.post_new(&user_updated("user_01", Some("older@example.com"), 1500)).await;
+    assert_eq!(server.email("user_01").await.as_deref(), Some("newer@example.com"));
 }

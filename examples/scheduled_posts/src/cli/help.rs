@@ -17,7 +17,7 @@ unless the interrupted run began more than a day ago or --from-start is set.
 Creates or updates the tables first, as `serve` does; --dry-run does not.
 
 --remove-gone works only on a database that was completely filled from this Clerk instance. It
-checks twice: Clerk must leave a user out of its list, and then deny that the id exists.";
+checks twice: Clerk must leave a user out of its list, and then deny that the id exists. Users who were created within the last hour stay.";
 pub(super) const ABOUT_DOCTOR: &str = "\
 Check whether everything fits together, and say what to do about what does not.
 

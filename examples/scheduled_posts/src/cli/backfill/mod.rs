@@ -22,7 +22,7 @@ use crate::config::{BackfillConfig, DatabaseUrl, Env};
 use crate::{signals, store};
 
 /// The options. Without any, `backfill` runs.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
     /// Only report how Clerk and the database differ; change nothing, not even the tables
     #[arg(long, conflicts_with = "remove_gone")]
@@ -33,6 +33,9 @@ pub(super) struct Args {
     /// Begin at the start, even if an interrupted run could be continued
     #[arg(long, conflicts_with_all = ["dry_run", "remove_gone"])]
     from_start: bool,
+    /// Instead take back that a user was deleted here, so that `backfill` adds the user again
+    #[arg(long, value_name = "USER_ID", conflicts_with_all = ["dry_run", "remove_gone", "from_start"])]
+    revive: Option<String>,
     /// With --remove-gone, how many users may be removed; if there are more, none is
     #[arg(long, value_name = "N", requires = "remove_gone")]
     at_most: Option<u32>,
@@ -58,10 +61,11 @@ pub(super) async fn run(env: &Env, args: Args, log: &Log) -> Result<ExitCode, Fa
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Task {
     Compare,
     Remove { at_most: u32 },
+    Revive { user_id: String },
     Run { from_start: bool },
 }
 
@@ -70,22 +74,24 @@ impl Task {
         match args {
             Args { dry_run: true, .. } => Self::Compare,
             Args { remove_gone: true, at_most: Some(at_most), .. } => Self::Remove { at_most },
+            Args { revive: Some(user_id), .. } => Self::Revive { user_id },
             Args { from_start, .. } => Self::Run { from_start },
         }
     }
 
-    fn name(self) -> &'static str {
+    fn name(&self) -> &'static str {
         match self {
             Self::Compare => "comparing",
+            Self::Revive { .. } => "taking a deletion back",
             Self::Remove { .. } => "looking for users who are gone",
             Self::Run { .. } => "backfill",
         }
     }
 
     /// Returns the message after a signal to stop.
-    fn stopped(self) -> &'static str {
+    fn stopped(&self) -> &'static str {
         match self {
-            Self::Compare => "Stopped. Nothing was changed.",
+            Self::Compare | Self::Revive { .. } => "Stopped. Nothing was changed.",
             Self::Remove { .. } => {
                 "Stopped. Users who were removed stay removed; run it again for the others."
             }
@@ -96,14 +102,14 @@ impl Task {
     }
 
     async fn work(
-        self,
+        &self,
         url: &DatabaseUrl,
         api: BackendApi,
         teller: &Arc<Teller>,
     ) -> Result<ExitCode, Failure> {
         let db = match self {
             Self::Compare => unchanged_database(url).await?,
-            Self::Remove { .. } | Self::Run { .. } => {
+            Self::Remove { .. } | Self::Revive { .. } | Self::Run { .. } => {
                 let db = store::connect(url).await.map_err(|error| database_failure(&error))?;
                 store::migrate(&db).await.map_err(|error| database_failure(&error))?;
                 db
@@ -115,7 +121,8 @@ impl Task {
             has_tables(&users).await?;
         }
         let told = Arc::clone(teller);
-        let backfill = Backfill::new(api, users).on_progress(move |progress| told.tell(progress));
+        let backfill = Backfill::new(api, users.clone());
+        let backfill = backfill.on_progress(move |progress| told.tell(progress));
         let begin = Instant::now();
         let outcome = match self {
             Self::Compare => backfill.dry_run().await.map(|drift| {
@@ -123,11 +130,15 @@ impl Task {
                 (summary::of_drift(&drift), code_of(agrees))
             }),
             Self::Remove { at_most } => {
-                let removed = backfill.remove_gone(at_most).await;
+                let removed = backfill.remove_gone(*at_most).await;
                 removed.map(|removed| (summary::of_removal(removed), ExitCode::SUCCESS))
             }
+            Self::Revive { user_id } => {
+                teller.end();
+                return revive(&users, user_id).await;
+            }
             Self::Run { from_start } => {
-                let backfill = if from_start { backfill.from_start() } else { backfill };
+                let backfill = if *from_start { backfill.from_start() } else { backfill };
                 let report = backfill.run().await;
                 report.map(|report| {
                     let summary = summary::of_run(&report, begin.elapsed());
@@ -142,6 +153,22 @@ impl Task {
         answer::print(&format!("{summary}\n"))?;
         Ok(code)
     }
+}
+
+/// Takes a user's deletion back.
+async fn revive(users: &SeaOrmSink, user_id: &str) -> Result<ExitCode, Failure> {
+    if users.revive(user_id).await.map_err(|error| database_failure(&error))? {
+        answer::print(
+            "The deletion was taken back. Run `scheduled-posts backfill`, or wait for the next webhook \
+             about this user.\n",
+        )?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(Failure::Start(
+        "--revive: the database does not have this user as deleted, so nothing was changed. Check the \
+         id: user_… as `backfill --dry-run` lists it under `deleted`."
+            .to_owned(),
+    ))
 }
 
 /// Opens the database as it is; creates neither a file nor a table.

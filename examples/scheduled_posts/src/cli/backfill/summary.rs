@@ -73,7 +73,7 @@ pub(super) fn of_drift(drift: &Drift) -> String {
         &mut text,
         "deleted",
         deleted,
-        "still listed by Clerk, but user.deleted arrived: a deleted user is never added again",
+        "still listed by Clerk, but deleted here: only `backfill --revive ID` lets one be added again",
     );
     match gone {
         Some(gone) => list(
