@@ -177,6 +177,10 @@ impl Target for InTurn {
         self.sink.ids_after(after, limit).await
     }
 
+    async fn rewrite(&self, users: &[User], run: &Run) -> Result<Written, SinkError> {
+        self.sink.rewrite(users, run).await
+    }
+
     async fn created_after(&self, ids: &[String], time: i64) -> Result<Vec<String>, SinkError> {
         self.sink.created_after(ids, time).await
     }

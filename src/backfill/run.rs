@@ -30,6 +30,7 @@ pub struct Backfill<T> {
     on_progress: Option<OnProgress>,
     several_instances: bool,
     from_start: bool,
+    rewrite: bool,
 }
 
 impl<T> Backfill<T> {
@@ -46,6 +47,7 @@ impl<T> Backfill<T> {
             on_progress: None,
             several_instances: false,
             from_start: false,
+            rewrite: false,
         }
     }
 
@@ -107,6 +109,15 @@ impl<T> Backfill<T> {
     #[must_use]
     pub fn from_start(self) -> Self {
         Self { from_start: true, ..self }
+    }
+
+    /// Also writes users again whom the target has in the same state; default: not.
+    ///
+    /// It fills a column that the application added since, for example by `Schema::user_column`. It
+    /// begins at the start, also after an interruption.
+    #[must_use]
+    pub fn rewrite(self) -> Self {
+        Self { rewrite: true, ..self }
     }
 
     pub(super) fn requests(&self) -> Requests<'_> {
@@ -186,7 +197,12 @@ impl<T: Target> Backfill<T> {
             unreadable += warn_unreadable(page.unreadable);
             walk.mark(&mut run);
             run.users += length(&page.users);
-            let write = || self.target.write(&page.users, &run);
+            let write = || async {
+                match self.rewrite {
+                    true => self.target.rewrite(&page.users, &run).await,
+                    false => self.target.write(&page.users, &run).await,
+                }
+            };
             let Written { written, unchanged } = self.pauses.target(write).await?;
             progress.users = run.users;
             progress.total = progress.total.or(page.total);
@@ -220,7 +236,7 @@ impl<T: Target> Backfill<T> {
         let now = self.clock.now();
         let unfinished = own.filter(|run| !run.finished && run.last_user_id.is_some());
         let mut outdated = false;
-        if let Some(run) = unfinished.filter(|_| !self.from_start) {
+        if let Some(run) = unfinished.filter(|_| !self.from_start && !self.rewrite) {
             let since = run.started_at.and_then(time);
             if let Some(since) = since.filter(|since| apart(*since, now) <= LONGEST_INTERRUPTION) {
                 return (run, since, false);
@@ -280,6 +296,7 @@ impl<T> fmt::Debug for Backfill<T> {
             .field("pace", &self.pace)
             .field("several_instances", &self.several_instances)
             .field("from_start", &self.from_start)
+            .field("rewrite", &self.rewrite)
             .finish_non_exhaustive()
     }
 }

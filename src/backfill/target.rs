@@ -38,6 +38,19 @@ pub trait Target: Send + Sync + 'static {
         run: &Run,
     ) -> impl Future<Output = Result<Written, SinkError>> + Send;
 
+    /// Does what [`write`](Self::write) does, and also writes users who are known in a state of the same
+    /// [`User::updated_at`]: for a column that was added since. A newer state stays, and a deleted user
+    /// does not come back.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the page or `run` cannot be written in full. Neither may remain in part.
+    fn rewrite(
+        &self,
+        users: &[User],
+        run: &Run,
+    ) -> impl Future<Output = Result<Written, SinkError>> + Send;
+
     /// Returns how the target's rows differ from these users; changes nothing.
     ///
     /// # Errors
@@ -93,6 +106,14 @@ impl<T: Target> Target for Arc<T> {
         run: &Run,
     ) -> impl Future<Output = Result<Written, SinkError>> + Send {
         T::write(self, users, run)
+    }
+
+    fn rewrite(
+        &self,
+        users: &[User],
+        run: &Run,
+    ) -> impl Future<Output = Result<Written, SinkError>> + Send {
+        T::rewrite(self, users, run)
     }
 
     fn compare(
@@ -171,7 +192,8 @@ impl Run {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Written {
-    /// The number of users who were unknown, known in an older state, or missing.
+    /// The number of users who were unknown, known in an older state, or missing; with
+    /// [`Target::rewrite`] also of those known in the same state.
     pub written: u64,
     /// The number of users who were known in the same or a newer state, or who are deleted.
     pub unchanged: u64,

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use ::sea_orm::prelude::DateTimeUtc;
 use ::sea_orm::{ConnectionTrait as _, DbErr, QueryResult};
 
+use super::batch::Which;
 use super::row::Row;
 use super::sink::SeaOrmSink;
 use super::{batch, failure, statements};
@@ -21,7 +22,12 @@ impl Target for SeaOrmSink {
     }
 
     async fn write(&self, users: &[User], run: &Run) -> Result<Written, SinkError> {
-        let written = self.store.retrying(|| self.write_page(users, run)).await;
+        let written = self.store.retrying(|| self.write_page(users, run, Which::Newer)).await;
+        written.map_err(failure::sink_error)
+    }
+
+    async fn rewrite(&self, users: &[User], run: &Run) -> Result<Written, SinkError> {
+        let written = self.store.retrying(|| self.write_page(users, run, Which::NewerOrSame)).await;
         written.map_err(failure::sink_error)
     }
 
@@ -53,7 +59,7 @@ impl Target for SeaOrmSink {
 }
 
 impl SeaOrmSink {
-    async fn write_page(&self, users: &[User], run: &Run) -> Result<Written, DbErr> {
+    async fn write_page(&self, users: &[User], run: &Run, which: Which) -> Result<Written, DbErr> {
         let tx = self.store.begin().await?;
         let mut states: Vec<_> = users
             .iter()
@@ -63,7 +69,7 @@ impl SeaOrmSink {
             })
             .collect();
         states.sort_unstable_by(|(a, _), (b, _)| a.id.cmp(&b.id));
-        let written = batch::write(&tx, &self.store.tables.users, states).await?;
+        let written = batch::write(&tx, &self.store.tables.users, states, which).await?;
         let news: Vec<_> = users.iter().filter(|user| written.contains(&*user.id)).collect();
         for hook in &self.store.hooks {
             hook.backfilled(&tx.tx, &news).await?;

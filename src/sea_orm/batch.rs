@@ -19,8 +19,17 @@ pub(super) struct Known {
     pub(super) deleted: bool,
 }
 
+/// The states that a batch writes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Which {
+    /// Those that are newer than the known ones.
+    Newer,
+    /// Those, and those with the same `updated_at` as the known ones.
+    NewerOrSame,
+}
+
 /// Raises the version and writes the row of each record whose state is newer than the known one, or
-/// that is not deleted and has no row because other code removed it. Returns the ids of these
+/// with [`Which::NewerOrSame`] of the same time, or that is not deleted and has no row because other code removed it. Returns the ids of these
 /// records.
 ///
 /// The states must be in the order of their ids, each id once: then two concurrent batches wait in
@@ -29,13 +38,14 @@ pub(super) async fn write(
     tx: &Transaction<'_>,
     kind: &Kind,
     states: Vec<(Row, Version)>,
+    which: Which,
 ) -> Result<HashSet<String>, DbErr> {
     let versions: Vec<_> =
         states.iter().map(|(row, version)| (row.id.as_str(), *version)).collect();
     if versions.is_empty() {
         return Ok(HashSet::new());
     }
-    let mut written = raise(tx, &kind.versions, &versions).await?;
+    let mut written = raise(tx, &kind.versions, &versions, which).await?;
     let others: Vec<_> = versions.into_iter().filter(|(id, _)| !written.contains(*id)).collect();
     written.extend(revive_rowless(tx, kind, &others).await?);
     let is_written = |(row, _): (Row, Version)| written.contains(row.id.as_str()).then_some(row);
@@ -95,12 +105,15 @@ async fn raise(
     tx: &Transaction<'_>,
     table: &TableName,
     versions: &[(&str, Version)],
+    which: Which,
 ) -> Result<HashSet<String>, DbErr> {
     match tx.store.dialect {
         Dialect::Postgres | Dialect::Sqlite => {
-            let raise =
-                statements::raise_versions(table, versions).returning_col(Versions::Id).to_owned();
-            let raised = tx.tx.query_all(&raise).await?;
+            let mut raise = match which {
+                Which::Newer => statements::raise_versions(table, versions),
+                Which::NewerOrSame => statements::raise_or_repeat_versions(table, versions),
+            };
+            let raised = tx.tx.query_all(raise.returning_col(Versions::Id)).await?;
             return raised.iter().map(|row| row.try_get_by_index(0)).collect();
         }
         Dialect::MySql => {}
@@ -108,8 +121,12 @@ async fn raise(
     let ids = ids(versions);
     tx.execute(&statements::start_versions(table, &ids)).await?;
     let known = known(&tx.tx, &statements::lock_versions(table, &ids)).await?;
+    let is_older = |known: Version, version: Version| match which {
+        Which::Newer => known < version,
+        Which::NewerOrSame => known.updated_at <= version.updated_at,
+    };
     let is_newer = |(id, version): &&(&str, Version)| {
-        known.get(*id).is_some_and(|known| !known.deleted && known.version < *version)
+        known.get(*id).is_some_and(|known| !known.deleted && is_older(known.version, *version))
     };
     let newer: Vec<_> = versions.iter().filter(is_newer).copied().collect();
     if !newer.is_empty() {

@@ -11,6 +11,8 @@ mod backfills;
 mod both;
 mod deliveries;
 mod revive;
+#[cfg(feature = "backfill")]
+mod rewrite;
 mod rows;
 mod versions;
 
@@ -25,6 +27,8 @@ pub(super) use deliveries::{
 #[cfg(feature = "backfill")]
 pub(super) use revive::select_creations;
 pub(super) use revive::{remove_tombstone, unmark_deleted};
+#[cfg(feature = "backfill")]
+pub(super) use rewrite::raise_or_repeat_versions;
 pub(super) use rows::{
     ID, delete_where, empty, insert_rows, mark_deleted, select_ids, select_rows, start_row,
     update_row, write_rows,

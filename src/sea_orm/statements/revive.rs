@@ -21,6 +21,7 @@ pub(in crate::sea_orm) fn remove_tombstone(table: &TableName, id: &Id) -> Update
         .table(table.reference())
         .value(Versions::Deleted, false)
         .value(Versions::Version, Version::UNTOLD.updated_at)
+        .value(Versions::OccurredAt, Version::UNTOLD.occurred_at)
         .value(Versions::Tie, Version::UNTOLD.tie)
         .and_where(stored(table, Versions::Id).eq(id.as_str()))
         .and_where(stored(table, Versions::Deleted).eq(true))

@@ -162,7 +162,7 @@ pub(in crate::sea_orm) fn select_living(
         .to_owned()
 }
 
-fn insert_versions(
+pub(super) fn insert_versions(
     table: &TableName,
     versions: &[(&str, Version)],
     deleted: bool,
@@ -204,10 +204,10 @@ pub(super) fn stored(table: &TableName, column: Versions) -> Expr {
 }
 
 /// Returns the column of the row that conflicted with a stored one.
-fn rejected(column: Versions) -> Expr {
+pub(super) fn rejected(column: Versions) -> Expr {
     let excluded: DynIden = "excluded".into_iden();
     Expr::col((excluded, column))
 }
 
 /// The columns of a version.
-const ORDER: [Versions; 3] = [Versions::Version, Versions::OccurredAt, Versions::Tie];
+pub(super) const ORDER: [Versions; 3] = [Versions::Version, Versions::OccurredAt, Versions::Tie];

@@ -159,6 +159,23 @@ async fn fault_s6_a_run_that_began_more_than_a_day_ago_begins_anew_and_says_so()
 }
 
 #[tokio::test]
+async fn fault_s5_a_rewrite_begins_at_the_start_and_writes_equal_states_again() {
+    let api = ClerkApi::start(users(5)).await;
+    let target = Arc::new(Memory::default());
+    api.fails("starting_after=user_04", Fault::status(418));
+    assert!(within(backfill(&api, &target).run()).await.is_err());
+    target.state().users.insert("user_02".into(), 9000);
+    target.state().users.remove("user_03");
+    target.state().buried.insert("user_03".into());
+    api.state().asked.clear();
+    let report = within(backfill(&api, &target).rewrite().run()).await.unwrap();
+    assert_eq!(api.pages()[0], "");
+    assert!(!report.resumed && !report.outdated);
+    assert_eq!((report.users, report.written, report.unchanged), (5, 3, 2));
+    assert_eq!(target.state().users["user_02"], 9000);
+}
+
+#[tokio::test]
 async fn a_lost_cursor_without_a_time_begins_anew() {
     let api = ClerkApi::start(users(3)).await;
     let target = Arc::new(Memory::default());

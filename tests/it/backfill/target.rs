@@ -76,6 +76,38 @@ impl Memory {
     }
 }
 
+impl Memory {
+    async fn put(
+        &self,
+        users: &[User],
+        run: &Run,
+        is_older: fn(i64, i64) -> bool,
+    ) -> Result<Written, SinkError> {
+        let hangs = {
+            let state = self.state();
+            state.hangs_after.is_some_and(|pages| state.pages.len() >= pages)
+        };
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        let mut state = self.change()?;
+        let mut written = Written::default();
+        for user in users {
+            let known = state.users.get(&*user.id).copied().unwrap_or_default();
+            if !is_older(known, user.updated_at) || state.buried.contains(&*user.id) {
+                written.unchanged += 1;
+            } else {
+                state.users.insert(user.id.to_string(), user.updated_at);
+                written.written += 1;
+            }
+        }
+        state.runs.retain(|known| known.instance_id != run.instance_id);
+        state.runs.push(run.clone());
+        state.pages.push(users.iter().map(|user| user.id.to_string()).collect());
+        Ok(written)
+    }
+}
+
 pub(super) fn run(instance: &str, finished: bool) -> Run {
     let mut run = Run::new(instance);
     run.finished = finished;
@@ -88,28 +120,11 @@ impl Target for Memory {
     }
 
     async fn write(&self, users: &[User], run: &Run) -> Result<Written, SinkError> {
-        let hangs = {
-            let state = self.state();
-            state.hangs_after.is_some_and(|pages| state.pages.len() >= pages)
-        };
-        if hangs {
-            std::future::pending::<()>().await;
-        }
-        let mut state = self.change()?;
-        let mut written = Written::default();
-        for user in users {
-            let known = state.users.get(&*user.id).copied().unwrap_or_default();
-            if known >= user.updated_at || state.buried.contains(&*user.id) {
-                written.unchanged += 1;
-            } else {
-                state.users.insert(user.id.to_string(), user.updated_at);
-                written.written += 1;
-            }
-        }
-        state.runs.retain(|known| known.instance_id != run.instance_id);
-        state.runs.push(run.clone());
-        state.pages.push(users.iter().map(|user| user.id.to_string()).collect());
-        Ok(written)
+        self.put(users, run, |known, new| known < new).await
+    }
+
+    async fn rewrite(&self, users: &[User], run: &Run) -> Result<Written, SinkError> {
+        self.put(users, run, |known, new| known <= new).await
     }
 
     async fn compare(&self, users: &[User]) -> Result<Differences, SinkError> {

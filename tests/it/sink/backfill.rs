@@ -28,6 +28,7 @@ on_each_database!(
     a_dry_run_says_what_is_missing_outdated_deleted_and_gone,
     users_whom_clerk_no_longer_has_are_removed_for_ever_when_asked_for,
     a_hook_hears_of_backfilled_and_removed_users_in_the_same_transaction,
+    fault_s5_a_new_column_is_filled_for_users_who_are_known,
     fault_s15_a_user_of_the_last_hour_is_not_removed,
     fault_s6_runs_from_before_their_beginning_was_kept_begin_anew,
     runs_of_several_instances_are_kept_apart,
@@ -276,6 +277,43 @@ async fn a_hook_hears_of_backfilled_and_removed_users_in_the_same_transaction(
     within(backfill(&api, &sink).remove_gone(1)).await.unwrap();
     assert_eq!(*hook.heard.lock().unwrap(), ["user_01"]);
     assert_eq!(sink.user_status("user_01").await.unwrap(), UserStatus::Deleted);
+}
+
+async fn fault_s5_a_new_column_is_filled_for_users_who_are_known(db: DatabaseConnection) {
+    let api = ClerkApi::start(users(7)).await;
+    let plain = Server::start(db.clone()).await;
+    within(backfill(&api, &plain.sink).run()).await.unwrap();
+    // By webhook in the same millisecond, and in a newer state; deleted; and without a row.
+    plain.post_new(&user_updated("user_02", Some("event@example.com"), 2000)).await;
+    plain.post_new(&user_updated("user_03", Some("newer@example.com"), 3001)).await;
+    plain.post_new(&user_deleted("user_04")).await;
+    db.execute_unprepared("DELETE FROM users WHERE id = 'user_05'").await.unwrap();
+
+    db.execute_unprepared("ALTER TABLE users ADD COLUMN nick varchar(99)").await.unwrap();
+    let schema = Schema::new().user_column("nick", |user| format!("nick of {}", user.id).into());
+    let sink = SeaOrmSink::with_schema(db.clone(), schema).unwrap();
+    let hook = Hook::default();
+    let sink = sink.with_hook(hook.clone());
+    let filled = async || count(&db, "users WHERE nick LIKE 'nick of user_%'").await;
+    within(backfill(&api, &sink).run()).await.unwrap();
+    assert!(filled().await < 5, "known users cost a comparison");
+
+    hook.heard.lock().unwrap().clear();
+    let report = within(backfill(&api, &sink).rewrite().run()).await.unwrap();
+    assert_eq!((report.users, report.written, report.unchanged), (7, 5, 2));
+    assert_eq!(filled().await, 5);
+    assert_eq!(hook.heard.lock().unwrap().len(), 5);
+    let emptied = count(&db, "users WHERE nick IS NULL AND id = 'user_03'").await;
+    assert_eq!(emptied, 1, "a newer state stays");
+    assert_eq!(plain.email("user_03").await.as_deref(), Some("newer@example.com"));
+    assert_eq!(sink.user_status("user_04").await.unwrap(), UserStatus::Deleted);
+    // Each run writes them again, and an event counts as before.
+    assert_eq!(within(backfill(&api, &sink).rewrite().run()).await.unwrap().written, 5);
+    assert_eq!(within(backfill(&api, &sink).run()).await.unwrap().written, 0);
+    plain.post_new(&user_updated("user_01", Some("older@example.com"), 999)).await;
+    assert_eq!(plain.email("user_01").await.as_deref(), Some("user_01@example.com"));
+    plain.post_new(&user_updated("user_01", Some("newer@example.com"), 1001)).await;
+    assert_eq!(plain.email("user_01").await.as_deref(), Some("newer@example.com"));
 }
 
 async fn fault_s15_a_user_of_the_last_hour_is_not_removed(db: DatabaseConnection) {

@@ -78,6 +78,9 @@ async fn fault_s6_an_interrupted_run_of_long_ago_begins_anew_and_says_so(world: 
     let (run, code) = world.backfill("from-start", &["--from-start"], &variables).await;
     assert_eq!(code, 0, "{}", run.err());
     shows(&run, &[("users", "700"), ("unchanged", "700"), ("resumed", "no, from the start")]);
+    let (run, code) = world.backfill("rewrite", &["--rewrite"], &variables).await;
+    assert_eq!(code, 0, "{}", run.err());
+    shows(&run, &[("users", "700"), ("new or newer", "700"), ("unchanged", "0")]);
 }
 
 async fn fault_s16_a_list_that_is_short_is_told_and_has_its_own_exit_code(world: World) {
@@ -298,6 +301,7 @@ async fn help_and_misuse(world: World) {
         ("lone-number", &["--at-most", "3"]),
         ("not-named", &["--remove-gone", "3"]),
         ("both", &["--dry-run", "--remove-gone", "--at-most", "3"]),
+        ("dry-rewrite", &["--dry-run", "--rewrite"]),
         ("dry-revive", &["--dry-run", "--revive", "user_1"]),
         ("dry-from-start", &["--dry-run", "--from-start"]),
         ("negative", &["--remove-gone", "--at-most", "-1"]),

@@ -30,6 +30,10 @@ pub(super) struct Args {
     /// Instead remove the users whom Clerk no longer has, for good, with their accounts and posts
     #[arg(long, requires = "at_most")]
     remove_gone: bool,
+    /// Also write users again who are known in the same state, to fill a column that is new; begins at
+    /// the start
+    #[arg(long, conflicts_with_all = ["dry_run", "remove_gone", "revive"])]
+    rewrite: bool,
     /// Begin at the start, even if an interrupted run could be continued
     #[arg(long, conflicts_with_all = ["dry_run", "remove_gone"])]
     from_start: bool,
@@ -66,7 +70,7 @@ enum Task {
     Compare,
     Remove { at_most: u32 },
     Revive { user_id: String },
-    Run { from_start: bool },
+    Run { from_start: bool, rewrite: bool },
 }
 
 impl Task {
@@ -75,7 +79,7 @@ impl Task {
             Args { dry_run: true, .. } => Self::Compare,
             Args { remove_gone: true, at_most: Some(at_most), .. } => Self::Remove { at_most },
             Args { revive: Some(user_id), .. } => Self::Revive { user_id },
-            Args { from_start, .. } => Self::Run { from_start },
+            Args { from_start, rewrite, .. } => Self::Run { from_start, rewrite },
         }
     }
 
@@ -137,8 +141,9 @@ impl Task {
                 teller.end();
                 return revive(&users, user_id).await;
             }
-            Self::Run { from_start } => {
+            Self::Run { from_start, rewrite } => {
                 let backfill = if *from_start { backfill.from_start() } else { backfill };
+                let backfill = if *rewrite { backfill.rewrite() } else { backfill };
                 let report = backfill.run().await;
                 report.map(|report| {
                     let summary = summary::of_run(&report, begin.elapsed());
