@@ -20,4 +20,4 @@ pub use api::BackendApi;
 pub use error::{BackfillError, BackfillErrorKind};
 pub use progress::{Drift, Phase, Progress, Removed, Report, Sample};
 pub use run::Backfill;
-pub use target::{Differences, Run, Target, Written};
+pub use target::{Differences, Refused, Run, Target, Written};

@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use super::target::Refused;
+
 /// The progress after a page or a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -56,6 +58,10 @@ pub struct Report {
     pub unchanged: u64,
     /// The number of users who were skipped because they have no usable id; of this run alone.
     pub unreadable: u64,
+    /// The number of users whom the target refused because of their data; of this run alone.
+    pub refused: u64,
+    /// The first of them, a hundred at most.
+    pub first_refused: Vec<Refused>,
     /// The number of users that Clerk listed, readable or not. Those of the run that this one resumed
     /// are included, except the unreadable ones.
     pub listed: u64,
@@ -157,4 +163,4 @@ pub struct Removed {
     pub gone_already: u64,
 }
 
-const MAX_EXAMPLES: usize = 100;
+pub(super) const MAX_EXAMPLES: usize = 100;

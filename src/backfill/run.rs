@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::api::{BackendApi, Requests};
 use super::error::{BackfillError, BackfillErrorKind};
-use super::progress::{Phase, Progress, Report};
+use super::progress::{MAX_EXAMPLES, Phase, Progress, Report};
 use super::retry::Pauses;
-use super::target::{Run, Target, Written};
+use super::target::{Refused, Run, Target, Written};
 use super::walk::Walk;
 use crate::clock::{Clock, SystemClock};
 use crate::ids::InstanceId;
@@ -191,7 +191,7 @@ impl<T: Target> Backfill<T> {
         let total = requests.count().await?;
         let mut progress = Progress::of(Phase::Listing, run.users, total);
         progress.resumed = resumed;
-        let mut unreadable = 0;
+        let (mut unreadable, mut all_refused, mut first_refused) = (0, 0, Vec::new());
         let mut walk = Walk::from(&run, self.page_size, total);
         while let Some(page) = walk.next(&mut requests, self.latest()).await? {
             unreadable += warn_unreadable(page.unreadable);
@@ -203,7 +203,11 @@ impl<T: Target> Backfill<T> {
                     false => self.target.write(&page.users, &run).await,
                 }
             };
-            let Written { written, unchanged } = self.pauses.target(write).await?;
+            let Written { written, unchanged, refused } = self.pauses.target(write).await?;
+            warn_refused(&refused);
+            all_refused += length(&refused);
+            let room = MAX_EXAMPLES.saturating_sub(first_refused.len());
+            first_refused.extend(refused.into_iter().take(room));
             progress.users = run.users;
             progress.total = progress.total.or(page.total);
             progress.written += written;
@@ -222,6 +226,8 @@ impl<T: Target> Backfill<T> {
             written,
             unchanged,
             unreadable,
+            refused: all_refused,
+            first_refused,
             listed,
             total,
             since,
@@ -340,6 +346,18 @@ pub(super) fn warn_unreadable(unreadable: u64) -> u64 {
         );
     }
     unreadable
+}
+
+/// Warns of the users of a page whom the target refuses, if any.
+fn warn_refused(refused: &[Refused]) {
+    if let Some(_first) = refused.first() {
+        event!(
+            warn,
+            users = refused.len(),
+            reason = _first.reason,
+            "the target refuses users because of their data; they are skipped"
+        );
+    }
 }
 
 /// Warns of a list that has fewer users than Clerk counts.

@@ -26,6 +26,9 @@ pub trait Target: Send + Sync + 'static {
     /// state ([`User::updated_at`]) is written, and a deleted user does not come back. A user who
     /// is not deleted but missing is written in any state: the list is the best one available.
     ///
+    /// A user whom the target can never write, because of the user's own data, is left out and named in
+    /// [`Written::refused`]: an error would end every run at this page.
+    ///
     /// No id is in `users` twice; `users` may be empty. `run` replaces the one that was stored for
     /// its instance.
     ///
@@ -189,7 +192,7 @@ impl Run {
 }
 
 /// The outcome of writing a page.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Written {
     /// The number of users who were unknown, known in an older state, or missing; with
@@ -197,13 +200,33 @@ pub struct Written {
     pub written: u64,
     /// The number of users who were known in the same or a newer state, or who are deleted.
     pub unchanged: u64,
+    /// The users whom the target cannot write.
+    pub refused: Vec<Refused>,
 }
 
 impl Written {
-    /// Creates an outcome with these numbers of users.
+    /// Creates an outcome with these numbers of users, none of whom was refused.
     #[must_use]
     pub const fn new(written: u64, unchanged: u64) -> Self {
-        Self { written, unchanged }
+        Self { written, unchanged, refused: Vec::new() }
+    }
+}
+
+/// A user whom a target cannot write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refused {
+    /// The user's id.
+    pub user_id: String,
+    /// Why, for the operator: nothing of the user's data.
+    pub reason: String,
+}
+
+impl Refused {
+    /// Creates the name of a user, and the reason.
+    #[must_use]
+    pub fn new(user_id: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { user_id: user_id.into(), reason: reason.into() }
     }
 }
 

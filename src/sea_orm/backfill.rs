@@ -9,7 +9,7 @@ use super::batch::Which;
 use super::row::Row;
 use super::sink::SeaOrmSink;
 use super::{batch, failure, statements};
-use crate::backfill::{Differences, Run, Target, Written};
+use crate::backfill::{Differences, Refused, Run, Target, Written};
 use crate::ids::UserId;
 use crate::sync::Version;
 use crate::webhook::{Outcome, SinkError, User};
@@ -22,13 +22,11 @@ impl Target for SeaOrmSink {
     }
 
     async fn write(&self, users: &[User], run: &Run) -> Result<Written, SinkError> {
-        let written = self.store.retrying(|| self.write_page(users, run, Which::Newer)).await;
-        written.map_err(failure::sink_error)
+        self.write_whole_or_parts(users, run, Which::Newer).await.map_err(failure::sink_error)
     }
 
     async fn rewrite(&self, users: &[User], run: &Run) -> Result<Written, SinkError> {
-        let written = self.store.retrying(|| self.write_page(users, run, Which::NewerOrSame)).await;
-        written.map_err(failure::sink_error)
+        self.write_whole_or_parts(users, run, Which::NewerOrSame).await.map_err(failure::sink_error)
     }
 
     async fn compare(&self, users: &[User]) -> Result<Differences, SinkError> {
@@ -59,7 +57,55 @@ impl Target for SeaOrmSink {
 }
 
 impl SeaOrmSink {
-    async fn write_page(&self, users: &[User], run: &Run, which: Which) -> Result<Written, DbErr> {
+    /// Writes a page; if the database refuses the data of a row, all users but those whom it refuses.
+    async fn write_whole_or_parts(
+        &self,
+        users: &[User],
+        run: &Run,
+        which: Which,
+    ) -> Result<Written, DbErr> {
+        match self.store.retrying(|| self.write_page(users, Some(run), which)).await {
+            Err(error) if failure::is_of_data(&error) => {}
+            other => return other,
+        }
+        let written = self.write_parts(users, which).await?;
+        // Last, so that a run that is killed before this begins with the same page.
+        self.store.retrying(|| self.write_page(&[], Some(run), which)).await?;
+        Ok(written)
+    }
+
+    /// Writes users in parts, and halves a part that the database refuses until single users are left.
+    async fn write_parts(&self, users: &[User], which: Which) -> Result<Written, DbErr> {
+        let mut all = Written::default();
+        let mut parts = vec![users];
+        while let Some(part) = parts.pop() {
+            match self.store.retrying(|| self.write_page(part, None, which)).await {
+                Ok(written) => {
+                    all.written += written.written;
+                    all.unchanged += written.unchanged;
+                }
+                Err(error) if failure::is_of_data(&error) => {
+                    if let [user] = part {
+                        let reason = failure::text_for_log(&error);
+                        all.refused.push(Refused::new(user.id.to_string(), reason));
+                    } else {
+                        let (first, rest) = part.split_at(part.len() / 2);
+                        parts.extend([rest, first].into_iter().filter(|part| !part.is_empty()));
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Writes users, and a run's progress where there is one, in one transaction.
+    async fn write_page(
+        &self,
+        users: &[User],
+        run: Option<&Run>,
+        which: Which,
+    ) -> Result<Written, DbErr> {
         let tx = self.store.begin().await?;
         let mut states: Vec<_> = users
             .iter()
@@ -75,7 +121,9 @@ impl SeaOrmSink {
             hook.backfilled(&tx.tx, &news).await?;
         }
         tx.prove().await?;
-        tx.execute(&statements::record_run(&self.store.tables.backfills, run)).await?;
+        if let Some(run) = run {
+            tx.execute(&statements::record_run(&self.store.tables.backfills, run)).await?;
+        }
         tx.commit().await?;
         let (all, written) = (users.len() as u64, written.len() as u64);
         Ok(Written::new(written, all.saturating_sub(written)))

@@ -46,7 +46,7 @@ pub(super) fn sink_error(error: DbErr) -> SinkError {
 }
 
 /// Returns the failure's text for the log, without the data that some databases quote.
-fn text_for_log(error: &DbErr) -> String {
+pub(super) fn text_for_log(error: &DbErr) -> String {
     match driver_error(error) {
         Some(SqlxError::Database(error)) => {
             let text = error.to_string();
@@ -90,6 +90,12 @@ pub(super) fn constraint(error: &DbErr) -> Option<&str> {
         Some(SqlxError::Database(error)) => error.constraint(),
         _ => None,
     }
+}
+
+/// Returns whether the database refuses the data of a row: a value that does not fit, or a constraint.
+#[cfg(feature = "backfill")]
+pub(super) fn is_of_data(error: &DbErr) -> bool {
+    matches!(driver_error(error), Some(SqlxError::Database(error)) if is_listed(&**error, &DATA))
 }
 
 /// Returns whether the database itself reported the error, and not its driver or a connection.
@@ -136,6 +142,17 @@ const TRANSIENT: Codes = Codes {
 /// Errors whose texts quote values: data exceptions (22), and MySQL's duplicates and wrong times
 /// and texts.
 const QUOTING: Codes = Codes { sqlstate: &["22", "23000"], mysql: &[1366], sqlite: &[] };
+
+/// Errors of a row's data: data exceptions (22), constraints (23), and those that MySQL has no such code
+/// for.
+#[cfg(feature = "backfill")]
+const DATA: Codes = Codes {
+    sqlstate: &["22", "23"],
+    // A required value is missing, wrong values, a CHECK constraint.
+    mysql: &[1364, 1366, 3819],
+    // Too big, constraint, wrong type.
+    sqlite: &[18, 19, 20],
+};
 
 /// Serialisation failures and deadlocks; on MySQL also a lock that could not be taken.
 const CONFLICTS: Codes =

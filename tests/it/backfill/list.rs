@@ -338,6 +338,20 @@ async fn fault_s18_a_clock_that_differs_from_clerks_by_more_than_a_minute_is_ref
 }
 
 #[tokio::test]
+async fn fault_s7_who_is_refused_is_counted_and_the_first_hundred_are_named() {
+    let api = ClerkApi::start(users(130)).await;
+    let target = Arc::new(Memory::default());
+    let everybody = (1..=130).map(|n| format!("user_{n:02}"));
+    target.state().refuses = everybody.filter(|id| id != "user_02").collect();
+    let report = within(backfill(&api, &target).page_size(50).run()).await.unwrap();
+    assert_eq!((report.users, report.written, report.refused), (130, 1, 129));
+    assert_eq!(report.first_refused.len(), 100);
+    let first = &report.first_refused[1];
+    assert_eq!((&*first.user_id, &*first.reason), ("user_03", "too long"));
+    assert!(target.state().runs[0].finished && !report.is_short());
+}
+
+#[tokio::test]
 async fn pages_are_of_500_at_most_and_of_1_at_least() {
     for (asked_for, expected) in [(None, "500"), (Some(0), "1"), (Some(7), "7"), (Some(501), "500")]
     {

@@ -18,6 +18,7 @@ async fn every_event_of_the_chapter_is_told_without_a_key_or_a_user() {
     listed[4]["id"] = json!("user-05");
     let api = ClerkApi::start(listed).await;
     let target = Arc::new(Memory::default());
+    target.state().refuses.insert("user_03".into());
     let mut old = run("ins_1", false);
     (old.last_user_id, old.started_at) = (Some("user_00".into()), Some(1));
     target.state().runs = vec![old];

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
 
-use tower_clerk::backfill::{Differences, Run, Target, Written};
+use tower_clerk::backfill::{Differences, Refused, Run, Target, Written};
 use tower_clerk::webhook::{SinkError, User};
 
 #[derive(Default)]
@@ -24,6 +24,8 @@ pub(super) struct State {
     pub(super) pages: Vec<Vec<String>>,
     /// How often anything was changed.
     pub(super) changes: usize,
+    /// Who is refused.
+    pub(super) refuses: BTreeSet<String>,
     /// The next calls fail with these.
     pub(super) failures: VecDeque<SinkError>,
     /// After so many changes, the next ones fail with these.
@@ -93,6 +95,10 @@ impl Memory {
         let mut state = self.change()?;
         let mut written = Written::default();
         for user in users {
+            if state.refuses.contains(&*user.id) {
+                written.refused.push(Refused::new(user.id.to_string(), "too long"));
+                continue;
+            }
             let known = state.users.get(&*user.id).copied().unwrap_or_default();
             if !is_older(known, user.updated_at) || state.buried.contains(&*user.id) {
                 written.unchanged += 1;

@@ -136,7 +136,7 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
     ("backfill/mod", &["backfill"]),
     ("backfill/target", &["webhook"]),
     ("backfill/error", &["webhook"]),
-    ("backfill/progress", &[]),
+    ("backfill/progress", &["backfill/target"]),
     ("backfill/retry", &["trace", "webhook"]),
     ("backfill/page", &["ids", "webhook"]),
     (

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
 use serde_json::{Value, json};
 use tower_clerk::backfill::{BackendApi, Backfill, BackfillErrorKind, Run, Target};
 use tower_clerk::clock::{Clock, SystemClock};
@@ -28,6 +28,7 @@ on_each_database!(
     a_dry_run_says_what_is_missing_outdated_deleted_and_gone,
     users_whom_clerk_no_longer_has_are_removed_for_ever_when_asked_for,
     a_hook_hears_of_backfilled_and_removed_users_in_the_same_transaction,
+    fault_s7_a_row_that_the_database_refuses_is_named_and_all_others_are_written,
     fault_s5_a_new_column_is_filled_for_users_who_are_known,
     fault_s15_a_user_of_the_last_hour_is_not_removed,
     fault_s6_runs_from_before_their_beginning_was_kept_begin_anew,
@@ -277,6 +278,48 @@ async fn a_hook_hears_of_backfilled_and_removed_users_in_the_same_transaction(
     within(backfill(&api, &sink).remove_gone(1)).await.unwrap();
     assert_eq!(*hook.heard.lock().unwrap(), ["user_01"]);
     assert_eq!(sink.user_status("user_01").await.unwrap(), UserStatus::Deleted);
+}
+
+async fn fault_s7_a_row_that_the_database_refuses_is_named_and_all_others_are_written(
+    db: DatabaseConnection,
+) {
+    let api = ClerkApi::start(users(11)).await;
+    let server = Server::start(db.clone()).await;
+    let refusing = "email IN ('user_03@example.com', 'user_04@example.com', 'user_09@example.com')";
+    let [refuse, allow] = match db.get_database_backend() {
+        DbBackend::Sqlite => [
+            format!(
+                "CREATE TRIGGER refusal BEFORE INSERT ON users WHEN NEW.{refusing} \
+                 BEGIN SELECT RAISE(ABORT, 'refusal'); END"
+            ),
+            "DROP TRIGGER refusal".to_owned(),
+        ],
+        _ => [
+            format!("ALTER TABLE users ADD CONSTRAINT refusal CHECK (NOT {refusing})"),
+            "ALTER TABLE users DROP CONSTRAINT refusal".to_owned(),
+        ],
+    };
+    db.execute_unprepared(&refuse).await.unwrap();
+    let report = within(backfill(&api, &server.sink).run()).await.unwrap();
+    assert_eq!((report.users, report.written, report.refused), (11, 8, 3));
+    let named: Vec<_> = report.first_refused.iter().map(|refused| &*refused.user_id).collect();
+    assert_eq!(named, ["user_03", "user_04", "user_09"]);
+    for refused in &report.first_refused {
+        assert!(refused.reason.contains("refusal"), "{}", refused.reason);
+        assert!(!refused.reason.contains("example.com"), "{}", refused.reason);
+    }
+    assert_eq!(count(&db, "users").await, 8);
+    assert_eq!(count(&db, "clerk_user_versions").await, 8);
+    assert!(server.sink.runs().await.unwrap()[0].finished);
+
+    db.execute_unprepared(&allow).await.unwrap();
+    let report = within(backfill(&api, &server.sink).run()).await.unwrap();
+    assert_eq!((report.written, report.unchanged, report.refused), (3, 8, 0));
+
+    // What concerns all rows is no matter of one.
+    db.execute_unprepared("ALTER TABLE users RENAME TO elsewhere").await.unwrap();
+    let error = within(backfill(&api, &server.sink).rewrite().run()).await.unwrap_err();
+    assert_eq!(error.kind(), BackfillErrorKind::TargetFailed);
 }
 
 async fn fault_s5_a_new_column_is_filled_for_users_who_are_known(db: DatabaseConnection) {

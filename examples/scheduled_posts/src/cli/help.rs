@@ -107,6 +107,6 @@ const BACKFILL_CODES: &str = "\
 Exit codes: 0 done, and with --dry-run no difference; 1 failed or stopped;
 2 the configuration or the command line cannot be used; 3 --dry-run found
 differences, or users may be missing after a run: Clerk listed fewer than it
-counts.";
+counts, or the database refuses some.";
 const DOCTOR_CODES: &str =
     "Exit codes: 0 nothing failed, warnings are allowed; 1 something failed.";

@@ -1,6 +1,6 @@
 //! `backfill`: users who signed up while no server listened, killed runs, differences, removals.
 
-use sea_orm::ConnectionTrait as _;
+use sea_orm::{ConnectionTrait as _, DbBackend};
 
 use crate::support::{Backend, Listing, Process, World, on_every_backend};
 
@@ -81,6 +81,32 @@ async fn fault_s6_an_interrupted_run_of_long_ago_begins_anew_and_says_so(world: 
     let (run, code) = world.backfill("rewrite", &["--rewrite"], &variables).await;
     assert_eq!(code, 0, "{}", run.err());
     shows(&run, &[("users", "700"), ("new or newer", "700"), ("unchanged", "0")]);
+}
+
+async fn fault_s7_a_user_whom_the_database_refuses_is_named_and_the_run_goes_on(world: World) {
+    let listing = Listing::start(700, usize::MAX).await;
+    let variables = variables_of(&listing);
+    assert_eq!(
+        world.backfill("empty", &["--remove-gone", "--at-most", "0"], &variables).await.1,
+        1
+    );
+    let db = world.database().await;
+    let refuse = match db.get_database_backend() {
+        DbBackend::Sqlite => {
+            "CREATE TRIGGER refusal BEFORE INSERT ON users WHEN NEW.email = '2@example.com' \
+             BEGIN SELECT RAISE(ABORT, 'refusal'); END"
+        }
+        _ => "ALTER TABLE users ADD CONSTRAINT refusal CHECK (email <> '2@example.com')",
+    };
+    db.execute_unprepared(refuse).await.unwrap();
+    let (run, code) = world.backfill("refused", &[], &variables).await;
+    assert_eq!(code, 3, "{}", run.err());
+    shows(&run, &[("users", "700"), ("new or newer", "699")]);
+    assert!(run.out().starts_with("The database refuses 1 of the users"), "{}", run.out());
+    assert!(entry(&run, "refused").starts_with("1  ("), "{}", run.out());
+    assert!(entry(&run, "  user_00002:").contains("refusal"), "{}", run.out());
+    assert!(!run.out().contains('@'), "{}", run.out());
+    assert_eq!(world.count("users").await, 699);
 }
 
 async fn fault_s16_a_list_that_is_short_is_told_and_has_its_own_exit_code(world: World) {
@@ -364,6 +390,7 @@ on_every_backend!(
     who_signed_up_while_the_server_was_off_is_there_after_a_backfill,
     a_run_that_was_killed_goes_on_after_its_last_page,
     fault_s6_an_interrupted_run_of_long_ago_begins_anew_and_says_so,
+    fault_s7_a_user_whom_the_database_refuses_is_named_and_the_run_goes_on,
     fault_s16_a_list_that_is_short_is_told_and_has_its_own_exit_code,
     a_signal_ends_a_run_at_once_and_the_next_one_goes_on,
     a_dry_run_says_what_differs_and_changes_nothing,

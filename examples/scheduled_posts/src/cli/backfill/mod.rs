@@ -147,7 +147,7 @@ impl Task {
                 let report = backfill.run().await;
                 report.map(|report| {
                     let summary = summary::of_run(&report, begin.elapsed());
-                    (summary, code_of(!report.is_short()))
+                    (summary, code_of(!report.is_short() && report.refused == 0))
                 })
             }
         };

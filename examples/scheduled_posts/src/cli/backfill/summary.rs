@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use indicatif::HumanCount;
-use tower_clerk::backfill::{Drift, Removed, Report, Sample};
+use tower_clerk::backfill::{Drift, Refused, Removed, Report, Sample};
 
 use crate::time;
 
@@ -28,11 +28,18 @@ pub(super) fn of_run(report: &Report, took: Duration) -> String {
         ),
         _ => format!("Done: all users of {instance_id} are in the database."),
     };
+    let outcome = match report.refused {
+        0 => outcome,
+        refused => format!(
+            "The database refuses {} of the users of {instance_id}; all others were written.",
+            HumanCount(refused)
+        ),
+    };
     let total = match report.total {
         Some(total) => HumanCount(total).to_string(),
         None => "an unknown number".to_owned(),
     };
-    format!(
+    let mut text = format!(
         "{outcome}\n  \
            users         {users}\n  \
            listed        {listed} of {total}\n  \
@@ -50,7 +57,26 @@ pub(super) fn of_run(report: &Report, took: Duration) -> String {
         since = time::show(report.since.into()),
         took = shown(took),
         rate = rate(here, took),
-    )
+    );
+    list_refused(&mut text, report);
+    text
+}
+
+/// Adds the users whom the database refuses, and why.
+fn list_refused(text: &mut String, report: &Report) {
+    if report.refused == 0 {
+        return;
+    }
+    let refused = HumanCount(report.refused);
+    // Writing to a String cannot fail.
+    let _ = write!(text, "\n  refused       {refused}  (mend the cause, then run it again)");
+    for Refused { user_id, reason, .. } in &report.first_refused {
+        let _ = write!(text, "\n    {user_id}: {reason}");
+    }
+    let more = report.refused.saturating_sub(report.first_refused.len() as u64);
+    if more > 0 {
+        let _ = write!(text, "\n    and {} more", HumanCount(more));
+    }
 }
 
 pub(super) fn of_drift(drift: &Drift) -> String {
