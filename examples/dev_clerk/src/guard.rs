@@ -59,6 +59,18 @@ pub(super) struct LoopbackPage {
     pub(super) origin: String,
 }
 
+impl LoopbackPage {
+    /// Returns what allows a form's response to redirect to the page, in `form-action`. A policy
+    /// cannot name an IPv6 address, so for one of those it is all of the scheme; the form is the
+    /// stand-in's own and redirects to this page only.
+    pub(super) fn policy_source(&self) -> &str {
+        match self.origin.split_once("//[") {
+            Some((scheme, _)) => scheme,
+            None => &self.origin,
+        }
+    }
+}
+
 /// Returns a header that occurs exactly once, as text.
 pub(super) fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
@@ -114,6 +126,14 @@ mod tests {
         ] {
             assert!(loopback_page(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn fault_c10_a_page_on_an_ipv6_address_can_be_redirected_to() {
+        let source = |url| loopback_page(url).unwrap().policy_source().to_owned();
+        assert_eq!(source("http://[::1]:8002/"), "http:");
+        assert_eq!(source("https://[::1]/"), "https:");
+        assert_eq!(source("http://127.0.0.1:8002/a//[b"), "http://127.0.0.1:8002");
     }
 
     #[test]

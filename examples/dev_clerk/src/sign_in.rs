@@ -127,8 +127,7 @@ fn render(instance: &Instance, target: &LoopbackPage, problem: Option<&str>) -> 
         .replace("{known}", &known)
         .replace("{problem}", &problem)
         .replace("{redirect}", &redirect);
-    // `form-action` must allow the page that the form's response redirects to.
-    page::show(html, &format!("'self' {}", target.origin))
+    page::show(html, &format!("'self' {}", target.policy_source()))
 }
 
 const PAGE: &str = include_str!("sign_in.html");

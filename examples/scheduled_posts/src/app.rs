@@ -24,7 +24,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::config::{AuthPhase, CorsConfig};
 use crate::error::answer;
 use crate::limits::{self, Limits};
-use crate::phases;
+use crate::phases::{self, KnownHosts};
 use crate::requests::{self, BODY_LIMIT, X_REQUEST_ID};
 use crate::routes::{self, docs, page};
 use crate::state::AppState;
@@ -39,6 +39,7 @@ pub(crate) fn app(
     webhook: Option<Webhook>,
     limits: &Arc<Limits>,
     cors: CorsConfig,
+    hosts: KnownHosts,
 ) -> Router {
     let all = signed_in(verifier, phase, limits)
         .merge(Router::from(routes::of_all()).layer(Extension(webhook)))
@@ -49,6 +50,10 @@ pub(crate) fn app(
         .route("/docs/docs.css", get(docs::style))
         .fallback(async || answer(StatusCode::NOT_FOUND, "Not found"))
         .with_state(state);
+    let all = match phase.trusts_user_id() {
+        true => all.layer(middleware::from_fn_with_state(hosts, phases::known)),
+        false => all,
+    };
     let app = around(all, cors);
     let app = match phase.trusts_user_id() {
         true => app.layer(middleware::map_response(phases::warned)),
@@ -64,6 +69,7 @@ fn around(routes: Router, cors: CorsConfig) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(requests::of_bounded_length))
+        .layer(middleware::from_fn(requests::of_one_host))
         .layer(middleware::from_fn(in_common))
         .layer(cors_layer(cors))
         .layer(middleware::from_fn(requests::identified))

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use tokio::time::Instant;
@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::error::answer;
-use serving::Seldom;
+use serving::{Host, Seldom};
 
 /// Gives a request its id: the client's if it is safe in a log, else a new one. All log lines of
 /// the request contain it, and so does the answer.
@@ -53,6 +53,20 @@ pub(crate) async fn of_bounded_length(request: Request, next: Next) -> Response 
     let length = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     if length > LONGEST_URI {
         return answer(StatusCode::URI_TOO_LONG, "The URI is too long");
+    }
+    next.run(request).await
+}
+
+/// Refuses a request of HTTP/1.1 without a `Host`, or with several, or with one that is no host (RFC
+/// 9112 3.2), and one of HTTP/2 with several.
+pub(crate) async fn of_one_host(request: Request, next: Next) -> Response {
+    let count = request.headers().get_all(header::HOST).iter().count();
+    let is_one = match request.version() {
+        Version::HTTP_11 => count == 1 && Host::of_header(&request).is_some(),
+        _ => count <= 1,
+    };
+    if !is_one {
+        return answer(StatusCode::BAD_REQUEST, "The Host header must name one host");
     }
     next.run(request).await
 }

@@ -22,6 +22,11 @@ impl<'a> Host<'a> {
         if let Some(authority) = request.uri().authority() {
             return Self::parse(authority.as_str());
         }
+        Self::of_header(request)
+    }
+
+    /// Returns the host of the only `Host` header.
+    pub fn of_header<B>(request: &'a Request<B>) -> Option<Self> {
         let mut hosts = request.headers().get_all(header::HOST).iter();
         let host = hosts.next().filter(|_| hosts.next().is_none())?;
         Self::parse(host.to_str().ok()?)

@@ -65,7 +65,7 @@ impl Lines {
 
     /// Queues a text, which includes its line end.
     pub fn push(&self, text: impl Into<Vec<u8>>) {
-        let text = text.into();
+        let text = self.harmless(text.into());
         let length = text.len();
         let waiting = self.shared.waiting.fetch_add(length, Ordering::Relaxed);
         if waiting > MOST_BYTES || !self.tell_of_left_out() || !self.send(Message::Line(text)) {
@@ -73,6 +73,31 @@ impl Lines {
             self.shared.left_out.fetch_add(1, Ordering::Relaxed);
             self.shared.lost.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Returns the text without characters that move text around on a screen or that end a line for
+    /// some programs: they are written as escapes.
+    fn harmless(&self, bytes: Vec<u8>) -> Vec<u8> {
+        // Nearly all lines are ASCII.
+        if bytes.is_ascii() {
+            return bytes;
+        }
+        let Ok(text) = std::str::from_utf8(&bytes) else { return bytes };
+        if !text.contains(is_treacherous) {
+            return bytes;
+        }
+        let as_json = self.shared.as_json.load(Ordering::Relaxed);
+        let mut harmless = String::with_capacity(text.len() + 16);
+        for c in text.chars() {
+            match u32::from(c) {
+                code if is_treacherous(c) && as_json => {
+                    harmless.push_str(&format!("\\u{code:04x}"));
+                }
+                code if is_treacherous(c) => harmless.push_str(&format!("\\u{{{code:x}}}")),
+                _ => harmless.push(c),
+            }
+        }
+        harmless.into_bytes()
     }
 
     /// Queues the number of lines that are missing here; returns whether the queue had room.
@@ -205,6 +230,13 @@ impl<W: Write> Writer<W> {
         self.is_torn = written.is_err();
         !self.is_torn
     }
+}
+
+/// Returns whether a character changes the direction of text, or is a line end beside CR and LF.
+fn is_treacherous(c: char) -> bool {
+    matches!(c,
+        '\u{80}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}')
 }
 
 /// The longest queue in lines, and in bytes below: together some megabytes.
@@ -342,6 +374,24 @@ mod tests {
         lines.flush(LONG);
         let told = "2 log lines were lost: the log could not be written";
         assert_eq!(out.written(), format!("tor\n{told}\nwhole\n"));
+    }
+
+    #[test]
+    fn fault_c22_nothing_in_a_line_moves_text_around_or_ends_it() {
+        let text = "a\u{202e}b\u{2066}c\u{2028}d\u{2029}e\u{85}f\u{61c}é\u{1f600}\n";
+        for (as_json, written) in [
+            (false, "a\\u{202e}b\\u{2066}c\\u{2028}d\\u{2029}e\\u{85}f\\u{61c}é\u{1f600}\n"),
+            (true, "a\\u202eb\\u2066c\\u2028d\\u2029e\\u0085f\\u061cé\u{1f600}\n"),
+        ] {
+            let out = Out::default();
+            let lines = Lines::start(out.clone()).unwrap();
+            if as_json {
+                lines.speak_json();
+            }
+            lines.push(text);
+            lines.flush(LONG);
+            assert_eq!(out.written(), written);
+        }
     }
 
     const LONG: Duration = Duration::from_secs(30);

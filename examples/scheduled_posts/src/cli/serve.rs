@@ -21,7 +21,7 @@ use crate::config::{AuthPhase, Clerk, Common, Env, ServeConfig, TlsConfig};
 use crate::limits::Limits;
 use crate::open_files;
 use crate::page_config::PageConfig;
-use crate::phases;
+use crate::phases::{self, KnownHosts};
 use crate::redirect;
 use crate::signals;
 use crate::stand_in::{Place, StandIn};
@@ -34,7 +34,7 @@ use serving::tls::Tls;
 use serving::{Lines, Server};
 
 pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
-    let ServeConfig { common, listen, cors, limits, phase, metrics, clerk, ai, tls } =
+    let ServeConfig { common, listen, cors, hosts, limits, phase, metrics, clerk, ai, tls } =
         ServeConfig::read(env)?;
     log.start(&common);
     open_files::raise();
@@ -81,7 +81,15 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     tell_of_webhooks(phase, &clerk);
     let proxies = limits.proxies.clone();
     let limits = Limits::start(limits).await;
-    let router = app(state, verifier.clone(), phase, hook, &limits, cors);
+    if phase.trusts_user_id() && hosts.is_empty() && tls.is_none() {
+        tracing::warn!(
+            "ALLOWED_HOSTS is unset: in phases 1 and 2 requests for any other host than localhost \
+             and 127.0.0.1 are refused with 421; set it to the names under which clients reach \
+             this server"
+        );
+    }
+    let hosts = KnownHosts::new(hosts, tls.clone());
+    let router = app(state, verifier.clone(), phase, hook, &limits, cors, hosts);
     phases::announce(phase);
     if phase.trusts_user_id() {
         phases::fetch_keys(verifier);

@@ -3,6 +3,7 @@
 
 mod ai;
 mod env;
+mod hosts;
 mod limits;
 mod origins;
 mod phase;
@@ -17,6 +18,7 @@ mod tests;
 
 pub(crate) use ai::{AiConfig, is_loopback};
 pub(crate) use env::Env;
+pub(crate) use hosts::AllowedHosts;
 pub(crate) use limits::{LimitsConfig, Per, Rate, RedisUrl, TrustedProxies};
 pub(crate) use origins::CorsConfig;
 pub(crate) use phase::AuthPhase;
@@ -60,6 +62,8 @@ pub(crate) struct ServeConfig {
     pub(crate) common: Common,
     pub(crate) listen: SocketAddr,
     pub(crate) cors: CorsConfig,
+    /// The hosts that phases 1 and 2 answer to, beside their own.
+    pub(crate) hosts: AllowedHosts,
     pub(crate) limits: LimitsConfig,
     pub(crate) phase: AuthPhase,
     /// The address of `/metrics`.
@@ -122,6 +126,7 @@ impl ServeConfig {
         let common = reader.common();
         let listen = reader.listen();
         let cors = reader.cors();
+        let hosts = reader.value("ALLOWED_HOSTS", AllowedHosts::default(), AllowedHosts::parse);
         let ai = reader.ai();
         let tls = reader.tls(listen);
         let metrics = reader.metrics();
@@ -132,6 +137,7 @@ impl ServeConfig {
             common,
             listen,
             cors,
+            hosts,
             limits,
             phase,
             metrics,

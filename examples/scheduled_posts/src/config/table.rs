@@ -436,6 +436,18 @@ pub(crate) static TOPICS: [Topic; 8] = [
                 is_secret: false,
             },
             Setting {
+                names: &["ALLOWED_HOSTS"],
+                meaning: "The host names that phases 1 and 2 answer to, beside loopback names and \
+                          the certificate's, separated by commas; with the port where it is not \
+                          the scheme's own.",
+                details: "Any other Host is refused with 421, also in health checks: a page that \
+                          points its own name at this server would act as anybody.",
+                unset: Unset::Effect("loopback names and the certificate's only"),
+                read_by: SERVER,
+                example: "app.example.com",
+                is_secret: false,
+            },
+            Setting {
                 names: &["ALLOW_UNVERIFIED_USERS"],
                 meaning: "The word yes allows phases 1 and 2 with a production instance's keys.",
                 details: "",

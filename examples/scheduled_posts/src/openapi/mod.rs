@@ -4,7 +4,7 @@ mod responses;
 mod schemas;
 
 pub(crate) use responses::{EveryAnswer, JsonBody, Missing, SignedIn};
-pub(crate) use schemas::{bound, cursor, instant, status, status_change};
+pub(crate) use schemas::{bound, cursor, handle, instant, status, status_change};
 
 use std::sync::LazyLock;
 

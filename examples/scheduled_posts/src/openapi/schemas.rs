@@ -28,6 +28,17 @@ pub(crate) fn bound() -> Schema {
     AnyOfBuilder::new().description(Some(about)).item(date).item(instant()).item(nothing).into()
 }
 
+/// Returns the schema of an X account's handle.
+pub(crate) fn handle() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(50))
+        .pattern(Some(HANDLE))
+        .examples(["@example"])
+        .description(Some("Without spaces, control characters and invisible ones."))
+}
+
 /// Returns the schema of a cursor, which is opaque to clients.
 pub(crate) fn cursor() -> ObjectBuilder {
     ObjectBuilder::new()
@@ -48,4 +59,10 @@ pub(crate) fn status_change() -> ObjectBuilder {
         .enum_values(Some(values))
 }
 
+const HANDLE: &str = concat!(
+    "^[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5",
+    "\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164",
+    "\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufffb\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}",
+    "\u{e0000}-\u{e0fff}]+$"
+);
 const YEARS: &str = "^(19[7-9]|[2-9][0-9]{2})[0-9]-";

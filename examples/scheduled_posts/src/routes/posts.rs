@@ -14,7 +14,7 @@ use crate::extract::{ApiJson, ApiQuery, CurrentUser, IdPath};
 use crate::openapi::{JsonBody, Missing, SignedIn, bound, cursor, instant, status, status_change};
 use crate::state::AppState;
 use crate::store::{Change, Cursor, NewPost, Page, WriteError};
-use crate::time;
+use crate::time::{self, TimeError};
 
 /// A post as clients see it.
 #[derive(Serialize, ToSchema)]
@@ -192,13 +192,13 @@ pub(crate) async fn remove(
 
 impl ListQuery {
     fn page(&self) -> Result<Page, ApiError> {
-        let date = "must be RFC 3339 (a `+` in it sent as %2B) or YYYY-MM-DD";
+        let start = |text: &str| time::parse_start(text).map_err(bound_problem);
+        let end = |text: &str| time::parse_end(text).map_err(bound_problem);
         Ok(Page {
-            start: read(self.start_date.as_deref(), time::parse_start, "start_date", date)?,
-            end: read(self.end_date.as_deref(), time::parse_end, "end_date", date)?,
-            after: read(self.cursor.as_deref(), Cursor::decode, "cursor", "is not from a list")?,
-            limit: read(self.limit.as_deref(), parse_limit, "limit", "must be 1 to 500")?
-                .unwrap_or(100),
+            start: read(self.start_date.as_deref(), start, "start_date")?,
+            end: read(self.end_date.as_deref(), end, "end_date")?,
+            after: read_cursor(self.cursor.as_deref())?,
+            limit: read_limit(self.limit.as_deref())?,
         })
     }
 }
@@ -216,15 +216,29 @@ impl ChangeBody {
 /// Reads a parameter; one that is empty counts as left out.
 fn read<T>(
     given: Option<&str>,
-    parse: impl FnOnce(&str) -> Option<T>,
+    parse: impl FnOnce(&str) -> Result<T, &'static str>,
     name: &str,
-    problem: &str,
 ) -> Result<Option<T>, ApiError> {
-    match given.filter(|text| !text.is_empty()) {
-        None => Ok(None),
-        Some(text) => {
-            parse(text).map(Some).ok_or_else(|| ApiError::invalid(format!("{name} {problem}")))
-        }
+    let given = given.filter(|text| !text.is_empty());
+    let parsed = given.map(parse).transpose();
+    parsed.map_err(|problem| ApiError::invalid(format!("{name} {problem}")))
+}
+
+/// Reads the end of the previous page.
+pub(super) fn read_cursor(given: Option<&str>) -> Result<Option<Cursor>, ApiError> {
+    read(given, |text| Cursor::decode(text).ok_or("is not from a list"), "cursor")
+}
+
+/// Reads the most rows of a page.
+pub(super) fn read_limit(given: Option<&str>) -> Result<u32, ApiError> {
+    let limit = read(given, |text| parse_limit(text).ok_or("must be 1 to 500"), "limit")?;
+    Ok(limit.unwrap_or(100))
+}
+
+fn bound_problem(error: TimeError) -> &'static str {
+    match error {
+        TimeError::Form => "must be RFC 3339 (a `+` in it sent as %2B) or YYYY-MM-DD",
+        TimeError::Range => OUT_OF_RANGE,
     }
 }
 
@@ -244,10 +258,12 @@ fn check_content(content: &str) -> Result<(), ApiError> {
 }
 
 fn read_scheduled_at(text: &str) -> Result<DateTime<Utc>, ApiError> {
-    time::parse(text).ok_or_else(|| {
-        ApiError::invalid(
-            "scheduled_at must be RFC 3339 with an offset, for example 2027-01-31T09:00:00Z",
-        )
+    time::parse(text).map_err(|error| {
+        let problem = match error {
+            TimeError::Form => "must be RFC 3339 with an offset, for example 2027-01-31T09:00:00Z",
+            TimeError::Range => OUT_OF_RANGE,
+        };
+        ApiError::invalid(format!("scheduled_at {problem}"))
     })
 }
 
@@ -257,4 +273,5 @@ fn read_status(text: &str) -> Result<&'static str, ApiError> {
     known.ok_or_else(|| ApiError::invalid("status must be draft, scheduled or cancelled"))
 }
 
+const OUT_OF_RANGE: &str = "must be from 1970 to 9999, UTC";
 const NOT_FOUND: ApiError = ApiError::NotFound("Post not found");

@@ -2,14 +2,38 @@
 
 use std::time::Duration;
 
-use sea_orm::sqlx::Executor as _;
 use sea_orm::sqlx::sqlite::SqliteJournalMode;
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+use sea_orm::sqlx::{self, Connection as _, Executor as _, MySqlConnection, PgConnection};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr};
 
 use crate::config::DatabaseUrl;
 
 /// Opens a pool. All its waits end well before the 15 s that a webhook has.
 pub(crate) async fn connect(url: &DatabaseUrl) -> Result<DatabaseConnection, DbErr> {
+    match pool(url).await {
+        Ok(db) => Ok(db),
+        // A pool retries and in the end reports a timeout; a single connection reports the cause.
+        Err(error) => Err(try_once(url).await.err().unwrap_or(error)),
+    }
+}
+
+/// Opens a connection to a database server, and closes it. Does nothing for SQLite.
+pub(crate) async fn try_once(url: &DatabaseUrl) -> Result<(), DbErr> {
+    let failed = |error: sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(error.into()));
+    let connection = async {
+        match url.backend() {
+            DbBackend::MySql => MySqlConnection::connect(url.expose()).await.map(drop),
+            DbBackend::Postgres => PgConnection::connect(url.expose()).await.map(drop),
+            _ => Ok(()),
+        }
+    };
+    match tokio::time::timeout(WAIT, connection).await {
+        Ok(done) => done.map_err(failed),
+        Err(_) => Err(DbErr::Custom("no answer within 5 s".into())),
+    }
+}
+
+async fn pool(url: &DatabaseUrl) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url.expose());
     options
         .max_connections(if url.is_in_memory() { 1 } else { 10 })

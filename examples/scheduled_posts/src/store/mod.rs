@@ -6,7 +6,7 @@ mod cursor;
 mod migrate;
 mod posts;
 
-pub(crate) use connect::connect;
+pub(crate) use connect::{connect, try_once};
 pub(crate) use cursor::Cursor;
 pub(crate) use migrate::migrate;
 pub(crate) use posts::{Change, NewPost, Page};

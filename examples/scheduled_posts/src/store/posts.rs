@@ -1,7 +1,7 @@
 //! Scheduled posts in the database.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait as _, Condition, ConnectionTrait as _, DbErr, EntityTrait as _, Value};
 use sea_orm::{QueryFilter as _, QueryOrder as _, QuerySelect as _};
 use uuid::Uuid;
@@ -122,7 +122,13 @@ impl Store {
             columns.push((Column::Status, Expr::value(status)));
         }
         if !columns.is_empty() {
-            columns.push((Column::UpdatedAt, Expr::value(self.instant(time::now()))));
+            // A clock that was set back must not make a change older than what it changed.
+            let now = self.instant(time::now());
+            let later = Expr::case(
+                Expr::col(Column::UpdatedAt).gt(now.clone()),
+                Expr::col(Column::UpdatedAt),
+            );
+            columns.push((Column::UpdatedAt, later.finally(Expr::value(now)).into()));
             let mut update = Entity::update_many().filter(own.clone());
             for (column, value) in columns {
                 update = update.col_expr(column, value);

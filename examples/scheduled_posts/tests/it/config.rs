@@ -2,7 +2,7 @@
 
 use sea_orm::ConnectionTrait as _;
 
-use crate::support::{Process, World, on_every_backend};
+use crate::support::{Process, World, free_port, on_every_backend};
 
 async fn all_errors_are_told_at_once_and_nothing_listens(world: World) {
     std::fs::write(world.folder().join(".env"), "LOG_FORMAT=canary-file\nPORT=1\n").unwrap();
@@ -24,6 +24,19 @@ async fn all_errors_are_told_at_once_and_nothing_listens(world: World) {
     }
     assert!(!told.contains("canary"), "{told}");
     assert!(!world.folder().join("scheduled-posts.db").exists());
+}
+
+async fn a_database_that_cannot_be_reached_is_told_as_such(world: World) {
+    for scheme in ["postgres", "mysql"] {
+        let nobody = free_port();
+        let url = format!("{scheme}://app:canary@127.0.0.1:{nobody}/app");
+        let env = [world.env(), vec![("DATABASE_URL".to_owned(), url)]].concat();
+        let mut process = Process::start(world.folder(), scheme, &["migrate"], &env);
+        assert_eq!(process.exit_code().await, 1, "{scheme}");
+        let told = process.err();
+        assert!(told.contains("Connection refused"), "{told}");
+        assert!(!told.contains("timed out") && !told.contains("canary"), "{told}");
+    }
 }
 
 async fn a_stand_in_needs_loopback_and_an_empty_environment(world: World) {
@@ -105,3 +118,9 @@ on_every_backend!(
     without_a_signing_secret_there_is_no_webhook_route,
     migrate_makes_the_tables_and_exits,
 );
+
+#[tokio::test]
+async fn fault_c10_a_database_that_cannot_be_reached_is_told_as_such() {
+    let backend = crate::support::Backend::Sqlite;
+    World::run(backend, a_database_that_cannot_be_reached_is_told_as_such).await;
+}

@@ -41,6 +41,39 @@ async fn synced(api: &Api, user_id: &str) {
     .await;
 }
 
+/// A page that pointed its own name at this server is of the server's origin, and names anybody.
+async fn fault_c20_phases_that_verify_nobody_answer_to_known_hosts_only(world: World) {
+    for phase in ["1", "2", "3"] {
+        let allowed =
+            ("ALLOWED_HOSTS".to_owned(), "app.example.com, api.example.com:8443".to_owned());
+        let variables = [("AUTH_PHASE".to_owned(), phase.to_owned()), allowed];
+        let mut server = world.serve_with(&variables).await;
+        let api = world.api();
+        let get = async |host: &str, path: &str| {
+            answer(api.request("GET", path).header("host", host)).await
+        };
+        for path in ["/api/me?user_id=user_1", "/healthz", "/", "/docs", "/nothing"] {
+            for known in ["localhost", "127.0.0.1:1", "app.example.com", "api.example.com:8443"] {
+                let status = get(known, path).await.status;
+                assert!(matches!(status, 200 | 401 | 404), "{phase} {known} {path}: {status}");
+            }
+            let rebound = get("evil.example:8002", path).await;
+            assert_eq!(rebound.status == 421, phase != "3", "{phase} {path}: {rebound:?}");
+            if phase != "3" {
+                rebound.is_error(421, "Unknown host");
+                assert_eq!(rebound.header("warning"), Some(r#"299 - "unverified user_id""#));
+            }
+        }
+        let written = api.request("POST", "/api/x-accounts?user_id=user_1");
+        let written =
+            answer(written.header("host", "evil.example").json(&json!({ "handle": "@stolen" })));
+        assert_eq!(written.await.status, if phase == "3" { 401 } else { 421 });
+        assert_eq!(world.count("x_accounts").await, 0);
+        server.terminate();
+        server.exit_code().await;
+    }
+}
+
 async fn whose_request_it_is_says_its_user_id(world: World) {
     let (_server, _) = serve(&world, "2").await;
     let (clerk, api) = (world.clerk(), world.api());
@@ -277,6 +310,7 @@ async fn production_keys_are_refused_unless_it_is_meant(world: World) {
 }
 
 on_every_backend!(
+    fault_c20_phases_that_verify_nobody_answer_to_known_hosts_only,
     a_deleted_user_is_gone_in_phase_2_too,
     a_server_is_walked_from_user_id_to_tokens_and_nobody_notices,
     every_answer_warns_and_so_does_the_log,

@@ -1,5 +1,6 @@
 //! The order, bounds and pages of the list; valid posts; valid changes.
 
+use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 
 use crate::support::{Api, World, on_every_backend};
@@ -77,6 +78,8 @@ async fn bounds_are_inclusive(world: World) {
         "cursor=%27%20OR%201=1",
         "start_date=2030-13-01",
         "end_date=now",
+        "end_date=2030-%201-%202",
+        "start_date=2030-01-02T00:00:00%E2%88%9201:00",
         "start_date=2030-01-02T14:00:00",
         "limit=1&limit=2",
         "start_date=%ff",
@@ -84,6 +87,68 @@ async fn bounds_are_inclusive(world: World) {
         let refused = api.get(&format!("/api/scheduled-posts?{bad}")).await;
         assert_eq!(refused.status, 422, "{bad}: {refused:?}");
         assert!(refused.json()["detail"].is_string());
+    }
+}
+
+async fn fault_c10_a_bound_that_is_out_of_range_is_told_as_such(world: World) {
+    let _server = world.serve().await;
+    let (_, api) = world.clerk().user(&world.api(), "range@example.com").await;
+    for query in ["start_date=1969-12-31", "end_date=1969-12-31T23:59:59Z"] {
+        let refused = api.get(&format!("/api/scheduled-posts?{query}")).await;
+        let name = query.split('=').next().unwrap();
+        refused.is_error(422, &format!("{name} must be from 1970 to 9999, UTC"));
+    }
+    let account = api.account("@range").await;
+    let post = json!({
+        "x_account_id": account, "content": "x", "scheduled_at": "1969-12-31T23:59:59Z",
+    });
+    let refused = api.post("/api/scheduled-posts", &post).await;
+    refused.is_error(422, "scheduled_at must be from 1970 to 9999, UTC");
+}
+
+/// As after a clock that went wrong was set right.
+async fn fault_c22_a_change_is_never_older_than_what_it_changes(world: World) {
+    let _server = world.serve().await;
+    let (_, api) = world.clerk().user(&world.api(), "clock@example.com").await;
+    let account = api.account("@clock").await;
+    let id = api.scheduled(&account, "from the future", "2030-01-01T00:00:00Z").await;
+    let future = "2031-02-03T04:05:06";
+    let (db, set) = (world.database().await, "UPDATE scheduled_posts SET");
+    let sqlite = db.get_database_backend() == sea_orm::DbBackend::Sqlite;
+    let shown = if sqlite { format!("{future}+00:00") } else { future.replace('T', " ") };
+    let zone = if db.get_database_backend() == sea_orm::DbBackend::Postgres { "Z" } else { "" };
+    let sql = format!("{set} created_at = '{shown}{zone}', updated_at = '{shown}{zone}'");
+    db.execute_unprepared(&sql).await.unwrap();
+    let path = format!("/api/scheduled-posts/{id}");
+    let changed = api.put(&path, &json!({ "content": "changed" })).await.json();
+    assert_eq!(changed["content"], "changed");
+    assert_eq!(changed["created_at"], format!("{future}Z"));
+    assert_eq!(changed["updated_at"], changed["created_at"]);
+    let sql = sql.replace("2031", "2021");
+    db.execute_unprepared(&sql).await.unwrap();
+    let changed = api.put(&path, &json!({ "content": "again" })).await.json();
+    assert!(text(&changed["updated_at"]) > text(&changed["created_at"]), "{changed}");
+}
+
+async fn fault_c22_a_handle_can_be_seen(world: World) {
+    let _server = world.serve().await;
+    let (_, api) = world.clerk().user(&world.api(), "seen@example.com").await;
+    for bad in [
+        "\u{200b}",
+        "\u{2060}\u{feff}",
+        "\u{3164}",
+        "\u{2800}",
+        "\u{e0041}",
+        "\u{ad}",
+        "a\u{202e}b",
+        "a\u{2028}b",
+        "\u{2066}a\u{2069}",
+    ] {
+        let refused = api.post("/api/x-accounts", &json!({ "handle": bad })).await;
+        assert_eq!(refused.status, 422, "{bad:?}: {refused:?}");
+    }
+    for good in ["@é", "@\u{10348}", "\u{1f600}", "@العربية"] {
+        api.account(good).await;
     }
 }
 
@@ -184,6 +249,9 @@ fn text(value: &Value) -> String {
 }
 
 on_every_backend!(
+    fault_c10_a_bound_that_is_out_of_range_is_told_as_such,
+    fault_c22_a_change_is_never_older_than_what_it_changes,
+    fault_c22_a_handle_can_be_seen,
     pages_walk_equal_times_without_gap_or_repeat,
     bounds_are_inclusive,
     what_a_post_may_be,

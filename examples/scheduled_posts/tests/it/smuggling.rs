@@ -2,6 +2,36 @@
 
 use crate::support::{Backend, Raw, Webhook, World};
 
+/// RFC 9112 3.2.
+#[tokio::test]
+async fn fault_c22_a_request_names_one_host() {
+    World::run(Backend::Sqlite, async |world: World| {
+        let _server = world.serve().await;
+        for hosts in [
+            "",
+            "Host: a\r\nHost: a\r\n",
+            "Host: a\r\nhost: b\r\n",
+            "Host: \r\n",
+            "Host: a b\r\n",
+            "Host: a, b\r\n",
+            "Host: http://a\r\n",
+            "Host: a:x\r\n",
+        ] {
+            for path in ["/healthz", "/api/me", "/", "/nothing", "http://a/healthz"] {
+                let close = "Connection: close\r\n\r\n";
+                let request = format!("GET {path} HTTP/1.1\r\n{hosts}{close}");
+                let answer = Raw::ask(world.port, request).await;
+                assert!(answer.starts_with("HTTP/1.1 400 "), "{hosts:?} {path}: {answer}");
+                assert!(answer.contains(r#"{"detail":"The Host header"#), "{answer}");
+            }
+        }
+        // Before HTTP/1.1 there was no such header.
+        let old = Raw::ask(world.port, "GET /healthz HTTP/1.0\r\n\r\n").await;
+        assert!(old.starts_with("HTTP/1.0 200 "), "{old}");
+    })
+    .await;
+}
+
 /// One answer, after which the connection ends: whatever follows is nobody's request.
 #[tokio::test]
 async fn f29_a_request_that_can_be_read_in_two_ways_is_refused_and_the_connection_closed() {

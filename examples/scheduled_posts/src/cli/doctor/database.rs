@@ -1,10 +1,7 @@
 //! The database: whether it answers, whether its tables are those of this version, and whether the
 //! users are in it. Creates nothing, not even an SQLite file.
 
-use std::time::Duration;
-
-use sea_orm::sqlx::{self, Connection as _, MySqlConnection, PgConnection};
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Statement};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr, Statement};
 use sea_orm_migration::MigratorTrait;
 use tower_clerk::sea_orm::{Schema, is_transient};
 
@@ -161,22 +158,10 @@ async fn open(url: &DatabaseUrl) -> Result<DatabaseConnection, Unreachable> {
     if url.file().is_some_and(|file| !file.exists()) {
         return Err(Unreachable::NoFile);
     }
-    // A pool retries and in the end reports a timeout; a single connection reports the cause.
-    let once = tokio::time::timeout(PATIENCE, try_once(url)).await;
-    once.unwrap_or_else(|_| Err(DbErr::Custom(SILENT.into()))).map_err(Unreachable::Failed)?;
+    store::try_once(url).await.map_err(Unreachable::Failed)?;
     let db = store::connect(url).await.map_err(Unreachable::Failed)?;
     db.ping().await.map_err(Unreachable::Failed)?;
     Ok(db)
-}
-
-async fn try_once(url: &DatabaseUrl) -> Result<(), DbErr> {
-    let failed = |error: sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(error.into()));
-    let (url, kind) = (url.expose(), url.backend());
-    match kind {
-        DbBackend::MySql => MySqlConnection::connect(url).await.map(drop).map_err(failed),
-        DbBackend::Postgres => PgConnection::connect(url).await.map(drop).map_err(failed),
-        _ => Ok(()),
-    }
 }
 
 async fn applied(db: &DatabaseConnection) -> Result<Migrations, DbErr> {
@@ -213,6 +198,3 @@ async fn count(db: &DatabaseConnection) -> Result<i64, DbErr> {
     let row = db.query_one_raw(sql).await?;
     row.map_or(Ok(0), |row| row.try_get_by_index(0))
 }
-
-const PATIENCE: Duration = Duration::from_secs(5);
-const SILENT: &str = "no answer within 5 s";
