@@ -24,6 +24,7 @@ async fn f16_the_answers_to_a_panic_and_to_too_slow_a_request_can_be_read_by_the
     for (path, status) in [("/panics", 500), ("/waits", 408)] {
         for (origin, allowed) in [(OWN, Some(OWN)), ("https://evil.com", None)] {
             let request = Request::builder().uri(path).header(header::ORIGIN, origin);
+            let request = request.header(header::HOST, "localhost:8002");
             let request = request.body(Body::empty()).unwrap();
             let response = app.clone().oneshot(request).await.unwrap();
             assert_eq!(response.status().as_u16(), status);

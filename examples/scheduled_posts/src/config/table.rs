@@ -93,8 +93,8 @@ pub(crate) static TOPICS: [Topic; 8] = [
         title: "Clerk",
         about: "The keys are in Clerk's Dashboard, under API keys. While no CLERK_ variable is set \
                 and HOST is a loopback address, the dev Clerk stands in for Clerk. Variables that \
-                only Clerk's other SDKs read, such as CLERK_TELEMETRY_DISABLED and \
-                CLERK_SIGN_IN_URL, are ignored.",
+                only Clerk's other SDKs read, such as those of telemetry and of sign-in pages, are \
+                ignored.",
         settings: &[
             Setting {
                 names: &["CLERK_PUBLISHABLE_KEY", "NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY"],
