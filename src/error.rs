@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 
 /// Returns an error and its causes in one line, for the log.
-#[cfg(feature = "remote")]
+#[cfg(all(feature = "remote", feature = "tracing"))]
 pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();

@@ -362,8 +362,8 @@ fn warn_refused(refused: &[Refused]) {
 
 /// Warns of a list that has fewer users than Clerk counts.
 pub(super) fn warn_short(listed: u64, total: Option<u64>) {
-    if let Some(total) = total.filter(|total| listed < *total) {
-        event!(warn, listed, total, "the Backend API lists fewer users than it counts");
+    if let Some(_total) = total.filter(|total| listed < *total) {
+        event!(warn, listed, total = _total, "the Backend API lists fewer users than it counts");
     }
 }
 

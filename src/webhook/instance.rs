@@ -100,6 +100,7 @@ impl Addressee {
 }
 
 impl Ignored {
+    #[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "only a metric names it"))]
     fn as_str(self) -> &'static str {
         match self {
             Self::Example => "example",

@@ -17,7 +17,6 @@ use super::fetch::{Fetch, FetchError};
 use super::state::{FetchState, Reason};
 use super::times::FetchTimes;
 use crate::clock::Clock;
-use crate::error::with_causes;
 use crate::meter::{count, gauge};
 use crate::trace::event;
 
@@ -230,7 +229,7 @@ impl Shared {
         if let Some(_error) = problem {
             event!(
                 warn,
-                error = with_causes(&*_error),
+                error = crate::error::with_causes(&*_error),
                 failures = _failures,
                 retry_in_s = pause.as_secs(),
                 have_keys = self.have_keys(now),
