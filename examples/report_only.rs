@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// What happens to a request without a valid token.
+/// The treatment of a request without a valid token.
 #[derive(Clone, Copy)]
 pub(crate) enum Enforcement {
     /// The request passes and is reported.

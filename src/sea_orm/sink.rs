@@ -199,7 +199,7 @@ impl SeaOrmSink {
         })
     }
 }
-/// What became of a delivery before the hooks run.
+/// The result of applying a delivery, before the hooks run.
 struct Applied<'d> {
     outcome: Outcome,
     /// The user to whom it gave a row of an id alone.

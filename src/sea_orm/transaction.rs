@@ -378,7 +378,7 @@ impl Transaction<'_> {
     }
 }
 
-/// What became of a record that was to have a row.
+/// The result of giving a record a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Started {
     /// It is deleted for ever, and has no row.

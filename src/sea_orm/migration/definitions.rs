@@ -128,6 +128,13 @@ impl Definitions {
         Table::alter().table(versions.reference()).add_column(column).to_owned()
     }
 
+    /// Returns the statement that adds the time at which a backfill began.
+    pub(super) fn start_of_backfill(&self, backfills: &TableName) -> TableAlterStatement {
+        let mut column = ColumnDef::new(Backfills::StartedAt);
+        column.big_integer();
+        Table::alter().table(backfills.reference()).add_column(column).to_owned()
+    }
+
     pub(super) fn deliveries(&self, table: &TableName) -> TableCreateStatement {
         self.table(table)
             .col(self.key(Deliveries::Id, DELIVERY_ID_LENGTH))

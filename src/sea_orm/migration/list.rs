@@ -1,16 +1,15 @@
 //! The migrations, each applied once to each schema and never changed after a release.
 
-use ::sea_orm::sea_query::Table;
+use ::sea_orm::sea_query::{IntoIden, Table, TableAlterStatement};
 use ::sea_orm::{ConnectionTrait as _, DbErr};
 use sea_orm_migration::async_trait::async_trait;
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 
 use super::definitions::Definitions;
-use super::started;
 use crate::sea_orm::dialect::Dialect;
 use crate::sea_orm::fit;
 use crate::sea_orm::schema::Schema;
-use crate::sea_orm::tables::{TableName, Tables, Versions};
+use crate::sea_orm::tables::{Backfills, TableName, Tables, Versions};
 
 /// Returns the migrations of users, deliveries and backfills.
 pub(super) fn of_users(schema: &Schema) -> Vec<Box<dyn MigrationTrait>> {
@@ -23,7 +22,11 @@ pub(super) fn of_users(schema: &Schema) -> Vec<Box<dyn MigrationTrait>> {
             schema.named("m20261201_000004_clerk_deliveries_by_time"),
             Step::DeliveryIndex,
         ),
-        started::migration(schema),
+        migration(
+            schema,
+            schema.named("m20261201_000001_clerk_backfills_started"),
+            Step::BackfillStart,
+        ),
     ]
 }
 
@@ -85,6 +88,7 @@ fn migration(schema: &Schema, name: String, step: Step) -> Box<dyn MigrationTrai
 
 #[derive(Clone, Copy)]
 enum Step {
+    BackfillStart,
     Backfills,
     DeliveryIndex,
     OrganizationEvents,
@@ -120,6 +124,10 @@ impl MigrationTrait for Migration {
                 manager.create_table(users).await?;
             }
             Step::Backfills => manager.create_table(define.backfills(&tables.backfills)).await?,
+            Step::BackfillStart => {
+                let (table, column) = (&tables.backfills, Backfills::StartedAt);
+                add_column(manager, table, column, define.start_of_backfill(table)).await?;
+            }
             Step::UserEvents => add_time_of_event(manager, define, &tables.users.versions).await?,
             Step::DeliveryIndex => {
                 let (create, name) = define.delivery_index(&tables.deliveries);
@@ -166,7 +174,10 @@ fn made_by(step: Step, tables: Tables) -> Vec<TableName> {
             vec![kinds.memberships.versions, kinds.organizations.versions]
         }
         (Step::Organizations, None)
-        | (Step::DeliveryIndex | Step::UserEvents | Step::OrganizationEvents, _) => Vec::new(),
+        | (
+            Step::BackfillStart | Step::DeliveryIndex | Step::UserEvents | Step::OrganizationEvents,
+            _,
+        ) => Vec::new(),
     }
 }
 
@@ -176,11 +187,22 @@ async fn add_time_of_event(
     define: Definitions,
     versions: &TableName,
 ) -> Result<(), DbErr> {
+    let add = define.time_of_event(versions);
+    add_column(manager, versions, Versions::OccurredAt, add).await
+}
+
+/// Adds a column to a table, unless it is there.
+async fn add_column(
+    manager: &SchemaManager<'_>,
+    table: &TableName,
+    column: impl IntoIden,
+    add: TableAlterStatement,
+) -> Result<(), DbErr> {
     let db = manager.get_connection();
-    if fit::has_column(db, define.0, versions, Versions::OccurredAt).await? {
+    if fit::has_column(db, Dialect::of(db)?, table, column).await? {
         return Ok(());
     }
-    manager.alter_table(define.time_of_event(versions)).await
+    manager.alter_table(add).await
 }
 
 const ORGANIZATIONS: &str = "m20261124_000001_clerk_organizations";

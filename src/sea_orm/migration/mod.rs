@@ -3,7 +3,6 @@
 
 mod definitions;
 mod list;
-mod started;
 
 use std::collections::BTreeSet;
 

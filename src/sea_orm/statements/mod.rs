@@ -11,8 +11,6 @@ mod backfills;
 mod both;
 mod deliveries;
 mod revive;
-#[cfg(feature = "backfill")]
-mod rewrite;
 mod rows;
 mod versions;
 
@@ -27,8 +25,6 @@ pub(super) use deliveries::{
 #[cfg(feature = "backfill")]
 pub(super) use revive::select_creations;
 pub(super) use revive::{remove_tombstone, unmark_deleted};
-#[cfg(feature = "backfill")]
-pub(super) use rewrite::raise_or_repeat_versions;
 pub(super) use rows::{
     ID, delete_where, empty, insert_rows, mark_deleted, select_ids, select_rows, start_row,
     update_row, write_rows,
@@ -38,4 +34,6 @@ pub(super) use versions::{
     tombstone_started,
 };
 #[cfg(feature = "backfill")]
-pub(super) use versions::{lock_versions, select_living, select_versions, set_locked_versions};
+pub(super) use versions::{
+    lock_versions, raise_or_repeat_versions, select_living, select_versions, set_locked_versions,
+};

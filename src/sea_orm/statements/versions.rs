@@ -20,12 +20,32 @@ pub(in crate::sea_orm) fn raise_versions(
     table: &TableName,
     versions: &[(&str, Version)],
 ) -> InsertStatement {
+    let is_older = order_of(&|column| stored(table, column)).lt(order_of(&rejected));
+    raise_versions_where(table, versions, is_older)
+}
+
+/// Does what [`raise_versions`] does, and also sets the versions of records of which a state with the
+/// same `updated_at` is known.
+#[cfg(feature = "backfill")]
+pub(in crate::sea_orm) fn raise_or_repeat_versions(
+    table: &TableName,
+    versions: &[(&str, Version)],
+) -> InsertStatement {
+    let is_no_newer = stored(table, Versions::Version).lte(rejected(Versions::Version));
+    raise_versions_where(table, versions, is_no_newer)
+}
+
+fn raise_versions_where(
+    table: &TableName,
+    versions: &[(&str, Version)],
+    condition: Expr,
+) -> InsertStatement {
     insert_versions(table, versions, false)
         .on_conflict(
             OnConflict::column(Versions::Id)
                 .update_columns(ORDER)
                 .action_and_where(stored(table, Versions::Deleted).eq(false))
-                .action_and_where(order_of(&|column| stored(table, column)).lt(order_of(&rejected)))
+                .action_and_where(condition)
                 .to_owned(),
         )
         .to_owned()
@@ -162,7 +182,7 @@ pub(in crate::sea_orm) fn select_living(
         .to_owned()
 }
 
-pub(super) fn insert_versions(
+fn insert_versions(
     table: &TableName,
     versions: &[(&str, Version)],
     deleted: bool,
@@ -204,10 +224,10 @@ pub(super) fn stored(table: &TableName, column: Versions) -> Expr {
 }
 
 /// Returns the column of the row that conflicted with a stored one.
-pub(super) fn rejected(column: Versions) -> Expr {
+fn rejected(column: Versions) -> Expr {
     let excluded: DynIden = "excluded".into_iden();
     Expr::col((excluded, column))
 }
 
 /// The columns of a version.
-pub(super) const ORDER: [Versions; 3] = [Versions::Version, Versions::OccurredAt, Versions::Tie];
+const ORDER: [Versions; 3] = [Versions::Version, Versions::OccurredAt, Versions::Tie];
