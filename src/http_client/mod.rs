@@ -27,6 +27,11 @@ pub(crate) fn client_for(url: &Url) -> ClientBuilder {
         // Clerk does not redirect these requests: a redirect is a mistake or an attack.
         .redirect(Policy::none())
         .user_agent(concat!("tower-clerk/", env!("CARGO_PKG_VERSION")));
+    // Root certificates are needed, and loaded, for `https:` only. Redirects are not followed.
+    let client = match url.scheme() {
+        "http" => client.tls_certs_only([]),
+        _ => client,
+    };
     if is_loopback(url) {
         // No proxy for loopback addresses: a proxy from the environment would receive the request
         // in plain text, and could choose the keys.

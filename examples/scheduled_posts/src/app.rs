@@ -9,10 +9,10 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use tower_clerk::session::{ClerkAuthLayer, Verifier};
@@ -22,7 +22,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::config::{AuthPhase, CorsConfig};
-use crate::error::answer;
+use crate::error::{ApiError, answer};
 use crate::limits::{self, Limits};
 use crate::phases::{self, KnownHosts};
 use crate::requests::{self, BODY_LIMIT, X_REQUEST_ID};
@@ -49,6 +49,7 @@ pub(crate) fn app(
         .route("/docs/docs.js", get(docs::script))
         .route("/docs/docs.css", get(docs::style))
         .fallback(async || answer(StatusCode::NOT_FOUND, "Not found"))
+        .layer(middleware::from_fn_with_state(state.clone(), kept))
         .with_state(state);
     let all = match phase.trusts_user_id() {
         true => all.layer(middleware::from_fn_with_state(hosts, phases::known)),
@@ -130,6 +131,15 @@ async fn in_common(request: Request, next: Next) -> Response {
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
     }
     response
+}
+
+/// Refuses to write while SQLite's file is not the one that was opened: what was written would be
+/// lost.
+async fn kept(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() || state.store.file_is_in_place() {
+        return next.run(request).await;
+    }
+    ApiError::DatabaseUnavailable.into_response()
 }
 
 fn is_json(response: &Response) -> bool {

@@ -11,6 +11,7 @@ use tower_clerk::sea_orm::is_transient;
 use utoipa::ToSchema;
 
 use crate::ai::AiError;
+use crate::store::advice;
 use serving::Seldom;
 
 /// A refusal or a failure. The client sees only `detail`.
@@ -50,11 +51,7 @@ impl From<DbErr> for ApiError {
     fn from(error: DbErr) -> Self {
         if is_transient(&error) {
             if let Some(left_out) = AWAY.left_out() {
-                tracing::error!(
-                    %error,
-                    left_out,
-                    "the database is unavailable or busy; check that DATABASE_URL's server runs"
-                );
+                tracing::error!(%error, left_out, "{}", advice(&error));
             }
             return Self::DatabaseUnavailable;
         }

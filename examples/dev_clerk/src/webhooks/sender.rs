@@ -41,6 +41,11 @@ impl Endpoint {
         // A proxy from the environment is not used.
         let client = reqwest::Client::builder();
         let client = client.no_proxy().tls_danger_accept_invalid_certs(is_address);
+        // Root certificates are needed, and loaded, for `https:` only.
+        let client = match url.scheme() {
+            "http" if !is_address => client.tls_certs_only([]),
+            _ => client,
+        };
         let client = client.build().map_err(|error| StartError::HttpClient(error.into()))?;
         let mut shown = url.clone();
         shown.set_query(None);

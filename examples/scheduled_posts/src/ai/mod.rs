@@ -41,7 +41,10 @@ impl Ai {
             .with_api_key(config.key.expose())
             .with_org_id("")
             .with_project_id("");
-        let client = Client::with_config(settings).with_http_service(upstream::service(config)?);
+        // Without a client of ours, the library makes one that needs root certificates.
+        let http = upstream::client(config)?;
+        let client = Client::build(http.clone(), settings);
+        let client = client.with_http_service(upstream::service(http));
         Ok(Self { client: Arc::new(client), model: config.model.as_str().into() })
     }
 

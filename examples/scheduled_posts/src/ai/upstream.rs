@@ -14,32 +14,38 @@ use super::AiError;
 use super::completion::Completion;
 use crate::config::{AiConfig, is_loopback};
 
-/// Returns the service that sends the library's requests.
-pub(super) fn service(
-    config: &AiConfig,
-) -> Result<
-    impl Service<
-        HttpRequestFactory,
-        Response = Response,
-        Error = AiError,
-        Future = impl Future<Output = Result<Response, AiError>> + Send + use<>,
-    > + Clone
-    + Send
-    + Sync
-    + use<>,
-    reqwest::Error,
-> {
+/// Returns the HTTP client.
+pub(super) fn client(config: &AiConfig) -> Result<Client, reqwest::Error> {
     let client = Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         // The key is sent to the configured URL only.
         .redirect(Policy::none())
         .user_agent(concat!("scheduled-posts/", env!("CARGO_PKG_VERSION")));
+    // Root certificates are needed, and loaded, for `https:` only.
+    let client = match config.base_url.scheme() {
+        "http" => client.tls_certs_only([]),
+        _ => client,
+    };
     let local = config.base_url.host_str().is_some_and(is_loopback);
-    let client = if local { client.no_proxy() } else { client }.build()?;
-    Ok(tower::service_fn(move |request: HttpRequestFactory| {
+    if local { client.no_proxy() } else { client }.build()
+}
+
+/// Returns the service that sends the library's requests.
+pub(super) fn service(
+    client: Client,
+) -> impl Service<
+    HttpRequestFactory,
+    Response = Response,
+    Error = AiError,
+    Future = impl Future<Output = Result<Response, AiError>> + Send + use<>,
+> + Clone
++ Send
++ Sync
++ use<> {
+    tower::service_fn(move |request: HttpRequestFactory| {
         let client = client.clone();
         async move { fetch(&client, &request).await }
-    }))
+    })
 }
 
 async fn fetch(client: &Client, request: &HttpRequestFactory) -> Result<Response, AiError> {

@@ -67,7 +67,7 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     let users = SeaOrmSink::new(db.clone());
     let users = users.map_err(|error| Failure::Start(error.to_string()))?;
     let state = AppState {
-        store: Store::new(db.clone()),
+        store: Store::new(db.clone(), &common.database_url),
         users: users.clone(),
         ai,
         page: Arc::new(PageConfig::of(&clerk)),

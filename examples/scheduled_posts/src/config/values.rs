@@ -64,7 +64,18 @@ impl DatabaseUrl {
         let rest = self.url.strip_prefix("sqlite:").filter(|_| !self.is_in_memory())?;
         let path = rest.strip_prefix("//").unwrap_or(rest);
         let path = path.split_once('?').map_or(path, |(path, _)| path);
-        (!path.is_empty()).then(|| PathBuf::from(path))
+        if path.is_empty() {
+            return None;
+        }
+        // The driver decodes %-escapes.
+        let options = SqliteConnectOptions::from_str(&self.url).ok()?;
+        Some(options.get_filename().to_owned())
+    }
+
+    /// Returns whether the database is a file that is opened for reading only.
+    pub(crate) fn is_read_only(&self) -> bool {
+        let parameters = self.url.split_once('?').map_or("", |(_, parameters)| parameters);
+        self.backend() == DbBackend::Sqlite && parameters.split('&').any(|one| one == "mode=ro")
     }
 
     pub(crate) fn backend(&self) -> DbBackend {

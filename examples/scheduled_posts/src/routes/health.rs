@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::error::{Error, answer};
 use crate::openapi::EveryAnswer;
 use crate::state::AppState;
+use crate::store::NotReady;
 
 /// The state of the server, in one word.
 #[derive(Serialize, ToSchema)]
@@ -31,7 +32,7 @@ pub(crate) async fn healthz() -> Json<Health> {
     get, path = "/readyz", operation_id = "readyz", tag = "Health", security(),
     responses(
         (status = 200, description = "It should get requests.", body = Health),
-        (status = 503, description = "The database is unavailable, or the process is ending.", body = Error),
+        (status = 503, description = "The database is unavailable or cannot be written to, or the process is ending.", body = Error),
         EveryAnswer
     )
 )]
@@ -39,8 +40,10 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> Response {
     if state.stopping.has_begun() {
         return answer(StatusCode::SERVICE_UNAVAILABLE, "Shutting down");
     }
-    if !state.store.answers().await {
-        return answer(StatusCode::SERVICE_UNAVAILABLE, "Database unavailable");
-    }
-    Json(Health { status: "ready" }).into_response()
+    let problem = match state.store.is_ready().await {
+        Ok(()) => return Json(Health { status: "ready" }).into_response(),
+        Err(NotReady::Unavailable) => "Database unavailable",
+        Err(NotReady::Unwritable) => "Database cannot be written to",
+    };
+    answer(StatusCode::SERVICE_UNAVAILABLE, problem)
 }

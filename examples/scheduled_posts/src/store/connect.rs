@@ -7,6 +7,7 @@ use sea_orm::sqlx::{self, Connection as _, Executor as _, MySqlConnection, PgCon
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr};
 
 use crate::config::DatabaseUrl;
+use crate::store::file::create_private;
 
 /// Opens a pool. All its waits end well before the 15 s that a webhook has.
 pub(crate) async fn connect(url: &DatabaseUrl) -> Result<DatabaseConnection, DbErr> {
@@ -34,6 +35,9 @@ pub(crate) async fn try_once(url: &DatabaseUrl) -> Result<(), DbErr> {
 }
 
 async fn pool(url: &DatabaseUrl) -> Result<DatabaseConnection, DbErr> {
+    if let Some(file) = url.file().filter(|_| !url.is_read_only()) {
+        create_private(&file);
+    }
     let mut options = ConnectOptions::new(url.expose());
     options
         .max_connections(if url.is_in_memory() { 1 } else { 10 })

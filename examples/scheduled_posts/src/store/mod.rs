@@ -3,28 +3,38 @@
 mod accounts;
 mod connect;
 mod cursor;
+mod file;
 mod migrate;
 mod posts;
+mod readiness;
 
 pub(crate) use connect::{connect, try_once};
 pub(crate) use cursor::Cursor;
+pub(crate) use file::{OpenFile, open_to_others};
 pub(crate) use migrate::migrate;
 pub(crate) use posts::{Change, NewPost, Page};
-
-use std::time::Duration;
+pub(crate) use readiness::{NotReady, advice};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, SqlErr, Value};
+
+use crate::config::DatabaseUrl;
+use crate::store::readiness::LastVerdict;
 
 /// The tables of X accounts and scheduled posts. Every statement names the owner.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     db: DatabaseConnection,
+    /// SQLite's file, as it was opened.
+    file: Option<OpenFile>,
+    last: LastVerdict,
 }
 
 impl Store {
-    pub(crate) fn new(db: DatabaseConnection) -> Self {
-        Self { db }
+    /// Returns the tables of a pool that [`connect`] opened for this URL.
+    pub(crate) fn new(db: DatabaseConnection, url: &DatabaseUrl) -> Self {
+        let file = url.file().and_then(|path| OpenFile::at(&path));
+        Self { db, file, last: LastVerdict::default() }
     }
 
     /// Returns an instant as a statement's value. MariaDB treats a time stamp of its driver as a
@@ -34,11 +44,6 @@ impl Store {
             DbBackend::MySql => time.naive_utc().into(),
             _ => time.into(),
         }
-    }
-
-    /// Returns whether the database answers within 2 s.
-    pub(crate) async fn answers(&self) -> bool {
-        matches!(tokio::time::timeout(PATIENCE, self.db.ping()).await, Ok(Ok(())))
     }
 }
 
@@ -58,5 +63,3 @@ impl From<DbErr> for WriteError {
         }
     }
 }
-
-const PATIENCE: Duration = Duration::from_secs(2);

@@ -10,6 +10,7 @@ mod config;
 mod cors;
 mod deliveries;
 mod dev_clerk;
+mod disk;
 mod doctor;
 mod env_example;
 mod generate_ai;

@@ -58,7 +58,29 @@ impl Findings {
 }
 
 pub(super) fn checks(facts: &Facts, answers: &Answers, found: &Findings) -> Vec<Check> {
-    vec![reached(facts, found), migrations(facts, found), users(facts, answers, found)]
+    let mut checks = vec![reached(facts, found)];
+    checks.extend(facts.database.as_ref().and_then(private));
+    checks.extend([migrations(facts, found), users(facts, answers, found)]);
+    checks
+}
+
+/// Checks that other users of this machine cannot read SQLite's file.
+fn private(url: &DatabaseUrl) -> Option<Check> {
+    const NAME: &str = "database_file";
+    let file = url.file().filter(|file| file.exists())?;
+    let open = store::open_to_others(&file);
+    let [first, rest @ ..] = &open[..] else {
+        return Some(Check::ok(NAME, "only this user may read it"));
+    };
+    let mut names = first.display().to_string();
+    for file in rest {
+        names.push_str(&format!(" {}", file.display()));
+    }
+    Some(Check::warn(
+        NAME,
+        "other users of this machine may read the SQLite file, with everybody's addresses and posts",
+        format!("run `chmod 600 {names}`"),
+    ))
 }
 
 fn reached(facts: &Facts, found: &Findings) -> Check {

@@ -28,7 +28,7 @@ pub(crate) use http::{Answer, Api, answer};
 pub(crate) use listing::Listing;
 pub(crate) use own_database::Backend;
 pub(crate) use page::{DAY, Page};
-pub(crate) use process::Process;
+pub(crate) use process::{PROGRAM, Process};
 pub(crate) use random::Random;
 pub(crate) use raw::{Frames, Raw};
 pub(crate) use receive::Try;

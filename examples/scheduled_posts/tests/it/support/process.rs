@@ -38,7 +38,7 @@ impl Process {
         Self::start_by(command, folder, name, args, env)
     }
 
-    fn start_by(
+    pub(crate) fn start_by(
         command: Command,
         folder: &Path,
         name: &str,
@@ -128,6 +128,10 @@ impl Process {
         assert!(done.unwrap().success());
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has in memory now.
     pub(crate) fn memory_kib(&self) -> i64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
@@ -160,4 +164,4 @@ fn may_bind_privileged_ports() -> bool {
     u64::from_str_radix(line.trim(), 16).unwrap() & (1 << 10) != 0
 }
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_scheduled-posts");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_scheduled-posts");
