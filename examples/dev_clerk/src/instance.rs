@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use tower_clerk::test_util::Issuer;
 
+use crate::codes::Codes;
 use crate::error::ClerkError;
 use crate::records::{Records, SignIn};
 use crate::records_file::RecordsFile;
@@ -24,12 +25,14 @@ struct Shared {
     file: RecordsFile,
     outbox: Outbox,
     records: Mutex<Records>,
+    codes: Codes,
 }
 
 impl Instance {
     pub(super) fn new(issuer: Issuer, file: RecordsFile, outbox: Outbox, records: Records) -> Self {
         let records = Mutex::new(records);
-        Self { shared: Arc::new(Shared { issuer, file, outbox, records }) }
+        let codes = Codes::default();
+        Self { shared: Arc::new(Shared { issuer, file, outbox, records, codes }) }
     }
 
     pub(super) fn jwks(&self) -> Value {
@@ -193,6 +196,17 @@ impl Instance {
             self.shared.outbox.send(kind, &user_id, &envelope);
         }
         Ok(result)
+    }
+
+    /// Returns a code with which a page gets this session once.
+    pub(super) fn code_for(&self, session: &SignIn) -> String {
+        self.shared.codes.issue(&session.id, time::now())
+    }
+
+    /// Returns the session of a code, which counts once.
+    pub(super) fn session_for(&self, code: &str) -> Option<SignIn> {
+        let id = self.shared.codes.redeem(code, time::now())?;
+        self.read(|records| records.session(&id).cloned())
     }
 
     fn records(&self) -> MutexGuard<'_, Records> {

@@ -26,6 +26,7 @@
 
 mod backend_api;
 mod body;
+mod codes;
 mod dev_api;
 mod dev_page;
 mod error;

@@ -4,6 +4,7 @@
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
@@ -14,6 +15,7 @@ use crate::error::ClerkError;
 use crate::guard;
 use crate::instance::Instance;
 use crate::records::SignIn;
+use crate::time;
 
 type Answer = Result<Json<Value>, ClerkError>;
 
@@ -28,6 +30,7 @@ pub(super) fn backend_routes() -> Router<Instance> {
 /// Returns the routes of the Frontend API, called by pages on this machine.
 pub(super) fn frontend_routes() -> Router<Instance> {
     Router::new()
+        .route("/v1/client/sessions", post(redeem_code))
         .route("/v1/client/sessions/{id}/tokens", post(client_token))
         .route("/v1/client/sessions/{id}/remove", post(client_sign_out))
 }
@@ -108,6 +111,24 @@ async fn create_token(
 }
 
 #[derive(Deserialize)]
+struct Redeeming {
+    code: String,
+}
+
+/// Exchanges the code of a sign-in for the session and its client token.
+async fn redeem_code(
+    State(instance): State<Instance>,
+    Body(Redeeming { code }): Body<Redeeming>,
+) -> Result<Response, ClerkError> {
+    let session = instance.session_for(&code);
+    let session =
+        session.ok_or_else(|| ClerkError::unauthorized("The code is used or too old."))?;
+    let mut given = clerk_json(&session);
+    given["client_token"] = session.client_token.into();
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(given)).into_response())
+}
+
+#[derive(Deserialize)]
 pub(super) struct Client {
     #[serde(rename = "__clerk_db_jwt")]
     token: Option<String>,
@@ -144,8 +165,10 @@ pub(super) fn own_session(
     let header = header.map(|value| value.strip_prefix("Bearer ").unwrap_or(value).to_owned());
     let token = client.token.or(header);
     let session = instance.read(|records| records.session(id).cloned());
+    let now = time::now().timestamp_millis();
     session
         .filter(|session| token.as_deref() == Some(session.client_token.as_str()))
+        .filter(|session| now < session.created_at.saturating_add(WEEK))
         .ok_or_else(|| ClerkError::unauthorized("You are signed out."))
 }
 
@@ -175,6 +198,6 @@ fn clerk_json(session: &SignIn) -> Value {
 
 /// The status of every session, because ended sessions are removed.
 const STATUS: &str = "active";
-/// A week in milliseconds, for display only: the stand-in's sessions last until sign-out or until
-/// the user is deleted.
+/// A week in milliseconds, after which a client token ends. For the secret key the stand-in's sessions
+/// last until sign-out or until the user is deleted.
 const WEEK: i64 = 7 * 24 * 60 * 60 * 1000;

@@ -22,9 +22,27 @@ pub(super) fn routes() -> Router<Instance> {
 #[derive(Deserialize)]
 struct Target {
     redirect_url: Option<String>,
+    /// What the page gets back beside the code, by which it knows the sign-in that it began.
+    state: Option<String>,
+}
+
+/// The page that gets the user back, and its state.
+struct Return {
+    page: LoopbackPage,
+    state: Option<String>,
 }
 
 impl Target {
+    fn checked(&self) -> Result<Return, ClerkError> {
+        let state = self.state.clone().filter(|state| !state.is_empty());
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if state.as_ref().is_some_and(|text| text.len() > 128 || !text.bytes().all(is_plain)) {
+            let message = "state must be at most 128 letters, digits, - and _";
+            return Err(ClerkError::invalid("form_param_format_invalid", message));
+        }
+        Ok(Return { page: self.page()?, state })
+    }
+
     fn page(&self) -> Result<LoopbackPage, ClerkError> {
         self.redirect_url.as_deref().and_then(guard::loopback_page).ok_or_else(|| {
             ClerkError::invalid(
@@ -40,7 +58,7 @@ async fn show(
     State(instance): State<Instance>,
     Query(target): Query<Target>,
 ) -> Result<Response, ClerkError> {
-    Ok(render(&instance, &target.page()?, None))
+    Ok(render(&instance, &target.checked()?, None))
 }
 
 #[derive(Deserialize)]
@@ -56,9 +74,9 @@ async fn sign_in(
     Form(form): Form<SignInForm>,
 ) -> Result<Response, ClerkError> {
     page::own_form(&headers)?;
-    let target = form.target.page()?;
+    let target = form.target.checked()?;
     match instance.sign_in(&form.user_id) {
-        Ok(session) => Ok(send_back(&target, &session.id, &session.client_token)),
+        Ok(session) => Ok(send_back(&target, &instance.code_for(&session))),
         Err(error) => Ok(render(&instance, &target, Some(error.message()))),
     }
 }
@@ -80,7 +98,7 @@ async fn sign_up(
     Form(form): Form<SignUpForm>,
 ) -> Result<Response, ClerkError> {
     page::own_form(&headers)?;
-    let target = form.target.page()?;
+    let target = form.target.checked()?;
     let name = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     let profile = Profile {
         first_name: name(&form.first_name),
@@ -91,22 +109,28 @@ async fn sign_up(
         .create_user(vec![form.email_address.trim().to_owned()], profile)
         .and_then(|user| instance.sign_in(&user.id));
     match signed_in {
-        Ok(session) => Ok(send_back(&target, &session.id, &session.client_token)),
+        Ok(session) => Ok(send_back(&target, &instance.code_for(&session))),
         Err(error) => Ok(render(&instance, &target, Some(error.message()))),
     }
 }
 
-/// Redirects to the page with the client token. A fragment stays in the browser, so that no
-/// server's log contains the token.
-fn send_back(target: &LoopbackPage, session_id: &str, client_token: &str) -> Response {
-    let fragment = format!("#__clerk_db_jwt={client_token}&session_id={session_id}");
-    let location = format!("{}{fragment}", target.url);
+/// Redirects to the page with the code. A fragment stays in the browser, so that no server's log
+/// contains the code; in the browser's history it is worth nothing once the page has used it.
+fn send_back(target: &Return, code: &str) -> Response {
+    let state = target.state.as_ref().map(|state| format!("&state={state}")).unwrap_or_default();
+    let location = format!("{}#code={code}{state}", target.page.url);
     (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
 }
 
-fn render(instance: &Instance, target: &LoopbackPage, problem: Option<&str>) -> Response {
-    let redirect =
+fn render(instance: &Instance, target: &Return, problem: Option<&str>) -> Response {
+    let Return { page: target, state } = target;
+    let mut redirect =
         format!(r#"<input type="hidden" name="redirect_url" value="{}">"#, escaped(&target.url));
+    if let Some(state) = state {
+        // Writing to a String cannot fail.
+        let _ =
+            write!(redirect, r#"<input type="hidden" name="state" value="{}">"#, escaped(state));
+    }
     let users = instance.read(|records| {
         records.users.iter().rev().fold(String::new(), |mut html, user| {
             let (id, label) = (escaped(&user.id), escaped(&user.label()));

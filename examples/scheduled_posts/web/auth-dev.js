@@ -20,13 +20,33 @@ export class DevAuth {
   /** @type {Promise<string | null> | null} */
   #asking = null;
 
-  /** @param {string} devClerk Its origin. */
-  constructor(devClerk) {
+  /**
+   * @param {string} devClerk Its origin.
+   * @param {Session | null} session
+   */
+  constructor(devClerk, session) {
     this.#devClerk = devClerk;
-    const given = takeGiven();
+    this.#session = session;
     /** Whether this visit comes from the sign-in page. */
-    this.justCame = given !== null;
-    this.#session = given ?? kept();
+    this.justCame = false;
+  }
+
+  /**
+   * Takes the sign-in that this visit comes from, or else the session that this browser kept.
+   * @param {string} devClerk Its origin.
+   */
+  static async load(devClerk) {
+    const session = await exchanged(devClerk, takeCode());
+    if (session) {
+      // The old session goes only when the new one is known to work.
+      const auth = new DevAuth(devClerk, session);
+      if (await auth.getToken().catch(() => null)) {
+        auth.justCame = true;
+        localStorage.setItem(KEPT, JSON.stringify(session));
+        return auth;
+      }
+    }
+    return new DevAuth(devClerk, kept());
   }
 
   get signedIn() {
@@ -40,20 +60,25 @@ export class DevAuth {
 
   async signIn() {
     const back = encodeURIComponent(location.origin + location.pathname + location.search);
-    location.assign(`${this.#devClerk}/sign-in?redirect_url=${back}`);
+    // What comes back counts only where it was begun: anybody can make a link with a code.
+    const state = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    sessionStorage.setItem(STATE, state);
+    location.assign(`${this.#devClerk}/sign-in?redirect_url=${back}&state=${state}`);
   }
 
   async signOut() {
     const session = this.#session;
     this.forget();
     // A session that cannot be ended there is still gone from here.
-    if (session) await this.#call(session, "POST", `/v1/client/sessions/${session.id}/remove`).catch(() => {});
+    if (session) await this.#call(session, "POST", `${path(session)}/remove`).catch(() => {});
   }
 
   forget() {
+    const isKept = kept()?.id === this.#session?.id;
     this.#session = null;
     this.#token = null;
-    localStorage.removeItem(KEPT);
+    // Another tab may have signed in as somebody else meanwhile.
+    if (isKept) localStorage.removeItem(KEPT);
   }
 
   /** @param {() => void} listener */
@@ -76,7 +101,7 @@ export class DevAuth {
   async deliveries() {
     const session = this.#session;
     if (!session) return [];
-    const answer = await this.#call(session, "GET", `/dev/sessions/${session.id}/deliveries`);
+    const answer = await this.#call(session, "GET", `/dev/sessions/${encodeURIComponent(session.id)}/deliveries`);
     return answer.ok ? answer.json() : [];
   }
 
@@ -84,7 +109,7 @@ export class DevAuth {
     const session = this.#session;
     if (!session) return null;
     const asked = Date.now();
-    const answer = await this.#call(session, "POST", `/v1/client/sessions/${session.id}/tokens`);
+    const answer = await this.#call(session, "POST", `${path(session)}/tokens`);
     if (answer.status === 401 || answer.status === 404) {
       this.forget();
       return null;
@@ -111,27 +136,61 @@ export class DevAuth {
   }
 }
 
-// What the sign-in page put into the fragment, where no server's log sees it.
-/** @returns {Session | null} */
-function takeGiven() {
+// What the sign-in page put into the fragment, where no server's log sees it; null if this tab began
+// no such sign-in.
+/** @returns {string | null} */
+function takeCode() {
   const given = new URLSearchParams(location.hash.slice(1));
-  const id = given.get("session_id");
-  const token = given.get("__clerk_db_jwt");
-  if (!id || !token) return null;
-  const session = { id, token };
-  localStorage.setItem(KEPT, JSON.stringify(session));
+  const code = given.get("code");
+  if (!code) return null;
   history.replaceState(null, "", location.pathname + location.search);
-  return session;
+  const state = sessionStorage.getItem(STATE);
+  if (!state || given.get("state") !== state) return null;
+  sessionStorage.removeItem(STATE);
+  return code;
+}
+
+/**
+ * @param {string} devClerk
+ * @param {string | null} code
+ * @returns {Promise<Session | null>}
+ */
+async function exchanged(devClerk, code) {
+  if (!code) return null;
+  try {
+    const headers = { "Content-Type": "application/json" };
+    const answer = await fetch(`${devClerk}/v1/client/sessions`, { method: "POST", headers, body: JSON.stringify({ code }) });
+    if (!answer.ok) return null;
+    const { id, client_token: token } = await answer.json();
+    return isSession(id, token) ? { id, token } : null;
+  } catch {
+    return null;
+  }
 }
 
 /** @returns {Session | null} */
 function kept() {
   try {
     const { id, token } = JSON.parse(localStorage.getItem(KEPT) ?? "{}");
-    return typeof id === "string" && typeof token === "string" ? { id, token } : null;
+    return isSession(id, token) ? { id, token } : null;
   } catch {
     return null;
   }
+}
+
+/** @param {Session} session */
+function path(session) {
+  return `/v1/client/sessions/${encodeURIComponent(session.id)}`;
+}
+
+/**
+ * Whether both have Clerk's shape.
+ * @param {unknown} id
+ * @param {unknown} token
+ */
+function isSession(id, token) {
+  const isWord = (/** @type {unknown} */ text, /** @type {RegExp} */ word) => typeof text === "string" && word.test(text);
+  return isWord(id, /^sess_[A-Za-z0-9]{1,64}$/) && isWord(token, /^[A-Za-z0-9_.-]{1,1024}$/);
 }
 
 /**
@@ -148,5 +207,7 @@ function lifetime(jwt) {
 }
 
 const KEPT = "scheduled-posts.session";
+// Of the sign-in that this tab began.
+const STATE = "scheduled-posts.sign-in";
 // A token lasts a minute; one this close to its end may be over when it arrives.
 const MARGIN_MS = 10_000;

@@ -25,7 +25,7 @@ export async function findAuth() {
   /** @type {PageConfig} */
   const config = await (await fetch("/app-config.json")).json();
   if (config.dev_clerk) {
-    const dev = new DevAuth(config.dev_clerk);
+    const dev = await DevAuth.load(config.dev_clerk);
     return { auth: dev, dev, devClerk: config.dev_clerk };
   }
   const auth = config.clerk && (await ClerkAuth.load(config.clerk));

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Backend, DAY, Front, Page, World, until};
+use crate::support::{Backend, DAY, Front, Page, World, answer, until};
 
 #[tokio::test]
 async fn signing_up_shows_the_webhook_arrive_and_the_row_appear() {
@@ -65,6 +65,49 @@ async fn another_user(world: World) {
     browser.click("form[action=\"/sign-in\"] li:last-child button").await;
     browser.wait("document.querySelector('[data-post]')").await;
     page.is_on(DAY, "For my eyes only").await;
+}
+
+/// Anybody can make a link to this page, and have a code of their own.
+#[tokio::test]
+async fn fault_c18_a_link_changes_no_session_that_this_tab_did_not_begin() {
+    World::run(Backend::Sqlite, links).await;
+}
+
+async fn links(world: World) {
+    let _server = world.serve().await;
+    let Some(page) = Page::open(&world).await else { return };
+    let browser = &page.browser;
+    page.sign_up("victim@example.com").await;
+    assert_eq!(browser.eval("location.hash").await, "");
+    let session = browser.eval("localStorage['scheduled-posts.session']").await;
+    let origin = format!("http://127.0.0.1:{}", world.port);
+    let own = format!("http://127.0.0.1:{}", world.clerk_port);
+    let clerk = world.clerk();
+    for (number, state) in ["", "&state=abc"].into_iter().enumerate() {
+        let form =
+            format!("redirect_url={origin}/&email_address=evil{number}%40example.com{state}");
+        let request = clerk.open.request("POST", "/sign-up").header("origin", &own);
+        let kind = "application/x-www-form-urlencoded";
+        let back = answer(request.header("content-type", kind).body(form)).await;
+        let (_, fragment) = back.header("location").unwrap().split_once('#').unwrap();
+        let old = "__clerk_db_jwt=dvb_x&session_id=../../v1/users";
+        for fragment in [fragment, old, "code=x&state=undefined", "code=x&state=null"] {
+            browser
+                .go(&format!("{origin}/?view=list&n={number}{}#{fragment}", fragment.len()))
+                .await;
+            browser.wait("performance.getEntriesByName('ready').length").await;
+            browser
+                .wait("document.getElementById('who-name').textContent === 'victim@example.com'")
+                .await;
+            assert_eq!(browser.eval("localStorage['scheduled-posts.session']").await, session);
+        }
+    }
+    // A kept session of another shape names no path.
+    browser
+        .eval("localStorage['scheduled-posts.session'] = '{\"id\":\"../../x\",\"token\":\"y\"}'")
+        .await;
+    browser.go(&format!("{origin}/?view=list&n=last")).await;
+    browser.wait("!document.getElementById('signed-out').hidden").await;
 }
 
 #[tokio::test]
