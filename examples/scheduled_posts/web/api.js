@@ -103,7 +103,15 @@ export class ApiClient {
 
   /** @returns {Promise<Account[]>} */
   async accounts() {
-    return (await this.#send("GET", "/api/x-accounts")).accounts;
+    /** @type {Account[]} */
+    const all = [];
+    for (let cursor = null; ; ) {
+      const query = new URLSearchParams({ limit: "500", ...(cursor && { cursor }) });
+      const page = await this.#send("GET", `/api/x-accounts?${query}`);
+      all.push(...page.accounts);
+      cursor = page.next_cursor;
+      if (!cursor) return all;
+    }
   }
 
   /** @param {string} handle @returns {Promise<Account>} */

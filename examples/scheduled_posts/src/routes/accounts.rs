@@ -4,15 +4,16 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::entities::x_account;
-use crate::error::ApiError;
-use crate::extract::{ApiJson, CurrentUser, IdPath};
-use crate::openapi::{JsonBody, Missing, SignedIn, handle};
+use crate::error::{ApiError, Error};
+use crate::extract::{ApiJson, ApiQuery, CurrentUser, IdPath};
+use crate::openapi::{JsonBody, Missing, SignedIn, cursor, handle};
+use crate::routes::posts::{read_cursor, read_limit};
 use crate::state::AppState;
-use crate::store::WriteError;
+use crate::store::{MOST_ACCOUNTS, WriteError};
 use crate::time;
 
 /// An X account as clients see it.
@@ -31,26 +32,47 @@ impl From<x_account::Model> for Account {
     }
 }
 
-/// All of a user's X accounts.
+/// A page of a user's X accounts.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AccountList {
-    #[schema(max_items = 1000)]
+    #[schema(max_items = 500)]
     accounts: Vec<Account>,
+    /// Where the next page begins; null on the last one.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+/// The query of the list. All members are text, so that every refusal names its parameter.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    /// The most accounts of a page. An empty parameter counts as left out, here as elsewhere.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 500, default = 100, nullable = false)]
+    limit: Option<String>,
+    #[param(schema_with = cursor)]
+    cursor: Option<String>,
 }
 
 /// The caller's X accounts, the oldest first
 #[utoipa::path(
     get, path = "/api/x-accounts", operation_id = "listAccounts", tag = "X accounts",
-    security(("session" = [])),
-    responses((status = 200, description = "All of them.", body = AccountList), SignedIn)
+    security(("session" = [])), params(ListQuery),
+    responses(
+        (status = 200, description = "A page of them.", body = AccountList),
+        (status = 422, description = "A parameter is invalid.", body = Error),
+        SignedIn
+    )
 )]
 pub(crate) async fn list(
     State(state): State<AppState>,
     user: CurrentUser,
+    ApiQuery(query): ApiQuery<ListQuery>,
 ) -> Result<Json<AccountList>, ApiError> {
-    let accounts = state.store.accounts(user.id()).await?;
+    let after = read_cursor(query.cursor.as_deref())?;
+    let limit = read_limit(query.limit.as_deref())?;
+    let (accounts, next) = state.store.accounts(user.id(), after, limit).await?;
     let accounts = accounts.into_iter().map(Account::from).collect();
-    Ok(Json(AccountList { accounts }))
+    Ok(Json(AccountList { accounts, next_cursor: next.map(|cursor| cursor.encode()) }))
 }
 
 /// The body of a POST.
@@ -60,7 +82,7 @@ pub(crate) struct NewAccount {
     handle: String,
 }
 
-/// Connect an X account
+/// Connect an X account, of at most a thousand
 #[utoipa::path(
     post, path = "/api/x-accounts", operation_id = "createAccount", tag = "X accounts",
     security(("session" = [])), request_body = NewAccount,
@@ -87,6 +109,9 @@ pub(crate) async fn create(
         Ok(account) => Ok((StatusCode::CREATED, Json(account.into()))),
         // Only a deletion in between removes the row.
         Err(WriteError::NoParent) => Err(ApiError::UserGone),
+        Err(WriteError::TooMany) => Err(ApiError::invalid(format!(
+            "there are at most {MOST_ACCOUNTS} X accounts; disconnect one first"
+        ))),
         Err(WriteError::Database(error)) => Err(error.into()),
     }
 }

@@ -137,6 +137,7 @@ pub(crate) async fn create(
     match state.store.add_post(user.id(), new).await {
         Ok(post) => Ok((StatusCode::CREATED, Json(post.into()))),
         Err(WriteError::NoParent) => Err(user.no_parent(&state, "X account not found").await?),
+        Err(WriteError::TooMany) => Err(ApiError::invalid("there are too many posts")),
         Err(WriteError::Database(error)) => Err(error.into()),
     }
 }

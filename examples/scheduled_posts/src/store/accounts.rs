@@ -1,31 +1,72 @@
 //! X accounts in the database.
 
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _};
-use sea_orm::{QueryOrder as _, QuerySelect as _};
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, Condition, DbErr, EntityTrait as _};
+use sea_orm::{PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{SqliteTransactionMode, TransactionOptions, TransactionTrait as _};
+use tower_clerk::sea_orm::user;
 use uuid::Uuid;
 
 use crate::entities::x_account::{ActiveModel, Column, Entity, Model};
-use crate::store::{Store, WriteError};
+use crate::store::{Cursor, Store, WriteError};
 use crate::time;
 
 impl Store {
-    /// Returns a user's accounts, the oldest first.
-    pub(crate) async fn accounts(&self, user_id: &str) -> Result<Vec<Model>, DbErr> {
-        Entity::find()
-            .filter(Column::UserId.eq(user_id))
+    /// Returns a page of a user's accounts, the oldest first, and the cursor of the next page.
+    pub(crate) async fn accounts(
+        &self,
+        user_id: &str,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Result<(Vec<Model>, Option<Cursor>), DbErr> {
+        let mut query = Entity::find().filter(Column::UserId.eq(user_id));
+        if let Some(Cursor { time, id }) = after {
+            let at = self.instant(time);
+            query = query
+                .filter(Column::CreatedAt.gte(at.clone()))
+                .filter(Condition::any().add(Column::CreatedAt.gt(at)).add(Column::Id.gt(id)));
+        }
+        let mut accounts = query
             .order_by_asc(Column::CreatedAt)
             .order_by_asc(Column::Id)
-            .limit(MOST)
+            .limit(u64::from(limit) + 1)
             .all(&self.db)
-            .await
+            .await?;
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = accounts.len() > wanted;
+        accounts.truncate(wanted);
+        let last = accounts.last().filter(|_| more);
+        let next = last.map(|account| Cursor { time: account.created_at, id: account.id });
+        Ok((accounts, next))
     }
 
-    /// Connects an account. Fails with [`WriteError::NoParent`] when there is no such user.
+    /// Connects an account. Fails with [`WriteError::NoParent`] when there is no such user, and with
+    /// [`WriteError::TooMany`] when the user has [`MOST_ACCOUNTS`].
     pub(crate) async fn add_account(
         &self,
         user_id: &str,
         handle: &str,
     ) -> Result<Model, WriteError> {
+        let tx = self
+            .db
+            .begin_with_options(TransactionOptions {
+                // SQLite may refuse a lock that is only requested later in a transaction.
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                ..TransactionOptions::default()
+            })
+            .await?;
+        // Requests of one user wait for each other, so that none passes the limit beside another.
+        let owner = user::Entity::find_by_id(user_id)
+            .select_only()
+            .column(user::Column::Id)
+            .lock_exclusive()
+            .into_tuple::<String>()
+            .one(&tx)
+            .await?;
+        owner.ok_or(WriteError::NoParent)?;
+        let count = Entity::find().filter(Column::UserId.eq(user_id)).count(&tx).await?;
+        if count >= MOST_ACCOUNTS {
+            return Err(WriteError::TooMany);
+        }
         let account = Model {
             id: Uuid::new_v4(),
             user_id: user_id.to_owned(),
@@ -38,7 +79,8 @@ impl Store {
             handle: Set(account.handle.clone()),
             created_at: Set(account.created_at),
         };
-        Entity::insert(row).exec_without_returning(&self.db).await?;
+        Entity::insert(row).exec_without_returning(&tx).await?;
+        tx.commit().await?;
         Ok(account)
     }
 
@@ -54,5 +96,5 @@ impl Store {
     }
 }
 
-/// The most accounts of the list, which has no pages: more than any user connects.
-const MOST: u64 = 1000;
+/// The most accounts that a user can connect.
+pub(crate) const MOST_ACCOUNTS: u64 = 1000;

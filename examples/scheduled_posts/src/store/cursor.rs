@@ -1,14 +1,14 @@
-//! The end of a page of the list, as text that clients send back. Names no user.
+//! The end of a page of a list, as text that clients send back. Names no user.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// The last post of a page, after which the next page begins.
+/// The last row of a page, after which the next page begins. Rows are ordered by a time and their id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
-    pub(crate) scheduled_at: DateTime<Utc>,
+    pub(crate) time: DateTime<Utc>,
     pub(crate) id: Uuid,
 }
 
@@ -16,7 +16,7 @@ impl Cursor {
     pub(crate) fn encode(&self) -> String {
         let mut bytes = [0; LENGTH];
         let (time, id) = bytes.split_at_mut(TIME);
-        time.copy_from_slice(&self.scheduled_at.timestamp_millis().to_be_bytes());
+        time.copy_from_slice(&self.time.timestamp_millis().to_be_bytes());
         id.copy_from_slice(self.id.as_bytes());
         URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -29,7 +29,7 @@ impl Cursor {
         // A time that was never handed out, and that no database can compare, is after everything.
         let millis = u64::from_be_bytes(*time).min(LAST_MILLI);
         Some(Self {
-            scheduled_at: DateTime::from_timestamp_millis(i64::try_from(millis).ok()?)?,
+            time: DateTime::from_timestamp_millis(i64::try_from(millis).ok()?)?,
             id: Uuid::from_slice(id).ok()?,
         })
     }
@@ -47,10 +47,8 @@ mod tests {
 
     #[test]
     fn a_cursor_comes_back_as_it_went_and_nothing_else_is_one() {
-        let cursor = Cursor {
-            scheduled_at: time::parse("9999-12-31T23:59:59.999Z").unwrap(),
-            id: Uuid::new_v4(),
-        };
+        let cursor =
+            Cursor { time: time::parse("9999-12-31T23:59:59.999Z").unwrap(), id: Uuid::new_v4() };
         let text = cursor.encode();
         assert_eq!(Cursor::decode(&text), Some(cursor));
         let long = format!("{text}AA");
@@ -59,7 +57,7 @@ mod tests {
         }
         let last = time::parse("9999-12-31T23:59:59.999Z").ok();
         for beyond in ["_".repeat(32), "0".repeat(32)] {
-            assert_eq!(Cursor::decode(&beyond).map(|cursor| cursor.scheduled_at), last);
+            assert_eq!(Cursor::decode(&beyond).map(|cursor| cursor.time), last);
         }
     }
 }

@@ -7,19 +7,22 @@ mod file;
 mod migrate;
 mod posts;
 mod readiness;
+mod verdict;
 
+pub(crate) use accounts::MOST_ACCOUNTS;
 pub(crate) use connect::{connect, try_once};
 pub(crate) use cursor::Cursor;
 pub(crate) use file::{OpenFile, open_to_others};
 pub(crate) use migrate::migrate;
 pub(crate) use posts::{Change, NewPost, Page};
-pub(crate) use readiness::{NotReady, advice};
+pub(crate) use readiness::advice;
+pub(crate) use verdict::NotReady;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, SqlErr, Value};
 
 use crate::config::DatabaseUrl;
-use crate::store::readiness::LastVerdict;
+use crate::store::verdict::LastVerdict;
 
 /// The tables of X accounts and scheduled posts. Every statement names the owner.
 #[derive(Clone, Debug)]
@@ -52,6 +55,8 @@ impl Store {
 pub(crate) enum WriteError {
     /// The row that this one refers to does not exist, or no longer.
     NoParent,
+    /// The user has as many rows as there may be.
+    TooMany,
     Database(DbErr),
 }
 

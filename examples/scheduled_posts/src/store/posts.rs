@@ -49,10 +49,10 @@ impl Store {
         if let Some(end) = page.end {
             query = query.filter(Column::ScheduledAt.lte(self.instant(end)));
         }
-        if let Some(Cursor { scheduled_at, id }) = page.after {
+        if let Some(Cursor { time, id }) = page.after {
             // Neither condition is enough alone; together they select the rows after the cursor and
             // can use the index.
-            let at = self.instant(scheduled_at);
+            let at = self.instant(time);
             query = query
                 .filter(Column::ScheduledAt.gte(at.clone()))
                 .filter(Condition::any().add(Column::ScheduledAt.gt(at)).add(Column::Id.gt(id)));
@@ -67,7 +67,7 @@ impl Store {
         let more = posts.len() > wanted;
         posts.truncate(wanted);
         let last = posts.last().filter(|_| more);
-        let next = last.map(|post| Cursor { scheduled_at: post.scheduled_at, id: post.id });
+        let next = last.map(|post| Cursor { time: post.scheduled_at, id: post.id });
         Ok((posts, next))
     }
 

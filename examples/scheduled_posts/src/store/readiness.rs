@@ -1,6 +1,5 @@
 //! Whether the database can be written to, and what to do if it cannot.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::ActiveValue::Set;
@@ -8,29 +7,14 @@ use sea_orm::sqlx::mysql::MySqlDatabaseError;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::sqlx::{self, Connection as _, Executor as _, SqliteConnection};
 use sea_orm::{DbErr, EntityTrait as _, RuntimeErr, TransactionTrait as _};
-use tokio::sync::Mutex;
-use tokio::time::Instant;
-use tower_clerk::sea_orm::user;
+use tokio::time::{Instant, timeout};
+use tower_clerk::sea_orm::{is_transient, user};
 use uuid::Uuid;
 
-use crate::store::{OpenFile, Store};
+use crate::store::verdict::Verdict;
+use crate::store::{NotReady, OpenFile, Store};
 use crate::time;
 use serving::Seldom;
-
-/// The reason why the server should get no requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotReady {
-    /// The database does not answer.
-    Unavailable,
-    /// It answers, but what is written to it is refused or would be lost.
-    Unwritable,
-}
-
-type Verdict = Result<(), NotReady>;
-
-/// The last verdict and its time. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct LastVerdict(Arc<Mutex<Option<(Instant, Verdict)>>>);
 
 impl Store {
     /// Returns whether the database answers and can be written to. Writes at most once a second:
@@ -39,7 +23,7 @@ impl Store {
         if !self.file_is_in_place() {
             return Err(NotReady::Unwritable);
         }
-        if !matches!(tokio::time::timeout(PATIENCE, self.db.ping()).await, Ok(Ok(()))) {
+        if !matches!(timeout(PATIENCE, self.db.ping()).await, Ok(Ok(()))) {
             return Err(NotReady::Unavailable);
         }
         let mut last = self.last.0.lock().await;
@@ -54,18 +38,21 @@ impl Store {
     }
 
     async fn try_to_write(&self) -> Verdict {
-        let error = match tokio::time::timeout(PATIENCE, self.write_and_roll_back()).await {
+        let (error, verdict) = match timeout(PATIENCE, self.write_and_roll_back()).await {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => error,
-            Err(_) => DbErr::Custom("no answer within 2 s".into()),
+            Ok(Err(error)) if reason(&error).is_none() && is_transient(&error) => {
+                (error, NotReady::Unavailable)
+            }
+            Ok(Err(error)) => (error, NotReady::Unwritable),
+            Err(_) => {
+                let silent = RuntimeErr::Internal("no answer within 2 s".into());
+                (DbErr::Conn(silent), NotReady::Unavailable)
+            }
         };
         if let Some(left_out) = UNWRITTEN.left_out() {
             tracing::error!(%error, left_out, "not ready: {}", advice(&error));
         }
-        match reason(&error) {
-            Some(_) => Err(NotReady::Unwritable),
-            None => Err(NotReady::Unavailable),
-        }
+        Err(verdict)
     }
 
     /// Returns whether SQLite's file is still the one that was opened; logs if it is not.
@@ -132,7 +119,13 @@ pub(crate) fn advice(error: &DbErr) -> &'static str {
              whether DATABASE_URL names the primary server"
         }
         Some(Reason::Disk) => "the database's files cannot be read or written; check its disk",
-        None => "the database is unavailable or busy; check that DATABASE_URL's server runs",
+        None if is_transient(error) => {
+            "the database is unavailable or busy; check that DATABASE_URL's server runs"
+        }
+        None => {
+            "the database refuses to write; check the tables (`scheduled-posts doctor`) and the \
+             permissions of DATABASE_URL's user"
+        }
     }
 }
 

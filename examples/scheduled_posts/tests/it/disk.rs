@@ -8,7 +8,9 @@ use std::process::Command;
 use sea_orm::ConnectionTrait as _;
 use serde_json::json;
 
-use crate::support::{Answer, Api, Backend, Clerk, PROGRAM, Process, World, until};
+use crate::support::{
+    Answer, Api, Backend, Clerk, PROGRAM, Process, World, on_every_backend, until,
+};
 
 const UNWRITABLE: &str = "Database cannot be written to";
 
@@ -115,6 +117,26 @@ async fn fault_c15_a_server_on_a_read_only_database_gets_no_requests() {
     })
     .await;
 }
+
+/// Whatever the reason is.
+async fn fault_c15_a_server_whose_writes_are_refused_gets_no_requests(world: World) {
+    let server = world.serve().await;
+    let db = world.database().await;
+    for (change, status) in [
+        ("ALTER TABLE users RENAME TO users_elsewhere", 503),
+        ("ALTER TABLE users_elsewhere RENAME TO users", 200),
+    ] {
+        db.execute_unprepared(change).await.unwrap();
+        match status {
+            200 => is_ready(&world.api()).await,
+            _ => is_not_ready(&world.api(), &server).await,
+        }
+    }
+    assert!(server.err().contains("not ready: the database refuses to write"), "{}", server.err());
+    assert_eq!(world.count("users").await, 0, "the trials leave nothing");
+}
+
+on_every_backend!(fault_c15_a_server_whose_writes_are_refused_gets_no_requests);
 
 async fn gone(change: fn(&Path)) {
     World::run(Backend::Sqlite, async move |world: World| {

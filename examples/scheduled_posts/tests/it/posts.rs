@@ -130,6 +130,71 @@ async fn fault_c22_a_change_is_never_older_than_what_it_changes(world: World) {
     assert!(text(&changed["updated_at"]) > text(&changed["created_at"]), "{changed}");
 }
 
+/// Rows from before there was a limit are seen and can be deleted too.
+async fn fault_c21_every_account_is_on_a_page_and_their_number_is_limited(world: World) {
+    let _server = world.serve().await;
+    let (id, api) = world.clerk().user(&world.api(), "many@example.com").await;
+    let (_, other) = world.clerk().user(&world.api(), "other@example.com").await;
+    other.account("@other").await;
+    let first = api.account("@first").await;
+    let db = world.database().await;
+    // Many at one time, as an import makes them.
+    let mut rows = Vec::new();
+    for n in 1..1003 {
+        let uuid = uuid::Uuid::from_u128(n);
+        let uuid = match db.get_database_backend() {
+            sea_orm::DbBackend::Postgres => format!("'{uuid}'"),
+            _ => format!("X'{}'", uuid.simple()),
+        };
+        let at = match db.get_database_backend() {
+            sea_orm::DbBackend::Sqlite => "2020-01-01T00:00:00+00:00",
+            _ => "2020-01-01 00:00:00",
+        };
+        rows.push(format!("({uuid}, '{id}', '@{n}', '{at}')"));
+    }
+    let insert = "INSERT INTO x_accounts (id, user_id, handle, created_at) VALUES";
+    db.execute_unprepared(&format!("{insert} {}", rows.join(", "))).await.unwrap();
+
+    let mut seen: Vec<String> = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = api.get(&format!("/api/x-accounts?limit=400&cursor={cursor}")).await.json();
+        let accounts = page["accounts"].as_array().unwrap();
+        assert!(accounts.len() <= 400);
+        seen.extend(accounts.iter().map(|account| text(&account["id"]).to_owned()));
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = next.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(seen.len(), 1003);
+    assert_eq!(seen.last(), Some(&first));
+    let distinct: std::collections::BTreeSet<&String> = seen.iter().collect();
+    assert_eq!(distinct.len(), 1003);
+    let usual = api.get("/api/x-accounts").await.json();
+    assert_eq!(usual["accounts"].as_array().unwrap().len(), 100);
+    for bad in ["limit=0", "limit=501", "cursor=x"] {
+        assert_eq!(api.get(&format!("/api/x-accounts?{bad}")).await.status, 422, "{bad}");
+    }
+
+    let new = json!({ "handle": "@new" });
+    let beyond = "there are at most 1000 X accounts; disconnect one first";
+    api.post("/api/x-accounts", &new).await.is_error(422, beyond);
+    for gone in seen.iter().rev().take(4) {
+        assert_eq!(api.delete(&format!("/api/x-accounts/{gone}")).await.status, 204);
+    }
+    // Of several at once, one is the last.
+    let (a, b, c) = tokio::join!(
+        api.post("/api/x-accounts", &new),
+        api.post("/api/x-accounts", &new),
+        api.post("/api/x-accounts", &new),
+    );
+    let mut statuses = [a.status, b.status, c.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 422, 422]);
+    other.account("@another").await;
+}
+
 async fn fault_c22_a_handle_can_be_seen(world: World) {
     let _server = world.serve().await;
     let (_, api) = world.clerk().user(&world.api(), "seen@example.com").await;
@@ -251,6 +316,7 @@ fn text(value: &Value) -> String {
 on_every_backend!(
     fault_c10_a_bound_that_is_out_of_range_is_told_as_such,
     fault_c22_a_change_is_never_older_than_what_it_changes,
+    fault_c21_every_account_is_on_a_page_and_their_number_is_limited,
     fault_c22_a_handle_can_be_seen,
     pages_walk_equal_times_without_gap_or_repeat,
     bounds_are_inclusive,

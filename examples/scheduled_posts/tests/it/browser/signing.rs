@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Backend, DAY, Front, Page, World, answer, until};
+use crate::support::{Api, Backend, DAY, Front, Page, Process, World, answer, until};
 
 #[tokio::test]
 async fn signing_up_shows_the_webhook_arrive_and_the_row_appear() {
@@ -65,6 +65,25 @@ async fn another_user(world: World) {
     browser.click("form[action=\"/sign-in\"] li:last-child button").await;
     browser.wait("document.querySelector('[data-post]')").await;
     page.is_on(DAY, "For my eyes only").await;
+}
+
+/// A policy of a page cannot name an IPv6 address.
+#[tokio::test]
+async fn fault_c10_signing_in_works_on_an_ipv6_address() {
+    World::run(Backend::Sqlite, on_ipv6).await;
+}
+
+async fn on_ipv6(world: World) {
+    let env = [world.env(), vec![("HOST".to_owned(), "::1".to_owned())]].concat();
+    let mut server = Process::start(world.folder(), "serve", &[], &env);
+    let origin = format!("http://[::1]:{}", world.port);
+    server.ready(&Api::new(origin.clone())).await;
+    let Some(page) = Page::open_at(origin).await else { return };
+    page.sign_up("six@example.com").await;
+    page.browser
+        .wait("document.getElementById('who-name').textContent === 'six@example.com'")
+        .await;
+    assert_eq!(page.browser.complaints().await, Vec::<String>::new());
 }
 
 /// Anybody can make a link to this page, and have a code of their own.
