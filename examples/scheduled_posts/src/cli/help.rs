@@ -21,7 +21,8 @@ checks twice: Clerk must leave a user out of its list, and then deny that the id
 pub(super) const ABOUT_DOCTOR: &str = "\
 Check whether everything fits together, and say what to do about what does not.
 
-Reads the same environment as `serve`, asks Clerk's two APIs and the database, and changes nothing.
+Reads the same environment as `serve`, asks Clerk's two APIs, the database, and Redis and the AI
+service where they are set, and changes nothing.
 It never shows a secret, a token or an e-mail address. Works beside a running server.";
 
 /// Returns the end of the program's own `--help`: the variables by subcommand, and each one once.

@@ -127,7 +127,8 @@ impl Certificate {
     }
 
     /// Returns when the certificate ends, if that is before `then`.
-    pub(super) fn ends_before(&self, then: SystemTime) -> Option<String> {
+    #[must_use]
+    pub fn ends_before(&self, then: SystemTime) -> Option<String> {
         match validity(&self.leaf, then) {
             Err(webpki::Error::CertExpired { not_after, .. }) => Some(shown(not_after)),
             _ => None,

@@ -2,6 +2,8 @@
 //! their clocks.
 
 use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 use tower_clerk::session::StaticKeys;
 
@@ -14,6 +16,8 @@ use crate::cli::doctor::http::{Answer, get};
 pub(super) struct Answers {
     /// The keys that tokens are verified with.
     jwks: Option<Result<Answer, String>>,
+    /// The keys that the issuer publishes, where they are not those above.
+    published: Option<Result<Answer, String>>,
     /// The keys of the instance that the secret key belongs to.
     backend_jwks: Option<Result<Answer, String>>,
     instance: Option<Result<Answer, String>>,
@@ -25,21 +29,29 @@ impl Answers {
         let Some(clerk) = facts.clerk() else { return Self::default() };
         let jwks = async {
             match clerk.jwks_url() {
+                // The Backend API's keys are asked for with the secret key.
+                Some(url) if url.ends_with("/v1/jwks") => Some(get(url, clerk.secret_key()).await),
                 Some(url) => Some(get(url, None).await),
                 None => None,
             }
+        };
+        // The keys that a configured one must be among. Every issuer of Clerk's publishes them.
+        let published = async {
+            let url = format!("{}/.well-known/jwks.json", clerk.issuer());
+            if clerk.jwks_url().is_none() { Some(get(&url, None).await) } else { None }
         };
         let backend = async |path: &str| match clerk.secret_key() {
             Some(key) => Some(get(&format!("{}{path}", clerk.api_url()), Some(key)).await),
             None => None,
         };
-        let (jwks, backend_jwks, instance, count) = tokio::join!(
+        let (jwks, published, backend_jwks, instance, count) = tokio::join!(
             jwks,
+            published,
             backend("/v1/jwks"),
             backend("/v1/instance"),
             backend("/v1/users/count")
         );
-        Self { jwks, backend_jwks, instance, count }
+        Self { jwks, published, backend_jwks, instance, count }
     }
 
     /// Returns the number of Clerk's users, if it is known.
@@ -73,9 +85,7 @@ fn jwks(facts: &Facts, answers: &Answers) -> Check {
          check the network and proxies; without keys every request is answered 503"
     };
     match &answers.jwks {
-        None if facts.clerk().is_some() => {
-            Check::ok(NAME, "CLERK_JWT_KEY is the key: nothing is fetched")
-        }
+        None if facts.clerk().is_some() => jwt_key(facts, answers),
         None => Check::skipped(NAME, "the settings of Clerk cannot be used"),
         Some(Err(silence)) => Check::fail(NAME, format!("the JWKS URL {silence}"), todo),
         Some(Ok(Answer { status, .. })) if *status != StatusCode::OK => {
@@ -92,6 +102,59 @@ fn jwks(facts: &Facts, answers: &Answers) -> Check {
             }
         },
     }
+}
+
+/// Compares `CLERK_JWT_KEY` with the keys that its instance publishes.
+fn jwt_key(facts: &Facts, answers: &Answers) -> Check {
+    const NAME: &str = "jwks";
+    let named = facts.env.get("CLERK_JWT_KEY").and_then(der).unwrap_or_default();
+    let sources = [
+        (&answers.published, "the issuer publishes"),
+        (&answers.backend_jwks, "CLERK_SECRET_KEY's instance has"),
+    ];
+    let mut compared = false;
+    for (source, whose) in sources {
+        let Some(Ok(answer)) = source else { continue };
+        let Some(keys) = answer.body["keys"].as_array().filter(|keys| !keys.is_empty()) else {
+            continue;
+        };
+        compared = true;
+        let is_it = |key: &Value| {
+            let modulus = key["n"].as_str().and_then(|n| URL_SAFE_NO_PAD.decode(n).ok());
+            // A public key's DER holds the modulus as it is.
+            modulus.is_some_and(|n| !n.is_empty() && named.windows(n.len()).any(|part| part == n))
+        };
+        if !keys.iter().any(is_it) {
+            return Check::fail(
+                NAME,
+                format!("CLERK_JWT_KEY is none of the keys that {whose}: every token is refused"),
+                "set the PEM public key that Clerk's Dashboard shows under API keys, of the same \
+                 instance as CLERK_PUBLISHABLE_KEY or CLERK_ISSUER",
+            );
+        }
+    }
+    if compared {
+        return Check::ok(NAME, "CLERK_JWT_KEY is one of its instance's keys; nothing is fetched");
+    }
+    Check::ok(NAME, "CLERK_JWT_KEY is the key; it could not be compared with its instance's")
+}
+
+/// Returns the key's DER, in any of the forms that `CLERK_JWT_KEY` may have.
+fn der(text: &str) -> Option<Vec<u8>> {
+    let text = text.replace("\\n", "\n");
+    let text = match text.contains("-----") {
+        true => text,
+        false => {
+            let decoded = STANDARD.decode(text.split_whitespace().collect::<String>()).ok()?;
+            match String::from_utf8(decoded) {
+                Ok(pem) if pem.contains("-----") => pem,
+                Ok(der) => return Some(der.into_bytes()),
+                Err(der) => return Some(der.into_bytes()),
+            }
+        }
+    };
+    let body = text.split("-----").nth(2)?;
+    STANDARD.decode(body.split_whitespace().collect::<String>()).ok()
 }
 
 fn secret_key(facts: &Facts, answers: &Answers) -> Check {

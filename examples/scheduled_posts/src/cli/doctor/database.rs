@@ -1,7 +1,10 @@
 //! The database: whether it answers, whether its tables are those of this version, and whether the
 //! users are in it. Creates nothing, not even an SQLite file.
 
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr, Statement};
+use std::time::Duration;
+
+use sea_orm::sqlx::{self, Connection as _, Executor as _, PgConnection, Row as _};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, DbErr, Statement};
 use sea_orm_migration::MigratorTrait;
 use tower_clerk::sea_orm::{Schema, is_transient};
 
@@ -22,6 +25,8 @@ pub(super) struct Findings {
     /// Whether the table of users can hold what is written to it.
     fits: Option<Result<(), DbErr>>,
     users: Option<Result<i64, DbErr>>,
+    /// Whether a pooler gives each transaction another connection to PostgreSQL.
+    pools_transactions: Option<bool>,
 }
 
 /// The differences between the migrations of this version and those that were applied.
@@ -43,10 +48,15 @@ impl Findings {
             Ok(db) => db,
             Err(error) => return Self { reached: Some(Err(error)), ..Self::default() },
         };
+        let pools_transactions = match url.backend() {
+            DbBackend::Postgres => pools_transactions(url).await,
+            _ => None,
+        };
         let migrations = applied(&db).await;
         let whole = matches!(migrations, Ok(Migrations { missing: 0, .. }));
         let migrations = Some(migrations);
-        let mut found = Self { reached: Some(Ok(())), migrations, ..Self::default() };
+        let reached = Some(Ok(()));
+        let mut found = Self { reached, migrations, pools_transactions, ..Self::default() };
         if whole {
             found.fits = Some(Schema::new().check(&db).await);
             found.users = Some(count(&db).await);
@@ -60,9 +70,49 @@ impl Findings {
 pub(super) fn checks(facts: &Facts, answers: &Answers, found: &Findings) -> Vec<Check> {
     let mut checks = vec![reached(facts, found)];
     checks.extend(facts.database.as_ref().and_then(private));
+    checks.extend(found.pools_transactions.map(pooler));
     checks.extend([migrations(facts, found), users(facts, answers, found)]);
     checks
 }
+
+fn pooler(pools_transactions: bool) -> Check {
+    const NAME: &str = "pooler";
+    match pools_transactions {
+        false => Check::ok(NAME, "no pooler takes the connection away between transactions"),
+        true => Check::warn(
+            NAME,
+            "a pooler in transaction mode stands before PostgreSQL: prepared statements meet the \
+             wrong connection unless it carries them along",
+            "with PgBouncer 1.21 or later set max_prepared_statements; otherwise use session mode, or \
+             connect to PostgreSQL directly",
+        ),
+    }
+}
+
+/// Returns whether the connection changes its server process while another client has a transaction;
+/// `None` if nobody can tell. Where there is one process for both, it does not answer meanwhile.
+async fn pools_transactions(url: &DatabaseUrl) -> Option<bool> {
+    let (mut ours, mut others) =
+        tokio::try_join!(PgConnection::connect(url.expose()), PgConnection::connect(url.expose()))
+            .ok()?;
+    let before = process(&mut ours).await?;
+    others.execute("BEGIN").await.ok()?;
+    process(&mut others).await?;
+    let after = tokio::time::timeout(MOMENT, process(&mut ours)).await;
+    let _ = others.execute("ROLLBACK").await;
+    match after {
+        Ok(after) => Some(after? != before),
+        Err(_) => Some(true),
+    }
+}
+
+/// Asks by a plain message: a prepared statement would meet the wrong connection.
+async fn process(connection: &mut PgConnection) -> Option<i32> {
+    let asked = sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(connection).await;
+    asked.ok()?.try_get(0).ok()
+}
+
+const MOMENT: Duration = Duration::from_secs(2);
 
 /// Checks that other users of this machine cannot read SQLite's file.
 fn private(url: &DatabaseUrl) -> Option<Check> {
@@ -96,6 +146,16 @@ fn reached(facts: &Facts, found: &Findings) -> Check {
             NAME,
             "there is no SQLite file yet; the server creates it when it starts",
         ),
+        (Some(_), Some(Err(Unreachable::Failed(error))))
+            if error.to_string().contains("unsupported startup parameter") =>
+        {
+            Check::fail(
+                NAME,
+                format!("a pooler stands before PostgreSQL and refuses the connection: {error}"),
+                "add extra_float_digits and options to PgBouncer's ignore_startup_parameters, or \
+                 connect to PostgreSQL directly",
+            )
+        }
         (Some(_), Some(Err(Unreachable::Failed(error)))) => Check::fail(
             NAME,
             format!("the database cannot be used: {error}"),

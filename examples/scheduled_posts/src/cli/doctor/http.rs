@@ -20,8 +20,13 @@ pub(super) struct Answer {
     pub(super) ahead: Option<TimeDelta>,
 }
 
-/// Sends a GET request. The error states why there is no answer and repeats nothing of the request.
+/// Sends a GET request, as [`get_with`] does, with a secret key of Clerk's.
 pub(super) async fn get(url: &str, key: Option<&SecretKey>) -> Result<Answer, String> {
+    get_with(url, key.map(SecretKey::expose)).await
+}
+
+/// Sends a GET request. The error states why there is no answer and repeats nothing of the request.
+pub(super) async fn get_with(url: &str, key: Option<&str>) -> Result<Answer, String> {
     let mut client = reqwest::Client::builder()
         .timeout(PATIENCE)
         .redirect(Policy::none())
@@ -36,7 +41,7 @@ pub(super) async fn get(url: &str, key: Option<&SecretKey>) -> Result<Answer, St
     let client = client.build().map_err(|_| NO_ROOTS.to_owned())?;
     let mut request = client.get(url);
     if let Some(key) = key {
-        request = request.bearer_auth(key.expose());
+        request = request.bearer_auth(key);
     }
     let mut response = request.send().await.map_err(|error| silence(&error))?;
     let ahead = ahead(response.headers());

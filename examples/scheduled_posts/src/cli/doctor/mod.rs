@@ -8,6 +8,7 @@ mod environment;
 mod facts;
 mod http;
 mod report;
+mod services;
 mod settings;
 mod token;
 
@@ -23,6 +24,7 @@ use crate::cli::doctor::clerk::Answers;
 use crate::cli::doctor::database::Findings;
 use crate::cli::doctor::facts::Facts;
 use crate::cli::doctor::report::Report;
+use crate::cli::doctor::services::Services;
 use crate::cli::failure::Failure;
 use crate::config::Env;
 
@@ -67,7 +69,8 @@ pub(super) async fn run(env: Result<Env, String>, args: &Args) -> Result<ExitCod
 }
 
 async fn examine(facts: &Facts, token: Option<&GivenToken>) -> Vec<Check> {
-    let (answers, found) = tokio::join!(Answers::ask(facts), Findings::look(facts));
+    let (answers, found, services) =
+        tokio::join!(Answers::ask(facts), Findings::look(facts), Services::ask(facts));
     let mut checks = settings::checks(facts);
     checks.extend(environment::checks(facts));
     checks.extend(clerk::checks(facts, &answers));
@@ -78,6 +81,7 @@ async fn examine(facts: &Facts, token: Option<&GivenToken>) -> Vec<Check> {
         });
     }
     checks.extend(database::checks(facts, &answers, &found));
+    checks.extend(services::checks(facts, &services));
     checks
 }
 

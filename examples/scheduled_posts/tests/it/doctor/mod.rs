@@ -1,17 +1,22 @@
 //! `doctor` on set-ups with each of its faults, and on one without.
 
+mod pooler;
 mod set_up;
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tower_clerk::clock::{Clock as _, SystemClock};
 use tower_clerk::test_util::Issuer;
 
+use self::pooler::pooler;
 use self::set_up::{Instance, Told, Variables, doctor, migrate, publishable_key, set};
-use crate::support::{Process, World, free_port, on_every_backend};
+use crate::support::ai::{self, AiService, Treatment};
+use crate::support::{MadeCertificate, Process, World, free_port, on_every_backend, redis_url};
 
 async fn a_set_up_without_faults_is_told_as_such(world: World) {
     let _server = world.serve().await;
@@ -133,6 +138,80 @@ async fn keys_that_cannot_be_fetched_are_told(world: World) {
     ] {
         let told = doctor(&world, name, &[], &set(&variables, "CLERK_JWKS_URL", &url)).await;
         told.fails("jwks", "CLERK_JWKS_URL");
+    }
+}
+
+async fn fault_c11_a_key_that_its_instance_does_not_publish_is_told(world: World) {
+    let instance = Instance::start(0).await;
+    let variables = set(&instance.variables(), "CLERK_JWKS_URL", "");
+    let other = Issuer::new(&instance.url, "ins_other");
+    for (number, (issuer, is_own)) in [(&instance.issuer, true), (&other, false)].iter().enumerate()
+    {
+        let pem = issuer.pem();
+        let whole = STANDARD.encode(&pem);
+        for (form, key) in
+            [("lines", pem.clone()), ("line", pem.replace('\n', "\\n")), ("base64", whole)]
+        {
+            let variables = set(&variables, "CLERK_JWT_KEY", &key);
+            let told = doctor(&world, &format!("{form}-{number}"), &[], &variables).await;
+            if *is_own {
+                assert_eq!(told.outcome("jwks"), "ok", "{}", told.json);
+                assert!(told.text.contains("is one of its instance's keys"), "{}", told.text);
+            } else {
+                told.fails("jwks", "PEM public key");
+            }
+        }
+    }
+    // The issuer cannot be asked.
+    let away = format!("http://127.0.0.1:{}", free_port());
+    let variables = set(&set(&variables, "CLERK_ISSUER", &away), "CLERK_PUBLISHABLE_KEY", "");
+    let variables = set(&variables, "CLERK_JWT_KEY", &other.pem());
+    let told = doctor(&world, "away", &[], &variables).await;
+    assert!(told.text.contains("could not be compared"), "{}", told.text);
+}
+
+async fn fault_c11_what_else_the_server_needs_is_looked_at(world: World) {
+    let instance = Instance::start(0).await;
+    let variables = instance.variables();
+    let service = AiService::start(Treatment::says("models")).await;
+    let with = |more: Variables| [variables.clone(), more].concat();
+    let told = doctor(&world, "ai", &[], &with(service.variables())).await;
+    assert_eq!(told.outcome("ai_service"), "ok", "{}", told.json);
+    assert!(service.requests(1).await[0].starts_with("GET /v1/models "));
+    service.treat(Treatment::status("401 Unauthorized"));
+    let told = doctor(&world, "ai-key", &[], &with(service.variables())).await;
+    told.fails("ai_service", "OPENAI_BASE_URL");
+    let nobody = ai::variables(&format!("http://127.0.0.1:{}/v1", free_port()));
+    doctor(&world, "ai-away", &[], &with(nobody)).await.fails("ai_service", "OPENAI_BASE_URL");
+
+    let redis = format!("redis://:canary@127.0.0.1:{}", free_port());
+    let told = doctor(&world, "redis", &[], &set(&variables, "REDIS_URL", &redis)).await;
+    told.fails("redis", "REDIS_URL");
+    if let Some(url) = redis_url() {
+        let told = doctor(&world, "redis-here", &[], &set(&variables, "REDIS_URL", &url)).await;
+        assert_eq!(told.outcome("redis"), "ok", "{}", told.json);
+    }
+
+    for (days, outcome) in [(3, "warn"), (60, "ok")] {
+        let made = MadeCertificate::ending_in(days, &["localhost"]).write(world.folder());
+        let told = doctor(&world, &format!("ends-{days}"), &[], &with(made)).await;
+        assert_eq!(told.outcome("certificate"), outcome, "{}", told.json);
+        assert!(told.text.contains("ends on 20"), "{}", told.text);
+    }
+    let told = doctor(&world, "none", &[], &variables).await;
+    for name in ["ai_service", "redis", "certificate"] {
+        assert!(!told.text.contains(&format!("\"{name}\"")), "{}", told.text);
+    }
+}
+
+async fn fault_c11_a_pooler_that_takes_the_connection_away_is_told(world: World) {
+    let (_clerk, variables) = world.dev_clerk().await;
+    for takes_away in [false, true] {
+        let url = pooler(takes_away).await;
+        let variables = set(&variables, "DATABASE_URL", &url);
+        let told = doctor(&world, &format!("pooler-{takes_away}"), &[], &variables).await;
+        let outcome = if takes_away { "warn" } else { "ok" };
+        assert_eq!(told.outcome("pooler"), outcome, "{}", told.json);
     }
 }
 
@@ -344,6 +423,9 @@ on_sqlite!(
     a_stand_in_that_does_not_run_is_no_fault,
     a_token_is_judged_and_never_repeated,
     a_token_may_come_from_standard_input,
+    fault_c11_a_key_that_its_instance_does_not_publish_is_told,
+    fault_c11_a_pooler_that_takes_the_connection_away_is_told,
+    fault_c11_what_else_the_server_needs_is_looked_at,
     fault_c9_listeners_with_one_port_are_one_finding_and_all_else_is_looked_at,
     http_in_production_is_told,
     keys_that_cannot_be_fetched_are_told,

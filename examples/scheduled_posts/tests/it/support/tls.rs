@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -10,6 +11,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, version};
+use tower_clerk::clock::{Clock as _, SystemClock};
 
 /// A certificate that signs itself, and its key.
 pub(crate) struct MadeCertificate {
@@ -20,17 +22,26 @@ pub(crate) struct MadeCertificate {
 
 impl MadeCertificate {
     pub(crate) fn new(names: &[&str]) -> Self {
-        Self::make(names, 2500)
+        Self::make(names, (2500, 1, 1))
     }
 
     pub(crate) fn expired(names: &[&str]) -> Self {
-        Self::make(names, 2021)
+        Self::make(names, (2021, 1, 1))
     }
 
-    fn make(names: &[&str], end: i32) -> Self {
+    /// One whose last day is so many days from now.
+    pub(crate) fn ending_in(days: i64, names: &[&str]) -> Self {
+        let end = DateTime::<Utc>::from(SystemClock::new().now()) + TimeDelta::days(days);
+        Self::make(
+            names,
+            (end.year(), end.month().try_into().unwrap(), end.day().try_into().unwrap()),
+        )
+    }
+
+    fn make(names: &[&str], (year, month, day): (i32, u8, u8)) -> Self {
         let names: Vec<_> = names.iter().map(ToString::to_string).collect();
         let mut params = CertificateParams::new(names).unwrap();
-        params.not_after = date_time_ymd(end, 1, 1);
+        params.not_after = date_time_ymd(year, month, day);
         params.not_before = date_time_ymd(2020, 1, 1);
         let key = KeyPair::generate().unwrap();
         let cert = params.self_signed(&key).unwrap();
