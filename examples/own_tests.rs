@@ -18,7 +18,7 @@ use tower_clerk::clock::{Clock, SystemClock};
 use tower_clerk::secret::SigningSecret;
 use tower_clerk::session::{Authorization, ClerkAuthLayer, PemKey, Session, Verifier};
 use tower_clerk::test_util::Issuer;
-use tower_clerk::webhook::{Delivery, Event, Outcome, Sink, SinkError, WebhookService};
+use tower_clerk::webhook::{Delivery, Effect, Event, Outcome, Sink, SinkError, WebhookService};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -66,7 +66,7 @@ impl Sink for Members {
     async fn apply(&self, delivery: &Delivery) -> Result<Outcome, SinkError> {
         let Event::UserCreated(user) = delivery.event() else { return Ok(Outcome::Ignored) };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(user.id.to_string());
-        Ok(Outcome::Applied)
+        Ok(Outcome::Applied(Effect::Other))
     }
 }
 

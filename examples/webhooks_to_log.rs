@@ -16,7 +16,7 @@ use tower_clerk::ConfigError;
 use tower_clerk::clock::{Clock, SystemClock};
 use tower_clerk::secret::SigningSecret;
 use tower_clerk::test_util::{SignedDelivery, user_created, user_deleted};
-use tower_clerk::webhook::{Delivery, Event, Outcome, WebhookService, sink_fn};
+use tower_clerk::webhook::{Delivery, Effect, Event, Outcome, WebhookService, sink_fn};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -47,7 +47,7 @@ pub(crate) fn app(secrets: Vec<SigningSecret>) -> Result<Router, ConfigError> {
     let log = sink_fn(async |delivery: Delivery| {
         let (event, about) = (delivery.event(), subject(delivery.event()));
         tracing::info!(delivery = delivery.id(), event = event.kind(), about, "from Clerk");
-        Ok(Outcome::Applied)
+        Ok(Outcome::Applied(Effect::Other))
     });
     let webhooks = WebhookService::builder(secrets, log).build()?;
     Ok(Router::new().route_service(PATH, webhooks))

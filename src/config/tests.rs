@@ -186,7 +186,7 @@ fn fault_a11_what_is_copied_with_a_line_end_is_taken_and_mixed_keys_are_told() {
     assert_eq!(config.authorized_parties(), ["https://a.example", "https://b.example"]);
     #[cfg(feature = "webhook")]
     {
-        let sink = crate::webhook::sink_fn(async |_| Ok(crate::webhook::Outcome::Applied));
+        let sink = crate::webhook::sink_fn(async |_| Ok(crate::webhook::Outcome::Ignored));
         let error = crate::webhook::WebhookService::builder([], sink).build().unwrap_err();
         assert!(error.to_string().contains("CLERK_WEBHOOK_SIGNING_SECRET"), "{error}");
     }

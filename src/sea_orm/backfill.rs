@@ -116,7 +116,8 @@ impl SeaOrmSink {
             .collect();
         states.sort_unstable_by(|(a, _), (b, _)| a.id.cmp(&b.id));
         let written = batch::write(&tx, &self.store.tables.users, states, which).await?;
-        let news: Vec<_> = users.iter().filter(|user| written.contains(&*user.id)).collect();
+        let news: Vec<_> =
+            users.iter().filter_map(|user| Some((user, *written.get(&*user.id)?))).collect();
         for hook in &self.store.hooks {
             hook.backfilled(&tx.tx, &news).await?;
         }
@@ -165,7 +166,7 @@ impl SeaOrmSink {
         tx.prove().await?;
         tx.remove_user(id.id()).await?;
         tx.commit().await?;
-        Ok(outcome == Outcome::Applied)
+        Ok(matches!(outcome, Outcome::Applied(_)))
     }
 }
 

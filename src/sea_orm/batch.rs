@@ -11,6 +11,7 @@ use super::statements;
 use super::tables::{Kind, TableName, Versions};
 use super::transaction::Transaction;
 use crate::sync::Version;
+use crate::webhook::Effect;
 
 /// The known version of a record, and its tombstone.
 #[derive(Clone, Copy, Debug)]
@@ -29,8 +30,8 @@ pub(super) enum Which {
 }
 
 /// Raises the version and writes the row of each record whose state is newer than the known one, or
-/// with [`Which::NewerOrSame`] of the same time, or that is not deleted and has no row because other code removed it. Returns the ids of these
-/// records.
+/// with [`Which::NewerOrSame`] of the same time, or that is not deleted and has no row because other code
+/// removed it. Returns what became of the rows of these records, by id.
 ///
 /// The states must be in the order of their ids, each id once: then two concurrent batches wait in
 /// turn and do not deadlock.
@@ -39,19 +40,18 @@ pub(super) async fn write(
     kind: &Kind,
     states: Vec<(Row, Version)>,
     which: Which,
-) -> Result<HashSet<String>, DbErr> {
+) -> Result<HashMap<String, Effect>, DbErr> {
     let versions: Vec<_> =
         states.iter().map(|(row, version)| (row.id.as_str(), *version)).collect();
     if versions.is_empty() {
-        return Ok(HashSet::new());
+        return Ok(HashMap::new());
     }
     let mut written = raise(tx, &kind.versions, &versions, which).await?;
     let others: Vec<_> = versions.into_iter().filter(|(id, _)| !written.contains(*id)).collect();
     written.extend(revive_rowless(tx, kind, &others).await?);
     let is_written = |(row, _): (Row, Version)| written.contains(row.id.as_str()).then_some(row);
     let rows: Vec<Row> = states.into_iter().filter_map(is_written).collect();
-    write_rows(tx, &kind.rows, rows).await?;
-    Ok(written)
+    write_rows(tx, &kind.rows, rows).await
 }
 
 /// Sets the versions of records that are not deleted and have no row, and returns their ids. Each
@@ -135,12 +135,23 @@ async fn raise(
     Ok(newer.iter().map(|(id, _)| (*id).to_owned()).collect())
 }
 
-async fn write_rows(tx: &Transaction<'_>, table: &TableName, rows: Vec<Row>) -> Result<(), DbErr> {
-    let Some(first) = rows.first() else { return Ok(()) };
+async fn write_rows(
+    tx: &Transaction<'_>,
+    table: &TableName,
+    rows: Vec<Row>,
+) -> Result<HashMap<String, Effect>, DbErr> {
+    let Some(first) = rows.first() else { return Ok(HashMap::new()) };
     let at_once = (MOST_VALUES / (first.columns.len() + 1)).max(1);
+    let ids: Vec<_> = rows.iter().map(|row| row.id.as_str()).collect();
+    let known: HashSet<String> = ids_of(&tx.tx, &statements::select_rows(table, &ids)).await?;
+    let effect = |id: &str| match known.contains(id) {
+        true => Effect::Updated,
+        false => Effect::Inserted,
+    };
+    let effects = ids.iter().map(|id| ((*id).to_owned(), effect(id))).collect();
     let rows = match tx.store.dialect {
         Dialect::Postgres | Dialect::Sqlite => rows,
-        Dialect::MySql => update_known(tx, table, rows).await?,
+        Dialect::MySql => update_known(tx, table, rows, &known).await?,
     };
     for rows in rows.chunks(at_once) {
         let write = match tx.store.dialect {
@@ -149,18 +160,17 @@ async fn write_rows(tx: &Transaction<'_>, table: &TableName, rows: Vec<Row>) -> 
         };
         tx.execute(&write).await?;
     }
-    Ok(())
+    Ok(effects)
 }
 
-/// Updates the rows that exist, and returns the others. MySQL's conflict clause cannot name the key
-/// that it applies to.
+/// Updates the rows that are known to exist, and returns the others. MySQL's conflict clause cannot name
+/// the key that it applies to.
 async fn update_known(
     tx: &Transaction<'_>,
     table: &TableName,
     rows: Vec<Row>,
+    known: &HashSet<String>,
 ) -> Result<Vec<Row>, DbErr> {
-    let ids: Vec<_> = rows.iter().map(|row| row.id.as_str()).collect();
-    let known: HashSet<String> = ids_of(&tx.tx, &statements::select_rows(table, &ids)).await?;
     let (known, new): (Vec<_>, Vec<_>) =
         rows.into_iter().partition(|row| known.contains(row.id.as_str()));
     for row in &known {

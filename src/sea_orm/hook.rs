@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use ::sea_orm::{DatabaseTransaction, DbErr};
 
-#[cfg(feature = "backfill")]
-use crate::webhook::User;
 use crate::webhook::{Delivery, Outcome};
+#[cfg(feature = "backfill")]
+use crate::webhook::{Effect, User};
 
 /// An application's own statements, which are committed with a delivery or not at all.
 ///
@@ -16,7 +16,11 @@ use crate::webhook::{Delivery, Outcome};
 /// when the transaction is repeated after a deadlock. It runs after a user's row was written, and
 /// before a deleted user's row is removed, so that rows which refer to it can go first. It is also
 /// called for events that the sink does not act on, with [`Outcome::Ignored`], and for stale ones, with
-/// [`Outcome::Stale`].
+/// [`Outcome::Stale`]. An applied one has an [`Effect`](crate::webhook::Effect): whether the delivery
+/// inserted the row, updated one or deleted the record.
+///
+/// What has to happen exactly once for each user is a pattern of three methods, which the
+/// [module](crate::sea_orm#once-for-each-user) shows.
 ///
 /// ```
 /// use sea_orm::sea_query::{Expr, ExprTrait, Query};
@@ -34,7 +38,7 @@ use crate::webhook::{Delivery, Outcome};
 ///         delivery: &Delivery,
 ///         outcome: Outcome,
 ///     ) -> Result<(), DbErr> {
-///         if let (Event::UserDeleted(user), Outcome::Applied) = (delivery.event(), outcome)
+///         if let (Event::UserDeleted(user), Outcome::Applied(_)) = (delivery.event(), outcome)
 ///             && let Some(id) = &user.id
 ///         {
 ///             let of_user = Expr::col("user_id").eq(id.as_str());
@@ -83,8 +87,9 @@ pub trait InTransaction: Send + Sync + 'static {
         std::future::ready(Ok(()))
     }
 
-    /// Runs statements for users whom a backfill added or updated, after their rows were written.
-    /// Does nothing by default.
+    /// Runs statements for users whom a backfill added or updated, after their rows were written, with
+    /// [`Effect::Inserted`](crate::webhook::Effect::Inserted) for those who had no row. Does nothing by
+    /// default.
     ///
     /// # Errors
     ///
@@ -93,7 +98,7 @@ pub trait InTransaction: Send + Sync + 'static {
     fn backfilled(
         &self,
         tx: &DatabaseTransaction,
-        users: &[&User],
+        users: &[(&User, Effect)],
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let _ = (tx, users);
         std::future::ready(Ok(()))
@@ -196,7 +201,7 @@ impl<H: InTransaction> InTransaction for Arc<H> {
     fn backfilled(
         &self,
         tx: &DatabaseTransaction,
-        users: &[&User],
+        users: &[(&User, Effect)],
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         H::backfilled(self, tx, users)
     }
@@ -288,7 +293,7 @@ pub(super) trait Hook: Send + Sync {
     fn backfilled<'a>(
         &'a self,
         tx: &'a DatabaseTransaction,
-        users: &'a [&'a User],
+        users: &'a [(&'a User, Effect)],
     ) -> BoxFuture<'a>;
 
     #[cfg(feature = "backfill")]
@@ -313,7 +318,7 @@ impl<H: InTransaction> Hook for H {
     fn backfilled<'a>(
         &'a self,
         tx: &'a DatabaseTransaction,
-        users: &'a [&'a User],
+        users: &'a [(&'a User, Effect)],
     ) -> BoxFuture<'a> {
         Box::pin(InTransaction::backfilled(self, tx, users))
     }

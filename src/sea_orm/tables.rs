@@ -47,11 +47,13 @@ pub(super) struct Kind {
     /// this kind's tables, the sink's table of deliveries and all columns of a row, none of which
     /// ever changes.
     pub(super) at_once: OnceLock<String>,
+    /// Whether that statement can be used, as PostgreSQL says on first use.
+    pub(super) can_at_once: OnceLock<bool>,
 }
 
 impl Kind {
     pub(super) fn new(rows: TableName, versions: TableName) -> Self {
-        Self { rows, versions, at_once: OnceLock::new() }
+        Self { rows, versions, at_once: OnceLock::new(), can_at_once: OnceLock::new() }
     }
 }
 

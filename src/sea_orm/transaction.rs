@@ -28,7 +28,7 @@ use crate::ids::{Id, InstanceId};
 use crate::meter::count;
 use crate::sync::Version;
 use crate::trace::event;
-use crate::webhook::{Delivery, Outcome};
+use crate::webhook::{Delivery, Effect, Outcome};
 
 /// The database of a sink, and all that its transactions need.
 #[derive(Clone)]
@@ -128,17 +128,15 @@ impl Transaction<'_> {
         row: &Row,
         version: Version,
     ) -> Result<Outcome, DbErr> {
-        match self.store.dialect {
-            Dialect::Postgres if row.is_plain() => {
-                let recording = self.recording(delivery);
-                let at_once = statements::record_and_upsert(&recording, kind, row, version);
-                return Ok(match self.tx.execute_raw(at_once).await?.rows_affected() {
-                    0 => Outcome::Duplicate,
-                    1 => Outcome::Stale,
-                    _ => Outcome::Applied,
-                });
-            }
-            Dialect::Postgres | Dialect::MySql | Dialect::Sqlite => {}
+        if row.is_plain() && self.can_at_once(kind).await? {
+            let recording = self.recording(delivery);
+            let at_once = statements::record_and_upsert(&recording, kind, row, version);
+            return Ok(match self.tx.execute_raw(at_once).await?.rows_affected() {
+                0 => Outcome::Duplicate,
+                1 => Outcome::Stale,
+                2 => Outcome::Applied(Effect::Updated),
+                _ => Outcome::Applied(Effect::Inserted),
+            });
         }
         if !self.record(delivery).await? {
             return Ok(Outcome::Duplicate);
@@ -157,8 +155,7 @@ impl Transaction<'_> {
         if !self.raise_version(kind, &row.id, version).await? {
             return Ok(Outcome::Stale);
         }
-        self.write_row(kind, row).await?;
-        Ok(Outcome::Applied)
+        Ok(Outcome::Applied(self.write_row(kind, row).await?))
     }
 
     /// Marks a record, known or not, as deleted for ever; stale if it was marked already.
@@ -173,7 +170,7 @@ impl Transaction<'_> {
                 self.affects(&statements::tombstone_started(table, id)).await?
             }
         };
-        Ok(if is_new { Outcome::Applied } else { Outcome::Stale })
+        Ok(if is_new { Outcome::Applied(Effect::Deleted) } else { Outcome::Stale })
     }
 
     /// Locks a version, which orders what follows against a deletion on another connection. Returns
@@ -351,20 +348,36 @@ impl Transaction<'_> {
     /// Writes a row whose version is locked.
     ///
     /// On MySQL it uses no conflict clause, which cannot name the key that it applies to: it would
-    /// overwrite an unrelated row if the application has made another column unique.
-    async fn write_row(&self, kind: &Kind, row: &Row) -> Result<(), DbErr> {
-        let rows = std::slice::from_ref(row);
-        match self.store.dialect {
-            Dialect::Postgres | Dialect::Sqlite => {
-                self.execute(&statements::write_rows(&kind.rows, rows)).await?;
-            }
-            Dialect::MySql => {
-                if !self.affects(&statements::update_row(&kind.rows, row)).await? {
-                    self.execute(&statements::insert_rows(&kind.rows, rows)).await?;
-                }
-            }
+    /// overwrite an unrelated row if the application has made another column unique. Elsewhere it does,
+    /// because an application's own code may be inserting the row.
+    async fn write_row(&self, kind: &Kind, row: &Row) -> Result<Effect, DbErr> {
+        if self.affects(&statements::update_row(&kind.rows, row)).await? {
+            return Ok(Effect::Updated);
         }
-        Ok(())
+        let rows = std::slice::from_ref(row);
+        self.execute(&match self.store.dialect {
+            Dialect::Postgres | Dialect::Sqlite => statements::write_rows(&kind.rows, rows),
+            Dialect::MySql => statements::insert_rows(&kind.rows, rows),
+        })
+        .await?;
+        Ok(Effect::Inserted)
+    }
+
+    /// Returns whether one statement can do all, which says what became of the row: on PostgreSQL, unless
+    /// the table is partitioned. Asks the database once for each kind of record.
+    async fn can_at_once(&self, kind: &Kind) -> Result<bool, DbErr> {
+        match self.store.dialect {
+            Dialect::Postgres => {}
+            Dialect::MySql | Dialect::Sqlite => return Ok(false),
+        }
+        if let Some(known) = kind.can_at_once.get() {
+            return Ok(*known);
+        }
+        let answer = self.tx.query_one_raw(statements::select_can_at_once(kind)).await?;
+        // Without a table the statement fails, and its error says why.
+        let Some(answer) = answer else { return Ok(true) };
+        let can = answer.try_get_by_index(0)?;
+        Ok(*kind.can_at_once.get_or_init(|| can))
     }
 
     async fn affects(&self, statement: &impl StatementBuilder) -> Result<bool, DbErr> {

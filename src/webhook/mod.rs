@@ -8,7 +8,7 @@
 //! use std::sync::Mutex;
 //!
 //! use tower_clerk::secret::SigningSecret;
-//! use tower_clerk::webhook::{Delivery, Event, Outcome, SinkError, Sink, WebhookService};
+//! use tower_clerk::webhook::{Delivery, Effect, Event, Outcome, SinkError, Sink, WebhookService};
 //!
 //! #[derive(Default)]
 //! struct Newcomers(Mutex<Vec<String>>);
@@ -17,7 +17,7 @@
 //!     async fn apply(&self, delivery: &Delivery) -> Result<Outcome, SinkError> {
 //!         let Event::UserCreated(user) = delivery.event() else { return Ok(Outcome::Ignored) };
 //!         self.0.lock().map_err(|error| SinkError::permanent(error.to_string()))?.push(user.id.to_string());
-//!         Ok(Outcome::Applied)
+//!         Ok(Outcome::Applied(Effect::Other))
 //!     }
 //! }
 //!
@@ -54,6 +54,6 @@ pub use future::ResponseFuture;
 pub use instance::OwnInstance;
 pub use service::{WebhookService, WebhookServiceBuilder};
 pub use sink::{
-    EventRouter, Outcome, Sink, SinkFn, SinkFnWithState, Then, sink_fn, sink_fn_with_state,
+    Effect, EventRouter, Outcome, Sink, SinkFn, SinkFnWithState, Then, sink_fn, sink_fn_with_state,
 };
 pub use verify::Delivery;

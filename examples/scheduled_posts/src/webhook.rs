@@ -102,13 +102,13 @@ impl Sink for LoggingSink {
         telemetry::webhook(&outcome);
         let outcome = outcome?;
         match (outcome, event) {
-            (Outcome::Applied, Event::UserCreated(user)) => {
+            (Outcome::Applied(_), Event::UserCreated(user)) => {
                 tracing::info!("Created user: {} ({})", user.id, shown(user.email.as_deref()));
             }
-            (Outcome::Applied, Event::UserUpdated(user)) => {
+            (Outcome::Applied(_), Event::UserUpdated(user)) => {
                 tracing::info!("Updated user: {} ({})", user.id, shown(user.email.as_deref()));
             }
-            (Outcome::Applied, Event::UserDeleted(user)) => {
+            (Outcome::Applied(_), Event::UserDeleted(user)) => {
                 let id = user.id.as_deref().unwrap_or_default();
                 tracing::info!("Deleted user: {id} ({})", shown(leaving.as_deref()));
             }

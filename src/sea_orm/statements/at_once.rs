@@ -12,12 +12,14 @@ use crate::sea_orm::tables::{Kind, TableName};
 use crate::sync::{UPDATED, Version};
 
 /// Records a delivery, raises a version and writes the row, each only if the part before it changed
-/// something. Returns a row for the delivery and one for the version: none if the delivery is
-/// recorded already, one if the state is stale, two if the row is written.
+/// something. Returns a row for the delivery, one for the version and one for an insertion: none if the
+/// delivery is recorded already, one if the state is stale, two if a row is updated, three if one is
+/// inserted.
 ///
 /// All parts read the same snapshot; what one changes, the others see only through `RETURNING`.
 /// `ON CONFLICT` is the exception: it waits for other transactions and compares with the newest
-/// committed row, so the result is that of separate statements.
+/// committed row, so the result is that of separate statements. Only an inserted row has no `xmax`: a
+/// row is locked before it is updated.
 pub(in crate::sea_orm) fn record_and_upsert(
     recording: &Recording<'_>,
     kind: &Kind,
@@ -63,7 +65,16 @@ fn text(deliveries: &TableName, kind: &Kind, row: &Row) -> String {
             RETURNING 1\
         ), written AS (\
             INSERT INTO {rows} (id{names}) SELECT $3{values} FROM raised \
-            ON CONFLICT (id) DO UPDATE SET {set}\
-        ) SELECT 1 FROM recorded UNION ALL SELECT 1 FROM raised"
+            ON CONFLICT (id) DO UPDATE SET {set} RETURNING xmax = 0 AS is_new\
+        ) SELECT 1 FROM recorded UNION ALL SELECT 1 FROM raised \
+        UNION ALL SELECT 1 FROM written WHERE is_new"
     )
+}
+
+/// Selects whether [`record_and_upsert`] can be used: a partitioned table has no `xmax`. Returns no row
+/// if there is no such table.
+pub(in crate::sea_orm) fn select_can_at_once(kind: &Kind) -> Statement {
+    let name = kind.rows.quoted(Dialect::Postgres);
+    let text = "SELECT relkind <> 'p' FROM pg_catalog.pg_class WHERE oid = to_regclass($1)";
+    Statement::from_sql_and_values(DbBackend::Postgres, text, [name.into()])
 }

@@ -14,7 +14,7 @@ mod revive;
 mod rows;
 mod versions;
 
-pub(super) use at_once::record_and_upsert;
+pub(super) use at_once::{record_and_upsert, select_can_at_once};
 pub(super) use backfills::{forget_run, start_run};
 #[cfg(feature = "backfill")]
 pub(super) use backfills::{record_run, select_runs};

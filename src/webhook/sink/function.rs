@@ -10,12 +10,12 @@ use crate::webhook::verify::Delivery;
 /// needs a database, a channel or anything else, see [`sink_fn_with_state`].
 ///
 /// ```
-/// use tower_clerk::webhook::{Delivery, Event, Outcome, SinkError, sink_fn};
+/// use tower_clerk::webhook::{Delivery, Effect, Event, Outcome, SinkError, sink_fn};
 ///
 /// let sink = sink_fn(async |delivery: Delivery| match delivery.event() {
 ///     Event::SubscriptionPastDue(subscription) => {
 ///         println!("{:?} is overdue", subscription.id);
-///         Ok(Outcome::Applied)
+///         Ok(Outcome::Applied(Effect::Other))
 ///     }
 ///     _ => Ok(Outcome::Ignored),
 /// });
@@ -37,7 +37,9 @@ where
 ///
 /// ```
 /// use tokio::sync::mpsc::Sender;
-/// use tower_clerk::webhook::{Delivery, Event, Outcome, Sink, SinkError, sink_fn_with_state};
+/// use tower_clerk::webhook::{
+///     Delivery, Effect, Event, Outcome, Sink, SinkError, sink_fn_with_state,
+/// };
 ///
 /// /// Passes the ids of overdue subscriptions on.
 /// fn reminders(overdue: Sender<String>) -> impl Sink {
@@ -47,7 +49,7 @@ where
 ///         };
 ///         let id = subscription.id.clone().unwrap_or_default();
 ///         overdue.send(id).await.map_err(SinkError::transient)?;
-///         Ok(Outcome::Applied)
+///         Ok(Outcome::Applied(Effect::Other))
 ///     })
 /// }
 /// ```

@@ -37,6 +37,26 @@ pub trait Sink: Send + Sync + 'static {
     fn apply(&self, delivery: &Delivery)
     -> impl Future<Output = Result<Outcome, SinkError>> + Send;
 
+    /// Applies a delivery after another sink, with the outcome there; default: [`apply`](Self::apply),
+    /// which does not look at it. [`then`](Self::then) calls it.
+    ///
+    /// The other sink has committed by then. If this one fails, the outcome there is
+    /// [`Duplicate`](Outcome::Duplicate) when the delivery comes again: what must happen once for each
+    /// inserted record has to be committed together with the record, as an `InTransaction` of
+    /// `SeaOrmSink` is.
+    ///
+    /// # Errors
+    ///
+    /// As [`apply`](Self::apply).
+    fn apply_after(
+        &self,
+        delivery: &Delivery,
+        earlier: Outcome,
+    ) -> impl Future<Output = Result<Outcome, SinkError>> + Send {
+        let _ = earlier;
+        self.apply(delivery)
+    }
+
     /// Returns whether the sink does anything about events of this type, such as `user.created`; default:
     /// `true`. An event whose data lacks what every record of its kind needs, such as a usable id, cannot
     /// be given to a sink: it is refused with 400 if the sink acts on its type, and acknowledged
@@ -48,10 +68,11 @@ pub trait Sink: Send + Sync + 'static {
 
     /// Returns a sink that passes every delivery to this one and then to `next`.
     ///
-    /// If this sink fails, `next` is not called; after any outcome it is. If `next` fails, Svix
-    /// sends the delivery again and both are called again, so this sink must recognise a
-    /// repetition. The outcome is [`Applied`](Outcome::Applied) if either sink applied it; otherwise
-    /// it is this sink's, or `next`'s if this sink [ignored](Outcome::Ignored) the delivery.
+    /// If this sink fails, `next` is not called; after any outcome it is, and is
+    /// [given](Self::apply_after) the outcome. If `next` fails, Svix sends the delivery again and both
+    /// are called again, so this sink must recognise a repetition. The outcome is that of the first of
+    /// the two that [applied](Outcome::Applied) it; otherwise it is this sink's, or `next`'s if this
+    /// sink [ignored](Outcome::Ignored) the delivery.
     fn then<N: Sink>(self, next: N) -> Then<Self, N>
     where
         Self: Sized,
@@ -66,6 +87,14 @@ impl<S: Sink> Sink for Arc<S> {
         delivery: &Delivery,
     ) -> impl Future<Output = Result<Outcome, SinkError>> + Send {
         S::apply(self, delivery)
+    }
+
+    fn apply_after(
+        &self,
+        delivery: &Delivery,
+        earlier: Outcome,
+    ) -> impl Future<Output = Result<Outcome, SinkError>> + Send {
+        S::apply_after(self, delivery, earlier)
     }
 
     fn acts_on(&self, kind: &str) -> bool {
@@ -101,11 +130,16 @@ impl<A, B> Then<A, B> {
 impl<A: Sink, B: Sink> Sink for Then<A, B> {
     async fn apply(&self, delivery: &Delivery) -> Result<Outcome, SinkError> {
         let first = self.first.apply(delivery).await?;
-        let second = self.second.apply(delivery).await?;
-        Ok(match (first, second) {
-            (_, Outcome::Applied) | (Outcome::Ignored, _) => second,
-            _ => first,
-        })
+        Ok(first.and(self.second.apply_after(delivery, first).await?))
+    }
+
+    async fn apply_after(
+        &self,
+        delivery: &Delivery,
+        earlier: Outcome,
+    ) -> Result<Outcome, SinkError> {
+        let first = self.first.apply_after(delivery, earlier).await?;
+        Ok(first.and(self.second.apply_after(delivery, earlier.and(first)).await?))
     }
 
     fn acts_on(&self, kind: &str) -> bool {
@@ -114,14 +148,24 @@ impl<A: Sink, B: Sink> Sink for Then<A, B> {
 }
 
 impl Outcome {
-    /// Returns the outcome as one word, for logs and metric labels.
+    /// Returns the outcome as one word, for logs and metric labels. The effect is not part of it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Applied => "applied",
+            Self::Applied(_) => "applied",
             Self::Duplicate => "duplicate",
             Self::Ignored => "ignored",
             Self::Stale => "stale",
+        }
+    }
+
+    /// Returns the outcome of two sinks in sequence: the one that says more, and of two that say as
+    /// much the first.
+    fn and(self, next: Self) -> Self {
+        match (self, next) {
+            (Self::Applied(_), _) => self,
+            (_, Self::Applied(_)) | (Self::Ignored, _) => next,
+            _ => self,
         }
     }
 }
@@ -131,11 +175,28 @@ impl Outcome {
 #[non_exhaustive]
 pub enum Outcome {
     /// The event changed the sink's data.
-    Applied,
+    Applied(Effect),
     /// The same delivery was applied before.
     Duplicate,
     /// The sink does not act on events of this kind.
     Ignored,
     /// The sink knows a newer state, or the record is deleted.
     Stale,
+}
+
+/// What an applied delivery did to the record that its event is about.
+///
+/// Events arrive in any order: the type of an event does not tell whether its record was known.
+/// `user.updated` inserts a user if it arrives first, and `user.created` is stale after that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Effect {
+    /// The delivery made the record's row.
+    Inserted,
+    /// The record had a row, which the delivery changed.
+    Updated,
+    /// The record is deleted from this delivery on, whether or not it had a row.
+    Deleted,
+    /// Something other than a change to one record: for sinks that keep none.
+    Other,
 }

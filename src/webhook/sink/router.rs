@@ -13,13 +13,13 @@ use crate::webhook::verify::Delivery;
 /// again.
 ///
 /// ```
-/// use tower_clerk::webhook::{Delivery, EventRouter, Outcome, Sink, sink_fn};
+/// use tower_clerk::webhook::{Delivery, Effect, EventRouter, Outcome, Sink, sink_fn};
 ///
 /// # fn router(users: impl Sink) -> EventRouter {
 /// EventRouter::new()
 ///     .on_user(users)
-///     .on("session.revoked", sink_fn(async |_: Delivery| Ok(Outcome::Applied)))
-///     .on("subscription.*", sink_fn(async |_: Delivery| Ok(Outcome::Applied)))
+///     .on("session.revoked", sink_fn(async |_: Delivery| Ok(Outcome::Applied(Effect::Other))))
+///     .on("subscription.*", sink_fn(async |_: Delivery| Ok(Outcome::Applied(Effect::Other))))
 /// # }
 /// ```
 #[derive(Default)]
@@ -77,6 +77,17 @@ impl Sink for EventRouter {
         }
     }
 
+    async fn apply_after(
+        &self,
+        delivery: &Delivery,
+        earlier: Outcome,
+    ) -> Result<Outcome, SinkError> {
+        match self.sink_for(delivery.event().kind()) {
+            Some(sink) => sink.apply_after_boxed(delivery, earlier).await,
+            None => Ok(Outcome::Ignored),
+        }
+    }
+
     fn acts_on(&self, kind: &str) -> bool {
         self.sink_for(kind).is_some_and(|sink| sink.acts_on(kind))
     }
@@ -115,12 +126,18 @@ impl Route {
 trait AnySink: Send + Sync {
     fn apply_boxed<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a>;
 
+    fn apply_after_boxed<'a>(&'a self, delivery: &'a Delivery, earlier: Outcome) -> BoxFuture<'a>;
+
     fn acts_on(&self, kind: &str) -> bool;
 }
 
 impl<S: Sink> AnySink for S {
     fn apply_boxed<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a> {
         Box::pin(self.apply(delivery))
+    }
+
+    fn apply_after_boxed<'a>(&'a self, delivery: &'a Delivery, earlier: Outcome) -> BoxFuture<'a> {
+        Box::pin(self.apply_after(delivery, earlier))
     }
 
     fn acts_on(&self, kind: &str) -> bool {

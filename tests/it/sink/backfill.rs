@@ -11,7 +11,7 @@ use tower_clerk::clock::{Clock, SystemClock};
 use tower_clerk::sea_orm::{Deletion, InTransaction, Schema, SeaOrmSink, UserStatus, migrate};
 use tower_clerk::secret::SecretKey;
 use tower_clerk::test_util::{user_created, user_deleted, user_updated};
-use tower_clerk::webhook::{Delivery, Outcome, User};
+use tower_clerk::webhook::{Delivery, Effect, Outcome, User};
 
 use crate::backfill::api::{ClerkApi, Fault, user, users};
 use crate::support::database::{count, on_each_database};
@@ -112,9 +112,13 @@ impl InTransaction for Hook {
         Ok(())
     }
 
-    async fn backfilled(&self, tx: &DatabaseTransaction, users: &[&User]) -> Result<(), DbErr> {
+    async fn backfilled(
+        &self,
+        tx: &DatabaseTransaction,
+        users: &[(&User, Effect)],
+    ) -> Result<(), DbErr> {
         tx.execute_unprepared("UPDATE users SET username = 'greeted'").await?;
-        self.hear(users.iter().map(|user| user.id.to_string()))
+        self.hear(users.iter().map(|(user, _)| user.id.to_string()))
     }
 
     async fn removed(&self, _: &DatabaseTransaction, user_id: &str) -> Result<(), DbErr> {

@@ -113,7 +113,7 @@ impl InTransaction for DeletePosts {
         delivery: &Delivery,
         outcome: Outcome,
     ) -> Result<(), DbErr> {
-        if let (Event::UserDeleted(user), Outcome::Applied) = (delivery.event(), outcome)
+        if let (Event::UserDeleted(user), Outcome::Applied(_)) = (delivery.event(), outcome)
             && let Some(id) = &user.id
         {
             let of_user = Expr::col("user_id").eq(id.as_str());
@@ -194,9 +194,9 @@ async fn a_hook_sees_every_delivery_but_repeated_ones(db: DatabaseConnection) {
         .collect();
     let expected = [
         "session.created Ignored",
-        "user.deleted Applied",
+        "user.deleted Applied(Deleted)",
         "user.deleted Stale",
-        "user.updated Applied",
+        "user.updated Applied(Inserted)",
         "user.updated Stale",
     ];
     assert_eq!(lines, expected.map(|line| [line, line]).concat());

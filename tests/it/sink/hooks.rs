@@ -11,7 +11,7 @@ use tower_clerk::backfill::{BackendApi, Backfill};
 use tower_clerk::sea_orm::{InTransaction, SeaOrmSink, UserStatus, migrate};
 use tower_clerk::secret::SecretKey;
 use tower_clerk::test_util::user_created;
-use tower_clerk::webhook::{Delivery, DeliveryError, Outcome, User};
+use tower_clerk::webhook::{Delivery, DeliveryError, Effect, Outcome, User};
 
 use crate::backfill::api::{ClerkApi, users};
 use crate::support::database::{count, on_each_database};
@@ -75,7 +75,11 @@ impl InTransaction for Careless {
         self.act(tx).await
     }
 
-    async fn backfilled(&self, tx: &DatabaseTransaction, _: &[&User]) -> Result<(), DbErr> {
+    async fn backfilled(
+        &self,
+        tx: &DatabaseTransaction,
+        _: &[(&User, Effect)],
+    ) -> Result<(), DbErr> {
         self.act(tx).await
     }
 }

@@ -1,6 +1,7 @@
 //! The sink for databases, on all three of them.
 
 mod backfill;
+mod effects;
 mod faults;
 mod fit;
 mod fit_names;

@@ -47,17 +47,17 @@ fn organization_data(id: &str, version: i64) -> Value {
     })
 }
 
-fn organization_event(kind: &str, id: &str, version: i64) -> Value {
+pub(crate) fn organization_event(kind: &str, id: &str, version: i64) -> Value {
     let data = organization_data(id, version);
     json!({ "type": format!("organization.{kind}"), "object": "event", "data": data })
 }
 
-fn organization_deleted(id: &str) -> Value {
+pub(crate) fn organization_deleted(id: &str) -> Value {
     let data = json!({ "object": "organization", "id": id, "deleted": true });
     json!({ "type": "organization.deleted", "object": "event", "data": data })
 }
 
-fn membership_event(kind: &str, id: &str, of: &str, user: &str, version: i64) -> Value {
+pub(crate) fn membership_event(kind: &str, id: &str, of: &str, user: &str, version: i64) -> Value {
     json!({ "type": format!("organizationMembership.{kind}"), "object": "event", "data": {
         "object": "organization_membership", "id": id, "role": format!("org:role_{version}"),
         "organization": organization_data(of, 0), "public_user_data": { "user_id": user },

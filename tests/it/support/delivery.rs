@@ -12,7 +12,7 @@ use tower_clerk::clock::SystemClock;
 use tower_clerk::secret::SigningSecret;
 use tower_clerk::test_util::{ManualClock, SignedDelivery};
 use tower_clerk::webhook::{
-    Delivery, DeliveryError, DeliveryErrorKind, Outcome, Sink, SinkError, WebhookService,
+    Delivery, DeliveryError, DeliveryErrorKind, Effect, Outcome, Sink, SinkError, WebhookService,
     WebhookServiceBuilder,
 };
 
@@ -44,7 +44,7 @@ impl Recorder {
 impl Sink for Recorder {
     async fn apply(&self, delivery: &Delivery) -> Result<Outcome, SinkError> {
         self.deliveries.lock().unwrap().push(delivery.clone());
-        Ok(Outcome::Applied)
+        Ok(Outcome::Applied(Effect::Other))
     }
 }
 

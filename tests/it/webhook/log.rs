@@ -10,7 +10,7 @@ use http_body_util::Full;
 use serde_json::json;
 use tower_clerk::secret::SigningSecret;
 use tower_clerk::test_util::{SignedDelivery, user_created};
-use tower_clerk::webhook::{Delivery, Outcome, Sink, SinkError, sink_fn};
+use tower_clerk::webhook::{Delivery, Effect, Outcome, Sink, SinkError, sink_fn};
 
 use crate::support::delivery::{
     NOW, OTHER_SECRET, Recorder, SECRET, at, builder, clock, secret, send, signed,
@@ -125,7 +125,7 @@ async fn fault_c14_a_signed_delivery_that_takes_too_long_is_logged_each_time_wit
 async fn fault_s11_deliveries_are_counted_by_type_and_outcome_with_their_lag() {
     let observed = Observed::start();
     let outcomes = Mutex::new(VecDeque::from([
-        Ok(Outcome::Applied),
+        Ok(Outcome::Applied(Effect::Other)),
         Ok(Outcome::Stale),
         Ok(Outcome::Ignored),
         Err(SinkError::transient("the database is away")),

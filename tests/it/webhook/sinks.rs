@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tower_clerk::test_util::user_created;
 use tower_clerk::webhook::{
-    Delivery, DeliveryErrorKind, EventRouter, Outcome, OwnInstance, Sink, SinkError, sink_fn,
-    sink_fn_with_state,
+    Delivery, DeliveryErrorKind, Effect, EventRouter, Outcome, OwnInstance, Sink, SinkError,
+    sink_fn, sink_fn_with_state,
 };
 
 use crate::support::delivery::{Recorder, builder, send, signed};
 use crate::support::observed::Observed;
+
+const APPLIED: Outcome = Outcome::Applied(Effect::Other);
 
 /// Who was called, in order.
 type Calls = Arc<Mutex<Vec<&'static str>>>;
@@ -25,7 +27,7 @@ fn noting(
     let (calls, answers) = (Arc::clone(calls), Mutex::new(VecDeque::from(answers.to_vec())));
     sink_fn(move |_: Delivery| {
         calls.lock().unwrap().push(name);
-        let answer = answers.lock().unwrap().pop_front().unwrap_or(Ok(Outcome::Applied));
+        let answer = answers.lock().unwrap().pop_front().unwrap_or(Ok(APPLIED));
         async move { answer.map_err(SinkError::transient) }
     })
 }
@@ -53,7 +55,7 @@ async fn a_closure_is_a_sink() {
     let seen = Arc::clone(&ids);
     let sink = sink_fn(move |delivery: Delivery| {
         seen.lock().unwrap().push(delivery.id().to_owned());
-        async move { Ok(Outcome::Applied) }
+        async move { Ok(APPLIED) }
     });
     let service = builder(sink).build().unwrap();
     let answer = send(&service, signed("msg_7", &of_kind("user.created")).into_request()).await;
@@ -72,7 +74,7 @@ async fn fault_a7_a_closure_that_needs_a_state_awaits_with_it() {
         sender,
         async |sender: tokio::sync::mpsc::Sender<String>, delivery: Delivery| {
             sender.send(delivery.id().to_owned()).await.map_err(SinkError::transient)?;
-            Ok(Outcome::Applied)
+            Ok(APPLIED)
         },
     );
     let service = builder(sink).build().unwrap();
@@ -110,7 +112,7 @@ async fn a_router_hands_an_event_to_the_first_route_that_wants_it() {
     ] {
         let outcome = router.apply(&delivery(&of_kind(kind)).await).await.unwrap();
         assert_eq!(taken(&calls), Vec::from_iter(name), "{kind}");
-        let expected = if name.is_some() { Outcome::Applied } else { Outcome::Ignored };
+        let expected = if name.is_some() { APPLIED } else { Outcome::Ignored };
         assert_eq!(outcome, expected, "{kind}");
     }
 
@@ -125,10 +127,13 @@ async fn sinks_in_sequence_each_get_their_chance_at_a_delivery() {
     let calls = Calls::default();
     let delivery = delivery(&of_kind("user.created")).await;
     // The second fails at first; by the next try the first has seen the delivery.
-    let sink = noting(&calls, "first", &[Ok(Outcome::Applied), Ok(Outcome::Duplicate)])
-        .then(noting(&calls, "second", &[Err("away"), Ok(Outcome::Applied)]));
+    let sink = noting(&calls, "first", &[Ok(APPLIED), Ok(Outcome::Duplicate)]).then(noting(
+        &calls,
+        "second",
+        &[Err("away"), Ok(APPLIED)],
+    ));
     assert!(sink.apply(&delivery).await.unwrap_err().retry_helps());
-    assert_eq!(sink.apply(&delivery).await.unwrap(), Outcome::Applied);
+    assert_eq!(sink.apply(&delivery).await.unwrap(), APPLIED);
     assert_eq!(taken(&calls), ["first", "second", "first", "second"]);
 
     let sink = noting(&calls, "first", &[Err("away")]).then(noting(&calls, "second", &[]));
@@ -140,12 +145,15 @@ async fn sinks_in_sequence_each_get_their_chance_at_a_delivery() {
 async fn the_outcome_of_a_sequence_is_the_one_that_says_most() {
     use Outcome::{Applied, Duplicate, Ignored, Stale};
 
+    let [inserted, other] = [Effect::Inserted, Effect::Other].map(Applied);
+
     let calls = Calls::default();
     let delivery = delivery(&of_kind("user.created")).await;
     for (first, second, both) in [
-        (Applied, Ignored, Applied),
-        (Ignored, Applied, Applied),
-        (Stale, Applied, Applied),
+        (inserted, Ignored, inserted),
+        (inserted, other, inserted),
+        (Ignored, other, other),
+        (Stale, other, other),
         (Ignored, Stale, Stale),
         (Duplicate, Stale, Duplicate),
         (Ignored, Ignored, Ignored),
@@ -153,6 +161,43 @@ async fn the_outcome_of_a_sequence_is_the_one_that_says_most() {
         let sink = noting(&calls, "", &[Ok(first)]).then(noting(&calls, "", &[Ok(second)]));
         assert_eq!(sink.apply(&delivery).await.unwrap(), both, "{first:?} {second:?}");
     }
+}
+
+/// Notes what it was told that others did.
+#[derive(Clone, Default)]
+struct Listening(Arc<Mutex<Vec<Outcome>>>);
+
+impl Sink for Listening {
+    async fn apply(&self, _: &Delivery) -> Result<Outcome, SinkError> {
+        panic!("nobody told it what became of the delivery")
+    }
+
+    async fn apply_after(&self, _: &Delivery, earlier: Outcome) -> Result<Outcome, SinkError> {
+        self.0.lock().unwrap().push(earlier);
+        Ok(Outcome::Ignored)
+    }
+}
+
+#[tokio::test]
+async fn fault_s10_a_sink_after_others_sees_what_became_of_the_delivery() {
+    let delivery = delivery(&of_kind("user.created")).await;
+    let told = Listening::default();
+    let listening = || told.clone();
+    let inserting = || sink_fn(async |_: Delivery| Ok(Outcome::Applied(Effect::Inserted)));
+    let stale = || sink_fn(async |_: Delivery| Ok(Outcome::Stale));
+    let routed = || EventRouter::new().on_user(Arc::new(listening()));
+    let expected = Outcome::Applied(Effect::Inserted);
+
+    assert_eq!(inserting().then(listening()).apply(&delivery).await.unwrap(), expected);
+    assert_eq!(inserting().then(routed()).apply(&delivery).await.unwrap(), expected);
+    inserting().then(stale()).then(listening()).apply(&delivery).await.unwrap();
+    stale().then(inserting().then(routed())).apply(&delivery).await.unwrap();
+    inserting().then(stale().then(listening())).apply(&delivery).await.unwrap();
+    assert_eq!(*told.0.lock().unwrap(), [expected; 5]);
+
+    let nobody = EventRouter::new().on("session.*", listening());
+    assert_eq!(stale().then(nobody).apply(&delivery).await.unwrap(), Outcome::Stale);
+    assert_eq!(told.0.lock().unwrap().len(), 5);
 }
 
 #[tokio::test]

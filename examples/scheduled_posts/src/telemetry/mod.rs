@@ -53,7 +53,7 @@ pub(crate) fn rate_limited(limit: &'static str) {
 /// Counts the outcome of a delivery with a valid signature.
 pub(crate) fn webhook(outcome: &Result<Outcome, SinkError>) {
     let outcome = match outcome {
-        Ok(Outcome::Applied) => "applied",
+        Ok(Outcome::Applied(_)) => "applied",
         Ok(Outcome::Duplicate) => "duplicate",
         Ok(Outcome::Ignored) => "ignored",
         Ok(Outcome::Stale) => "stale",
