@@ -210,7 +210,7 @@ async fn a_request_that_joined_an_attempt_of_a_stalled_runtime_starts_another() 
     let issuer = issuer();
     let server = JwksServer::start(Answer::jwks(&issuer)).await;
     let mut times = FetchTimes::default();
-    times.timeout = Duration::from_millis(100);
+    times.timeout = Duration::from_secs(1);
     let keys = RemoteKeys::from_url(&server.url()).unwrap().times(times).unwrap();
     let (verifier, clone) = (verifier(&keys), keys.clone());
     let (begun, has_begun) = std::sync::mpsc::channel();
