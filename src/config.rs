@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::http_client::{base_url, is_loopback, secure_url};
+use crate::ids::InstanceId;
 use crate::secret::{SecretKey, SigningSecret};
 use crate::session::keys::{PemKey, RemoteKeys};
 use crate::session::{
@@ -21,6 +22,7 @@ use crate::{ConfigError, PublishableKey};
 /// | `CLERK_AUTHORIZED_PARTIES` | the origins that tokens may be issued for, separated by commas |
 /// | `CLERK_SECRET_KEY`, `CLERK_API_URL` | the key and the base URL of the Backend API |
 /// | `CLERK_WEBHOOK_SIGNING_SECRET` or `CLERK_WEBHOOK_SECRET` | one or more signing secrets, separated by spaces |
+/// | `CLERK_INSTANCE_ID` | the instance's id, `ins_…`, for deliveries that name another |
 ///
 /// An empty variable counts as unset. A satellite's variables, `CLERK_IS_SATELLITE` and
 /// `CLERK_DOMAIN`, are refused without `CLERK_ISSUER`: a satellite's tokens have the issuer of its
@@ -44,6 +46,7 @@ pub struct ClerkConfig {
     keys: Keys,
     authorized_parties: Vec<String>,
     signing_secrets: Vec<SigningSecret>,
+    instance_id: Option<InstanceId>,
     api_url: String,
 }
 
@@ -89,6 +92,9 @@ impl ClerkConfig {
                 SigningSecret::parse_list,
             )
             .unwrap_or_default();
+        let instance_id = vars.parsed(&["CLERK_INSTANCE_ID"], |text| {
+            InstanceId::parse(text).map_err(|_| ConfigError::new("instance id", NOT_AN_INSTANCE))
+        });
         let pem = vars.parsed(&["CLERK_JWT_KEY"], PemKey::parse);
         let url = |text: &str| match secure_url(text) {
             Ok(_) => Ok(text.to_owned()),
@@ -192,6 +198,7 @@ impl ClerkConfig {
                 keys,
                 authorized_parties,
                 signing_secrets,
+                instance_id,
                 api_url,
             }),
             _ => Err(ConfigErrors(vars.errors)),
@@ -293,6 +300,13 @@ impl ClerkConfig {
     #[must_use]
     pub fn signing_secrets(&self) -> &[SigningSecret] {
         &self.signing_secrets
+    }
+
+    /// Returns the instance's id, if the variable is set: for
+    /// [`WebhookServiceBuilder::instance_id`](crate::webhook::WebhookServiceBuilder::instance_id).
+    #[must_use]
+    pub fn instance_id(&self) -> Option<&str> {
+        self.instance_id.as_deref()
     }
 
     /// Returns whether authorized parties are configured. Without them `azp` is not checked, and a
@@ -424,6 +438,9 @@ const TWO_SOURCES: &str =
     "is set, and so is CLERK_JWT_KEY, which needs no URL; set only one of them";
 const NO_SECRET_KEY: &str = "is not set, but CLERK_JWKS_URL is the Backend API's, which requires it; \
                              set it, or use the Frontend API's JWKS URL";
+
+const NOT_AN_INSTANCE: &str = "must be `ins_` and letters, digits or underscores, 255 bytes at most; \
+                               unset it where the id is not known";
 
 const API_URL: &str = "https://api.clerk.com";
 

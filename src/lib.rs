@@ -57,7 +57,7 @@ mod detail;
 mod error;
 #[cfg(feature = "reqwest")]
 mod http_client;
-#[cfg(feature = "webhook")]
+#[cfg(any(feature = "reqwest", feature = "webhook"))]
 pub mod ids;
 pub mod instance;
 mod meter;

@@ -43,6 +43,21 @@ impl BackendApi {
         Self { client: self.client.with_timeout(timeout), ..self }
     }
 
+    /// Asks, once, which instance the secret key belongs to, `ins_…`. Returns `None` if this Backend
+    /// API does not tell, as emulators and older proxies do not.
+    ///
+    /// For [`OwnInstance`](crate::webhook::OwnInstance), whose deliveries a server takes: ask when
+    /// the server starts, and again after a while as long as it fails.
+    ///
+    /// # Errors
+    ///
+    /// The secret key is refused, the Backend API does not answer, or the answer is not one of its own.
+    pub async fn instance_id(&self) -> Result<Option<String>, BackfillError> {
+        let mut requests = Requests::new(self, Duration::ZERO, Pauses { first: Duration::ZERO });
+        let (instance, _) = requests.instance_of(Question::instance().once()).await?;
+        Ok(instance.map(String::from))
+    }
+
     /// Returns the default pace: half of the instance's rate limit, which is 1000 requests in 10 s
     /// with a live key, and 100 with a test key.
     ///
@@ -70,18 +85,27 @@ impl<'a> Requests<'a> {
     pub(super) async fn instance(
         &mut self,
     ) -> Result<(Option<InstanceId>, Option<SystemTime>), BackfillError> {
-        #[derive(Deserialize)]
-        struct InstanceJson {
-            id: String,
-        }
-        let question = Question::new("the instance", &["instance"], &[]);
-        let answer = self.ask(&question.taking(&[StatusCode::NOT_FOUND])).await?;
-        if answer.status == StatusCode::NOT_FOUND {
+        let (instance, answered_at) = self.instance_of(Question::instance()).await?;
+        if instance.is_none() {
             event!(
                 warn,
                 "the Backend API does not tell which instance the secret key belongs to (404); \
                  whether the target has users of another one cannot be checked"
             );
+        }
+        Ok((instance, answered_at))
+    }
+
+    async fn instance_of(
+        &mut self,
+        question: Question<'_>,
+    ) -> Result<(Option<InstanceId>, Option<SystemTime>), BackfillError> {
+        #[derive(Deserialize)]
+        struct InstanceJson {
+            id: String,
+        }
+        let answer = self.ask(&question).await?;
+        if answer.status == StatusCode::NOT_FOUND {
             return Ok((None, answer.answered_at));
         }
         let instance = serde_json::from_slice(&answer.body)
@@ -214,6 +238,10 @@ struct Question<'a> {
 impl<'a> Question<'a> {
     fn new(name: &'static str, path: &'a [&'a str], query: &'a [(&'a str, &'a str)]) -> Self {
         Self { name, path, query, takes: &[], tries: API_TRIES }
+    }
+
+    fn instance() -> Self {
+        Self::new("the instance", &["instance"], &[]).taking(&[StatusCode::NOT_FOUND])
     }
 
     fn once(self) -> Self {

@@ -4,7 +4,7 @@
 use super::api::Requests;
 use super::error::{BackfillError, BackfillErrorKind};
 use super::progress::{Drift, Phase, Progress, Removed, Sample};
-use super::run::{Backfill, length, warn_short, warn_unreadable};
+use super::run::{Backfill, length, of_example, warn_short, warn_unreadable};
 use super::target::{Differences, Run, Target};
 use super::walk::Walk;
 use crate::ids::{Id, InstanceId};
@@ -148,7 +148,8 @@ impl<T: Target> Backfill<T> {
                 format!(
                     "no user was removed: the secret key is of the instance {instance_id}, but the \
                      target has users of {other}, who would all seem deleted; set the key of the \
-                     instance that this target belongs to"
+                     instance that this target belongs to{}",
+                    of_example(&other)
                 ),
             ));
         }

@@ -13,6 +13,7 @@ use super::walk::Walk;
 use crate::clock::{Clock, SystemClock};
 use crate::ids::InstanceId;
 use crate::trace::event;
+use crate::webhook::EXAMPLE;
 
 /// A backfill, which updates a target with the users of the Backend API.
 ///
@@ -271,7 +272,8 @@ impl<T: Target> Backfill<T> {
                 format!(
                     "the secret key is of the instance {instance_id}, but the target has users of \
                      {other}: set the key of {other}, or the database of {instance_id}; only if \
-                     one target is to hold users of both, allow it with `several_instances`"
+                     one target is to hold users of both, allow it with `several_instances`{}",
+                    of_example(other)
                 ),
             )),
             _ => Ok(runs),
@@ -329,6 +331,16 @@ fn time(millis: i64) -> Option<SystemTime> {
 /// Returns how far two times are apart.
 fn apart(one: SystemTime, other: SystemTime) -> Duration {
     one.duration_since(other).unwrap_or_else(|before| before.duration())
+}
+
+/// Returns what else to do if the other instance is that of the Dashboard's examples.
+pub(super) fn of_example(other: &str) -> &'static str {
+    if other != EXAMPLE {
+        return "";
+    }
+    "; no instance is called ins_123: that is an example which the Dashboard sent (\"Send Example\") and \
+     an earlier version took, so have the target forget it (`SeaOrmSink::forget_instance`), and delete \
+     the made-up user"
 }
 
 /// Returns how a run records an instance.

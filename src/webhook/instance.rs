@@ -110,4 +110,4 @@ impl Ignored {
 }
 
 /// The instance that the Dashboard's examples ("Send Example") name.
-const EXAMPLE: &str = "ins_123";
+pub(crate) const EXAMPLE: &str = "ins_123";

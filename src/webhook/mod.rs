@@ -51,6 +51,8 @@ pub use error::{DeliveryError, DeliveryErrorKind, SinkError};
 pub(crate) use event::ListedUser;
 pub use event::{DeletedUser, Event, User};
 pub use future::ResponseFuture;
+#[cfg(feature = "backfill")]
+pub(crate) use instance::EXAMPLE;
 pub use instance::OwnInstance;
 pub use service::{WebhookService, WebhookServiceBuilder};
 pub use sink::{

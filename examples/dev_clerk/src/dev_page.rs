@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::dev_api::no_delivery;
 use crate::error::ClerkError;
+use crate::example::{self, Example};
 use crate::instance::Instance;
 use crate::page::{self, escaped};
 use crate::time;
@@ -20,6 +21,7 @@ use crate::webhooks::{Entry, Faults, GivenFaults, Order, ReplayId};
 pub(super) fn routes() -> Router<Instance> {
     Router::new()
         .route("/dev", get(show))
+        .route("/dev/forms/example", post(send_example))
         .route("/dev/forms/faults", post(set_faults))
         .route("/dev/forms/no-faults", post(clear_faults))
         .route("/dev/forms/replay", post(replay))
@@ -99,6 +101,21 @@ async fn clear_faults(
 ) -> Result<Response, ClerkError> {
     page::own_form(&headers)?;
     instance.outbox().set_faults(Faults::default());
+    Ok(back())
+}
+
+#[derive(Deserialize)]
+struct ExampleForm {
+    event: Example,
+}
+
+async fn send_example(
+    State(instance): State<Instance>,
+    headers: HeaderMap,
+    Form(ExampleForm { event }): Form<ExampleForm>,
+) -> Result<Response, ClerkError> {
+    page::own_form(&headers)?;
+    instance.outbox().send(event.kind(), example::USER, &event.envelope());
     Ok(back())
 }
 

@@ -30,6 +30,7 @@ mod codes;
 mod dev_api;
 mod dev_page;
 mod error;
+mod example;
 mod guard;
 mod instance;
 mod list;

@@ -11,6 +11,7 @@ mod limits;
 mod migrations;
 mod open_files;
 mod openapi;
+mod own_instance;
 mod page_config;
 mod phases;
 mod redirect;

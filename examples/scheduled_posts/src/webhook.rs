@@ -8,7 +8,9 @@ use tower::ServiceExt as _;
 use tower_clerk::ConfigError;
 use tower_clerk::sea_orm::SeaOrmSink;
 use tower_clerk::secret::SigningSecret;
-use tower_clerk::webhook::{Delivery, Event, Outcome, Sink, SinkError, WebhookService};
+use tower_clerk::webhook::{
+    Delivery, Event, Outcome, OwnInstance, Sink, SinkError, WebhookService,
+};
 use utoipa::ToSchema;
 
 use crate::error::{Error, answer};
@@ -18,7 +20,8 @@ use crate::telemetry;
 /// The service that receives deliveries.
 pub(crate) type Webhook = WebhookService<LoggingSink>;
 
-/// Returns the service for these secrets; `None` without a secret.
+/// Returns the service for these secrets; `None` without a secret. It ignores the deliveries of other
+/// instances than `own`, once that is known.
 ///
 /// # Errors
 ///
@@ -26,11 +29,13 @@ pub(crate) type Webhook = WebhookService<LoggingSink>;
 pub(crate) fn service(
     users: SeaOrmSink,
     secrets: &[SigningSecret],
+    own: OwnInstance,
 ) -> Result<Option<Webhook>, ConfigError> {
     if secrets.is_empty() {
         return Ok(None);
     }
-    WebhookService::builder(secrets.to_vec(), LoggingSink { users }).build().map(Some)
+    let service = WebhookService::builder(secrets.to_vec(), LoggingSink { users });
+    service.own_instance(own).build().map(Some)
 }
 
 /// Receive an event from Clerk
@@ -141,6 +146,8 @@ fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(LONGEST_IN_LOG).collect()
 }
 
+/// The events that the server acts on, to which the endpoint in Clerk's Dashboard must subscribe.
+pub(crate) const EVENTS: &[&str] = &["user.created", "user.updated", "user.deleted"];
 /// The path at which the server receives deliveries.
 pub(crate) const PATH: &str = "/api/webhooks/clerk";
 /// The longest text in the log, in characters: as long as an e-mail address can be.

@@ -21,6 +21,7 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
         "config",
         &[
             "error",
+            "ids",
             "instance",
             "secret",
             "http_client",
@@ -167,6 +168,7 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
             "backfill/walk",
             "clock",
             "trace",
+            "webhook",
         ],
     ),
     (

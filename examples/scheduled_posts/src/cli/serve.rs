@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower_clerk::config::ClerkConfig;
 use tower_clerk::sea_orm::SeaOrmSink;
+use tower_clerk::webhook::OwnInstance;
 
 use crate::ai::Ai;
 use crate::app::app;
@@ -20,6 +21,7 @@ use crate::cli::{answer, dev_clerk, listening};
 use crate::config::{AuthPhase, Clerk, Common, Env, ServeConfig, TlsConfig};
 use crate::limits::Limits;
 use crate::open_files;
+use crate::own_instance;
 use crate::page_config::PageConfig;
 use crate::phases::{self, KnownHosts};
 use crate::redirect;
@@ -75,7 +77,8 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     };
     upkeep::start(users.clone());
     let secrets = if phase.has_webhooks() { clerk.signing_secrets() } else { &[] };
-    let hook = webhook::service(users, secrets);
+    let own = if secrets.is_empty() { Ok(OwnInstance::new()) } else { own_instance::start(&clerk) };
+    let hook = own.and_then(|own| webhook::service(users, secrets, own));
     let hook = hook.map_err(|error| Failure::Start(error.to_string()))?;
     announce(&url, redirect.as_ref(), &common, &clerk, dev_clerk.as_ref());
     tell_of_webhooks(phase, &clerk);

@@ -112,7 +112,7 @@ pub(crate) static TOPICS: [Topic; 8] = [
             Setting {
                 names: &["CLERK_SECRET_KEY"],
                 meaning: "The secret key of your Clerk instance, with which backfill and doctor \
-                          call the Backend API.",
+                          call the Backend API, and the server asks for its instance.",
                 details: "To ask the dev Clerk instead, start `scheduled-posts dev-clerk` and \
                           evaluate the lines that it prints.",
                 unset: Unset::Effect(
@@ -142,6 +142,20 @@ pub(crate) static TOPICS: [Topic; 8] = [
                 read_by: SERVER,
                 example: "whsec_…",
                 is_secret: true,
+            },
+            Setting {
+                names: &["CLERK_INSTANCE_ID"],
+                meaning: "The id of your Clerk instance; webhooks that name another are \
+                          acknowledged and change nothing, with a warning and a counter.",
+                details: "Needed only without a secret key, or where the Backend API does not tell. \
+                          The Dashboard's examples name ins_123 and never change anything.",
+                unset: Unset::Effect(
+                    "the Backend API is asked in the background where there is a secret key; \
+                     until it answers, the webhooks of every instance are taken",
+                ),
+                read_by: SERVER,
+                example: "ins_…",
+                is_secret: false,
             },
             Setting {
                 names: &["CLERK_PROXY_URL", "NEXT_PUBLIC_CLERK_PROXY_URL"],

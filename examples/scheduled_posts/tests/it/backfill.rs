@@ -346,21 +346,21 @@ async fn the_line_that_a_server_with_a_dev_clerk_prints_works() {
 async fn printed_line(world: World) {
     let server = world.serve().await;
     world.clerk().user(&world.api(), "me@example.com").await;
-    let out = server.out();
-    let line = out.lines().find(|line| line.ends_with(" backfill")).expect(&out).trim();
-    let mut words = line.split(' ');
-    let variables: Variables = words
-        .by_ref()
-        .map_while(|word| word.split_once('='))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
+    let variables = variables_in_the_line(&server.out());
     let (run, code) = world.backfill("printed", &[], &variables).await;
     assert_eq!(code, 0, "{}", run.err());
     shows(&run, &[("users", "1")]);
 }
 
+/// The variables in the line with which a server shows how its own dev Clerk is asked.
+pub(crate) fn variables_in_the_line(out: &str) -> Variables {
+    let line = out.lines().find(|line| line.ends_with(" backfill")).expect(out).trim();
+    let variables = line.split(' ').map_while(|word| word.split_once('='));
+    variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
 /// A live key, for its pace.
-fn variables_of(listing: &Listing) -> Variables {
+pub(crate) fn variables_of(listing: &Listing) -> Variables {
     let url = ("CLERK_API_URL".to_owned(), listing.url.clone());
     vec![url, ("CLERK_SECRET_KEY".to_owned(), "sk_live_many".to_owned())]
 }

@@ -250,9 +250,13 @@ async fn a_browser_replays_and_sets_faults_from_the_page_alone(world: World) {
     let elsewhere = format!("http://127.0.0.1:{}", world.port);
     for origin in [None, Some("null"), Some("http://evil.example"), Some(&*elsewhere)] {
         let delete = &*format!("id={id}&first_name=&action=delete");
-        for (form, body) in
-            [("replay", &*same), ("faults", faults), ("no-faults", ""), ("user", delete)]
-        {
+        for (form, body) in [
+            ("replay", &*same),
+            ("faults", faults),
+            ("no-faults", ""),
+            ("user", delete),
+            ("example", "event=created"),
+        ] {
             assert_eq!(send(origin, form, body).await.status, 403, "{origin:?} {form}");
         }
     }
@@ -271,6 +275,11 @@ async fn a_browser_replays_and_sets_faults_from_the_page_alone(world: World) {
     assert_eq!((&set["copies"], &set["order"]), (&json!(2), &json!("shuffled")));
     let bad = send(Some(&own), "faults", &faults.replace("copies=2", "copies=99")).await;
     assert_eq!((bad.status, bad.text.contains("copies must be 1 to 20")), (422, true), "{bad:?}");
+    for (event, kind) in [("created", "user.created"), ("deleted", "user.deleted")] {
+        is_back(&send(Some(&own), "example", &format!("event={event}")).await);
+        let sent = clerk.delivered().await[0].clone();
+        assert_eq!((&sent["type"], &sent["attempts"][0]["status"]), (&json!(kind), &json!(204)));
+    }
     is_back(&send(Some(&own), "no-faults", "").await);
     assert_eq!(clerk.backend.get("/dev/faults").await.json()["copies"], 1);
 

@@ -16,6 +16,7 @@ mod env_example;
 mod generate_ai;
 mod http2;
 mod input;
+mod instances;
 mod keys;
 mod killed;
 mod limits;

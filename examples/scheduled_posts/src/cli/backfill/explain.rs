@@ -31,7 +31,9 @@ fn advice(kind: BackfillErrorKind) -> &'static str {
         BackfillErrorKind::OtherInstance => {
             "CLERK_SECRET_KEY and DATABASE_URL: do not belong together; the database contains \
              users of another Clerk instance. Nothing was changed. Set the key of that instance, \
-             or the database of this one."
+             or the database of this one. If the other is ins_123, it is none: the Dashboard sent an \
+             example, and an earlier version took it. Then run `scheduled-posts backfill \
+             --forget-instance ins_123`."
         }
         BackfillErrorKind::TargetFailed => {
             "DATABASE_URL: the database failed. Check it, then run this again: what was written \

@@ -9,7 +9,7 @@ use std::error::Error as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, DbErr};
 use tokio::time::Instant;
 use tower_clerk::backfill::{BackendApi, Backfill, Target as _};
 use tower_clerk::sea_orm::SeaOrmSink;
@@ -40,6 +40,14 @@ pub(super) struct Args {
     /// Instead take back that a user was deleted here, so that `backfill` adds the user again
     #[arg(long, value_name = "USER_ID", conflicts_with_all = ["dry_run", "remove_gone", "from_start"])]
     revive: Option<String>,
+    /// Instead forget that users came from a Clerk instance, for example ins_123, which the dashboard's
+    /// examples name
+    #[arg(
+        long,
+        value_name = "INSTANCE_ID",
+        conflicts_with_all = ["dry_run", "remove_gone", "rewrite", "from_start", "revive"]
+    )]
+    forget_instance: Option<String>,
     /// With --remove-gone, how many users may be removed; if there are more, none is
     #[arg(long, value_name = "N", requires = "remove_gone")]
     at_most: Option<u32>,
@@ -68,6 +76,7 @@ pub(super) async fn run(env: &Env, args: Args, log: &Log) -> Result<ExitCode, Fa
 #[derive(Clone, Debug)]
 enum Task {
     Compare,
+    Forget { instance_id: String },
     Remove { at_most: u32 },
     Revive { user_id: String },
     Run { from_start: bool, rewrite: bool },
@@ -79,6 +88,7 @@ impl Task {
             Args { dry_run: true, .. } => Self::Compare,
             Args { remove_gone: true, at_most: Some(at_most), .. } => Self::Remove { at_most },
             Args { revive: Some(user_id), .. } => Self::Revive { user_id },
+            Args { forget_instance: Some(instance_id), .. } => Self::Forget { instance_id },
             Args { from_start, rewrite, .. } => Self::Run { from_start, rewrite },
         }
     }
@@ -86,6 +96,7 @@ impl Task {
     fn name(&self) -> &'static str {
         match self {
             Self::Compare => "comparing",
+            Self::Forget { .. } => "forgetting an instance",
             Self::Revive { .. } => "taking a deletion back",
             Self::Remove { .. } => "looking for users who are gone",
             Self::Run { .. } => "backfill",
@@ -95,7 +106,9 @@ impl Task {
     /// Returns the message after a signal to stop.
     fn stopped(&self) -> &'static str {
         match self {
-            Self::Compare | Self::Revive { .. } => "Stopped. Nothing was changed.",
+            Self::Compare | Self::Forget { .. } | Self::Revive { .. } => {
+                "Stopped. Nothing was changed."
+            }
             Self::Remove { .. } => {
                 "Stopped. Users who were removed stay removed; run it again for the others."
             }
@@ -113,7 +126,7 @@ impl Task {
     ) -> Result<ExitCode, Failure> {
         let db = match self {
             Self::Compare => unchanged_database(url).await?,
-            Self::Remove { .. } | Self::Revive { .. } | Self::Run { .. } => {
+            Self::Forget { .. } | Self::Remove { .. } | Self::Revive { .. } | Self::Run { .. } => {
                 let db = store::connect(url).await.map_err(|error| database_failure(&error))?;
                 store::migrate(&db).await.map_err(|error| database_failure(&error))?;
                 db
@@ -136,6 +149,10 @@ impl Task {
             Self::Remove { at_most } => {
                 let removed = backfill.remove_gone(*at_most).await;
                 removed.map(|removed| (summary::of_removal(removed), ExitCode::SUCCESS))
+            }
+            Self::Forget { instance_id } => {
+                teller.end();
+                return forget_instance(&users, instance_id).await;
             }
             Self::Revive { user_id } => {
                 teller.end();
@@ -172,6 +189,26 @@ async fn revive(users: &SeaOrmSink, user_id: &str) -> Result<ExitCode, Failure> 
     Err(Failure::Start(
         "--revive: the database does not have this user as deleted, so nothing was changed. Check the \
          id: user_… as `backfill --dry-run` lists it under `deleted`."
+            .to_owned(),
+    ))
+}
+
+/// Forgets that users came from an instance.
+async fn forget_instance(users: &SeaOrmSink, id: &str) -> Result<ExitCode, Failure> {
+    let forgotten = users.forget_instance(id).await.map_err(|error| match error {
+        DbErr::Custom(problem) => Failure::Start(format!("--forget-instance: {problem}")),
+        error => database_failure(&error),
+    })?;
+    if forgotten {
+        answer::print(
+            "The instance was forgotten; users who came from it stay. `scheduled-posts backfill \
+             --dry-run` lists those whom Clerk does not know.\n",
+        )?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(Failure::Start(
+        "--forget-instance: the database knows no such instance, so nothing was changed. Check the id: \
+         ins_… as the error of a backfill names it."
             .to_owned(),
     ))
 }

@@ -58,9 +58,13 @@ impl Webhook {
 
     /// Posts it, signed at this moment. `None`: nobody answered.
     pub(crate) async fn post(&self, api: &Api) -> Option<Answer> {
+        Self::post_body(api, &self.id(), self.body()).await
+    }
+
+    /// Posts this body in the same way.
+    pub(crate) async fn post_body(api: &Api, id: &str, body: String) -> Option<Answer> {
         let secret = SigningSecret::parse(SECRET).unwrap();
-        let now = SystemClock::new().now();
-        let signed = SignedDelivery::new(&secret, &self.id(), now, self.body());
+        let signed = SignedDelivery::new(&secret, id, SystemClock::new().now(), body);
         let request = api.request("POST", "/api/webhooks/clerk");
         try_answer(request.headers(signed.headers().clone()).body(signed.body().clone())).await
     }
