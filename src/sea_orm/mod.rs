@@ -45,6 +45,8 @@ mod users;
 
 pub use entity::{organization, organization_membership, user};
 pub use failure::is_transient;
+#[cfg(feature = "sea-orm-migration")]
+pub use fit::HoldingKey;
 pub use hook::{InTransaction, InTransactionFn, TransactionFn, in_transaction_fn_with_state};
 #[cfg(feature = "sea-orm-migration")]
 pub use migration::{Migrator, migrate, migrations};

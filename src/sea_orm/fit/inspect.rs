@@ -204,7 +204,7 @@ async fn indices(
     Ok(found.into_values().collect())
 }
 
-async fn ask(
+pub(super) async fn ask(
     db: &impl ConnectionTrait,
     dialect: Dialect,
     table: &TableName,

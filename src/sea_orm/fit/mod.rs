@@ -2,6 +2,7 @@
 
 mod definition;
 mod expected;
+mod inbound;
 mod inspect;
 mod place;
 mod queries;
@@ -12,6 +13,7 @@ use ::sea_orm::sea_query::IntoIden;
 use ::sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 
 pub(super) use self::expected::Extent;
+pub use self::inbound::HoldingKey;
 pub(super) use self::place::before_making;
 use self::place::unusable;
 use self::rules::Problem;
@@ -42,7 +44,8 @@ impl Schema {
     ///
     /// Names of columns may be in any case where the database makes no difference. `CHECK`
     /// constraints, triggers, row security and privileges are not checked: while they refuse an
-    /// event's data, the event is not applied.
+    /// event's data, the event is not applied. A foreign key that keeps the rows of deleted records is
+    /// a warning in the log; see [`holding_keys`](Self::holding_keys).
     ///
     /// # Errors
     ///
@@ -108,7 +111,10 @@ pub(super) async fn check(
         let problems = rules::problems(dialect, table, columns, &found);
         text.push_str(&describe(table, &problems));
     }
-    if text.is_empty() { Ok(()) } else { Err(DbErr::Migration(text)) }
+    if !text.is_empty() {
+        return Err(DbErr::Migration(text));
+    }
+    inbound::warn(schema, db).await
 }
 
 fn describe(table: &TableName, problems: &[Problem]) -> String {

@@ -111,3 +111,32 @@ pub(super) const SQLITE_INDICES: &str = "\
       JOIN pragma_index_list(wanted, place) AS l \
       JOIN pragma_index_xinfo(l.name, place) AS x \
     WHERE l.\"unique\" AND x.key";
+
+/// The foreign keys to a table that neither remove nor empty what refers to a removed row. A partition's key
+/// is told with its table's.
+pub(super) const POSTGRES_HOLDING_KEYS: &str = "\
+    SELECT c.conname::text, r.relname::text \
+    FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid \
+    WHERE c.contype = 'f' AND c.confrelid = to_regclass($1) AND c.confdeltype IN ('a', 'r') \
+      AND c.conparentid = 0 \
+    ORDER BY r.relname, c.conname";
+
+pub(super) const MYSQL_HOLDING_KEYS: &str = "\
+    SELECT CAST(constraint_name AS CHAR), CAST(table_name AS CHAR) \
+    FROM information_schema.referential_constraints \
+    WHERE unique_constraint_schema = COALESCE(?, DATABASE()) AND referenced_table_name = ? \
+      AND delete_rule IN ('RESTRICT', 'NO ACTION') \
+    ORDER BY table_name, constraint_name";
+
+/// Returns the query for SQLite's foreign keys to a table. `master` is the schema's own `sqlite_master`,
+/// quoted.
+pub(super) fn sqlite_holding_keys(master: &str) -> String {
+    format!(
+        "SELECT DISTINCT NULL, m.name \
+         FROM (SELECT COALESCE(?, 'main') AS place, ? AS wanted) \
+           JOIN {master} AS m ON m.type = 'table' \
+           JOIN pragma_foreign_key_list(m.name, place) AS k \
+         WHERE k.\"table\" = wanted COLLATE NOCASE AND k.on_delete IN ('NO ACTION', 'RESTRICT') \
+         ORDER BY m.name"
+    )
+}

@@ -15,6 +15,7 @@ on_each_database!(
     fault_s4_an_own_column_is_emptied_too_unless_it_is_required,
     fault_s4_a_key_that_is_checked_at_the_commit_holds_too,
     fault_s4_an_organization_that_is_held_is_deleted_and_emptied,
+    fault_s4_the_keys_that_hold_rows_are_named,
 );
 
 const T: i64 = 1_649_360_000_000;
@@ -128,4 +129,39 @@ async fn fault_s4_an_organization_that_is_held_is_deleted_and_emptied(db: Databa
     let emptied = "organization_memberships WHERE id = 'orgmem_1' AND role IS NULL";
     assert_eq!(count(&db, emptied).await, 1);
     assert_eq!(count(&db, "organizations WHERE name IS NULL").await, 1);
+}
+
+async fn fault_s4_the_keys_that_hold_rows_are_named(db: DatabaseConnection) {
+    let schema = Schema::new().with_organizations();
+    schema.migrate(&db).await.unwrap();
+    assert_eq!(schema.holding_keys(&db).await.unwrap(), []);
+    refer(&db, "invoices", "users", "").await;
+    refer(&db, "seats", "organizations", "ON DELETE RESTRICT").await;
+    refer(&db, "notes", "users", "ON DELETE CASCADE").await;
+    let keys = schema.holding_keys(&db).await.unwrap();
+    let named: Vec<_> = keys.iter().map(|key| (&*key.table, &*key.refers_to)).collect();
+    assert_eq!(named, [("invoices", "users"), ("seats", "organizations")]);
+    let constraint = match db.get_database_backend() {
+        DbBackend::Sqlite => None,
+        _ => Some("invoices_are_of"),
+    };
+    assert_eq!(keys[0].constraint.as_deref(), constraint);
+    assert!(keys[0].to_string().ends_with("`invoices` to `users`"), "{}", keys[0]);
+}
+
+#[tokio::test]
+async fn fault_s4_check_and_migrate_warn_of_keys_that_hold_rows() {
+    let observed = Observed::start();
+    let mut options = ConnectOptions::new("sqlite::memory:");
+    options.max_connections(1);
+    let db = Database::connect(options).await.unwrap();
+    Schema::new().migrate(&db).await.unwrap();
+    refer(&db, "invoices", "users", "").await;
+    assert!(!observed.text().contains("invoices"));
+    Schema::new().check(&db).await.unwrap();
+    assert_eq!(observed.text().matches("a foreign key has no ON DELETE").count(), 1);
+    Schema::new().migrate(&db).await.unwrap();
+    let text = observed.text();
+    assert_eq!(text.matches("a foreign key has no ON DELETE").count(), 2, "{text}");
+    assert!(text.contains("invoices"), "{text}");
 }
