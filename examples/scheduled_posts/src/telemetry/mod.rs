@@ -16,6 +16,8 @@ use tower_clerk::webhook::{Outcome, SinkError};
 
 use serving::keep_running;
 
+use crate::time;
+
 /// Starts counting. Without it nothing is counted, and each count costs next to nothing.
 ///
 /// # Errors
@@ -30,6 +32,14 @@ pub(crate) fn start() -> Result<PrometheusHandle, BuildError> {
     for limit in ["address", "user"] {
         counter!(RATE_LIMITED, "limit" => limit).increment(0);
     }
+    for (name, label, value) in ALARMED {
+        counter!(name, label => value).increment(0);
+    }
+    for name in ALARMED_WITHOUT_LABELS {
+        counter!(name).increment(0);
+    }
+    // Until a delivery comes: otherwise an endpoint that is switched off stays unseen after a restart.
+    gauge!(LAST_DELIVERY).set(time::now().timestamp() as f64);
     let upkeep = handle.clone();
     keep_running("adding up the numbers of /metrics", move || add_up(upkeep.clone()));
     Ok(handle)
@@ -103,8 +113,8 @@ fn describe() {
         "Deliveries that were acknowledged and changed nothing: examples, and other instances'"
     );
     describe_gauge!(
-        "clerk_webhook_last_delivery_seconds",
-        "When the last delivery came, in seconds since 1970"
+        LAST_DELIVERY,
+        "When the last delivery came, or the server started, in seconds since 1970"
     );
     describe_counter!(
         "clerk_unreadable_members_total",
@@ -140,6 +150,15 @@ const IN_FLIGHT: &str = "http_requests_in_flight";
 const RATE_LIMITED: &str = "http_rate_limited_total";
 const LOST_LINES: &str = "log_lines_lost_total";
 const WEBHOOKS: &str = "webhook_deliveries_total";
+const LAST_DELIVERY: &str = "clerk_webhook_last_delivery_seconds";
+/// The counters of the alarms in `docs/production.md`, each with its label.
+const ALARMED: [(&str, &str, &str); 3] = [
+    (WEBHOOKS, "outcome", "failed"),
+    ("clerk_webhook_refused_total", "reason", "invalid_signature"),
+    ("clerk_webhook_ignored_total", "reason", "other_instance"),
+];
+const ALARMED_WITHOUT_LABELS: [&str; 2] =
+    ["clerk_rows_held_total", "clerk_unreadable_members_total"];
 const PHASE: &str = "auth_phase";
 const PHASE_3: &str = "auth_phase_3_verdicts_total";
 /// The histogram's buckets, in seconds.

@@ -90,6 +90,64 @@ async fn what_became_of_deliveries_is_counted(world: World) {
     assert_eq!((deliveries("applied").await, deliveries("stale").await), (2.0, 1.0));
 }
 
+/// A metric that does not exist, or not yet, raises no alarm.
+async fn fault_s11_every_alarm_is_about_what_the_server_measures(world: World) {
+    let port = free_port();
+    let _server = world.serve_with(&[Numbers::variable(port)]).await;
+    let numbers = Numbers::new(port);
+    // The keys are fetched with the first token.
+    let clerk = world.clerk();
+    let token = clerk.token(&clerk.sign_up("ada@example.com").await).await;
+    assert_eq!(world.api().with_token(&token).get("/api/me").await.status, 200);
+    let text = numbers.text().await;
+    let measured: Vec<&str> =
+        text.lines().filter_map(|line| line.rsplit_once(' ')).map(|(series, _)| series).collect();
+
+    let chapter = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/production.md");
+    let chapter = std::fs::read_to_string(chapter).unwrap();
+    let (_, alarms) = chapter.split_once("## Alarms").unwrap();
+    let (alarms, _) = alarms.split_once("\n## ").unwrap();
+    let mut count = 0;
+    for alarm in alarms.lines().filter_map(|line| line.strip_prefix("| `")) {
+        let (expression, _) = alarm.split_once('`').unwrap();
+        for (name, labels) in series_of(expression) {
+            count += 1;
+            let fits = |series: &&&str| {
+                series.split('{').next() == Some(&*name)
+                    && labels.iter().all(|label| series.contains(label.as_str()))
+            };
+            assert!(measured.iter().any(|series| fits(&series)), "{name} {labels:?} in {text}");
+        }
+    }
+    assert!(count >= 11, "{count}");
+}
+
+/// The series in an alarm, each with the labels that it must have to the letter.
+fn series_of(expression: &str) -> Vec<(String, Vec<String>)> {
+    let mut found = Vec::new();
+    let mut rest = expression;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_lowercase()) {
+        rest = &rest[start..];
+        let end =
+            rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        let (name, after) = rest.split_at(end);
+        rest = after;
+        if !name.contains('_') {
+            // A function, or a unit of time.
+            continue;
+        }
+        let mut labels = Vec::new();
+        if let Some(inside) = rest.strip_prefix('{') {
+            let (inside, after) = inside.split_once('}').unwrap();
+            let exact = inside.split(',').filter(|label| !label.contains("=~"));
+            labels.extend(exact.map(str::to_owned));
+            rest = after;
+        }
+        found.push((name.to_owned(), labels));
+    }
+    found
+}
+
 async fn connections_to_the_database_are_counted(world: World) {
     let port = free_port();
     let _server = world.serve_with(&[Numbers::variable(port)]).await;
@@ -133,4 +191,5 @@ on_every_backend!(
     requests_are_counted_by_route_and_never_by_what_a_client_chose,
     they_are_on_their_own_listener_alone,
     what_became_of_deliveries_is_counted,
+    fault_s11_every_alarm_is_about_what_the_server_measures,
 );

@@ -22,6 +22,8 @@ pub(super) struct Answers {
     backend_jwks: Option<Result<Answer, String>>,
     instance: Option<Result<Answer, String>>,
     count: Option<Result<Answer, String>>,
+    /// A list with the user that was changed last.
+    latest: Option<Result<Answer, String>>,
 }
 
 impl Answers {
@@ -44,20 +46,32 @@ impl Answers {
             Some(key) => Some(get(&format!("{}{path}", clerk.api_url()), Some(key)).await),
             None => None,
         };
-        let (jwks, published, backend_jwks, instance, count) = tokio::join!(
+        let (jwks, published, backend_jwks, instance, count, latest) = tokio::join!(
             jwks,
             published,
             backend("/v1/jwks"),
             backend("/v1/instance"),
-            backend("/v1/users/count")
+            backend("/v1/users/count"),
+            backend("/v1/users?order_by=-updated_at&limit=1")
         );
-        Self { jwks, published, backend_jwks, instance, count }
+        Self { jwks, published, backend_jwks, instance, count, latest }
     }
 
     /// Returns the number of Clerk's users, if it is known.
     pub(super) fn users(&self) -> Option<u64> {
         let answer = self.count.as_ref()?.as_ref().ok()?;
         answer.body["total_count"].as_u64().filter(|_| answer.status == StatusCode::OK)
+    }
+
+    /// Returns the time of the latest change of any of Clerk's users, in milliseconds since 1970: 0
+    /// without users, and `None` if it is not known.
+    pub(super) fn latest_change(&self) -> Option<i64> {
+        let answer = self.latest.as_ref()?.as_ref().ok()?;
+        let list = answer.body.as_array().or_else(|| answer.body["data"].as_array());
+        match list.filter(|_| answer.status == StatusCode::OK)?.as_slice() {
+            [] => Some(0),
+            [user, ..] => user["updated_at"].as_i64(),
+        }
     }
 
     /// Returns the ids of the keys that tokens are verified with, if they could be fetched.

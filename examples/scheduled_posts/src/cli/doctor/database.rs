@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use chrono::DateTime;
 use sea_orm::sqlx::{self, Connection as _, Executor as _, PgConnection, Row as _};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, DbErr, Statement};
 use sea_orm_migration::MigratorTrait;
-use tower_clerk::sea_orm::{Schema, is_transient};
+use tower_clerk::sea_orm::{HoldingKey, Schema, is_transient};
 
 use crate::cli::doctor::check::Check;
 use crate::cli::doctor::clerk::Answers;
@@ -15,6 +16,7 @@ use crate::cli::doctor::settings::unusable;
 use crate::config::DatabaseUrl;
 use crate::migrations::Migrator;
 use crate::store;
+use crate::{time, webhook};
 
 /// The findings; each is `None` if an earlier one made it impossible.
 #[derive(Default)]
@@ -24,7 +26,11 @@ pub(super) struct Findings {
     migrations: Option<Result<Migrations, DbErr>>,
     /// Whether the table of users can hold what is written to it.
     fits: Option<Result<(), DbErr>>,
+    /// The foreign keys that keep the rows of deleted users.
+    holding: Vec<HoldingKey>,
     users: Option<Result<i64, DbErr>>,
+    /// Clerk's time of the latest change of a user that is known here, in milliseconds since 1970.
+    latest_change: Option<Result<i64, DbErr>>,
     /// Whether a pooler gives each transaction another connection to PostgreSQL.
     pools_transactions: Option<bool>,
 }
@@ -59,7 +65,11 @@ impl Findings {
         let mut found = Self { reached, migrations, pools_transactions, ..Self::default() };
         if whole {
             found.fits = Some(Schema::new().check(&db).await);
-            found.users = Some(count(&db).await);
+            // An error is told by the other questions.
+            found.holding = Schema::new().holding_keys(&db).await.unwrap_or_default();
+            found.users = Some(number(&db, "SELECT COUNT(*) FROM users").await);
+            let latest = "SELECT COALESCE(MAX(version), 0) FROM clerk_user_versions";
+            found.latest_change = Some(number(&db, latest).await);
         }
         // The database was only read, so an error on closing changes nothing.
         let _ = db.close().await;
@@ -71,7 +81,12 @@ pub(super) fn checks(facts: &Facts, answers: &Answers, found: &Findings) -> Vec<
     let mut checks = vec![reached(facts, found)];
     checks.extend(facts.database.as_ref().and_then(private));
     checks.extend(found.pools_transactions.map(pooler));
-    checks.extend([migrations(facts, found), users(facts, answers, found)]);
+    checks.extend([
+        migrations(facts, found),
+        users(facts, answers, found),
+        deliveries(facts, answers, found),
+    ]);
+    checks.extend(holding(&found.holding));
     checks
 }
 
@@ -236,6 +251,69 @@ fn users(facts: &Facts, answers: &Answers, found: &Findings) -> Check {
     Check::ok(NAME, format!("{here} here, {there} at Clerk"))
 }
 
+/// Compares the latest change that is known here with Clerk's: an endpoint that Clerk has switched off,
+/// or that lacks an event, looks like a quiet night.
+fn deliveries(facts: &Facts, answers: &Answers, found: &Findings) -> Check {
+    const NAME: &str = "deliveries";
+    let here = match found.latest_change {
+        Some(Ok(here)) => here,
+        Some(Err(_)) | None => return Check::skipped(NAME, "there are no users to look at"),
+    };
+    let Some(there) = answers.latest_change() else {
+        return Check::skipped(NAME, "Clerk could not be asked for its latest change of a user");
+    };
+    let late = time::now().timestamp_millis().saturating_sub(there) > ON_THE_WAY;
+    if there <= here || !late {
+        let what = match there <= here {
+            true => "the latest change of Clerk's users is here",
+            false => "the latest change of Clerk's users is not here yet; it was a moment ago",
+        };
+        return Check::ok(NAME, what);
+    }
+    let what = format!(
+        "a user was changed at Clerk on {}, and the latest change here is {}",
+        shown(there),
+        if here == 0 { "none".to_owned() } else { format!("of {}", shown(here)) }
+    );
+    let todo = if facts.stand_in {
+        "see the outcomes of the webhooks on the dev Clerk's page /dev".to_owned()
+    } else {
+        format!(
+            "look in Clerk's Dashboard, under Webhooks: the endpoint …{} must be enabled, its \
+             deliveries must succeed, and it must subscribe to {}; then run `scheduled-posts backfill`",
+            webhook::PATH,
+            webhook::EVENTS.join(", ")
+        )
+    };
+    Check::warn(NAME, what, todo)
+}
+
+/// Returns a time of Clerk's for the report.
+fn shown(millis: i64) -> String {
+    match DateTime::from_timestamp_millis(millis) {
+        Some(time) => time.format("%Y-%m-%d %H:%M UTC").to_string(),
+        None => "an unknown day".to_owned(),
+    }
+}
+
+/// Tells of foreign keys that keep the rows of deleted users.
+fn holding(keys: &[HoldingKey]) -> Option<Check> {
+    const NAME: &str = "foreign_keys";
+    if keys.is_empty() {
+        return None;
+    }
+    let named: Vec<String> = keys.iter().map(ToString::to_string).collect();
+    Some(Check::warn(
+        NAME,
+        format!(
+            "foreign keys without ON DELETE refer to the tables of Clerk's data: {}",
+            named.join(", ")
+        ),
+        "give them an ON DELETE: otherwise the row of a deleted user to which they refer is emptied and \
+         stays",
+    ))
+}
+
 async fn open(url: &DatabaseUrl) -> Result<DatabaseConnection, Unreachable> {
     if url.file().is_some_and(|file| !file.exists()) {
         return Err(Unreachable::NoFile);
@@ -275,8 +353,11 @@ async fn compare<M: MigratorTrait>(
     Ok(())
 }
 
-async fn count(db: &DatabaseConnection) -> Result<i64, DbErr> {
-    let sql = Statement::from_string(db.get_database_backend(), "SELECT COUNT(*) FROM users");
+async fn number(db: &DatabaseConnection, sql: &str) -> Result<i64, DbErr> {
+    let sql = Statement::from_string(db.get_database_backend(), sql);
     let row = db.query_one_raw(sql).await?;
     row.map_or(Ok(0), |row| row.try_get_by_index(0))
 }
+
+/// The time in which a change may still be on its way, in milliseconds: some tries of a delivery.
+const ON_THE_WAY: i64 = 10 * 60 * 1000;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 use tower_clerk::clock::{Clock as _, SystemClock};
 use tower_clerk::test_util::Issuer;
@@ -16,7 +17,9 @@ use tower_clerk::test_util::Issuer;
 use self::pooler::pooler;
 use self::set_up::{Instance, Told, Variables, doctor, migrate, publishable_key, set};
 use crate::support::ai::{self, AiService, Treatment};
-use crate::support::{MadeCertificate, Process, World, free_port, on_every_backend, redis_url};
+use crate::support::{
+    Listing, MadeCertificate, Process, World, free_port, on_every_backend, redis_url,
+};
 
 async fn a_set_up_without_faults_is_told_as_such(world: World) {
     let _server = world.serve().await;
@@ -29,7 +32,9 @@ async fn a_set_up_without_faults_is_told_as_such(world: World) {
         assert_eq!(check["outcome"], "ok", "{check}");
         assert_eq!(check["todo"], Value::Null, "{check}");
     }
-    for name in ["settings", "jwks", "secret_key", "clock", "database", "migrations", "users"] {
+    for name in
+        ["settings", "jwks", "secret_key", "clock", "database", "migrations", "users", "deliveries"]
+    {
         assert_eq!(named.outcome(name), "ok");
     }
     let mut people = Process::start(world.folder(), "people", &["doctor"], &world.env());
@@ -73,6 +78,46 @@ async fn an_empty_table_of_users_while_clerk_has_some_is_told(world: World) {
     world.clerk().sign_up("bob@example.com").await;
     let told = doctor(&world, "behind", &[], &variables).await;
     assert_eq!((told.code, told.outcome("users")), (0, "warn"), "{}", told.json);
+}
+
+/// An endpoint that Clerk has switched off is otherwise as quiet as a night without changes.
+async fn fault_s11_changes_of_clerks_users_that_did_not_arrive_are_told(world: World) {
+    let (_clerk, variables) = world.dev_clerk().await;
+    world.clerk().sign_up("ada@example.com").await;
+    assert_eq!(world.backfill("fill", &[], &variables).await.1, 0);
+    let told = doctor(&world, "here", &[], &variables).await;
+    assert_eq!(told.outcome("deliveries"), "ok", "{}", told.json);
+
+    let listing = Listing::start(3, usize::MAX).await;
+    let variables = set(&variables, "CLERK_API_URL", &listing.url);
+    let db = world.database().await;
+    let older = "UPDATE clerk_user_versions SET version = 1002";
+    db.execute_unprepared(older).await.unwrap();
+    let told = doctor(&world, "missed", &[], &variables).await;
+    assert_eq!((told.code, told.outcome("deliveries")), (0, "warn"), "{}", told.json);
+    for text in ["changed at Clerk on 1970-01-01 00:00 UTC", "under Webhooks", "user.deleted"] {
+        assert!(told.text.contains(text), "{text} in {}", told.text);
+    }
+    db.execute_unprepared("UPDATE clerk_user_versions SET version = 1003").await.unwrap();
+    let told = doctor(&world, "arrived", &[], &variables).await;
+    assert_eq!(told.outcome("deliveries"), "ok", "{}", told.json);
+}
+
+async fn fault_s4_keys_that_hold_deleted_users_are_told(world: World) {
+    let (_clerk, variables) = world.dev_clerk().await;
+    migrate(&world).await;
+    let refer = "CREATE TABLE invoices (of_id VARCHAR(255) NOT NULL, \
+                 FOREIGN KEY (of_id) REFERENCES users (id))";
+    let refer = match world.database().await.get_database_backend() {
+        sea_orm::DbBackend::MySql => {
+            refer.replace("(255)", "(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+        }
+        _ => refer.to_owned(),
+    };
+    world.database().await.execute_unprepared(&refer).await.unwrap();
+    let told = doctor(&world, "held", &[], &variables).await;
+    assert_eq!((told.code, told.outcome("foreign_keys")), (0, "warn"), "{}", told.json);
+    assert!(told.text.contains("`invoices` to `users`"), "{}", told.text);
 }
 
 async fn a_database_that_does_not_answer_is_told(world: World) {
@@ -399,6 +444,8 @@ async fn a_stand_in_that_does_not_run_is_no_fault(world: World) {
 on_every_backend!(
     a_set_up_without_faults_is_told_as_such,
     an_empty_table_of_users_while_clerk_has_some_is_told,
+    fault_s11_changes_of_clerks_users_that_did_not_arrive_are_told,
+    fault_s4_keys_that_hold_deleted_users_are_told,
     missing_migrations_are_told_and_nothing_is_made,
 );
 
