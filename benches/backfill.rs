@@ -14,7 +14,6 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -25,8 +24,7 @@ use axum::http::Uri;
 use axum::routing::get;
 use axum::{Json, Router};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement,
-    TransactionTrait, Value,
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, TransactionTrait, Value,
 };
 use serde_json::json;
 use tower_clerk::backfill::{BackendApi, Backfill, Differences, Run, Target, Written};
@@ -35,6 +33,7 @@ use tower_clerk::sea_orm::{SeaOrmSink, migrate};
 use tower_clerk::secret::SecretKey;
 use tower_clerk::webhook::{SinkError, User};
 
+use support::database::{Place, TestDatabase, connect, places};
 use support::turns::{Figures, Limit};
 
 const USERS: u64 = 100_000;
@@ -396,65 +395,4 @@ async fn fill(api: &str, database: &str) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     println!("{}", peak.map_or("unknown", str::trim));
-}
-
-// --- databases ----------------------------------------------------------------------------------
-
-struct Place {
-    name: &'static str,
-    server: Option<String>,
-}
-
-fn places() -> Vec<Place> {
-    let server = |name, variable| Some(Place { name, server: Some(std::env::var(variable).ok()?) });
-    let sqlite = Place { name: "SQLite", server: None };
-    [Some(sqlite), server("PostgreSQL", "TEST_POSTGRES_URL"), server("MySQL", "TEST_MYSQL_URL")]
-        .into_iter()
-        .flatten()
-        .collect()
-}
-
-struct TestDatabase {
-    url: String,
-    server: Option<(String, String)>,
-    folder: PathBuf,
-}
-
-impl TestDatabase {
-    async fn create(place: &Place) -> Self {
-        let name = format!("tower_clerk_bench_{}", std::process::id());
-        let folder = std::env::temp_dir().join(&name);
-        if let Some(server) = &place.server {
-            run(server, &format!("CREATE DATABASE {name}")).await;
-            let (address, _) = server.rsplit_once('/').unwrap();
-            let url = format!("{address}/{name}");
-            return Self { url, server: Some((server.clone(), name)), folder };
-        }
-        std::fs::create_dir_all(&folder).unwrap();
-        let url = format!("sqlite://{}?mode=rwc", folder.join("bench.db").display());
-        Self { url, server: None, folder }
-    }
-
-    async fn remove(self) {
-        match self.server {
-            Some((server, name)) => run(&server, &format!("DROP DATABASE {name}")).await,
-            None => std::fs::remove_dir_all(self.folder).unwrap(),
-        }
-    }
-}
-
-async fn connect(url: &str) -> DatabaseConnection {
-    let mut options = ConnectOptions::new(url);
-    options.max_connections(4).sqlx_logging(false);
-    let db = Database::connect(options).await.unwrap();
-    if db.get_database_backend() == DbBackend::Sqlite {
-        db.execute_unprepared("PRAGMA journal_mode = WAL").await.unwrap();
-    }
-    db
-}
-
-async fn run(server: &str, sql: &str) {
-    let db = connect(server).await;
-    db.execute_unprepared(sql).await.unwrap();
-    db.close().await.unwrap();
 }

@@ -1,7 +1,8 @@
 //! Shared by the benchmarks. Each one declares the parts that it needs.
 #![allow(dead_code, reason = "no benchmark needs all of it")]
-#![allow(clippy::expect_used, reason = "a benchmark stops on errors")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a benchmark stops on errors")]
 
+pub(crate) mod database;
 pub(crate) mod service;
 pub(crate) mod turns;
 
