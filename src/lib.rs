@@ -33,14 +33,14 @@
 //! | `reqwest` (default) | keys from the Frontend API, [`config`] |
 //! | `axum` | extractors for axum |
 //! | `tonic` | sessions in tonic services |
-//! | `webhook` | the webhook service |
+//! | `webhook` | the webhook service, [`sync`] for a sink of your own |
 //! | `backfill` | users from the Backend API: those from before the webhooks, and those that webhooks lost |
 //! | `sea-orm`, `sea-orm-migration` | the sink for PostgreSQL, MySQL or MariaDB, and SQLite; its migrations |
 //! | `metrics` | counters and gauges through the `metrics` facade |
 //! | `tracing` | events; never a token, a secret or an e-mail address |
 //! | `remote` | keys that are fetched by your own [`Fetch`](session::keys::Fetch) and kept up to date |
 //! | `full` | all of the above |
-//! | `test-util` | an issuer, signed deliveries and a clock for your own tests |
+//! | `test-util` | an issuer, signed deliveries, a clock and checks of sinks for your own tests |
 //!
 //! Features are additive: none changes a default or installs a process-wide crypto provider.
 //! Without default features the crate verifies with PEM or static keys and needs no tokio.
@@ -67,8 +67,8 @@ mod sampling;
 pub mod sea_orm;
 pub mod secret;
 pub mod session;
-#[cfg(feature = "sea-orm")]
-mod sync;
+#[cfg(feature = "webhook")]
+pub mod sync;
 #[cfg(feature = "test-util")]
 pub mod test_util;
 #[cfg(feature = "tonic")]

@@ -13,9 +13,19 @@ use crate::webhook::event::Json;
 ///
 /// The later `updated_at` is newer. Within one millisecond an update is newer than a creation; then the
 /// later event is; and last a digest of the data decides, because any order will do that does not depend
-/// on the order of arrival or on the instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Version {
+/// on the order of arrival or on the instance. Two versions are equal if the states are the same.
+///
+/// ```
+/// use tower_clerk::sync::Version;
+///
+/// let known = Version::from_parts([1_716_883_200_000, 0, 1_716_883_200_123, 77]);
+/// let update = Version::from_parts([1_716_883_200_000, 1, 0, 5]);
+/// assert!(known < update, "an update is newer than a creation");
+/// assert!(known.parts() < update.parts());
+/// assert!(Version::UNTOLD < known);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Version {
     /// Clerk's `updated_at`, in milliseconds since 1970; in an event at least 1.
     pub(crate) updated_at: i64,
     /// The envelope's `timestamp`, in milliseconds since 1970; 0 if it has none, and for versions from
@@ -26,8 +36,9 @@ pub(crate) struct Version {
 }
 
 impl Version {
-    /// A version older than every version that an event carries.
-    pub(crate) const UNTOLD: Self = Self { updated_at: 0, occurred_at: 0, tie: 0 };
+    /// A version older than every version that an event carries, for a record of which only the id is
+    /// known.
+    pub const UNTOLD: Self = Self { updated_at: 0, occurred_at: 0, tie: 0 };
 
     pub(crate) fn created(updated_at: i64, occurred_at: Option<SystemTime>, data: &Json) -> Self {
         Self { updated_at, occurred_at: milliseconds(occurred_at), tie: tie(data) }
@@ -37,8 +48,25 @@ impl Version {
         Self { updated_at, occurred_at: milliseconds(occurred_at), tie: tie(data) | UPDATED }
     }
 
+    /// Returns the parts, to be stored: `updated_at`, 1 for an update and 0 for a creation, the time of
+    /// the event, and the digest. None is negative. The order of two versions is that of their parts, the
+    /// first one that differs decides; and the parts of a state are the same in every release.
+    #[must_use]
+    pub fn parts(self) -> [i64; 4] {
+        [self.updated_at, self.is_update().into(), self.occurred_at, self.tie & (UPDATED - 1)]
+    }
+
+    /// Returns the version with these [parts](Self::parts).
+    #[must_use]
+    pub fn from_parts([updated_at, is_update, occurred_at, digest]: [i64; 4]) -> Self {
+        let digest = digest & (UPDATED - 1);
+        let tie = if is_update == 0 { digest } else { digest | UPDATED };
+        Self { updated_at, occurred_at, tie }
+    }
+
     /// Returns whether it is that of an update, and not of a creation.
-    pub(crate) fn is_update(self) -> bool {
+    #[must_use]
+    pub fn is_update(self) -> bool {
         self.tie >= UPDATED
     }
 }
@@ -217,6 +245,25 @@ mod tests {
     }
 
     const FIXED: i64 = 1_814_148_309_374_587_967;
+
+    #[test]
+    fn parts_have_the_order_of_their_versions_and_come_back() {
+        let version = |updated_at, occurred_at, tie| Version { updated_at, occurred_at, tie };
+        let versions = [
+            Version::UNTOLD,
+            version(1, 9, 0),
+            version(1, 9, 7),
+            version(1, 10, 3),
+            version(1, 0, UPDATED),
+            version(1, 0, UPDATED | (UPDATED - 1)),
+            version(1, 1, UPDATED | 4),
+            version(2, 0, 0),
+        ];
+        assert!(versions.is_sorted());
+        assert!(versions.map(Version::parts).is_sorted());
+        assert_eq!(versions.map(Version::parts).map(Version::from_parts), versions);
+        assert!(versions.iter().all(|version| version.parts().iter().all(|part| *part >= 0)));
+    }
 
     #[test]
     fn different_data_have_different_digests() {

@@ -1,6 +1,7 @@
 //! Webhook deliveries with valid signatures, and bodies like those that Clerk sends.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -9,7 +10,9 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 use svix::webhooks::Webhook;
 
+use super::clock::ManualClock;
 use crate::secret::SigningSecret;
+use crate::webhook::{Delivery, DeliveryError, DeliveryVerifier, SignedHeaders};
 
 /// A signed delivery: headers and a body, which a test can send in any way.
 ///
@@ -73,6 +76,38 @@ impl SignedDelivery {
     #[must_use]
     pub fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    /// Verifies the delivery as the webhook service does, at the time at which it was signed: for a test
+    /// that gives it to a [`Sink`](crate::webhook::Sink) itself.
+    ///
+    /// ```
+    /// use std::time::SystemTime;
+    /// use tower_clerk::secret::SigningSecret;
+    /// use tower_clerk::test_util::{SignedDelivery, user_deleted};
+    ///
+    /// let secret = SigningSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?;
+    /// let body = user_deleted("user_1").to_string();
+    /// let signed = SignedDelivery::new(&secret, "msg_1", SystemTime::now(), body);
+    /// assert_eq!(signed.open(&secret)?.event().kind(), "user.deleted");
+    ///
+    /// let other = SigningSecret::parse("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")?;
+    /// assert!(signed.open(&other).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails if it was signed with another secret, or if its event cannot be read.
+    #[expect(clippy::expect_used, reason = "a secret that signs also verifies")]
+    pub fn open(&self, secret: &SigningSecret) -> Result<Delivery, DeliveryError> {
+        let headers = SignedHeaders::read(&self.headers)?;
+        let clock = ManualClock::new();
+        clock.set_wall(headers.sent_at().unwrap_or(UNIX_EPOCH));
+        let secrets = std::slice::from_ref(secret);
+        let verifier = DeliveryVerifier::new(secrets, Duration::from_secs(300), Arc::new(clock))
+            .expect("a secret");
+        verifier.open(verifier.judge_time(headers)?, &self.body)
     }
 
     /// Returns the delivery as a POST request to `/`, ready for a service.

@@ -4,6 +4,8 @@
 
 mod clock;
 #[cfg(feature = "webhook")]
+pub mod conformance;
+#[cfg(feature = "webhook")]
 mod delivery;
 mod issuer;
 mod keys;

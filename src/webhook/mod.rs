@@ -53,9 +53,13 @@ pub use event::{DeletedUser, Event, User};
 pub use future::ResponseFuture;
 #[cfg(feature = "backfill")]
 pub(crate) use instance::EXAMPLE;
+#[cfg(feature = "test-util")]
+pub(crate) use headers::SignedHeaders;
 pub use instance::OwnInstance;
 pub use service::{WebhookService, WebhookServiceBuilder};
 pub use sink::{
     Effect, EventRouter, Outcome, Sink, SinkFn, SinkFnWithState, Then, sink_fn, sink_fn_with_state,
 };
 pub use verify::Delivery;
+#[cfg(feature = "test-util")]
+pub(crate) use verify::DeliveryVerifier;

@@ -6,6 +6,7 @@ mod hyper;
 mod optional_sign_in;
 mod own_tests;
 mod report_only;
+mod sqlx_postgres;
 mod tonic;
 mod two_instances;
 mod webhooks_to_database;

@@ -1,6 +1,7 @@
 //! The sink for databases, on all three of them.
 
 mod backfill;
+mod conformance;
 mod effects;
 mod faults;
 mod fit;

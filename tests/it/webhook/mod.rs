@@ -1,6 +1,7 @@
 //! Deliveries on their way to a sink.
 
 mod authenticity;
+mod conformance;
 mod events;
 mod headers;
 mod log;
