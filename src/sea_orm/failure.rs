@@ -93,7 +93,6 @@ pub(super) fn constraint(error: &DbErr) -> Option<&str> {
 }
 
 /// Returns whether the database refuses the data of a row: a value that does not fit, or a constraint.
-#[cfg(feature = "backfill")]
 pub(super) fn is_of_data(error: &DbErr) -> bool {
     matches!(driver_error(error), Some(SqlxError::Database(error)) if is_listed(&**error, &DATA))
 }
@@ -145,7 +144,6 @@ const QUOTING: Codes = Codes { sqlstate: &["22", "23000"], mysql: &[1366], sqlit
 
 /// Errors of a row's data: data exceptions (22), constraints (23), and those that MySQL has no such code
 /// for.
-#[cfg(feature = "backfill")]
 const DATA: Codes = Codes {
     sqlstate: &["22", "23"],
     // A required value is missing, wrong values, a CHECK constraint.

@@ -17,7 +17,8 @@ use crate::webhook::{Effect, User};
 /// before a deleted user's row is removed, so that rows which refer to it can go first. It is also
 /// called for events that the sink does not act on, with [`Outcome::Ignored`], and for stale ones, with
 /// [`Outcome::Stale`]. An applied one has an [`Effect`](crate::webhook::Effect): whether the delivery
-/// inserted the row, updated one or deleted the record.
+/// inserted the row, updated one or deleted the record. It is not called for one that the sink parks
+/// because it lacks what its row needs.
 ///
 /// What has to happen exactly once for each user is a pattern of three methods, which the
 /// [module](crate::sea_orm#once-for-each-user) shows.

@@ -31,8 +31,10 @@ mod failure;
 mod fit;
 mod hook;
 mod instances;
+mod letters;
 #[cfg(feature = "sea-orm-migration")]
 mod migration;
+mod parked;
 mod proof;
 mod revive;
 mod row;
@@ -50,6 +52,7 @@ pub use fit::HoldingKey;
 pub use hook::{InTransaction, InTransactionFn, TransactionFn, in_transaction_fn_with_state};
 #[cfg(feature = "sea-orm-migration")]
 pub use migration::{Migrator, migrate, migrations};
+pub use parked::{DeadLetter, Retried};
 pub use schema::{Deletion, Schema};
 pub use sink::SeaOrmSink;
 pub use users::UserStatus;

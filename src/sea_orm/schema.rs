@@ -9,8 +9,8 @@ use ::sea_orm::{Iterable as _, Value};
 use super::dialect::Dialect;
 use super::entity::user;
 use super::tables::{
-    BACKFILLS, DELETED_AT, DELIVERIES, Kind, MEMBERSHIP_VERSIONS, ORGANIZATION_VERSIONS,
-    OrganizationTables, TableName, Tables, USER_VERSIONS,
+    BACKFILLS, DEAD_LETTERS, DELETED_AT, DELIVERIES, Kind, MEMBERSHIP_VERSIONS,
+    ORGANIZATION_VERSIONS, OrganizationTables, TableName, Tables, USER_VERSIONS,
 };
 use crate::ConfigError;
 use crate::webhook::User;
@@ -175,8 +175,14 @@ impl Schema {
         let tables = [("users_table", &*self.users)].into_iter().chain(names.flat_map(|names| {
             [&*names.organizations, &*names.memberships].map(|name| ("with_organizations_in", name))
         }));
-        let own =
-            [USER_VERSIONS, ORGANIZATION_VERSIONS, MEMBERSHIP_VERSIONS, DELIVERIES, BACKFILLS];
+        let own = [
+            USER_VERSIONS,
+            ORGANIZATION_VERSIONS,
+            MEMBERSHIP_VERSIONS,
+            DELIVERIES,
+            BACKFILLS,
+            DEAD_LETTERS,
+        ];
         distinct(dialect, own.map(str::to_owned), tables, TAKEN_TABLE)?;
 
         let filled = user::Column::iter().map(|column| column.into_iden().to_string());
@@ -209,6 +215,7 @@ impl Schema {
             }),
             deliveries: table(DELIVERIES),
             backfills: table(BACKFILLS),
+            dead_letters: table(DEAD_LETTERS),
         }
     }
 }

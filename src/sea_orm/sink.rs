@@ -1,5 +1,5 @@
 //! The sink: from a delivery to its rows, in one transaction. `backfill` applies pages, `users` answers
-//! questions.
+//! questions, `letters` keeps what can never be taken.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,22 +10,25 @@ use ::sea_orm::{DatabaseConnection, DbErr};
 use super::dialect::{Dialect, UNSUPPORTED};
 use super::hook::InTransaction;
 use super::instances::Recorded;
+use super::letters::{self, Kept, Letter, Letters, When};
 use super::row::Row;
 use super::schema::Schema;
-use super::tables::OrganizationTables;
+use super::tables::{DeadLetters, OrganizationTables};
 use super::transaction::{Started, Store, Transaction, run_to_completion};
 use super::{failure, statements};
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
 use crate::ids::{InstanceId, UserId};
 use crate::sync::{Cause, Change};
+use crate::trace::event;
 use crate::webhook::event::OrganizationMembership;
-use crate::webhook::{Delivery, Event, Outcome, Sink, SinkError};
+use crate::webhook::{Delivery, Event, Outcome, Sink, SinkError, UnreadableDelivery};
 
 /// A sink that writes users into a database through sea-orm. Clones share the connection pool.
 #[derive(Clone)]
 pub struct SeaOrmSink {
     pub(super) store: Store,
+    pub(super) letters: Letters,
     instances: Recorded,
 }
 
@@ -65,7 +68,7 @@ impl SeaOrmSink {
             clock: Arc::new(SystemClock::new()),
             hooks: Vec::new(),
         };
-        Ok(Self { store, instances: Recorded::default() })
+        Ok(Self { store, letters: Letters::new(), instances: Recorded::default() })
     }
 
     /// Sets the clock. Default: the operating system's.
@@ -81,6 +84,14 @@ impl SeaOrmSink {
     #[must_use]
     pub fn with_hook(mut self, hook: impl InTransaction) -> Self {
         self.store.hooks.push(Arc::new(hook));
+        self
+    }
+
+    /// Refuses deliveries that can never be taken, instead of keeping them in `clerk_dead_letters`. Svix
+    /// then tries them again for a day or so, in vain.
+    #[must_use]
+    pub fn without_dead_letters(mut self) -> Self {
+        self.letters.on = false;
         self
     }
 
@@ -103,7 +114,8 @@ impl SeaOrmSink {
         Ok(forgotten != 0)
     }
 
-    /// Deletes the ids of deliveries that were received more than `age` ago, and returns how many.
+    /// Deletes the ids of deliveries that were received more than `age` ago, and returns how many. Also
+    /// deletes deliveries that could not be taken 30 days ago; they are not counted.
     ///
     /// Svix retries for a little over a day: with an age of a month no delivery is applied twice,
     /// and a delivery that is resent by hand after that is still recognised as stale by its
@@ -113,6 +125,7 @@ impl SeaOrmSink {
     ///
     /// Returns the database's error.
     pub async fn forget_deliveries(&self, age: Duration) -> Result<u64, DbErr> {
+        letters::forget(&self.store).await?;
         let Some(before) = self.store.clock.now().checked_sub(age) else { return Ok(0) };
         let before = self.store.dialect.time(before.into());
         let mut forgotten = 0;
@@ -132,18 +145,11 @@ impl SeaOrmSink {
 
 impl Sink for SeaOrmSink {
     async fn apply(&self, delivery: &Delivery) -> Result<Outcome, SinkError> {
-        let has_hooks = !self.store.hooks.is_empty();
-        if !has_hooks && self.change(delivery.event()).is_none() {
-            return Ok(Outcome::Ignored);
+        match self.attempt(delivery).await.map_err(failure::sink_error)? {
+            Attempt::Done(outcome) => Ok(outcome),
+            Attempt::Lacking(problem) => self.keep_at_once(Letter::of(delivery, problem)).await,
+            Attempt::Refused(error) => self.note(delivery, error).await,
         }
-        let applied = if has_hooks {
-            // An application's statements may never end: dropping the caller must cancel them.
-            self.apply_retrying(delivery).await
-        } else {
-            let (sink, delivery) = (self.clone(), delivery.clone());
-            run_to_completion(async move { sink.apply_retrying(&delivery).await }).await
-        };
-        applied.map_err(failure::sink_error)
     }
 
     fn acts_on(&self, kind: &str) -> bool {
@@ -155,17 +161,79 @@ impl Sink for SeaOrmSink {
             _ => false,
         }
     }
+
+    async fn park(&self, delivery: &UnreadableDelivery) -> Result<Option<Outcome>, SinkError> {
+        if !self.letters.on || !letters::may_be_kept(delivery.kind()) {
+            return Ok(None);
+        }
+        self.keep_at_once(Letter::of_unreadable(delivery)).await.map(Some)
+    }
 }
 
 impl SeaOrmSink {
-    async fn apply_retrying(&self, delivery: &Delivery) -> Result<Outcome, DbErr> {
+    /// Applies a delivery, and says whether it can never be taken.
+    pub(super) async fn attempt(&self, delivery: &Delivery) -> Result<Attempt, DbErr> {
+        if let Some(problem) = self.lacks(delivery.event()).filter(|_| self.letters.on) {
+            return Ok(Attempt::Lacking(problem));
+        }
+        if !self.store.hooks.is_empty() {
+            // An application's statements may never end: dropping the caller must cancel them.
+            return self.apply_retrying(delivery).await;
+        }
+        if self.change(delivery.event()).is_none() {
+            return Ok(Attempt::Done(Outcome::Ignored));
+        }
+        let (sink, delivery) = (self.clone(), delivery.clone());
+        run_to_completion(async move { sink.apply_retrying(&delivery).await }).await
+    }
+
+    /// Parks a delivery that no try will make usable.
+    async fn keep_at_once(&self, letter: Letter) -> Result<Outcome, SinkError> {
+        let kept = letters::keep(&self.store, letter, When::AtOnce).await;
+        match kept.map_err(failure::sink_error)? {
+            Kept::Parked | Kept::Noted => Ok(Outcome::Parked),
+            Kept::OfDeleted => Ok(Outcome::Stale),
+            Kept::Full => Err(SinkError::transient(FULL)),
+            Kept::TooLarge => Err(SinkError::permanent(TOO_LARGE)),
+        }
+    }
+
+    /// Notes a delivery whose row the database refuses, and parks it if it has done so for an hour.
+    async fn note(&self, delivery: &Delivery, error: DbErr) -> Result<Outcome, SinkError> {
+        let reason = failure::text_for_log(&error);
+        let refused = failure::sink_error(error);
+        if !self.letters.on || !letters::may_be_kept(delivery.event().kind()) {
+            return Err(refused);
+        }
+        self.letters.expect_some();
+        let letter = Letter::of(delivery, &reason);
+        match letters::keep(&self.store, letter, When::AfterAnHour).await {
+            Ok(Kept::Parked) => Ok(Outcome::Parked),
+            Ok(Kept::OfDeleted) => Ok(Outcome::Stale),
+            Ok(Kept::Noted | Kept::Full | Kept::TooLarge) => Err(refused),
+            Err(_error) => {
+                event!(
+                    warn,
+                    delivery = delivery.id(),
+                    "a delivery whose row the database refuses could not be noted: {}",
+                    failure::text_for_log(&_error),
+                );
+                Err(refused)
+            }
+        }
+    }
+
+    async fn apply_retrying(&self, delivery: &Delivery) -> Result<Attempt, DbErr> {
         self.store.retrying(|| self.apply_once(delivery)).await
     }
 
-    async fn apply_once(&self, delivery: &Delivery) -> Result<Outcome, DbErr> {
+    async fn apply_once(&self, delivery: &Delivery) -> Result<Attempt, DbErr> {
         let change = self.change(delivery.event());
         let tx = self.store.begin().await?;
-        let Applied { outcome, ensured } = apply(&tx, delivery, change).await?;
+        let Applied { outcome, ensured } = match apply(&tx, delivery, change).await {
+            Err(error) if failure::is_of_data(&error) => return Ok(refused(tx, error).await),
+            applied => applied?,
+        };
         if outcome != Outcome::Duplicate {
             for hook in &self.store.hooks {
                 if let Some(user_id) = ensured {
@@ -174,17 +242,43 @@ impl SeaOrmSink {
                 hook.run(&tx.tx, delivery, outcome).await?;
             }
             tx.prove().await?;
-            remove(&tx, change).await?;
+            match remove(&tx, change).await {
+                Err(error) if failure::is_of_data(&error) => return Ok(refused(tx, error).await),
+                removed => removed?,
+            }
         }
         let instance = change.and_then(|_| self.instances.unrecorded(delivery));
         if let Some(id) = &instance {
             tx.record_instance(id).await?;
         }
-        tx.commit().await?;
+        if change.is_some() && self.letters.may_have(delivery) {
+            let table = &tx.tables().dead_letters;
+            tx.execute(&statements::delete_where(table, DeadLetters::Id, delivery.id())).await?;
+        }
+        match tx.commit().await {
+            // A constraint that is deferred. Where hooks ran it may be about their rows.
+            Err(error) if failure::is_of_data(&error) && self.store.hooks.is_empty() => {
+                return Ok(Attempt::Refused(error));
+            }
+            committed => committed?,
+        }
         if let Some(id) = instance {
             self.instances.add(id);
         }
-        Ok(outcome)
+        Ok(Attempt::Done(outcome))
+    }
+
+    /// Returns what an event lacks without which no try of it can be applied to what this sink keeps.
+    /// What is lacking elsewhere makes an event unreadable.
+    fn lacks(&self, event: &Event) -> Option<&'static str> {
+        let keeps_organizations = self.store.tables.organizations.is_some();
+        let has_id = match event {
+            Event::UserDeleted(user) => user.id.is_some(),
+            Event::OrganizationDeleted(it) if keeps_organizations => it.id.is_some(),
+            Event::OrganizationMembershipDeleted(it) if keeps_organizations => it.id.is_some(),
+            _ => true,
+        };
+        (!has_id).then_some("the deletion has no id")
     }
 
     /// Returns the change that an event makes to what this sink keeps.
@@ -199,6 +293,24 @@ impl SeaOrmSink {
         })
     }
 }
+
+/// What became of a delivery.
+#[derive(Debug)]
+pub(super) enum Attempt {
+    Done(Outcome),
+    /// It lacks what every try of it would lack, and nothing was changed.
+    Lacking(&'static str),
+    /// The database refuses the data of its row, and nothing was changed.
+    Refused(DbErr),
+}
+
+/// Rolls back because the database refuses the data of the delivery's own row. An error of the rollback
+/// is that of a connection, which has rolled back then.
+async fn refused(tx: Transaction<'_>, error: DbErr) -> Attempt {
+    let _ = tx.tx.rollback().await;
+    Attempt::Refused(error)
+}
+
 /// The result of applying a delivery, before the hooks run.
 struct Applied<'d> {
     outcome: Outcome,
@@ -304,6 +416,10 @@ impl fmt::Debug for SeaOrmSink {
 
 const NOT_AN_INSTANCE: &str = "an instance id must be `ins_` and letters, digits or underscores, as in a \
     delivery's `instance_id`";
+
+const FULL: &str = "clerk_dead_letters has as many rows as it may have (10000); retry or drop what is \
+    parked";
+const TOO_LARGE: &str = "a body of more than 256 KiB is not parked";
 
 /// The most deliveries that one transaction forgets.
 const FORGOTTEN_AT_ONCE: u64 = 5000;

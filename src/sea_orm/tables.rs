@@ -64,6 +64,7 @@ pub(super) struct Tables {
     pub(super) organizations: Option<OrganizationTables>,
     pub(super) deliveries: TableName,
     pub(super) backfills: TableName,
+    pub(super) dead_letters: TableName,
 }
 
 #[cfg(feature = "sea-orm-migration")]
@@ -73,7 +74,7 @@ impl Tables {
         let kinds = kinds.flat_map(|kinds| [&kinds.organizations, &kinds.memberships]);
         let kinds = [&self.users].into_iter().chain(kinds);
         let tables = kinds.flat_map(|kind| [&kind.rows, &kind.versions]);
-        tables.chain([&self.deliveries, &self.backfills])
+        tables.chain([&self.deliveries, &self.backfills, &self.dead_letters])
     }
 }
 
@@ -118,6 +119,22 @@ pub(super) enum Backfills {
     StartedAt,
 }
 
+/// The columns of deliveries that could not be taken.
+#[derive(Clone, Copy, DeriveIden)]
+pub(super) enum DeadLetters {
+    Id,
+    /// The event's type.
+    Kind,
+    InstanceId,
+    UserId,
+    /// The time of the first failure.
+    FailedAt,
+    /// Null while the sender is still asked to try again.
+    ParkedAt,
+    Reason,
+    Body,
+}
+
 /// The column with the time of a deletion, under [`Deletion::Mark`](super::Deletion::Mark). It is
 /// not part of the entity, since there is no such column by default.
 pub(super) const DELETED_AT: &str = "deleted_at";
@@ -126,3 +143,4 @@ pub(super) const ORGANIZATION_VERSIONS: &str = "clerk_organization_versions";
 pub(super) const MEMBERSHIP_VERSIONS: &str = "clerk_membership_versions";
 pub(super) const DELIVERIES: &str = "clerk_deliveries";
 pub(super) const BACKFILLS: &str = "clerk_backfills";
+pub(super) const DEAD_LETTERS: &str = "clerk_dead_letters";

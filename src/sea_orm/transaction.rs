@@ -21,7 +21,7 @@ use super::proof::Proof;
 use super::row::Row;
 use super::schema::{Deletion, Schema};
 use super::statements::Recording;
-use super::tables::{Kind, OrganizationTables, TableName, Tables};
+use super::tables::{DeadLetters, Kind, OrganizationTables, TableName, Tables};
 use super::{failure, statements};
 use crate::clock::Clock;
 use crate::ids::{Id, InstanceId};
@@ -175,7 +175,7 @@ impl Transaction<'_> {
 
     /// Locks a version, which orders what follows against a deletion on another connection. Returns
     /// `false` if the record is deleted.
-    async fn lock(&self, kind: &Kind, id: &Id) -> Result<bool, DbErr> {
+    pub(super) async fn lock(&self, kind: &Kind, id: &Id) -> Result<bool, DbErr> {
         self.execute(&statements::start_versions(&kind.versions, &[id.as_str()])).await?;
         self.affects(&statements::lock_version(&kind.versions, id)).await
     }
@@ -196,9 +196,12 @@ impl Transaction<'_> {
         Ok(Started::New)
     }
 
-    /// Deletes the user's memberships, then deletes the user's row or marks it as deleted, as the
-    /// `Schema` says. The user's version must have its tombstone.
+    /// Deletes what was parked of the user and the user's memberships, then deletes the user's row or
+    /// marks it as deleted, as the `Schema` says. The user's version must have its tombstone.
     pub(super) async fn remove_user(&self, id: &Id) -> Result<(), DbErr> {
+        let letters = &self.tables().dead_letters;
+        let of_user = statements::delete_where(letters, DeadLetters::UserId, id.as_str());
+        self.execute(&of_user).await?;
         if let Some(kinds) = &self.tables().organizations {
             let column = organization_membership::Column::UserId.into_iden();
             self.remove_rows(&kinds.memberships.rows, column, id, &Row::nullable_of_memberships())

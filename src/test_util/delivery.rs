@@ -12,7 +12,7 @@ use svix::webhooks::Webhook;
 
 use super::clock::ManualClock;
 use crate::secret::SigningSecret;
-use crate::webhook::{Delivery, DeliveryError, DeliveryVerifier, SignedHeaders};
+use crate::webhook::{Delivery, DeliveryError, DeliveryVerifier, Opened, SignedHeaders};
 
 /// A signed delivery: headers and a body, which a test can send in any way.
 ///
@@ -107,7 +107,10 @@ impl SignedDelivery {
         let secrets = std::slice::from_ref(secret);
         let verifier = DeliveryVerifier::new(secrets, Duration::from_secs(300), Arc::new(clock))
             .expect("a secret");
-        verifier.open(verifier.judge_time(headers)?, &self.body)
+        match verifier.open(verifier.judge_time(headers)?, self.body.clone())? {
+            Opened::Delivery(delivery) => Ok(delivery),
+            Opened::Unreadable(delivery) => Err(delivery.error()),
+        }
     }
 
     /// Returns the delivery as a POST request to `/`, ready for a service.

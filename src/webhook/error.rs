@@ -13,8 +13,6 @@ pub struct DeliveryError {
     kind: DeliveryErrorKind,
     problem: &'static str,
     delivery: Option<Arc<str>>,
-    /// The event's type, if only its data could not be read.
-    event: Option<&'static str>,
     /// Whether the signature had been verified before the error.
     signed: bool,
     source: Option<Arc<dyn Error + Send + Sync>>,
@@ -22,20 +20,11 @@ pub struct DeliveryError {
 
 impl DeliveryError {
     pub(crate) fn new(kind: DeliveryErrorKind, problem: &'static str) -> Self {
-        Self { kind, problem, delivery: None, event: None, signed: false, source: None }
+        Self { kind, problem, delivery: None, signed: false, source: None }
     }
 
     pub(crate) fn about(self, delivery: &str) -> Self {
         Self { delivery: Some(delivery.into()), ..self }
-    }
-
-    pub(crate) fn of_event(self, kind: &'static str) -> Self {
-        Self { event: Some(kind), ..self }
-    }
-
-    /// Returns the event's type, if only its data could not be read.
-    pub(crate) fn unread_event(&self) -> Option<&'static str> {
-        self.event
     }
 
     pub(crate) fn after_signature(self) -> Self {
@@ -115,7 +104,7 @@ impl From<SinkError> for DeliveryError {
             (DeliveryErrorKind::SinkRefused, "the sink refused the event")
         };
         let source = Some(Arc::new(error) as Arc<_>);
-        Self { kind, problem, delivery: None, event: None, signed: true, source }
+        Self { kind, problem, delivery: None, signed: true, source }
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::verify::Delivery;
 use crate::clock::Clock;
 use crate::ids::{InstanceId, InvalidId};
 use crate::meter::count;
@@ -66,8 +65,8 @@ impl Addressee {
 
     /// Returns whether a delivery is this server's: unless it is an example, or names another
     /// instance than the known one. One that names none is. Counts and logs any other.
-    pub(super) fn is_of(&self, delivery: &Delivery) -> bool {
-        let Some(named) = delivery.instance_id() else { return true };
+    pub(super) fn is_of(&self, _delivery: &str, instance_id: Option<&str>) -> bool {
+        let Some(named) = instance_id else { return true };
         let ignored = if named == EXAMPLE {
             Ignored::Example
         } else if self.own.id().is_some_and(|own| own != named) {
@@ -82,13 +81,13 @@ impl Addressee {
         match ignored {
             Ignored::Example => event!(
                 info,
-                delivery = delivery.id(),
+                delivery = _delivery,
                 left_out = _left_out,
                 "an example from Clerk's Dashboard is acknowledged and changes nothing",
             ),
             Ignored::OtherInstance => event!(
                 warn,
-                delivery = delivery.id(),
+                delivery = _delivery,
                 instance = named,
                 left_out = _left_out,
                 "a delivery of another Clerk instance is acknowledged and changes nothing: the signing \

@@ -51,15 +51,15 @@ pub use error::{DeliveryError, DeliveryErrorKind, SinkError};
 pub(crate) use event::ListedUser;
 pub use event::{DeletedUser, Event, User};
 pub use future::ResponseFuture;
-#[cfg(feature = "backfill")]
-pub(crate) use instance::EXAMPLE;
 #[cfg(feature = "test-util")]
 pub(crate) use headers::SignedHeaders;
+#[cfg(feature = "backfill")]
+pub(crate) use instance::EXAMPLE;
 pub use instance::OwnInstance;
 pub use service::{WebhookService, WebhookServiceBuilder};
 pub use sink::{
     Effect, EventRouter, Outcome, Sink, SinkFn, SinkFnWithState, Then, sink_fn, sink_fn_with_state,
 };
-pub use verify::Delivery;
+pub use verify::{Delivery, UnreadableDelivery};
 #[cfg(feature = "test-util")]
-pub(crate) use verify::DeliveryVerifier;
+pub(crate) use verify::{DeliveryVerifier, Opened};

@@ -22,7 +22,7 @@ use super::refusals::Refusals;
 use super::respond;
 use super::sink::Sink;
 use super::taken;
-use super::verify::{Delivery, DeliveryVerifier};
+use super::verify::{Delivery, DeliveryVerifier, Opened, UnreadableDelivery};
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
 use crate::secret::SigningSecret;
@@ -36,7 +36,7 @@ use crate::trace;
 ///
 /// | status | when |
 /// |---|---|
-/// | 204 | the sink has the delivery, or it is another instance's, or an example |
+/// | 204 | the sink has the delivery or has parked it, or it is another instance's, or an example |
 /// | 400 | the delivery is not authentic, too old, or unreadable |
 /// | 405 | the method is not POST |
 /// | 408, 413 | the body took too long, or is too long |
@@ -158,29 +158,49 @@ impl<S: Sink> Receiver<S> {
         let result = async {
             let headers = self.verifier.judge_time(headers)?;
             let body = body::read(&request.headers, body, self.body_limits).await?;
-            let delivery = match self.verifier.open(headers, &body) {
-                Err(error) if self.is_about_nothing(&error) => return Ok(()),
-                opened => opened?,
-            };
+            let opened = self.verifier.open(headers, body)?;
             // This is the only place that sets it, once per request.
-            let _ = signed.set(delivery.id().to_owned());
-            if self.addressee.is_of(&delivery) { self.hand_over(&delivery).await } else { Ok(()) }
+            let _ = signed.set(id.clone());
+            match opened {
+                Opened::Delivery(delivery) => {
+                    if self.addressee.is_of(delivery.id(), delivery.instance_id()) {
+                        self.hand_over(&delivery).await?;
+                    }
+                }
+                Opened::Unreadable(delivery) if !self.sink.acts_on(delivery.kind()) => {
+                    trace::event!(
+                        debug,
+                        kind = delivery.kind(),
+                        "an event that the sink does not act on cannot be read: {}",
+                        delivery.problem()
+                    )
+                }
+                Opened::Unreadable(delivery) => {
+                    if self.addressee.is_of(delivery.id(), delivery.instance_id()) {
+                        self.park(&delivery).await?;
+                    }
+                }
+            }
+            Ok(())
         };
         result.await.map_err(|error: DeliveryError| error.about(&id))
     }
 
-    /// Returns whether an error is about data that the sink would do nothing with.
-    fn is_about_nothing(&self, error: &DeliveryError) -> bool {
-        let Some(kind) = error.unread_event().filter(|kind| !self.sink.acts_on(kind)) else {
-            return false;
-        };
+    /// Has a delivery parked that the sink would act on if it could be read.
+    async fn park(&self, delivery: &UnreadableDelivery) -> Result<(), DeliveryError> {
+        let parked = self.sink.park(delivery).await;
+        taken::record_unreadable(delivery, &parked, self.clock.now());
+        let Some(outcome) = parked? else { return Err(delivery.error()) };
         trace::event!(
             debug,
-            kind,
-            "an event that the sink does not act on cannot be read: {error}"
+            delivery = delivery.id(),
+            kind = delivery.kind(),
+            ?outcome,
+            "unreadable webhook delivery received: {}",
+            delivery.problem()
         );
-        let _ = kind;
-        true
+        let _ = outcome;
+        Ok(())
     }
 
     async fn hand_over(&self, delivery: &Delivery) -> Result<(), DeliveryError> {

@@ -1,16 +1,20 @@
 //! The verification of deliveries: the timestamp, then the signature, then the event. Only this
-//! file creates a [`Delivery`] and names the signature crate.
+//! file creates a [`Delivery`] or an [`UnreadableDelivery`] and names the signature crate.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use svix::webhooks::Webhook;
 
 use super::error::{DeliveryError, DeliveryErrorKind};
-use super::event::{self, Envelope, Event, Json};
+use super::event::{self, Envelope, Event, Json, Undecodable, UnreadableEvent};
 use super::headers::SignedHeaders;
 use crate::ConfigError;
 use crate::clock::Clock;
+#[cfg(feature = "sea-orm")]
+use crate::ids::UserId;
 use crate::secret::SigningSecret;
 
 /// An authentic event. Clones share it.
@@ -28,6 +32,17 @@ struct Contents {
     id: String,
     sent_at: SystemTime,
     envelope: Envelope,
+    body: Raw,
+}
+
+/// The bytes of a body. The `Debug` form omits them, since they hold personal data.
+#[derive(Clone)]
+struct Raw(Bytes);
+
+impl fmt::Debug for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Raw(..)")
+    }
 }
 
 impl Delivery {
@@ -61,6 +76,12 @@ impl Delivery {
         &self.contents.envelope.event
     }
 
+    /// Returns the body as it was signed.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.contents.body.0
+    }
+
     /// Returns the envelope's `data`, unchanged; null if it has none.
     #[must_use]
     pub fn data(&self) -> &Json {
@@ -73,6 +94,106 @@ impl Delivery {
     pub fn attributes(&self) -> Option<&Json> {
         self.contents.envelope.attributes.as_ref()
     }
+
+    /// Returns the id of the user whom the event is about, if it has a usable one.
+    #[cfg(feature = "sea-orm")]
+    pub(crate) fn user_id(&self) -> Option<UserId> {
+        event::user_of(self.event().kind(), self.data().as_str())
+    }
+
+    /// Decodes the body of a delivery again that was authentic when it was received, at `received_at`.
+    /// Fails with the problem.
+    #[cfg(feature = "sea-orm")]
+    pub(crate) fn again(
+        id: String,
+        received_at: SystemTime,
+        body: Bytes,
+    ) -> Result<Self, &'static str> {
+        let millis = |time: SystemTime| {
+            let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+            i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
+        };
+        let latest = millis(received_at.checked_add(LATER).unwrap_or(received_at));
+        let envelope =
+            event::decode(&body, millis(received_at), latest).map_err(|error| match error {
+                Undecodable::Body(problem) => problem,
+                Undecodable::Data(event) => event.problem,
+            })?;
+        let contents = Contents { id, sent_at: received_at, envelope, body: Raw(body) };
+        Ok(Self { contents: Arc::new(contents) })
+    }
+}
+
+/// An authentic delivery whose event cannot be given to a sink, because its data lacks what a record of
+/// its kind needs, such as a usable id.
+#[derive(Clone, Debug)]
+pub struct UnreadableDelivery {
+    id: String,
+    sent_at: SystemTime,
+    event: UnreadableEvent,
+    body: Raw,
+}
+
+impl UnreadableDelivery {
+    /// Returns the event's id, `svix-id`. It is the same in every try.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns the event's type, for example `user.updated`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        self.event.kind
+    }
+
+    /// Returns what the event lacks, in words that hold none of its data.
+    #[must_use]
+    pub fn problem(&self) -> &'static str {
+        self.event.problem
+    }
+
+    /// Returns the time at which this try was sent, to the second.
+    #[must_use]
+    pub fn sent_at(&self) -> SystemTime {
+        self.sent_at
+    }
+
+    /// Returns the time of the event, if its envelope has one.
+    #[must_use]
+    pub fn occurred_at(&self) -> Option<SystemTime> {
+        self.event.occurred_at
+    }
+
+    /// Returns the id of the event's Clerk instance, `ins_…`, if its envelope has one.
+    #[must_use]
+    pub fn instance_id(&self) -> Option<&str> {
+        self.event.instance_id.as_deref()
+    }
+
+    /// Returns the id of the user whom the event is about, if it has a usable one.
+    #[must_use]
+    pub fn user_id(&self) -> Option<&str> {
+        self.event.user_id.as_deref()
+    }
+
+    /// Returns the body as it was signed. It holds personal data.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.body.0
+    }
+
+    /// Returns the error for a sink that does not keep it.
+    pub(crate) fn error(&self) -> DeliveryError {
+        DeliveryError::new(DeliveryErrorKind::InvalidEvent, self.event.problem).after_signature()
+    }
+}
+
+/// An authentic delivery.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    Delivery(Delivery),
+    Unreadable(UnreadableDelivery),
 }
 
 /// Headers whose timestamp is within the tolerance.
@@ -138,16 +259,12 @@ impl DeliveryVerifier {
     }
 
     /// Verifies the signature and decodes the event.
-    pub(crate) fn open(
-        &self,
-        timely: TimelyHeaders,
-        body: &[u8],
-    ) -> Result<Delivery, DeliveryError> {
+    pub(crate) fn open(&self, timely: TimelyHeaders, body: Bytes) -> Result<Opened, DeliveryError> {
         let TimelyHeaders { headers, sent_at, latest } = timely;
         let signed = self
             .webhooks
             .iter()
-            .any(|webhook| webhook.verify_ignoring_timestamp(body, headers.filtered()).is_ok());
+            .any(|webhook| webhook.verify_ignoring_timestamp(&body, headers.filtered()).is_ok());
         if !signed {
             return Err(DeliveryError::new(
                 DeliveryErrorKind::InvalidSignature,
@@ -157,8 +274,24 @@ impl DeliveryVerifier {
             ));
         }
         let sent = i64::try_from(headers.timestamp()).unwrap_or(i64::MAX).saturating_mul(1000);
-        let envelope = event::decode(body, sent, latest).map_err(DeliveryError::after_signature)?;
-        let id = headers.id().to_owned();
-        Ok(Delivery { contents: Arc::new(Contents { id, sent_at, envelope }) })
+        let decoded = event::decode(&body, sent, latest);
+        let (id, body) = (headers.id().to_owned(), Raw(body));
+        match decoded {
+            Ok(envelope) => {
+                let contents = Contents { id, sent_at, envelope, body };
+                Ok(Opened::Delivery(Delivery { contents: Arc::new(contents) }))
+            }
+            Err(Undecodable::Data(event)) => {
+                Ok(Opened::Unreadable(UnreadableDelivery { id, sent_at, event, body }))
+            }
+            Err(Undecodable::Body(problem)) => {
+                let error = DeliveryError::new(DeliveryErrorKind::InvalidEvent, problem);
+                Err(error.after_signature())
+            }
+        }
     }
 }
+
+/// How far a time in a body that is decoded again may be after its receipt: the usual tolerance.
+#[cfg(feature = "sea-orm")]
+const LATER: Duration = Duration::from_secs(300);

@@ -8,7 +8,7 @@ use crate::ids::MAX_ID_BYTES;
 use crate::sea_orm::dialect::Dialect;
 use crate::sea_orm::entity::{organization, organization_membership, user};
 use crate::sea_orm::schema::Deletion;
-use crate::sea_orm::tables::{Backfills, DELETED_AT, Deliveries, TableName, Versions};
+use crate::sea_orm::tables::{Backfills, DELETED_AT, DeadLetters, Deliveries, TableName, Versions};
 
 /// The definitions on one database.
 #[derive(Clone, Copy)]
@@ -59,9 +59,43 @@ impl Definitions {
             .col(self.text(Column::Role))
             .col(self.time(Column::CreatedAt).not_null())
             .col(self.time(Column::UpdatedAt).not_null());
+        self.with_indices(create, indices(table))
+    }
+
+    /// Returns the statements for the indices that deleting an organization or a user needs.
+    pub(super) fn membership_indices(&self, table: &TableName) -> Vec<String> {
+        self.indices_after(table, &indices(table))
+    }
+
+    /// Returns the table of deliveries that could not be taken, on MySQL with its indices.
+    pub(super) fn dead_letters(&self, table: &TableName) -> TableCreateStatement {
+        let mut create = self.table(table);
+        create
+            .col(self.key(DeadLetters::Id, DELIVERY_ID_LENGTH))
+            .col(self.id(DeadLetters::Kind, ID_LENGTH).not_null())
+            .col(self.text(DeadLetters::InstanceId))
+            .col(self.id(DeadLetters::UserId, ID_LENGTH))
+            .col(self.time(DeadLetters::FailedAt).not_null())
+            .col(self.time(DeadLetters::ParkedAt))
+            .col(self.text(DeadLetters::Reason).not_null())
+            .col(self.bytes(DeadLetters::Body).not_null());
+        self.with_indices(create, indices_of_dead_letters(table))
+    }
+
+    /// Returns the statements for the indices by which old ones and those of a user are found.
+    pub(super) fn dead_letter_indices(&self, table: &TableName) -> Vec<String> {
+        self.indices_after(table, &indices_of_dead_letters(table))
+    }
+
+    /// Adds indices to the creation of a table where they cannot be created after it.
+    fn with_indices(
+        &self,
+        mut create: TableCreateStatement,
+        indices: [(DynIden, DynIden); 2],
+    ) -> TableCreateStatement {
         match self.0 {
             Dialect::MySql => {
-                for (name, column) in indices(table) {
+                for (name, column) in indices {
                     create.index(Index::create().name(name.to_string()).col(column));
                 }
             }
@@ -70,12 +104,11 @@ impl Definitions {
         create
     }
 
-    /// Returns the statements for the indices that deleting an organization or a user needs.
-    pub(super) fn membership_indices(&self, table: &TableName) -> Vec<String> {
+    fn indices_after(&self, table: &TableName, indices: &[(DynIden, DynIden)]) -> Vec<String> {
         let index = |(name, column): &(DynIden, DynIden)| self.index(table, name, column);
         match self.0 {
             Dialect::MySql => Vec::new(),
-            Dialect::Postgres | Dialect::Sqlite => indices(table).iter().map(index).collect(),
+            Dialect::Postgres | Dialect::Sqlite => indices.iter().map(index).collect(),
         }
     }
 
@@ -185,6 +218,15 @@ impl Definitions {
         }
     }
 
+    /// Returns a column for bytes. MySQL's `BLOB` ends at 64 KiB.
+    fn bytes(&self, name: impl IntoIden) -> ColumnDef {
+        let mut bytes = ColumnDef::new(name);
+        match self.0 {
+            Dialect::MySql => bytes.custom("mediumblob").take(),
+            Dialect::Postgres | Dialect::Sqlite => bytes.blob().take(),
+        }
+    }
+
     /// Returns a column for a time. MySQL's `TIMESTAMP` ends in 2038, and neither `TIMESTAMP` nor
     /// `DATETIME` has fractions of a second by default.
     fn time(&self, name: impl IntoIden) -> ColumnDef {
@@ -203,6 +245,15 @@ fn indices(table: &TableName) -> [(DynIden, DynIden); 2] {
     [
         (named("of_organization"), Column::OrganizationId.into_iden()),
         (named("of_user"), Column::UserId.into_iden()),
+    ]
+}
+
+/// Returns the names and columns of the dead letters' indices.
+fn indices_of_dead_letters(table: &TableName) -> [(DynIden, DynIden); 2] {
+    let named = |name: &str| format!("{}_{name}", table.name).into_iden();
+    [
+        (named("by_time"), DeadLetters::FailedAt.into_iden()),
+        (named("of_user"), DeadLetters::UserId.into_iden()),
     ]
 }
 

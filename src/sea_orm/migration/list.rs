@@ -27,6 +27,7 @@ pub(super) fn of_users(schema: &Schema) -> Vec<Box<dyn MigrationTrait>> {
             schema.named("m20261201_000001_clerk_backfills_started"),
             Step::BackfillStart,
         ),
+        migration(schema, schema.named("m20261201_000005_clerk_dead_letters"), Step::DeadLetters),
     ]
 }
 
@@ -90,6 +91,7 @@ fn migration(schema: &Schema, name: String, step: Step) -> Box<dyn MigrationTrai
 enum Step {
     BackfillStart,
     Backfills,
+    DeadLetters,
     DeliveryIndex,
     OrganizationEvents,
     Organizations,
@@ -129,6 +131,12 @@ impl MigrationTrait for Migration {
                 add_column(manager, table, column, define.start_of_backfill(table)).await?;
             }
             Step::UserEvents => add_time_of_event(manager, define, &tables.users.versions).await?,
+            Step::DeadLetters => {
+                manager.create_table(define.dead_letters(&tables.dead_letters)).await?;
+                for index in define.dead_letter_indices(&tables.dead_letters) {
+                    db.execute_unprepared(&index).await?;
+                }
+            }
             Step::DeliveryIndex => {
                 let (create, name) = define.delivery_index(&tables.deliveries);
                 if !fit::has_index(db, define.0, &tables.deliveries, &name).await? {
@@ -170,6 +178,7 @@ fn made_by(step: Step, tables: Tables) -> Vec<TableName> {
     match (step, tables.organizations) {
         (Step::Users, _) => vec![tables.deliveries, tables.users.versions],
         (Step::Backfills, _) => vec![tables.backfills],
+        (Step::DeadLetters, _) => vec![tables.dead_letters],
         (Step::Organizations, Some(kinds)) => {
             vec![kinds.memberships.versions, kinds.organizations.versions]
         }

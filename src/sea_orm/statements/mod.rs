@@ -10,6 +10,7 @@ mod at_once;
 mod backfills;
 mod both;
 mod deliveries;
+mod letters;
 mod revive;
 mod rows;
 mod versions;
@@ -21,6 +22,10 @@ pub(super) use backfills::{record_run, select_runs};
 pub(super) use both::{forget_version_without_row, select_status, select_user};
 pub(super) use deliveries::{
     Recording, forget_deliveries, forget_some_deliveries, insert_delivery, record_delivery,
+};
+pub(super) use letters::{
+    NewLetter, count_letters, forget_letters, insert_letter, lock_first_letter, park_letter,
+    record_letter, select_letter, select_letters, select_whole_letter,
 };
 #[cfg(feature = "backfill")]
 pub(super) use revive::select_creations;

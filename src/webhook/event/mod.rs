@@ -54,7 +54,9 @@ pub use communication::{Email, Sms};
 pub use contact::{
     EmailAddress, ExternalAccount, PhoneNumber, Verification, VerificationStatus, Web3Wallet,
 };
-pub(crate) use decode::{Envelope, decode};
+#[cfg(feature = "sea-orm")]
+pub(crate) use decode::user_of;
+pub(crate) use decode::{Envelope, Undecodable, UnreadableEvent, decode};
 pub use deleted::DeletedObject;
 pub use domain::{EnrollmentMode, OrganizationDomain};
 pub use invitation::{InvitationStatus, OrganizationInvitation};

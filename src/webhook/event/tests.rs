@@ -9,7 +9,7 @@ use super::*;
 const SENT: i64 = 1_716_883_260_000;
 const LATEST: i64 = SENT + 300_000;
 
-fn read(body: &Value) -> Result<Envelope, crate::webhook::DeliveryError> {
+fn read(body: &Value) -> Result<Envelope, super::Undecodable> {
     decode(body.to_string().as_bytes(), SENT, LATEST)
 }
 

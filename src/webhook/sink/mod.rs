@@ -10,7 +10,7 @@ pub use function::{SinkFn, SinkFnWithState, sink_fn, sink_fn_with_state};
 pub use router::EventRouter;
 
 use super::error::SinkError;
-use super::verify::Delivery;
+use super::verify::{Delivery, UnreadableDelivery};
 
 /// A destination of deliveries.
 ///
@@ -59,11 +59,29 @@ pub trait Sink: Send + Sync + 'static {
 
     /// Returns whether the sink does anything about events of this type, such as `user.created`; default:
     /// `true`. An event whose data lacks what every record of its kind needs, such as a usable id, cannot
-    /// be given to a sink: it is refused with 400 if the sink acts on its type, and acknowledged
-    /// otherwise.
+    /// be given to a sink: the sink is asked to [park](Self::park) it if it acts on its type, and it is
+    /// acknowledged otherwise.
     fn acts_on(&self, kind: &str) -> bool {
         let _ = kind;
         true
+    }
+
+    /// Keeps a delivery that no try will ever make readable, for an operator, and returns the outcome,
+    /// [`Outcome::Parked`] as a rule. `None`, the default, refuses it with 400: Svix tries again for a
+    /// day or so, in vain, and then it is gone.
+    ///
+    /// It is asked for types only that the sink [acts on](Self::acts_on). The body holds personal data: a
+    /// sink that keeps it must also delete it, at the latest with the user.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the delivery cannot be kept now. It is then sent again.
+    fn park(
+        &self,
+        delivery: &UnreadableDelivery,
+    ) -> impl Future<Output = Result<Option<Outcome>, SinkError>> + Send {
+        let _ = delivery;
+        std::future::ready(Ok(None))
     }
 
     /// Returns a sink that passes every delivery to this one and then to `next`.
@@ -72,7 +90,8 @@ pub trait Sink: Send + Sync + 'static {
     /// [given](Self::apply_after) the outcome. If `next` fails, Svix sends the delivery again and both
     /// are called again, so this sink must recognise a repetition. The outcome is that of the first of
     /// the two that [applied](Outcome::Applied) it; otherwise it is this sink's, or `next`'s if this
-    /// sink [ignored](Outcome::Ignored) the delivery.
+    /// sink [ignored](Outcome::Ignored) the delivery. One that either sink parked is
+    /// [`Parked`](Outcome::Parked); each is asked to park the types that it acts on.
     fn then<N: Sink>(self, next: N) -> Then<Self, N>
     where
         Self: Sized,
@@ -99,6 +118,13 @@ impl<S: Sink> Sink for Arc<S> {
 
     fn acts_on(&self, kind: &str) -> bool {
         S::acts_on(self, kind)
+    }
+
+    fn park(
+        &self,
+        delivery: &UnreadableDelivery,
+    ) -> impl Future<Output = Result<Option<Outcome>, SinkError>> + Send {
+        S::park(self, delivery)
     }
 }
 
@@ -145,6 +171,22 @@ impl<A: Sink, B: Sink> Sink for Then<A, B> {
     fn acts_on(&self, kind: &str) -> bool {
         self.first.acts_on(kind) || self.second.acts_on(kind)
     }
+
+    async fn park(&self, delivery: &UnreadableDelivery) -> Result<Option<Outcome>, SinkError> {
+        let first = park_if_acts_on(&self.first, delivery).await?;
+        let second = park_if_acts_on(&self.second, delivery).await?;
+        Ok(match (first, second) {
+            (_, Some(Outcome::Parked)) | (None, _) => second,
+            _ => first,
+        })
+    }
+}
+
+async fn park_if_acts_on(
+    sink: &impl Sink,
+    delivery: &UnreadableDelivery,
+) -> Result<Option<Outcome>, SinkError> {
+    if sink.acts_on(delivery.kind()) { sink.park(delivery).await } else { Ok(None) }
 }
 
 impl Outcome {
@@ -155,6 +197,7 @@ impl Outcome {
             Self::Applied(_) => "applied",
             Self::Duplicate => "duplicate",
             Self::Ignored => "ignored",
+            Self::Parked => "parked",
             Self::Stale => "stale",
         }
     }
@@ -163,6 +206,7 @@ impl Outcome {
     /// much the first.
     fn and(self, next: Self) -> Self {
         match (self, next) {
+            (Self::Parked, _) | (_, Self::Parked) => Self::Parked,
             (Self::Applied(_), _) => self,
             (_, Self::Applied(_)) | (Self::Ignored, _) => next,
             _ => self,
@@ -180,6 +224,8 @@ pub enum Outcome {
     Duplicate,
     /// The sink does not act on events of this kind.
     Ignored,
+    /// The sink could never apply the delivery, and has kept it for an operator.
+    Parked,
     /// The sink knows a newer state, or the record is deleted.
     Stale,
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use super::{Outcome, Sink};
 use crate::webhook::error::SinkError;
-use crate::webhook::verify::Delivery;
+use crate::webhook::verify::{Delivery, UnreadableDelivery};
 
 /// Hands each delivery to the first sink whose type it has.
 ///
@@ -91,6 +91,13 @@ impl Sink for EventRouter {
     fn acts_on(&self, kind: &str) -> bool {
         self.sink_for(kind).is_some_and(|sink| sink.acts_on(kind))
     }
+
+    async fn park(&self, delivery: &UnreadableDelivery) -> Result<Option<Outcome>, SinkError> {
+        match self.sink_for(delivery.kind()) {
+            Some(sink) => sink.park_boxed(delivery).await,
+            None => Ok(None),
+        }
+    }
 }
 
 impl EventRouter {
@@ -124,25 +131,43 @@ impl Route {
 
 /// A sink whose future is boxed, so that sinks of several types fit into one list.
 trait AnySink: Send + Sync {
-    fn apply_boxed<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a>;
+    fn apply_boxed<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Outcome>;
 
-    fn apply_after_boxed<'a>(&'a self, delivery: &'a Delivery, earlier: Outcome) -> BoxFuture<'a>;
+    fn apply_after_boxed<'a>(
+        &'a self,
+        delivery: &'a Delivery,
+        earlier: Outcome,
+    ) -> BoxFuture<'a, Outcome>;
 
     fn acts_on(&self, kind: &str) -> bool;
+
+    fn park_boxed<'a>(&'a self, delivery: &'a UnreadableDelivery)
+    -> BoxFuture<'a, Option<Outcome>>;
 }
 
 impl<S: Sink> AnySink for S {
-    fn apply_boxed<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a> {
+    fn apply_boxed<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Outcome> {
         Box::pin(self.apply(delivery))
     }
 
-    fn apply_after_boxed<'a>(&'a self, delivery: &'a Delivery, earlier: Outcome) -> BoxFuture<'a> {
+    fn apply_after_boxed<'a>(
+        &'a self,
+        delivery: &'a Delivery,
+        earlier: Outcome,
+    ) -> BoxFuture<'a, Outcome> {
         Box::pin(self.apply_after(delivery, earlier))
     }
 
     fn acts_on(&self, kind: &str) -> bool {
         Sink::acts_on(self, kind)
     }
+
+    fn park_boxed<'a>(
+        &'a self,
+        delivery: &'a UnreadableDelivery,
+    ) -> BoxFuture<'a, Option<Outcome>> {
+        Box::pin(self.park(delivery))
+    }
 }
 
-type BoxFuture<'a> = Pin<Box<dyn Future<Output = Result<Outcome, SinkError>> + Send + 'a>>;
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, SinkError>> + Send + 'a>>;

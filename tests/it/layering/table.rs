@@ -101,7 +101,7 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
     ("webhook/future", &[]),
     ("webhook/headers", &["webhook/error"]),
     ("webhook/body", &["webhook/error"]),
-    ("webhook/event", &["ids", "meter", "webhook/error"]),
+    ("webhook/event", &["ids", "meter"]),
     (
         "webhook/verify",
         &["clock", "error", "ids", "secret", "webhook/error", "webhook/event", "webhook/headers"],

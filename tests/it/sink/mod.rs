@@ -9,6 +9,7 @@ mod fit_names;
 mod held;
 mod hooks;
 mod instances;
+mod letters;
 mod order;
 mod organizations;
 mod outages;

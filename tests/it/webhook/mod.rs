@@ -5,6 +5,7 @@ mod conformance;
 mod events;
 mod headers;
 mod log;
+mod parking;
 mod replay;
 mod sinks;
 mod sockets;
