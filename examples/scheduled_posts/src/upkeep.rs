@@ -1,4 +1,4 @@
-//! The daily upkeep: it deletes the records of old webhook deliveries.
+//! The upkeep: it deletes the records of old webhook deliveries daily, and counts what is parked.
 
 use std::time::Duration;
 
@@ -9,6 +9,8 @@ use serving::keep_running;
 /// Starts the upkeep, which ends with the runtime. Any number of servers on one database may run
 /// it.
 pub(crate) fn start(users: SeaOrmSink) {
+    let counted = users.clone();
+    keep_running("counting parked webhooks", move || count_parked(counted.clone()));
     keep_running("forgetting old webhooks", move || forget_daily(users.clone()));
 }
 
@@ -29,6 +31,18 @@ async fn forget_daily(users: SeaOrmSink) {
     }
 }
 
+/// Keeps the gauge of parked webhooks right, which `parked` empties in another process.
+async fn count_parked(users: SeaOrmSink) {
+    let mut minutes = tokio::time::interval(MINUTE);
+    loop {
+        minutes.tick().await;
+        if let Err(error) = users.count_parked().await {
+            tracing::debug!(%error, "cannot count parked webhooks");
+        }
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The age at which records are deleted. Svix retries for a little over a day, and its dashboard
 /// can resend deliveries that are weeks old.

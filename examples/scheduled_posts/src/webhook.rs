@@ -9,7 +9,7 @@ use tower_clerk::ConfigError;
 use tower_clerk::sea_orm::SeaOrmSink;
 use tower_clerk::secret::SigningSecret;
 use tower_clerk::webhook::{
-    Delivery, Event, Outcome, OwnInstance, Sink, SinkError, WebhookService,
+    Delivery, Event, Outcome, OwnInstance, Sink, SinkError, UnreadableDelivery, WebhookService,
 };
 use utoipa::ToSchema;
 
@@ -41,8 +41,8 @@ pub(crate) fn service(
 /// Receive an event from Clerk
 ///
 /// `user.created`, `user.updated` and `user.deleted` are applied, other events are acknowledged and
-/// ignored. The body is the event as it was signed; the answer is sent after the commit. The
-/// headers may also be called `webhook-id`, `webhook-timestamp` and `webhook-signature`.
+/// ignored. One that could never be applied is acknowledged and kept for an operator. The body is the
+/// event as it was signed; the answer is sent after the commit. The headers may also be called `webhook-id`, `webhook-timestamp` and `webhook-signature`.
 #[utoipa::path(
     post, path = PATH, operation_id = "webhook", tag = "Webhooks", security(),
     params(
@@ -124,6 +124,16 @@ impl Sink for LoggingSink {
 
     fn acts_on(&self, kind: &str) -> bool {
         self.users.acts_on(kind)
+    }
+
+    async fn park(&self, delivery: &UnreadableDelivery) -> Result<Option<Outcome>, SinkError> {
+        tracing::info!("Received Clerk webhook: {}", printable(delivery.kind()));
+        let parked = self.users.park(delivery).await;
+        // What nobody keeps is refused, and counted as that.
+        if let Some(outcome) = parked.clone().transpose() {
+            telemetry::webhook(&outcome);
+        }
+        parked
     }
 }
 

@@ -25,6 +25,14 @@ Reads the same environment as `serve`, asks Clerk's two APIs, the database, and 
 service where they are set, and changes nothing.
 It never shows a secret, a token or an e-mail address. Works beside a running server.";
 
+pub(super) const ABOUT_PARKED: &str = "\
+List, retry or drop the webhooks that could not be applied.
+
+A webhook is parked if it lacks what a row needs, or if the database has refused its row for an hour:
+a value that does not fit, or a constraint. Clerk is told that it arrived, and does not send it again.
+One that is only noted is still refused, and sent again. After 30 days both are deleted, and those of
+a user with the user. Works beside a running server, and creates no tables.";
+
 /// Returns the end of the program's own `--help`: the variables by subcommand, and each one once.
 pub(super) fn all() -> String {
     let mut text = "Environment, by subcommand:".to_owned();
@@ -56,6 +64,7 @@ pub(super) fn of(subcommand: Subcommand) -> String {
     match subcommand {
         Subcommand::Backfill => text + "\n\n" + BACKFILL_CODES,
         Subcommand::Doctor => text + "\n\n" + DOCTOR_CODES,
+        Subcommand::Parked => text + "\n\n" + PARKED_CODES,
         Subcommand::DevClerk | Subcommand::Migrate | Subcommand::Serve => text,
     }
 }
@@ -109,5 +118,9 @@ Exit codes: 0 done, and with --dry-run no difference; 1 failed or stopped;
 2 the configuration or the command line cannot be used; 3 --dry-run found
 differences, or users may be missing after a run: Clerk listed fewer than it
 counts, or the database refuses some.";
+const PARKED_CODES: &str = "\
+Exit codes: 0 done; 1 failed, or nothing of that id is parked; 2 the
+configuration or the command line cannot be used; 3 a retry was refused again,
+and the webhook is still parked.";
 const DOCTOR_CODES: &str =
     "Exit codes: 0 nothing failed, warnings are allowed; 1 something failed.";

@@ -10,6 +10,7 @@ mod listening;
 mod logging;
 mod migrate;
 mod openapi;
+mod parked;
 mod serve;
 
 use std::process::ExitCode;
@@ -45,6 +46,9 @@ enum Command {
     /// Create or update the tables and exit
     #[command(after_help = help::of(table::Subcommand::Migrate))]
     Migrate,
+    /// List, retry or drop the webhooks that could not be applied
+    #[command(long_about = help::ABOUT_PARKED, after_help = help::of(table::Subcommand::Parked))]
+    Parked(parked::Args),
     /// Print the API's description, OpenAPI 3.1 as JSON
     Openapi,
 }
@@ -66,6 +70,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         (Command::DevClerk, Ok(env)) => dev_clerk::run(&env, &log).await.map(success),
         (Command::Backfill(args), Ok(env)) => backfill::run(&env, args, &log).await,
         (Command::Migrate, Ok(env)) => migrate::run(&env, &log).await.map(success),
+        (Command::Parked(args), Ok(env)) => parked::run(&env, args, &log).await,
         (Command::Openapi, Ok(_)) => openapi::run().map(success),
     };
     let code = match done {

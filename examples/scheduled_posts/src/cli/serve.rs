@@ -36,8 +36,19 @@ use serving::tls::Tls;
 use serving::{Lines, Server};
 
 pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
-    let ServeConfig { common, listen, cors, hosts, limits, phase, metrics, clerk, ai, tls } =
-        ServeConfig::read(env)?;
+    let ServeConfig {
+        common,
+        listen,
+        cors,
+        hosts,
+        limits,
+        phase,
+        metrics,
+        clerk,
+        dead_letters,
+        ai,
+        tls,
+    } = ServeConfig::read(env)?;
     log.start(&common);
     open_files::raise();
     let db = store::connect(&common.database_url).await;
@@ -68,6 +79,7 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     let stopping = Stopping::default();
     let users = SeaOrmSink::new(db.clone());
     let users = users.map_err(|error| Failure::Start(error.to_string()))?;
+    let users = if dead_letters { users } else { users.without_dead_letters() };
     let state = AppState {
         store: Store::new(db.clone(), &common.database_url),
         users: users.clone(),

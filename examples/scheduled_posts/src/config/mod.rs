@@ -34,7 +34,7 @@ use crate::config::reader::Reader;
 use crate::stand_in::Place;
 use crate::webhook::PATH;
 
-/// The settings of `migrate`.
+/// The settings of `migrate` and `parked`.
 #[derive(Debug)]
 pub(crate) struct MigrateConfig {
     pub(crate) common: Common,
@@ -69,6 +69,8 @@ pub(crate) struct ServeConfig {
     /// The address of `/metrics`.
     pub(crate) metrics: Option<SocketAddr>,
     pub(crate) clerk: Clerk,
+    /// Whether webhooks that can never be applied are parked.
+    pub(crate) dead_letters: bool,
     pub(crate) ai: Option<AiConfig>,
     pub(crate) tls: Option<TlsConfig>,
 }
@@ -133,6 +135,7 @@ impl ServeConfig {
         let clerk = reader.clerk(&common, listen);
         let limits = reader.limits(matches!(clerk, Some(Clerk::Dev(_))));
         let phase = reader.auth_phase();
+        let dead_letters = reader.value("DEAD_LETTERS", true, values::on_or_off);
         let config = clerk.map(|clerk| Self {
             common,
             listen,
@@ -142,6 +145,7 @@ impl ServeConfig {
             phase,
             metrics,
             clerk,
+            dead_letters,
             ai,
             tls,
         });

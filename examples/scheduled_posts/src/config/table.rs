@@ -44,12 +44,13 @@ pub(crate) enum Subcommand {
     DevClerk,
     Doctor,
     Migrate,
+    Parked,
     Serve,
 }
 
 impl Subcommand {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Serve, Self::Doctor, Self::DevClerk, Self::Backfill, Self::Migrate];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Serve, Self::Doctor, Self::DevClerk, Self::Backfill, Self::Parked, Self::Migrate];
 
     /// Returns the name on the command line.
     pub(crate) fn name(self) -> &'static str {
@@ -58,6 +59,7 @@ impl Subcommand {
             Self::DevClerk => "dev-clerk",
             Self::Doctor => "doctor",
             Self::Migrate => "migrate",
+            Self::Parked => "parked",
             Self::Serve => "serve",
         }
     }
@@ -404,6 +406,16 @@ pub(crate) static TOPICS: [Topic; 8] = [
         title: "Operation",
         about: "",
         settings: &[
+            Setting {
+                names: &["DEAD_LETTERS"],
+                meaning: "Whether webhooks that can never be applied are parked, for \
+                          `scheduled-posts parked`: on or off.",
+                details: "With off they are refused, and lost once Clerk has given up.",
+                unset: Unset::Value("on"),
+                read_by: SERVER,
+                example: "on",
+                is_secret: false,
+            },
             Setting {
                 names: &["METRICS_ADDR"],
                 meaning: "The address and port of a separate listener for /metrics, which has no \

@@ -393,6 +393,7 @@ fn the_table_says_which_subcommand_reads_which_variables() {
     assert_eq!(table::names(Subcommand::DevClerk), read(|env| drop(DevClerkConfig::read(env))));
     assert_eq!(table::names(Subcommand::Backfill), read(|env| drop(BackfillConfig::read(env))));
     assert_eq!(table::names(Subcommand::Migrate), read(|env| drop(MigrateConfig::read(env))));
+    assert_eq!(table::names(Subcommand::Parked), read(|env| drop(MigrateConfig::read(env))));
 }
 
 #[test]

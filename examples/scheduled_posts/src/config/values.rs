@@ -220,6 +220,14 @@ pub(crate) fn log_format(text: &str) -> Result<LogFormat, &'static str> {
     }
 }
 
+pub(crate) fn on_or_off(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("must be on or off"),
+    }
+}
+
 /// Checks a log filter. The filter is built again from the text when logging starts.
 pub(crate) fn log_filter(text: &str) -> Result<String, &'static str> {
     tracing_subscriber::EnvFilter::try_new(text)

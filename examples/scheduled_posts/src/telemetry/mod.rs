@@ -66,6 +66,7 @@ pub(crate) fn webhook(outcome: &Result<Outcome, SinkError>) {
         Ok(Outcome::Applied(_)) => "applied",
         Ok(Outcome::Duplicate) => "duplicate",
         Ok(Outcome::Ignored) => "ignored",
+        Ok(Outcome::Parked) => "parked",
         Ok(Outcome::Stale) => "stale",
         Ok(_) => "other",
         Err(_) => "failed",
@@ -152,10 +153,12 @@ const LOST_LINES: &str = "log_lines_lost_total";
 const WEBHOOKS: &str = "webhook_deliveries_total";
 const LAST_DELIVERY: &str = "clerk_webhook_last_delivery_seconds";
 /// The counters of the alarms in `docs/production.md`, each with its label.
-const ALARMED: [(&str, &str, &str); 3] = [
+const ALARMED: [(&str, &str, &str); 5] = [
     (WEBHOOKS, "outcome", "failed"),
     ("clerk_webhook_refused_total", "reason", "invalid_signature"),
     ("clerk_webhook_ignored_total", "reason", "other_instance"),
+    ("clerk_webhook_unparked_total", "reason", "full"),
+    ("clerk_webhook_unparked_total", "reason", "too_large"),
 ];
 const ALARMED_WITHOUT_LABELS: [&str; 2] =
     ["clerk_rows_held_total", "clerk_unreadable_members_total"];

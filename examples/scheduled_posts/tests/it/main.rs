@@ -25,6 +25,7 @@ mod log;
 mod metrics;
 mod openapi;
 mod ownership;
+mod parked;
 mod phases;
 mod posts;
 mod reach;

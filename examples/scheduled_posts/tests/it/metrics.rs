@@ -99,7 +99,11 @@ async fn fault_s11_every_alarm_is_about_what_the_server_measures(world: World) {
     let clerk = world.clerk();
     let token = clerk.token(&clerk.sign_up("ada@example.com").await).await;
     assert_eq!(world.api().with_token(&token).get("/api/me").await.status, 200);
-    let text = numbers.text().await;
+    // Counted in the background.
+    let text = until("the parked webhooks are counted", async || {
+        Some(numbers.text().await).filter(|text| text.contains("clerk_webhook_dead_letters "))
+    })
+    .await;
     let measured: Vec<&str> =
         text.lines().filter_map(|line| line.rsplit_once(' ')).map(|(series, _)| series).collect();
 

@@ -61,7 +61,7 @@ impl Webhook {
         Self::post_body(api, &self.id(), self.body()).await
     }
 
-    /// Posts this body in the same way.
+    /// Posts any body, signed at this moment. `None`: nobody answered.
     pub(crate) async fn post_body(api: &Api, id: &str, body: String) -> Option<Answer> {
         let secret = SigningSecret::parse(SECRET).unwrap();
         let signed = SignedDelivery::new(&secret, id, SystemClock::new().now(), body);
