@@ -75,8 +75,8 @@ impl Instance {
             }
             let user = User::new(addresses, profile, now());
             records.users.push(user.clone());
-            let event = event("user.created", &user.id, user.clerk_json());
-            Ok((user, event))
+            let event = Event::new("user.created", &user.id, user.clerk_json());
+            Ok((user, vec![event]))
         })
     }
 
@@ -114,8 +114,8 @@ impl Instance {
             let user = records.user_mut(id).ok_or_else(|| ClerkError::not_found("user"))?;
             update(user)?;
             user.touch(now());
-            let event = event("user.updated", &user.id, user.clerk_json());
-            Ok((user.clone(), event))
+            let event = Event::new("user.updated", &user.id, user.clerk_json());
+            Ok((user.clone(), vec![event]))
         })
     }
 
@@ -123,8 +123,8 @@ impl Instance {
         self.change(|records| {
             let user = records.remove_user(id).ok_or_else(|| ClerkError::not_found("user"))?;
             let data = json!({ "object": "user", "id": user.id, "deleted": true });
-            let event = event("user.deleted", &user.id, data.clone());
-            Ok((data, event))
+            let event = Event::new("user.deleted", &user.id, data.clone());
+            Ok((data, vec![event]))
         })
     }
 
@@ -134,14 +134,14 @@ impl Instance {
             user.last_sign_in_at = Some(now());
             let session = SignIn::new(user_id, now());
             records.sessions.push(session.clone());
-            Ok((session, None))
+            Ok((session, Vec::new()))
         })
     }
 
     pub(super) fn sign_out(&self, session_id: &str) -> Result<(), ClerkError> {
         self.change(|records| {
             records.sessions.retain(|session| session.id != session_id);
-            Ok(((), None))
+            Ok(((), Vec::new()))
         })
     }
 
@@ -169,17 +169,17 @@ impl Instance {
         }
     }
 
-    /// Changes a copy of the records, saves it, and only then puts it in force and sends its event.
+    /// Changes a copy of the records, saves it, and only then puts it in force and sends its events.
     ///
     /// The lock is held during a small write to a local file: the stand-in serves one developer,
     /// and events must be sent in the order of the changes.
-    fn change<T>(
+    pub(super) fn change<T>(
         &self,
-        change: impl FnOnce(&mut Records) -> Result<(T, Option<Event>), ClerkError>,
+        change: impl FnOnce(&mut Records) -> Result<(T, Vec<Event>), ClerkError>,
     ) -> Result<T, ClerkError> {
         let mut records = self.records();
         let mut next = records.clone();
-        let (result, event) = change(&mut next)?;
+        let (result, events) = change(&mut next)?;
         self.shared.file.save(&next).map_err(|error| {
             let file = self.shared.file.named().display();
             tracing::error!(%error, "the dev Clerk cannot write {file}; the change was not made");
@@ -187,13 +187,13 @@ impl Instance {
             ClerkError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_clerk_error", message)
         })?;
         *records = next;
-        if let Some(Event { kind, user_id, data }) = event {
+        for Event { kind, about, data } in events {
             let envelope = json!({
                 "object": "event", "type": kind, "instance_id": records.instance_id,
                 "timestamp": now(), "data": data,
                 "event_attributes": { "http_request": { "client_ip": "127.0.0.1", "user_agent": "" } },
             });
-            self.shared.outbox.send(kind, &user_id, &envelope);
+            self.shared.outbox.send(kind, &about, &envelope);
         }
         Ok(result)
     }
@@ -215,14 +215,17 @@ impl Instance {
 }
 
 /// An event for webhooks.
-struct Event {
+pub(super) struct Event {
     kind: &'static str,
-    user_id: String,
+    /// The user or the organization: deliveries about one keep their order.
+    about: String,
     data: Value,
 }
 
-fn event(kind: &'static str, user_id: &str, data: Value) -> Option<Event> {
-    Some(Event { kind, user_id: user_id.to_owned(), data })
+impl Event {
+    pub(super) fn new(kind: &'static str, about: &str, data: Value) -> Self {
+        Self { kind, about: about.to_owned(), data }
+    }
 }
 
 fn check_address(address: &str) -> Result<(), ClerkError> {
@@ -236,6 +239,6 @@ fn check_address(address: &str) -> Result<(), ClerkError> {
 }
 
 /// Returns the time in milliseconds since 1970.
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     time::now().timestamp_millis()
 }

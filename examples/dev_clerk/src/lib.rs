@@ -1,4 +1,4 @@
-//! A stand-in for Clerk on this machine: users, sessions, tokens, webhooks.
+//! A stand-in for Clerk on this machine: users, organizations, sessions, tokens, webhooks.
 //!
 //! The server under test reaches it over HTTP only and shares nothing with it but its address.
 //!
@@ -34,6 +34,9 @@ mod example;
 mod guard;
 mod instance;
 mod list;
+mod organization;
+mod organization_api;
+mod organizations;
 mod own_deliveries;
 mod page;
 mod random;
@@ -145,6 +148,7 @@ fn address(port: u16) -> (String, String) {
 fn router(instance: Instance) -> Router {
     let secret_key = middleware::from_fn_with_state(instance.clone(), backend_api::secret_key);
     let backend = backend_api::routes()
+        .merge(organization_api::routes())
         .merge(sessions::backend_routes())
         .merge(dev_api::routes())
         .route("/v1/jwks", get(jwks))

@@ -140,7 +140,7 @@ impl Listing {
     }
 }
 
-fn number(
+pub(super) fn number(
     value: &str,
     range: std::ops::RangeInclusive<usize>,
     name: &str,

@@ -3,8 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tower_clerk::test_util::Issuer;
 
+use crate::organization::{Membership, Organization};
 use crate::random;
 use crate::user::User;
 
@@ -18,6 +20,10 @@ pub(super) struct Records {
     pub(super) signing_secret: String,
     pub(super) users: Vec<User>,
     pub(super) sessions: Vec<SignIn>,
+    #[serde(default)]
+    pub(super) organizations: Vec<Organization>,
+    #[serde(default)]
+    pub(super) memberships: Vec<Membership>,
 }
 
 /// A session of a user. Times are milliseconds since 1970.
@@ -50,6 +56,8 @@ impl Records {
             signing_secret: random::signing_secret(),
             users: Vec::new(),
             sessions: Vec::new(),
+            organizations: Vec::new(),
+            memberships: Vec::new(),
         };
         (records, issuer)
     }
@@ -66,10 +74,30 @@ impl Records {
         self.sessions.iter().find(|session| session.id == id)
     }
 
-    /// Removes a user and the user's sessions.
+    pub(super) fn organization(&self, id: &str) -> Option<&Organization> {
+        self.organizations.iter().find(|organization| organization.id == id)
+    }
+
+    pub(super) fn organization_mut(&mut self, id: &str) -> Option<&mut Organization> {
+        self.organizations.iter_mut().find(|organization| organization.id == id)
+    }
+
+    /// Returns the number of an organization's members.
+    pub(super) fn members_of(&self, id: &str) -> usize {
+        self.memberships.iter().filter(|membership| membership.organization_id == id).count()
+    }
+
+    /// Returns a membership's JSON; `None` without its organization.
+    pub(super) fn membership_json(&self, membership: &Membership) -> Option<Value> {
+        let organization = self.organization(&membership.organization_id)?;
+        Some(membership.clerk_json(organization, self.user(&membership.user_id)))
+    }
+
+    /// Removes a user and the user's sessions and memberships.
     pub(super) fn remove_user(&mut self, id: &str) -> Option<User> {
         let at = self.users.iter().position(|user| user.id == id)?;
         self.sessions.retain(|session| session.user_id != id);
+        self.memberships.retain(|membership| membership.user_id != id);
         Some(self.users.remove(at))
     }
 }

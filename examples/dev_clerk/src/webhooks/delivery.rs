@@ -8,6 +8,7 @@ pub(crate) struct Delivery {
     /// The `svix-id`.
     pub(crate) id: String,
     pub(crate) kind: &'static str,
+    /// The user, or the organization, that it is about.
     pub(crate) user_id: String,
     /// The body, as JSON.
     pub(crate) body: String,

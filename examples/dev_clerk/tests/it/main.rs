@@ -3,6 +3,7 @@
 
 mod api;
 mod faults;
+mod organizations;
 mod outside;
 mod program;
 mod readme;
