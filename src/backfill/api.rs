@@ -173,29 +173,36 @@ impl<'a> Requests<'a> {
         let mut query = vec![("limit", "100")];
         query.extend(ids.iter().map(|id| ("user_id", id.as_str())));
         let answer = self.ask(&Question::new("users by id", &["users"], &query)).await?;
-        let known = page::ids(&answer.body).ok_or_else(no_list)?;
-        if known.iter().any(|id| !ids.contains(id)) {
-            return Err(unreadable("it lists users who were not asked for"));
-        }
-        Ok(known)
+        known_of(ids, &answer)
     }
 
     /// Returns whether Clerk itself, and no proxy in its place, reports that this user does not
     /// exist.
     pub(super) async fn is_gone(&mut self, id: &str) -> Result<bool, BackfillError> {
-        let path = ["users", id];
-        let question = Question::new("a user by id", &path, &[]);
+        self.is_gone_at("a user by id", &["users", id]).await
+    }
+
+    /// Returns whether Clerk itself, and no proxy in its place, reports that there is nothing at this path.
+    pub(super) async fn is_gone_at(
+        &mut self,
+        name: &'static str,
+        path: &[&str],
+    ) -> Result<bool, BackfillError> {
+        let question = Question::new(name, path, &[]);
         let answer = self.ask(&question.taking(&[StatusCode::NOT_FOUND])).await?;
         if answer.status == StatusCode::OK {
             return Ok(false);
         }
-        if error_code(&answer.body).as_deref() == Some("resource_not_found") {
+        if says_not_found(&answer) {
             return Ok(true);
         }
         Err(unreadable("it is a 404 without Clerk's code `resource_not_found`"))
     }
 
-    async fn ask(&mut self, question: &Question<'_>) -> Result<ApiAnswer, BackfillError> {
+    pub(super) async fn ask(
+        &mut self,
+        question: &Question<'_>,
+    ) -> Result<ApiAnswer, BackfillError> {
         let mut tries = 1;
         loop {
             self.pace.turn().await;
@@ -227,7 +234,7 @@ impl<'a> Requests<'a> {
 }
 
 /// A GET request. `takes` has the statuses that are valid answers besides 200.
-struct Question<'a> {
+pub(super) struct Question<'a> {
     name: &'static str,
     path: &'a [&'a str],
     query: &'a [(&'a str, &'a str)],
@@ -236,7 +243,11 @@ struct Question<'a> {
 }
 
 impl<'a> Question<'a> {
-    fn new(name: &'static str, path: &'a [&'a str], query: &'a [(&'a str, &'a str)]) -> Self {
+    pub(super) fn new(
+        name: &'static str,
+        path: &'a [&'a str],
+        query: &'a [(&'a str, &'a str)],
+    ) -> Self {
         Self { name, path, query, takes: &[], tries: API_TRIES }
     }
 
@@ -248,7 +259,7 @@ impl<'a> Question<'a> {
         Self { tries: 1, ..self }
     }
 
-    fn taking(self, takes: &'a [StatusCode]) -> Self {
+    pub(super) fn taking(self, takes: &'a [StatusCode]) -> Self {
         Self { takes, ..self }
     }
 }
@@ -328,7 +339,7 @@ fn judge(outcome: Result<ApiAnswer, ApiFailure>) -> ApiOutcome {
     }
 }
 
-fn refused(question: &Question<'_>, answer: &ApiAnswer) -> BackfillError {
+pub(super) fn refused(question: &Question<'_>, answer: &ApiAnswer) -> BackfillError {
     let (name, status) = (question.name, answer.status);
     let code = error_code(&answer.body).map(|code| format!(" ({code})")).unwrap_or_default();
     match status {
@@ -356,7 +367,7 @@ fn too_long(question: &Question<'_>) -> BackfillError {
 }
 
 /// Returns the error for an answer that the Backend API would not give.
-fn unreadable(what: &'static str) -> BackfillError {
+pub(super) fn unreadable(what: &'static str) -> BackfillError {
     BackfillError::unexpected(format!(
         "the answer does not look like the Backend API's: {what}; check the API URL, and any \
          proxy on the way to it"
@@ -367,8 +378,23 @@ pub(super) fn no_list() -> BackfillError {
     unreadable("it is not a list of users")
 }
 
+/// Returns those of these ids that an answer lists.
+pub(super) fn known_of(ids: &[String], answer: &ApiAnswer) -> Result<Vec<String>, BackfillError> {
+    let known = page::ids(&answer.body).ok_or_else(no_list)?;
+    if known.iter().any(|id| !ids.contains(id)) {
+        return Err(unreadable("it lists records that were not asked for"));
+    }
+    Ok(known)
+}
+
+/// Returns whether an answer is Clerk's error for something that does not exist.
+pub(super) fn says_not_found(answer: &ApiAnswer) -> bool {
+    answer.status == StatusCode::NOT_FOUND
+        && error_code(&answer.body).as_deref() == Some("resource_not_found")
+}
+
 /// Returns the error code of a body in Clerk's error format, if it is safe to repeat in a message.
-fn error_code(body: &[u8]) -> Option<String> {
+pub(super) fn error_code(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Errors {
         errors: Vec<One>,

@@ -8,9 +8,12 @@
 
 mod api;
 mod error;
+mod lists;
+mod organizations;
 mod page;
 mod progress;
 mod reconcile;
+mod records;
 mod retry;
 mod run;
 mod target;
@@ -18,6 +21,9 @@ mod walk;
 
 pub use api::BackendApi;
 pub use error::{BackfillError, BackfillErrorKind};
-pub use progress::{Drift, Phase, Progress, Removed, Report, Sample};
+pub use progress::{
+    Drift, Phase, Progress, RecordDrift, RecordReport, RecordsRemoved, Removed, Report, Sample,
+};
+pub use records::{Member, RecordKind, RecordPage, Records};
 pub use run::Backfill;
-pub use target::{Differences, Refused, Run, Target, Written};
+pub use target::{Differences, OrganizationsRun, Refused, Run, Target, Written};

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::api::{BackendApi, Requests};
 use super::error::{BackfillError, BackfillErrorKind};
+use super::organizations::{Organizations, Whole};
 use super::progress::{MAX_EXAMPLES, Phase, Progress, Report};
 use super::retry::Pauses;
 use super::target::{Refused, Run, Target, Written};
@@ -80,10 +81,11 @@ impl<T> Backfill<T> {
 
     /// Sets a function that is called with the progress; default: none.
     ///
-    /// [`run`](Self::run) and [`dry_run`](Self::dry_run) call it after each page of Clerk's list;
+    /// [`run`](Self::run) and [`dry_run`](Self::dry_run) call it after each page of Clerk's lists;
     /// [`dry_run`](Self::dry_run) and [`remove_gone`](Self::remove_gone) after each hundred of the
-    /// target's users; [`remove_gone`](Self::remove_gone) after each user who is confirmed or
-    /// removed. See [`Phase`]. The counts of written and unchanged users are 0 except in a run.
+    /// target's users or organizations; [`remove_gone`](Self::remove_gone) after each record that is
+    /// confirmed or removed. See [`Phase`] and [`Progress::kind`]. The counts of written and unchanged
+    /// records are 0 except in a run.
     #[must_use]
     pub fn on_progress(self, tell: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
         Self { on_progress: Some(Box::new(tell)), ..self }
@@ -172,10 +174,11 @@ impl<T> Backfill<T> {
 }
 
 impl<T: Target> Backfill<T> {
-    /// Writes all of Clerk's users to the target. It resumes an unfinished run of the same
+    /// Writes all of Clerk's users to the target, and then all organizations and their members if the
+    /// target [keeps](Target::keeps_organizations) them. It resumes an unfinished run of the same
     /// instance that began within a day, and otherwise begins at the start.
     ///
-    /// No user is removed; see [`remove_gone`](Self::remove_gone).
+    /// Nothing is removed; see [`remove_gone`](Self::remove_gone).
     ///
     /// # Errors
     ///
@@ -189,6 +192,10 @@ impl<T: Target> Backfill<T> {
         let resumed = run.last_user_id.is_some();
         event!(info, instance = run.instance_id, resumed, users = run.users, "a backfill begins");
 
+        if self.target.keeps_organizations() {
+            // So that a run that is killed between the users and the organizations is resumed.
+            run.organizations.get_or_insert_default();
+        }
         let total = requests.count().await?;
         let mut progress = Progress::of(Phase::Listing, run.users, total);
         progress.resumed = resumed;
@@ -197,11 +204,11 @@ impl<T: Target> Backfill<T> {
         while let Some(page) = walk.next(&mut requests, self.latest()).await? {
             unreadable += warn_unreadable(page.unreadable);
             walk.mark(&mut run);
-            run.users += length(&page.users);
+            run.users += length(&page.records);
             let write = || async {
                 match self.rewrite {
-                    true => self.target.rewrite(&page.users, &run).await,
-                    false => self.target.write(&page.users, &run).await,
+                    true => self.target.rewrite(&page.records, &run).await,
+                    false => self.target.write(&page.records, &run).await,
                 }
             };
             let Written { written, unchanged, refused } = self.pauses.target(write).await?;
@@ -220,6 +227,9 @@ impl<T: Target> Backfill<T> {
         let (listed, total) = walk.listed();
         warn_short(listed, total);
         let Progress { users, written, unchanged, .. } = progress;
+        let both = self.organizations().fill(&mut requests, &mut run).await?;
+        let (organizations, memberships) =
+            both.map(|both| (both.organizations, both.memberships)).unzip();
         event!(info, users, written, unchanged, unreadable, "a backfill is done");
         Ok(Report {
             instance_id: instance_id.map(String::from),
@@ -234,6 +244,8 @@ impl<T: Target> Backfill<T> {
             since,
             resumed,
             outdated,
+            organizations,
+            memberships,
         })
     }
 
@@ -241,7 +253,8 @@ impl<T: Target> Backfill<T> {
     /// began; and whether there is one that is too old.
     fn begun(&self, instance: &str, own: Option<Run>) -> (Run, SystemTime, bool) {
         let now = self.clock.now();
-        let unfinished = own.filter(|run| !run.finished && run.last_user_id.is_some());
+        let keeps_organizations = self.target.keeps_organizations();
+        let unfinished = own.filter(|run| run.is_unfinished(keeps_organizations));
         let mut outdated = false;
         if let Some(run) = unfinished.filter(|_| !self.from_start && !self.rewrite) {
             let since = run.started_at.and_then(time);
@@ -294,6 +307,27 @@ impl<T: Target> Backfill<T> {
             }
         }
         Ok(runs)
+    }
+}
+
+impl<T: Target> Backfill<T> {
+    pub(super) fn organizations(&self) -> Organizations<'_, T> {
+        let Self { target, page_size, pauses, .. } = self;
+        Organizations { target, page_size: *page_size, pauses: *pauses, backfill: self }
+    }
+}
+
+impl<T: Target> Whole for Backfill<T> {
+    fn latest(&self) -> i64 {
+        Self::latest(self)
+    }
+
+    fn settled(&self) -> i64 {
+        Self::settled(self)
+    }
+
+    fn tell(&self, progress: &Progress) {
+        Self::tell(self, progress);
     }
 }
 

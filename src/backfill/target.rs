@@ -1,7 +1,9 @@
 //! The trait for places that store users, and its types. Knows nothing of Clerk's API.
 
+use std::future::ready;
 use std::sync::Arc;
 
+use super::records::{Member, RecordKind, RecordPage};
 use crate::webhook::{SinkError, User};
 
 /// A place that stores backfilled users, for example `sea_orm::SeaOrmSink`.
@@ -11,6 +13,10 @@ use crate::webhook::{SinkError, User};
 ///
 /// A method that fails with a transient error ([`SinkError::transient`]) is called again a few
 /// times.
+///
+/// A target of users alone implements the required methods. One that keeps organizations too returns true
+/// from [`keeps_organizations`](Self::keeps_organizations) and implements all methods; until then the
+/// provided ones are never called for organizations and memberships.
 pub trait Target: Send + Sync + 'static {
     /// Returns a [`Run`] for each Clerk instance that this target has users of: the one that was
     /// written last, or [`Run::new`] for an instance that is known from webhooks alone. A backfill
@@ -96,6 +102,116 @@ pub trait Target: Send + Sync + 'static {
     ///
     /// Fails if the user cannot be removed.
     fn remove(&self, user_id: &str) -> impl Future<Output = Result<bool, SinkError>> + Send;
+
+    /// Returns whether this target keeps organizations and memberships.
+    fn keeps_organizations(&self) -> bool {
+        false
+    }
+
+    /// Writes organizations, or memberships, and `run` in one transaction, by the rules of
+    /// [`write`](Self::write). At the same `updated_at` a state that Clerk listed
+    /// ([`RecordPage::listed_at`]) is newer than one of an earlier event, and it is written only if
+    /// something that the target keeps differs.
+    ///
+    /// A membership of an organization or a user who is deleted is not written. One of a user or an
+    /// organization that is not known yet gives it a row. `run` counts as stored with an empty page too.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the page or `run` cannot be written in full. Neither may remain in part.
+    fn write_records(
+        &self,
+        page: RecordPage<'_>,
+        run: &Run,
+    ) -> impl Future<Output = Result<Written, SinkError>> + Send {
+        let _ = (page, run);
+        ready(Ok(Written::default()))
+    }
+
+    /// Returns how the target's rows differ from these records; changes nothing. What is missing or
+    /// outdated is exactly what [`write_records`](Self::write_records) would write; a membership of an
+    /// organization or a user who is deleted here is among `deleted`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the target cannot be read.
+    fn compare_records(
+        &self,
+        page: RecordPage<'_>,
+    ) -> impl Future<Output = Result<Differences, SinkError>> + Send {
+        let _ = page;
+        ready(Ok(Differences::new()))
+    }
+
+    /// Does what [`ids_after`](Self::ids_after) does, for a kind of record.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the target cannot be read.
+    fn record_ids_after(
+        &self,
+        kind: RecordKind,
+        after: Option<&str>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<String>, SinkError>> + Send {
+        async move {
+            match kind {
+                RecordKind::User => self.ids_after(after, limit).await,
+                RecordKind::Membership | RecordKind::Organization => Ok(Vec::new()),
+            }
+        }
+    }
+
+    /// Returns the memberships of an organization, without deleted ones, in any order.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the target cannot be read.
+    fn members_of(
+        &self,
+        organization_id: &str,
+    ) -> impl Future<Output = Result<Vec<Member>, SinkError>> + Send {
+        let _ = organization_id;
+        ready(Ok(Vec::new()))
+    }
+
+    /// Does what [`created_after`](Self::created_after) does, for a kind of record.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the target cannot be read.
+    fn records_created_after(
+        &self,
+        kind: RecordKind,
+        ids: &[String],
+        time: i64,
+    ) -> impl Future<Output = Result<Vec<String>, SinkError>> + Send {
+        async move {
+            match kind {
+                RecordKind::User => self.created_after(ids, time).await,
+                RecordKind::Membership | RecordKind::Organization => Ok(Vec::new()),
+            }
+        }
+    }
+
+    /// Does what [`remove`](Self::remove) does, for a kind of record. An organization's memberships go
+    /// with it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the record cannot be removed.
+    fn remove_record(
+        &self,
+        kind: RecordKind,
+        id: &str,
+    ) -> impl Future<Output = Result<bool, SinkError>> + Send {
+        async move {
+            match kind {
+                RecordKind::User => self.remove(id).await,
+                RecordKind::Membership | RecordKind::Organization => Ok(false),
+            }
+        }
+    }
 }
 
 impl<T: Target> Target for Arc<T> {
@@ -145,6 +261,58 @@ impl<T: Target> Target for Arc<T> {
     fn remove(&self, user_id: &str) -> impl Future<Output = Result<bool, SinkError>> + Send {
         T::remove(self, user_id)
     }
+
+    fn keeps_organizations(&self) -> bool {
+        T::keeps_organizations(self)
+    }
+
+    fn write_records(
+        &self,
+        page: RecordPage<'_>,
+        run: &Run,
+    ) -> impl Future<Output = Result<Written, SinkError>> + Send {
+        T::write_records(self, page, run)
+    }
+
+    fn compare_records(
+        &self,
+        page: RecordPage<'_>,
+    ) -> impl Future<Output = Result<Differences, SinkError>> + Send {
+        T::compare_records(self, page)
+    }
+
+    fn record_ids_after(
+        &self,
+        kind: RecordKind,
+        after: Option<&str>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<String>, SinkError>> + Send {
+        T::record_ids_after(self, kind, after, limit)
+    }
+
+    fn members_of(
+        &self,
+        organization_id: &str,
+    ) -> impl Future<Output = Result<Vec<Member>, SinkError>> + Send {
+        T::members_of(self, organization_id)
+    }
+
+    fn records_created_after(
+        &self,
+        kind: RecordKind,
+        ids: &[String],
+        time: i64,
+    ) -> impl Future<Output = Result<Vec<String>, SinkError>> + Send {
+        T::records_created_after(self, kind, ids, time)
+    }
+
+    fn remove_record(
+        &self,
+        kind: RecordKind,
+        id: &str,
+    ) -> impl Future<Output = Result<bool, SinkError>> + Send {
+        T::remove_record(self, kind, id)
+    }
 }
 
 /// The progress of a run: the place at which the next run resumes and, once finished, the record
@@ -170,6 +338,32 @@ pub struct Run {
     /// The time at which the run began, in milliseconds since 1970. A run without it, or an old one, is
     /// not resumed.
     pub started_at: Option<i64>,
+    /// The progress through organizations and their members, which follow after the users; `None` for a
+    /// run of a target that did not keep them.
+    pub organizations: Option<OrganizationsRun>,
+}
+
+/// The part of a [`Run`] about organizations and memberships.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OrganizationsRun {
+    /// The id of the last organization that was written with all its members: letters, digits and
+    /// underscores, 255 at most.
+    pub last_organization_id: Option<String>,
+    /// The number of organizations that were processed so far.
+    pub organizations: u64,
+    /// The number of memberships that were processed so far.
+    pub memberships: u64,
+    /// Whether all were written.
+    pub finished: bool,
+}
+
+impl OrganizationsRun {
+    /// Counts an organization that was written with all its members.
+    pub(super) fn pass(&mut self, organization_id: &str) {
+        self.last_organization_id = Some(organization_id.to_owned());
+        self.organizations += 1;
+    }
 }
 
 impl Run {
@@ -187,7 +381,14 @@ impl Run {
             users: 0,
             finished: false,
             started_at: None,
+            organizations: None,
         }
+    }
+
+    /// Returns whether the run has begun and is not at its end.
+    pub(super) fn is_unfinished(&self, keeps_organizations: bool) -> bool {
+        let all = self.organizations.as_ref().is_none_or(|run| run.finished);
+        self.last_user_id.is_some() && !(self.finished && (all || !keeps_organizations))
     }
 }
 
@@ -212,21 +413,21 @@ impl Written {
     }
 }
 
-/// A user whom a target cannot write.
+/// A user, organization or membership that a target cannot write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refused {
-    /// The user's id.
-    pub user_id: String,
-    /// Why, for the operator: nothing of the user's data.
+    /// Its id.
+    pub id: String,
+    /// Why, for the operator: nothing of its data.
     pub reason: String,
 }
 
 impl Refused {
-    /// Creates the name of a user, and the reason.
+    /// Creates the id, and the reason.
     #[must_use]
-    pub fn new(user_id: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { user_id: user_id.into(), reason: reason.into() }
+    pub fn new(id: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { id: id.into(), reason: reason.into() }
     }
 }
 

@@ -8,6 +8,7 @@ use super::error::BackfillError;
 use super::page::{self, Last, Page};
 use super::target::Run;
 use crate::trace::event;
+use crate::webhook::User;
 
 /// A walk over all users, oldest first. Users who are created meanwhile come on the last pages.
 ///
@@ -49,7 +50,7 @@ impl Walk {
         &mut self,
         requests: &mut Requests<'_>,
         latest: i64,
-    ) -> Result<Option<Page>, BackfillError> {
+    ) -> Result<Option<Page<User>>, BackfillError> {
         if self.is_over {
             return Ok(None);
         }

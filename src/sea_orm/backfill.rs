@@ -8,8 +8,11 @@ use ::sea_orm::{ConnectionTrait as _, DbErr, QueryResult};
 use super::batch::Which;
 use super::row::Row;
 use super::sink::SeaOrmSink;
-use super::{batch, failure, statements};
-use crate::backfill::{Differences, Refused, Run, Target, Written};
+use super::{batch, failure, records, statements};
+use crate::backfill::{
+    Differences, Member, OrganizationsRun, RecordKind, RecordPage, Records, Refused, Run, Target,
+    Written,
+};
 use crate::ids::UserId;
 use crate::sync::Version;
 use crate::webhook::{Outcome, SinkError, User};
@@ -53,6 +56,74 @@ impl Target for SeaOrmSink {
     async fn remove(&self, user_id: &str) -> Result<bool, SinkError> {
         let removed = self.store.retrying(|| self.remove_user(user_id)).await;
         removed.map_err(failure::sink_error)
+    }
+
+    fn keeps_organizations(&self) -> bool {
+        self.store.tables.organizations.is_some()
+    }
+
+    async fn write_records(&self, page: RecordPage<'_>, run: &Run) -> Result<Written, SinkError> {
+        self.write_records_or_parts(page, run).await.map_err(failure::sink_error)
+    }
+
+    async fn compare_records(&self, page: RecordPage<'_>) -> Result<Differences, SinkError> {
+        let Some(kinds) = &self.store.tables.organizations else { return Ok(Differences::new()) };
+        records::compare(&self.store, kinds, page).await.map_err(failure::sink_error)
+    }
+
+    async fn record_ids_after(
+        &self,
+        kind: RecordKind,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<String>, SinkError> {
+        let kinds = self.store.tables.organizations.as_ref();
+        let table = match (kind, kinds) {
+            (RecordKind::Organization, Some(kinds)) => &kinds.organizations.versions,
+            (RecordKind::Membership, Some(kinds)) => &kinds.memberships.versions,
+            (RecordKind::User, _) => return self.ids_after(after, limit).await,
+            (RecordKind::Organization | RecordKind::Membership, None) => return Ok(Vec::new()),
+        };
+        let living = statements::select_living(table, self.store.dialect, after, limit);
+        batch::ids_of(&self.store.db, &living).await.map_err(failure::sink_error)
+    }
+
+    async fn members_of(&self, organization_id: &str) -> Result<Vec<Member>, SinkError> {
+        let Some(kinds) = &self.store.tables.organizations else { return Ok(Vec::new()) };
+        let members = records::members_of(&self.store, kinds, organization_id).await;
+        members.map_err(failure::sink_error)
+    }
+
+    async fn records_created_after(
+        &self,
+        kind: RecordKind,
+        ids: &[String],
+        time: i64,
+    ) -> Result<Vec<String>, SinkError> {
+        let kinds = self.store.tables.organizations.as_ref();
+        let table = match (kind, kinds) {
+            (RecordKind::Organization, Some(kinds)) => &kinds.organizations.rows,
+            (RecordKind::Membership, Some(kinds)) => &kinds.memberships.rows,
+            (RecordKind::User, _) => return self.created_after(ids, time).await,
+            (RecordKind::Organization | RecordKind::Membership, None) => return Ok(Vec::new()),
+        };
+        let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+        let select = statements::select_record_creations(table, &ids);
+        let rows = self.store.db.query_all(&select).await.map_err(failure::sink_error)?;
+        let young = rows.iter().filter_map(|row| young(row, time).transpose());
+        young.collect::<Result<_, _>>().map_err(failure::sink_error)
+    }
+
+    async fn remove_record(&self, kind: RecordKind, id: &str) -> Result<bool, SinkError> {
+        let kinds = self.store.tables.organizations.as_ref();
+        match (kind, kinds) {
+            (RecordKind::User, _) => self.remove(id).await,
+            (RecordKind::Organization | RecordKind::Membership, Some(kinds)) => {
+                let remove = || records::remove(&self.store, kinds, kind, id);
+                self.store.retrying(remove).await.map_err(failure::sink_error)
+            }
+            (RecordKind::Organization | RecordKind::Membership, None) => Ok(false),
+        }
     }
 }
 
@@ -130,6 +201,67 @@ impl SeaOrmSink {
         Ok(Written::new(written, all.saturating_sub(written)))
     }
 
+    /// Writes a page of organizations or memberships; if the database refuses the data of a row, all but
+    /// those whose data it refuses.
+    async fn write_records_or_parts(
+        &self,
+        page: RecordPage<'_>,
+        run: &Run,
+    ) -> Result<Written, DbErr> {
+        match self.store.retrying(|| self.write_record_page(page, Some(run))).await {
+            Err(error) if failure::is_of_data(&error) => {}
+            other => return other,
+        }
+        let mut all = Written::default();
+        let mut parts = vec![page.records];
+        while let Some(part) = parts.pop() {
+            let page = RecordPage { records: part, ..page };
+            match self.store.retrying(|| self.write_record_page(page, None)).await {
+                Ok(written) => {
+                    all.written += written.written;
+                    all.unchanged += written.unchanged;
+                }
+                Err(error) if failure::is_of_data(&error) => match part.halves() {
+                    Ok(halves) => parts.extend(halves.into_iter().rev()),
+                    Err(Some(id)) => {
+                        all.refused.push(Refused::new(id, failure::text_for_log(&error)));
+                    }
+                    Err(None) => return Err(error),
+                },
+                Err(error) => return Err(error),
+            }
+        }
+        // Last, so that a run that is killed before this begins with the same page.
+        let nothing = RecordPage { records: Records::Organizations(&[]), ..page };
+        self.store.retrying(|| self.write_record_page(nothing, Some(run))).await?;
+        Ok(all)
+    }
+
+    /// Writes organizations or memberships, and a run's progress where there is one, in one transaction.
+    async fn write_record_page(
+        &self,
+        page: RecordPage<'_>,
+        run: Option<&Run>,
+    ) -> Result<Written, DbErr> {
+        let tx = self.store.begin().await?;
+        let records::WrittenPage { written, ensured } = match &self.store.tables.organizations {
+            Some(kinds) => records::write(&tx, kinds, page).await?,
+            None => records::WrittenPage::default(),
+        };
+        for hook in &self.store.hooks {
+            for user_id in &ensured {
+                hook.ensured(&tx.tx, user_id).await?;
+            }
+        }
+        tx.prove().await?;
+        if let Some(run) = run {
+            tx.execute(&statements::record_run(&self.store.tables.backfills, run)).await?;
+        }
+        tx.commit().await?;
+        let all = page.records.len() as u64;
+        Ok(Written::new(written, all.saturating_sub(written)))
+    }
+
     async fn differences(&self, users: &[User]) -> Result<Differences, DbErr> {
         let mut differences = Differences::new();
         if users.is_empty() {
@@ -184,5 +316,14 @@ fn run(row: &QueryResult) -> Result<Run, DbErr> {
     run.users = row.try_get_by_index::<i64>(3)?.cast_unsigned();
     run.finished = row.try_get_by_index(4)?;
     run.started_at = row.try_get_by_index(5)?;
+    if let Some(organizations) = row.try_get_by_index::<Option<i64>>(7)? {
+        let mut progress = OrganizationsRun::default();
+        progress.last_organization_id = row.try_get_by_index(6)?;
+        progress.organizations = organizations.cast_unsigned();
+        let memberships: Option<i64> = row.try_get_by_index(8)?;
+        progress.memberships = memberships.unwrap_or_default().cast_unsigned();
+        progress.finished = row.try_get_by_index::<Option<bool>>(9)?.unwrap_or_default();
+        run.organizations = Some(progress);
+    }
     Ok(run)
 }

@@ -135,7 +135,8 @@ async fn raise(
     Ok(newer.iter().map(|(id, _)| (*id).to_owned()).collect())
 }
 
-async fn write_rows(
+/// Writes rows of one kind, whose versions are locked. Returns what became of each, by id.
+pub(super) async fn write_rows(
     tx: &Transaction<'_>,
     table: &TableName,
     rows: Vec<Row>,

@@ -36,6 +36,8 @@ mod letters;
 mod migration;
 mod parked;
 mod proof;
+#[cfg(feature = "backfill")]
+mod records;
 mod revive;
 mod row;
 mod schema;

@@ -135,9 +135,8 @@ impl Schema {
     /// the organization or the user itself then fills the row. Deleting an organization or a user
     /// deletes its memberships.
     ///
-    /// Events from before organizations were switched on are not applied by themselves. Resend them
-    /// by hand; this has no effect if an [`InTransaction`](super::InTransaction) was set then,
-    /// since the deliveries were recorded.
+    /// What was there before organizations were switched on comes with the next run of a `Backfill`, which
+    /// goes on with organizations and their members after the users.
     #[must_use]
     pub fn with_organizations(self) -> Self {
         self.with_organizations_in("organizations", "organization_memberships")

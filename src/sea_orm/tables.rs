@@ -117,6 +117,11 @@ pub(super) enum Backfills {
     Finished,
     /// Milliseconds since 1970; null if it is not known.
     StartedAt,
+    LastOrganizationId,
+    /// Null unless organizations were kept, like the next two.
+    Organizations,
+    Memberships,
+    OrganizationsFinished,
 }
 
 /// The columns of deliveries that could not be taken.

@@ -47,9 +47,9 @@ mod taken;
 mod verify;
 
 pub use error::{DeliveryError, DeliveryErrorKind, SinkError};
-#[cfg(feature = "backfill")]
-pub(crate) use event::ListedUser;
 pub use event::{DeletedUser, Event, User};
+#[cfg(feature = "backfill")]
+pub(crate) use event::{Listed, ListedRecord, listed_id};
 pub use future::ResponseFuture;
 #[cfg(feature = "test-util")]
 pub(crate) use headers::SignedHeaders;

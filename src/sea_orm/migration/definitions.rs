@@ -168,6 +168,26 @@ impl Definitions {
         Table::alter().table(backfills.reference()).add_column(column).to_owned()
     }
 
+    /// Returns the statements that add the progress of a backfill through organizations, by column.
+    pub(super) fn organizations_of_backfill(
+        &self,
+        backfills: &TableName,
+    ) -> [(Backfills, TableAlterStatement); 4] {
+        let id = self.id(Backfills::LastOrganizationId, ID_LENGTH);
+        let number = |column| ColumnDef::new(column).big_integer().take();
+        let finished = ColumnDef::new(Backfills::OrganizationsFinished).boolean().take();
+        [
+            (Backfills::LastOrganizationId, id),
+            (Backfills::Organizations, number(Backfills::Organizations)),
+            (Backfills::Memberships, number(Backfills::Memberships)),
+            (Backfills::OrganizationsFinished, finished),
+        ]
+        .map(|(column, definition)| {
+            let table = backfills.reference();
+            (column, Table::alter().table(table).add_column(definition).to_owned())
+        })
+    }
+
     pub(super) fn deliveries(&self, table: &TableName) -> TableCreateStatement {
         self.table(table)
             .col(self.key(Deliveries::Id, DELIVERY_ID_LENGTH))

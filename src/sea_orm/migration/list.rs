@@ -28,6 +28,11 @@ pub(super) fn of_users(schema: &Schema) -> Vec<Box<dyn MigrationTrait>> {
             Step::BackfillStart,
         ),
         migration(schema, schema.named("m20261201_000005_clerk_dead_letters"), Step::DeadLetters),
+        migration(
+            schema,
+            schema.named("m20261201_000006_clerk_backfills_of_organizations"),
+            Step::BackfillOrganizations,
+        ),
     ]
 }
 
@@ -89,6 +94,7 @@ fn migration(schema: &Schema, name: String, step: Step) -> Box<dyn MigrationTrai
 
 #[derive(Clone, Copy)]
 enum Step {
+    BackfillOrganizations,
     BackfillStart,
     Backfills,
     DeadLetters,
@@ -129,6 +135,11 @@ impl MigrationTrait for Migration {
             Step::BackfillStart => {
                 let (table, column) = (&tables.backfills, Backfills::StartedAt);
                 add_column(manager, table, column, define.start_of_backfill(table)).await?;
+            }
+            Step::BackfillOrganizations => {
+                for (column, add) in define.organizations_of_backfill(&tables.backfills) {
+                    add_column(manager, &tables.backfills, column, add).await?;
+                }
             }
             Step::UserEvents => add_time_of_event(manager, define, &tables.users.versions).await?,
             Step::DeadLetters => {
@@ -184,7 +195,11 @@ fn made_by(step: Step, tables: Tables) -> Vec<TableName> {
         }
         (Step::Organizations, None)
         | (
-            Step::BackfillStart | Step::DeliveryIndex | Step::UserEvents | Step::OrganizationEvents,
+            Step::BackfillOrganizations
+            | Step::BackfillStart
+            | Step::DeliveryIndex
+            | Step::UserEvents
+            | Step::OrganizationEvents,
             _,
         ) => Vec::new(),
     }

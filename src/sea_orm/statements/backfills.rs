@@ -18,8 +18,17 @@ pub(in crate::sea_orm) fn start_run(
     instance_id: &InstanceId,
 ) -> InsertStatement {
     let key = Backfills::InstanceId;
-    let nobody =
-        [None::<String>.into(), None::<i64>.into(), 0_i64.into(), false.into(), None::<i64>.into()];
+    let nobody = [
+        None::<String>.into(),
+        None::<i64>.into(),
+        0_i64.into(),
+        false.into(),
+        None::<i64>.into(),
+        None::<String>.into(),
+        None::<i64>.into(),
+        None::<i64>.into(),
+        None::<bool>.into(),
+    ];
     insert_run(table, instance_id, nobody)
         .on_conflict(OnConflict::column(key).do_nothing_on([key]).to_owned())
         .to_owned()
@@ -48,13 +57,22 @@ pub(in crate::sea_orm) fn record_run(table: &TableName, run: &Run) -> InsertStat
         Backfills::Users,
         Backfills::Finished,
         Backfills::StartedAt,
+        Backfills::LastOrganizationId,
+        Backfills::Organizations,
+        Backfills::Memberships,
+        Backfills::OrganizationsFinished,
     ]);
+    let organizations = run.organizations.as_ref();
     let progress = [
         run.last_user_id.as_deref().into(),
         run.last_created_at.into(),
         run.users.cast_signed().into(),
         run.finished.into(),
         run.started_at.into(),
+        organizations.and_then(|run| run.last_organization_id.as_deref()).into(),
+        organizations.map(|run| run.organizations.cast_signed()).into(),
+        organizations.map(|run| run.memberships.cast_signed()).into(),
+        organizations.map(|run| run.finished).into(),
     ];
     insert_run(table, &run.instance_id, progress).on_conflict(replace).to_owned()
 }
@@ -65,7 +83,7 @@ pub(in crate::sea_orm) fn select_runs(table: &TableName) -> SelectStatement {
     Query::select().columns(COLUMNS).from(table.reference()).to_owned()
 }
 
-fn insert_run(table: &TableName, instance_id: &str, progress: [Expr; 5]) -> InsertStatement {
+fn insert_run(table: &TableName, instance_id: &str, progress: [Expr; 9]) -> InsertStatement {
     Query::insert()
         .into_table(table.reference())
         .columns(COLUMNS)
@@ -73,11 +91,15 @@ fn insert_run(table: &TableName, instance_id: &str, progress: [Expr; 5]) -> Inse
         .to_owned()
 }
 
-const COLUMNS: [Backfills; 6] = [
+const COLUMNS: [Backfills; 10] = [
     Backfills::InstanceId,
     Backfills::LastUserId,
     Backfills::LastCreatedAt,
     Backfills::Users,
     Backfills::Finished,
     Backfills::StartedAt,
+    Backfills::LastOrganizationId,
+    Backfills::Organizations,
+    Backfills::Memberships,
+    Backfills::OrganizationsFinished,
 ];

@@ -11,6 +11,8 @@ mod backfills;
 mod both;
 mod deliveries;
 mod letters;
+#[cfg(feature = "backfill")]
+mod records;
 mod revive;
 mod rows;
 mod versions;
@@ -27,6 +29,8 @@ pub(super) use letters::{
     NewLetter, count_letters, forget_letters, insert_letter, lock_first_letter, park_letter,
     record_letter, select_letter, select_letters, select_whole_letter,
 };
+#[cfg(feature = "backfill")]
+pub(super) use records::{select_columns, select_members, select_record_creations};
 #[cfg(feature = "backfill")]
 pub(super) use revive::select_creations;
 pub(super) use revive::{remove_tombstone, unmark_deleted};

@@ -62,7 +62,7 @@ pub use domain::{EnrollmentMode, OrganizationDomain};
 pub use invitation::{InvitationStatus, OrganizationInvitation};
 pub use json::Json;
 #[cfg(feature = "backfill")]
-pub(crate) use listed::ListedUser;
+pub(crate) use listed::{Listed, ListedRecord, listed_id};
 pub use membership::{DeletedOrganizationMembership, OrganizationMembership, PublicUserData};
 use object::Member;
 pub use organization::{DeletedOrganization, Organization};

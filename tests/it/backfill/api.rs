@@ -1,5 +1,5 @@
-//! A Backend API on a socket of its own: it lists users as Clerk documents it, remembers what it
-//! was asked, and fails as it is told.
+//! A Backend API on a socket of its own: it lists users, organizations and members as Clerk documents
+//! it, remembers what it was asked, and fails as it is told.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -32,6 +32,12 @@ struct Shared {
 pub(crate) struct Clerk {
     pub(crate) instance: Value,
     pub(crate) users: Vec<Value>,
+    pub(crate) organizations: Vec<Value>,
+    pub(crate) memberships: Vec<Value>,
+    /// Whether organizations are switched off for the instance.
+    pub(crate) has_no_organizations: bool,
+    /// Whether lists of organizations and members come without an envelope.
+    pub(crate) is_bare: bool,
     pub(crate) asked: Vec<Asked>,
     /// Whether lists come in an envelope.
     pub(crate) wraps: bool,
@@ -95,6 +101,10 @@ impl ClerkApi {
                 "allowed_origins": null,
             }),
             users,
+            organizations: Vec::new(),
+            memberships: Vec::new(),
+            has_no_organizations: false,
+            is_bare: false,
             asked: Vec::new(),
             wraps: false,
             date: None,
@@ -168,6 +178,12 @@ impl ClerkApi {
 impl Clerk {
     pub(crate) fn deletes(&mut self, id: &str) {
         self.users.retain(|user| user["id"] != id);
+        self.organizations.retain(|it| it["id"] != id);
+        self.memberships.retain(|it| {
+            it["id"] != id
+                && it["organization"]["id"] != id
+                && it["public_user_data"]["user_id"] != id
+        });
     }
 
     fn fault(&mut self, request: &str) -> Option<Fault> {
@@ -182,11 +198,56 @@ impl Clerk {
                 ok(&json!({ "object": "total_count", "total_count": self.users.len() }))
             }
             "/v1/users" => self.list(asked),
+            path if path.starts_with("/v1/organizations") => self.organization(asked),
             path => {
                 let id = path.strip_prefix("/v1/users/").unwrap_or_default();
                 let user = self.users.iter().find(|user| user["id"] == id);
                 user.map_or_else(|| error(404, "resource_not_found"), ok)
             }
+        }
+    }
+
+    fn organization(&self, asked: &Asked) -> Response {
+        if self.has_no_organizations {
+            return error(403, "organization_not_enabled_in_instance");
+        }
+        let parts: Vec<&str> = asked.path.split('/').skip(3).collect();
+        let found = |id: &str| self.organizations.iter().find(|it| it["id"] == id);
+        match parts[..] {
+            [] => {
+                let ids = asked.parameters("organization_id");
+                let asked_for = |it: &&Value| ids.is_empty() || is_in(&it["id"], &ids);
+                self.by_offset(asked, self.organizations.iter().filter(asked_for).collect())
+            }
+            [id] => found(id).map_or_else(|| error(404, "resource_not_found"), ok),
+            [id, "memberships"] if found(id).is_some() => {
+                let users = asked.parameters("user_id");
+                let asked_for = |it: &&Value| {
+                    it["organization"]["id"] == id
+                        && (users.is_empty() || is_in(&it["public_user_data"]["user_id"], &users))
+                };
+                self.by_offset(asked, self.memberships.iter().filter(asked_for).collect())
+            }
+            _ => error(404, "resource_not_found"),
+        }
+    }
+
+    fn by_offset(&self, asked: &Asked, mut all: Vec<&Value>) -> Response {
+        let number = |name| asked.parameter(name).map(|value| value.parse::<usize>().unwrap());
+        match asked.parameter("order_by") {
+            Some("+created_at") => all.sort_by_key(|it| it["created_at"].as_i64()),
+            Some(_) => return error(422, "form_param_value_invalid"),
+            None => {}
+        }
+        let total = all.len();
+        let limit = number("limit").unwrap_or(10);
+        assert!(limit <= 500, "Clerk lists 500 at most");
+        let page: Vec<_> =
+            all.into_iter().skip(number("offset").unwrap_or(0)).take(limit).collect();
+        if self.is_bare {
+            ok(&json!(page))
+        } else {
+            ok(&json!({ "data": page, "total_count": total }))
         }
     }
 
@@ -277,6 +338,29 @@ fn ok(body: &Value) -> Response {
 fn error(status: u16, code: &str) -> Response {
     let body = json!({ "errors": [{ "code": code, "message": "no", "long_message": "no" }] });
     (StatusCode::from_u16(status).unwrap(), body.to_string()).into_response()
+}
+
+fn is_in(id: &Value, ids: &[&str]) -> bool {
+    id.as_str().is_some_and(|id| ids.contains(&id))
+}
+
+/// An organization as Clerk lists one, created at this millisecond and not changed since.
+pub(crate) fn organization(id: &str, created_at: i64) -> Value {
+    json!({
+        "object": "organization", "id": id, "name": format!("name of {id}"), "slug": id,
+        "image_url": null, "created_by": null, "created_at": created_at, "updated_at": created_at,
+    })
+}
+
+/// A membership, `orgmem_<organization>_<user>`, the same way.
+pub(crate) fn membership(organization_id: &str, user_id: &str, created_at: i64) -> Value {
+    json!({
+        "object": "organization_membership", "id": format!("orgmem_{organization_id}_{user_id}"),
+        "role": "org:member", "permissions": [],
+        "organization": organization(organization_id, 1000),
+        "public_user_data": { "user_id": user_id, "identifier": "ann@example.com" },
+        "created_at": created_at, "updated_at": created_at,
+    })
 }
 
 /// A user as Clerk lists one, created at this millisecond and not changed since.

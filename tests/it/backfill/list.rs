@@ -347,7 +347,7 @@ async fn fault_s7_who_is_refused_is_counted_and_the_first_hundred_are_named() {
     assert_eq!((report.users, report.written, report.refused), (130, 1, 129));
     assert_eq!(report.first_refused.len(), 100);
     let first = &report.first_refused[1];
-    assert_eq!((&*first.user_id, &*first.reason), ("user_03", "too long"));
+    assert_eq!((&*first.id, &*first.reason), ("user_03", "too long"));
     assert!(target.state().runs[0].finished && !report.is_short());
 }
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use tower_clerk::backfill::RecordKind;
 use tower_clerk::webhook::SinkError;
 
-use super::api::{ClerkApi, Fault, users};
+use super::api::{ClerkApi, Fault, membership, organization, users};
+use super::organizations::keeping;
 use super::target::{Memory, run};
 use super::{KEY, backfill};
 use crate::support::log::Log;
@@ -33,6 +35,7 @@ async fn every_event_of_the_chapter_is_told_without_a_key_or_a_user() {
     target.state().users.insert("user_gone".into(), 1);
     assert!(within(backfill(&api, &target).remove_gone(0)).await.is_err());
     within(backfill(&api, &target).remove_gone(1)).await.unwrap();
+    tell_of_organizations(&api).await;
 
     let text = log.text();
     let chapter = include_str!("../../../src/docs/backfill.md");
@@ -47,7 +50,29 @@ async fn every_event_of_the_chapter_is_told_without_a_key_or_a_user() {
         }
     }
     assert!(text.contains("no route to the database"), "{text}");
-    for secret in [KEY, "canary", "user_", "user-", "Ann", "example.com", "idn_"] {
+    for secret in [KEY, "canary", "user_", "user-", "org_", "Ann", "example.com", "idn_"] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
+}
+
+/// Has the events about organizations told.
+async fn tell_of_organizations(api: &ClerkApi) {
+    let target = keeping();
+    target.state().refuses.insert("org_2".into());
+    api.handle()(&|clerk| {
+        clerk.organizations = (1..=6).map(|n| organization(&format!("org_{n}"), n)).collect();
+        clerk.organizations[4]["id"] = json!("org-5");
+        clerk.memberships = vec![membership("org_1", "user_01", 1)];
+    });
+    let handle = api.handle();
+    let backfill = backfill(api, &target).on_progress(move |progress| {
+        if progress.kind == RecordKind::Membership {
+            handle(&|clerk| clerk.deletes("org_1"));
+        }
+    });
+    within(backfill.run()).await.unwrap();
+    api.fails("/v1/organizations?", Fault::body(r#"{"data":[],"total_count":9}"#));
+    within(backfill.run()).await.unwrap();
+    api.state().has_no_organizations = true;
+    within(backfill.run()).await.unwrap();
 }

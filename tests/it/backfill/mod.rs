@@ -4,6 +4,8 @@ pub(crate) mod api;
 mod faults;
 mod list;
 mod log;
+mod organizations;
+mod organizations_gone;
 mod reconcile;
 mod removal;
 mod resumption;

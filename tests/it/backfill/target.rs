@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
 
-use tower_clerk::backfill::{Differences, Refused, Run, Target, Written};
+use tower_clerk::backfill::{
+    Differences, Member, RecordKind, RecordPage, Records, Refused, Run, Target, Written,
+};
 use tower_clerk::webhook::{SinkError, User};
 
 #[derive(Default)]
@@ -16,7 +18,13 @@ pub(super) struct Memory {
 pub(super) struct State {
     /// Users by id, with the state of each.
     pub(super) users: BTreeMap<String, i64>,
-    /// When users were created, as far as that is known.
+    /// Whether organizations are kept.
+    pub(super) keeps_organizations: bool,
+    /// Organizations by id, with the state of each.
+    pub(super) organizations: BTreeMap<String, i64>,
+    /// Memberships by id: organization, user, state.
+    pub(super) memberships: BTreeMap<String, (String, String, i64)>,
+    /// When users, organizations and memberships were created, as far as that is known.
     pub(super) created: BTreeMap<String, i64>,
     pub(super) buried: BTreeSet<String>,
     pub(super) runs: Vec<Run>,
@@ -163,6 +171,94 @@ impl Target for Memory {
         Ok(ids.iter().filter(is_young).cloned().collect())
     }
 
+    fn keeps_organizations(&self) -> bool {
+        self.state().keeps_organizations
+    }
+
+    async fn write_records(&self, page: RecordPage<'_>, run: &Run) -> Result<Written, SinkError> {
+        let mut state = self.change()?;
+        let mut written = Written::default();
+        let mut ids = Vec::new();
+        for (id, known, new) in states(&state, page.records) {
+            if state.refuses.contains(&id) {
+                written.refused.push(Refused::new(id, "too long"));
+            } else if state.buried.contains(&id) || known.is_some_and(|known| known >= new) {
+                written.unchanged += 1;
+                ids.push(id);
+            } else {
+                written.written += 1;
+                match page.records {
+                    Records::Memberships(them) => {
+                        let it = them.iter().find(|it| it.id == *id).unwrap();
+                        let row = (it.organization_id.to_string(), it.user_id.to_string(), new);
+                        state.memberships.insert(id.clone(), row);
+                    }
+                    _ => drop(state.organizations.insert(id.clone(), new)),
+                }
+                ids.push(id);
+            }
+        }
+        state.runs.retain(|known| known.instance_id != run.instance_id);
+        state.runs.push(run.clone());
+        state.pages.push(ids);
+        Ok(written)
+    }
+
+    async fn compare_records(&self, page: RecordPage<'_>) -> Result<Differences, SinkError> {
+        let state = self.call()?;
+        let mut differences = Differences::new();
+        for (id, known, new) in states(&state, page.records) {
+            match known {
+                _ if state.buried.contains(&id) => differences.deleted.push(id),
+                None => differences.missing.push(id),
+                Some(known) if known < new => differences.outdated.push(id),
+                Some(_) => {}
+            }
+        }
+        Ok(differences)
+    }
+
+    async fn record_ids_after(
+        &self,
+        kind: RecordKind,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<String>, SinkError> {
+        if kind == RecordKind::User {
+            return self.ids_after(after, limit).await;
+        }
+        let state = self.call()?;
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let ids = state.organizations.range::<str, _>((from, Bound::Unbounded));
+        Ok(ids.map(|(id, _)| id.clone()).take(usize::try_from(limit).unwrap()).collect())
+    }
+
+    async fn members_of(&self, organization_id: &str) -> Result<Vec<Member>, SinkError> {
+        let state = self.call()?;
+        let all = state.memberships.iter().filter(|(_, (of, ..))| of == organization_id);
+        Ok(all.map(|(id, (_, user, _))| Member::new(id, user)).collect())
+    }
+
+    async fn records_created_after(
+        &self,
+        _: RecordKind,
+        ids: &[String],
+        time: i64,
+    ) -> Result<Vec<String>, SinkError> {
+        self.created_after(ids, time).await
+    }
+
+    async fn remove_record(&self, kind: RecordKind, id: &str) -> Result<bool, SinkError> {
+        if kind == RecordKind::User {
+            return self.remove(id).await;
+        }
+        let mut state = self.change()?;
+        state.buried.insert(id.to_owned());
+        state.memberships.retain(|_, (of, ..)| of != id);
+        let organization = state.organizations.remove(id).is_some();
+        Ok(state.memberships.remove(id).is_some() || organization)
+    }
+
     async fn remove(&self, user_id: &str) -> Result<bool, SinkError> {
         let mut state = self.change()?;
         state.buried.insert(user_id.to_owned());
@@ -170,5 +266,20 @@ impl Target for Memory {
             state.users.remove(user_id);
         }
         Ok(state.users.remove(user_id).is_some())
+    }
+}
+
+/// The id of each record, its known state and the new one.
+fn states(state: &State, records: Records<'_>) -> Vec<(String, Option<i64>, i64)> {
+    match records {
+        Records::Memberships(them) => {
+            let known = |id: &str| state.memberships.get(id).map(|(.., known)| *known);
+            them.iter().map(|it| (it.id.to_string(), known(&it.id), it.updated_at)).collect()
+        }
+        Records::Organizations(them) => {
+            let known = |id: &str| state.organizations.get(id).copied();
+            them.iter().map(|it| (it.id.to_string(), known(&it.id), it.updated_at)).collect()
+        }
+        _ => unreachable!("there are no others"),
     }
 }

@@ -135,9 +135,10 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
     ),
     // Flow 3, from the ground up.
     ("backfill/mod", &["backfill"]),
-    ("backfill/target", &["webhook"]),
+    ("backfill/records", &["webhook"]),
+    ("backfill/target", &["backfill/records", "webhook"]),
     ("backfill/error", &["webhook"]),
-    ("backfill/progress", &["backfill/target"]),
+    ("backfill/progress", &["backfill/records", "backfill/target"]),
     ("backfill/retry", &["trace", "webhook"]),
     ("backfill/page", &["ids", "webhook"]),
     (
@@ -155,13 +156,18 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
     ),
     (
         "backfill/walk",
-        &["backfill/api", "backfill/error", "backfill/page", "backfill/target", "trace"],
+        &["backfill/api", "backfill/error", "backfill/page", "backfill/target", "trace", "webhook"],
+    ),
+    (
+        "backfill/lists",
+        &["backfill/api", "backfill/error", "backfill/page", "http_client", "trace", "webhook"],
     ),
     (
         "backfill/run",
         &[
             "backfill/api",
             "backfill/error",
+            "backfill/organizations",
             "backfill/progress",
             "backfill/retry",
             "backfill/target",
@@ -176,10 +182,28 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
         &[
             "backfill/api",
             "backfill/error",
+            "backfill/organizations",
             "backfill/progress",
+            "backfill/records",
             "backfill/run",
             "backfill/target",
             "backfill/walk",
+            "ids",
+            "trace",
+            "webhook",
+        ],
+    ),
+    (
+        "backfill/organizations",
+        &[
+            "backfill/api",
+            "backfill/error",
+            "backfill/lists",
+            "backfill/page",
+            "backfill/progress",
+            "backfill/records",
+            "backfill/retry",
+            "backfill/target",
             "ids",
             "trace",
             "webhook",

@@ -306,7 +306,7 @@ async fn fault_s7_a_row_that_the_database_refuses_is_named_and_all_others_are_wr
     db.execute_unprepared(&refuse).await.unwrap();
     let report = within(backfill(&api, &server.sink).run()).await.unwrap();
     assert_eq!((report.users, report.written, report.refused), (11, 8, 3));
-    let named: Vec<_> = report.first_refused.iter().map(|refused| &*refused.user_id).collect();
+    let named: Vec<_> = report.first_refused.iter().map(|refused| &*refused.id).collect();
     assert_eq!(named, ["user_03", "user_04", "user_09"]);
     for refused in &report.first_refused {
         assert!(refused.reason.contains("refusal"), "{}", refused.reason);

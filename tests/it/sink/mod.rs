@@ -12,6 +12,7 @@ mod instances;
 mod letters;
 mod order;
 mod organizations;
+mod organizations_backfill;
 mod outages;
 mod roles;
 mod rowless;

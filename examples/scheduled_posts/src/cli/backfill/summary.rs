@@ -70,8 +70,8 @@ fn list_refused(text: &mut String, report: &Report) {
     let refused = HumanCount(report.refused);
     // Writing to a String cannot fail.
     let _ = write!(text, "\n  refused       {refused}  (mend the cause, then run it again)");
-    for Refused { user_id, reason, .. } in &report.first_refused {
-        let _ = write!(text, "\n    {user_id}: {reason}");
+    for Refused { id, reason, .. } in &report.first_refused {
+        let _ = write!(text, "\n    {id}: {reason}");
     }
     let more = report.refused.saturating_sub(report.first_refused.len() as u64);
     if more > 0 {
