@@ -40,9 +40,11 @@ pub(crate) fn service(
 
 /// Receive an event from Clerk
 ///
-/// `user.created`, `user.updated` and `user.deleted` are applied, other events are acknowledged and
-/// ignored. One that could never be applied is acknowledged and kept for an operator. The body is the
-/// event as it was signed; the answer is sent after the commit. The headers may also be called `webhook-id`, `webhook-timestamp` and `webhook-signature`.
+/// `user.created`, `user.updated` and `user.deleted` are applied, and so are `organization.*` and
+/// `organizationMembership.*`; other events are acknowledged and ignored. One that could never be applied
+/// is acknowledged and kept for an operator. The body is the event as it was signed; the answer is sent
+/// after the commit. The headers may also be called `webhook-id`, `webhook-timestamp` and
+/// `webhook-signature`.
 #[utoipa::path(
     post, path = PATH, operation_id = "webhook", tag = "Webhooks", security(),
     params(
@@ -157,7 +159,17 @@ fn printable(text: &str) -> String {
 }
 
 /// The events that the server acts on, to which the endpoint in Clerk's Dashboard must subscribe.
-pub(crate) const EVENTS: &[&str] = &["user.created", "user.updated", "user.deleted"];
+pub(crate) const EVENTS: &[&str] = &[
+    "user.created",
+    "user.updated",
+    "user.deleted",
+    "organization.created",
+    "organization.updated",
+    "organization.deleted",
+    "organizationMembership.created",
+    "organizationMembership.updated",
+    "organizationMembership.deleted",
+];
 /// The path at which the server receives deliveries.
 pub(crate) const PATH: &str = "/api/webhooks/clerk";
 /// The longest text in the log, in characters: as long as an e-mail address can be.

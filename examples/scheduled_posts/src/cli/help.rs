@@ -8,16 +8,19 @@ use std::fmt::Write as _;
 use crate::config::table::{self, Setting, Subcommand, Topic, Unset};
 
 pub(super) const ABOUT_BACKFILL: &str = "\
-Copy all of Clerk's users into the database, or report how the two differ.
+Copy all of Clerk's users, organizations and memberships into the database, or report how the two
+differ.
 
-Without an option: asks Clerk's Backend API for all users and writes those who are missing here or
-newer there; no user is removed. Servers may run and receive webhooks meanwhile. It can be stopped
+Without an option: asks Clerk's Backend API for all of them and writes what is missing here or newer
+there; nothing is removed. Servers may run and receive webhooks meanwhile. It can be stopped
 at any time (Ctrl-C, SIGTERM, even SIGKILL): the next run continues after the last written page,
 unless the interrupted run began more than a day ago or --from-start is set.
 Creates or updates the tables first, as `serve` does; --dry-run does not.
 
 --remove-gone works only on a database that was completely filled from this Clerk instance. It
-checks twice: Clerk must leave a user out of its list, and then deny that the id exists. Users who were created within the last hour stay.";
+checks twice: Clerk must leave a user or an organization out of its list, and then deny that the id
+exists; a member must be missing in the complete list of the organization, and in one for this user
+alone. What was created within the last hour stays.";
 pub(super) const ABOUT_DOCTOR: &str = "\
 Check whether everything fits together, and say what to do about what does not.
 
@@ -116,8 +119,8 @@ overrides it. A variable that is empty counts as unset.";
 const BACKFILL_CODES: &str = "\
 Exit codes: 0 done, and with --dry-run no difference; 1 failed or stopped;
 2 the configuration or the command line cannot be used; 3 --dry-run found
-differences, or users may be missing after a run: Clerk listed fewer than it
-counts, or the database refuses some.";
+differences, or something may be missing after a run: Clerk listed fewer than
+it counts, or the database refuses some.";
 const PARKED_CODES: &str = "\
 Exit codes: 0 done; 1 failed, or nothing of that id is parked; 2 the
 configuration or the command line cannot be used; 3 a retry was refused again,

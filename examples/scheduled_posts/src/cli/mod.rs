@@ -37,7 +37,7 @@ enum Command {
     /// Run the stand-in for Clerk alone, and print the variables that point a server at it
     #[command(after_help = help::of(table::Subcommand::DevClerk))]
     DevClerk,
-    /// Copy all of Clerk's users into the database, or report how the two differ
+    /// Copy all of Clerk's users, organizations and memberships into the database, or report how the two differ
     #[command(long_about = help::ABOUT_BACKFILL, after_help = help::of(table::Subcommand::Backfill))]
     Backfill(backfill::Args),
     /// Check whether everything fits together, and say what to do about what does not

@@ -77,7 +77,7 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     let ai = ai.map_err(|_| Failure::Start(NO_TLS.to_owned()))?;
 
     let stopping = Stopping::default();
-    let users = SeaOrmSink::new(db.clone());
+    let users = SeaOrmSink::with_schema(db.clone(), store::schema());
     let users = users.map_err(|error| Failure::Start(error.to_string()))?;
     let users = if dead_letters { users } else { users.without_dead_letters() };
     let state = AppState {

@@ -6,15 +6,21 @@ use sea_orm::sea_query::Query;
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
 use sea_orm::{SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _};
 use sea_orm_migration::MigratorTrait as _;
+use tower_clerk::sea_orm::Schema;
 
 use crate::migrations::Migrator;
+
+/// Returns the tables of the crate, in which the sink keeps users, organizations and memberships.
+pub(crate) fn schema() -> Schema {
+    Schema::new().with_organizations()
+}
 
 /// Creates or updates all tables, the crate's first.
 ///
 /// Each part holds a lock and is one transaction, except on MySQL, which has no transactions for
 /// tables and continues where it stopped.
 pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
-    tower_clerk::sea_orm::migrate(db).await?;
+    schema().migrate(db).await?;
     migrate_own(db).await
 }
 

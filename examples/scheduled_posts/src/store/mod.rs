@@ -13,7 +13,7 @@ pub(crate) use accounts::MOST_ACCOUNTS;
 pub(crate) use connect::{connect, try_once};
 pub(crate) use cursor::Cursor;
 pub(crate) use file::{OpenFile, open_to_others};
-pub(crate) use migrate::migrate;
+pub(crate) use migrate::{migrate, schema};
 pub(crate) use posts::{Change, NewPost, Page};
 pub(crate) use readiness::advice;
 pub(crate) use verdict::NotReady;

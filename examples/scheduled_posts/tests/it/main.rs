@@ -24,6 +24,7 @@ mod listening;
 mod log;
 mod metrics;
 mod openapi;
+mod organizations;
 mod ownership;
 mod parked;
 mod phases;

@@ -1,5 +1,5 @@
-//! `backfill`: copies Clerk's users into the database, with the crate's backfill. The exit code is
-//! part of the result.
+//! `backfill`: copies Clerk's users, organizations and memberships into the database, with the
+//! crate's backfill. The exit code is part of the result.
 
 mod explain;
 mod progress;
@@ -27,7 +27,8 @@ pub(super) struct Args {
     /// Only report how Clerk and the database differ; change nothing, not even the tables
     #[arg(long, conflicts_with = "remove_gone")]
     dry_run: bool,
-    /// Instead remove the users whom Clerk no longer has, for good, with their accounts and posts
+    /// Instead remove the users whom Clerk no longer has, for good, with their accounts and posts, and the
+    /// organizations and memberships that it no longer has
     #[arg(long, requires = "at_most")]
     remove_gone: bool,
     /// Also write users again who are known in the same state, to fill a column that is new; begins at
@@ -48,7 +49,8 @@ pub(super) struct Args {
         conflicts_with_all = ["dry_run", "remove_gone", "rewrite", "from_start", "revive"]
     )]
     forget_instance: Option<String>,
-    /// With --remove-gone, how many users may be removed; if there are more, none is
+    /// With --remove-gone, how many users, organizations and memberships may be removed together; if there
+    /// are more, none is
     #[arg(long, value_name = "N", requires = "remove_gone")]
     at_most: Option<u32>,
 }
@@ -132,7 +134,7 @@ impl Task {
                 db
             }
         };
-        let users = SeaOrmSink::new(db.clone());
+        let users = SeaOrmSink::with_schema(db.clone(), store::schema());
         let users = users.map_err(|error| Failure::Start(error.to_string()))?;
         if matches!(self, Self::Compare) {
             has_tables(&users).await?;
@@ -148,7 +150,10 @@ impl Task {
             }),
             Self::Remove { at_most } => {
                 let removed = backfill.remove_gone(*at_most).await;
-                removed.map(|removed| (summary::of_removal(removed), ExitCode::SUCCESS))
+                removed.map(|removed| {
+                    let is_complete = removed.memberships.incomplete == 0;
+                    (summary::of_removal(removed), code_of(is_complete))
+                })
             }
             Self::Forget { instance_id } => {
                 teller.end();
@@ -164,7 +169,7 @@ impl Task {
                 let report = backfill.run().await;
                 report.map(|report| {
                     let summary = summary::of_run(&report, begin.elapsed());
-                    (summary, code_of(!report.is_short() && report.refused == 0))
+                    (summary, code_of(!report.is_short() && report.all_refused() == 0))
                 })
             }
         };
@@ -245,5 +250,6 @@ fn code_of(is_complete: bool) -> ExitCode {
     if is_complete { ExitCode::SUCCESS } else { INCOMPLETE.into() }
 }
 
-/// The exit code of a dry run that found differences, and of a run after which users may be missing.
+/// The exit code of a dry run that found differences, of a run after which users, organizations or
+/// memberships may be missing, and of a removal that could not look at all memberships.
 const INCOMPLETE: u8 = 3;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use tokio::time::Instant;
-use tower_clerk::backfill::{Phase, Progress};
+use tower_clerk::backfill::{Phase, Progress, RecordKind};
 
 use crate::config::LogFormat;
 
@@ -24,6 +24,7 @@ pub(super) struct Teller {
 struct Told {
     at: Instant,
     phase: Phase,
+    kind: RecordKind,
     users: u64,
 }
 
@@ -34,6 +35,7 @@ impl Teller {
         if seen {
             bar.set_style(style(NO_USERS));
             bar.set_message(name);
+            bar.set_prefix(RecordKind::User.plural());
             bar.enable_steady_tick(TICK);
         }
         Self { bar, name, last: Mutex::new(None) }
@@ -46,7 +48,8 @@ impl Teller {
     /// Shows the progress after a step.
     pub(super) fn tell(&self, progress: &Progress) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = last.filter(|told| told.phase == progress.phase);
+        let is_same = |told: &Told| (told.phase, told.kind) == (progress.phase, progress.kind);
+        let before = last.filter(is_same);
         if self.bar.is_hidden() {
             if before.is_some_and(|told| is_soon(told, progress)) {
                 return;
@@ -55,7 +58,8 @@ impl Teller {
         } else {
             self.move_bar(progress, before.is_none());
         }
-        *last = Some(Told { at: Instant::now(), phase: progress.phase, users: progress.users });
+        let Progress { phase, kind, users, .. } = *progress;
+        *last = Some(Told { at: Instant::now(), phase, kind, users });
     }
 
     /// Removes the bar.
@@ -72,24 +76,29 @@ impl Teller {
         if begins {
             // The users of an earlier run or phase say nothing about the speed of this one.
             self.bar.reset_eta();
-            self.bar.set_message(self.doing(progress.phase));
+            self.bar.set_message(self.doing(progress));
+            self.bar.set_prefix(progress.kind.plural());
             self.bar.set_style(style(progress.total.map_or(NO_TOTAL, |_| TOTAL)));
         }
     }
 
     fn write_line(&self, progress: &Progress) {
-        let (doing, users) = (self.doing(progress.phase), HumanCount(progress.users));
+        let (doing, done) = (self.doing(progress), HumanCount(progress.users));
+        let kind = progress.kind;
         match progress.total.map(HumanCount) {
-            Some(total) => tracing::info!("{doing}: {users} of {total} users so far"),
-            None => tracing::info!("{doing}: {users} users so far"),
+            Some(total) => tracing::info!("{doing}: {done} of {total} {kind} so far"),
+            None => tracing::info!("{doing}: {done} {kind} so far"),
         }
     }
 
-    fn doing(&self, phase: Phase) -> &'static str {
-        match phase {
-            Phase::Confirming => "asking Clerk about each user who seems gone",
-            Phase::LookingForGone => "looking for users who are gone",
-            Phase::Removing => "removing users who are gone",
+    fn doing(&self, progress: &Progress) -> &'static str {
+        match (progress.phase, progress.kind) {
+            (Phase::Confirming, RecordKind::User) => "asking Clerk about each user who seems gone",
+            (Phase::Confirming, _) => "asking Clerk about each that seems gone",
+            (Phase::LookingForGone, RecordKind::User) => "looking for users who are gone",
+            (Phase::LookingForGone, _) => "looking for what is gone",
+            (Phase::Removing, RecordKind::User) => "removing users who are gone",
+            (Phase::Removing, _) => "removing what is gone",
             _ => self.name,
         }
     }
@@ -109,8 +118,8 @@ fn style(template: &str) -> ProgressStyle {
         .progress_chars("=> ")
 }
 
-const TOTAL: &str = "{msg} [{bar:30}] {human_pos} of {human_len} users, {eta} to go";
-const NO_TOTAL: &str = "{spinner} {msg}: {human_pos} users";
+const TOTAL: &str = "{msg} [{bar:30}] {human_pos} of {human_len} {prefix}, {eta} to go";
+const NO_TOTAL: &str = "{spinner} {msg}: {human_pos} {prefix}";
 const NO_USERS: &str = "{spinner} {msg}";
 const TICK: Duration = Duration::from_millis(200);
 const BETWEEN_LINES: Duration = Duration::from_secs(5);

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use indicatif::HumanCount;
-use tower_clerk::backfill::{Drift, Refused, Removed, Report, Sample};
+use tower_clerk::backfill::{
+    Drift, RecordDrift, RecordReport, RecordsRemoved, Refused, Removed, Report, Sample,
+};
 
 use crate::time;
 
@@ -21,16 +23,25 @@ pub(super) fn of_run(report: &Report, took: Duration) -> String {
         "no, from the start".to_owned()
     };
     let outcome = match (report.is_short(), report.total) {
-        (true, Some(total)) => format!(
+        (true, Some(total)) if report.listed < total => format!(
             "Clerk counts {} users of {instance_id}, but listed {}: some may be missing. Run it again.",
             HumanCount(total),
             HumanCount(report.listed),
         ),
+        (true, _) => format!(
+            "Clerk listed fewer organizations or members of {instance_id} than it counts: some may be \
+             missing. Run it again."
+        ),
         _ => format!("Done: all users of {instance_id} are in the database."),
     };
-    let outcome = match report.refused {
-        0 => outcome,
-        refused => format!(
+    let outcome = match (report.refused, report.all_refused()) {
+        (_, 0) => outcome,
+        (0, refused) => format!(
+            "The database refuses {} of the organizations and memberships of {instance_id}; all others \
+             were written.",
+            HumanCount(refused)
+        ),
+        (refused, _) => format!(
             "The database refuses {} of the users of {instance_id}; all others were written.",
             HumanCount(refused)
         ),
@@ -58,22 +69,46 @@ pub(super) fn of_run(report: &Report, took: Duration) -> String {
         took = shown(took),
         rate = rate(here, took),
     );
-    list_refused(&mut text, report);
+    add_records(&mut text, "organizations", report.organizations.as_ref());
+    add_records(&mut text, "memberships", report.memberships.as_ref());
+    list_refused(&mut text, "refused", report.refused, &report.first_refused);
+    for (name, records) in [
+        ("refused organizations", &report.organizations),
+        ("refused memberships", &report.memberships),
+    ] {
+        if let Some(records) = records {
+            list_refused(&mut text, name, records.refused, &records.first_refused);
+        }
+    }
     text
 }
 
-/// Adds the users whom the database refuses, and why.
-fn list_refused(text: &mut String, report: &Report) {
-    if report.refused == 0 {
+/// Adds what became of organizations or memberships.
+fn add_records(text: &mut String, name: &str, records: Option<&RecordReport>) {
+    let Some(RecordReport { processed, written, unchanged, unreadable, .. }) = records else {
+        return;
+    };
+    let [processed, written, unchanged] = [processed, written, unchanged].map(|n| HumanCount(*n));
+    // Writing to a String cannot fail.
+    let _ = write!(
+        text,
+        "\n  {name:<13} {processed}  ({written} new or newer, {unchanged} unchanged, {} unreadable)",
+        HumanCount(*unreadable)
+    );
+}
+
+/// Adds what the database refuses, and why.
+fn list_refused(text: &mut String, name: &str, refused: u64, first: &[Refused]) {
+    if refused == 0 {
         return;
     }
-    let refused = HumanCount(report.refused);
     // Writing to a String cannot fail.
-    let _ = write!(text, "\n  refused       {refused}  (mend the cause, then run it again)");
-    for Refused { id, reason, .. } in &report.first_refused {
+    let _ =
+        write!(text, "\n  {name:<13} {}  (mend the cause, then run it again)", HumanCount(refused));
+    for Refused { id, reason, .. } in first {
         let _ = write!(text, "\n    {id}: {reason}");
     }
-    let more = report.refused.saturating_sub(report.first_refused.len() as u64);
+    let more = refused.saturating_sub(first.len() as u64);
     if more > 0 {
         let _ = write!(text, "\n    and {} more", HumanCount(more));
     }
@@ -114,7 +149,9 @@ pub(super) fn of_drift(drift: &Drift) -> String {
             "\n  gone      unknown: the database also has users of other Clerk instances",
         ),
     }
-    if let Some(total) = drift.total.filter(|_| drift.is_short()) {
+    add_drift(&mut text, "organizations", drift.organizations.as_ref());
+    add_drift(&mut text, "memberships", drift.memberships.as_ref());
+    if let Some(total) = drift.total.filter(|total| drift.listed < *total) {
         let _ = write!(
             text,
             "\n  listed    {} of the {} users that Clerk counts; others were not compared",
@@ -128,8 +165,44 @@ pub(super) fn of_drift(drift: &Drift) -> String {
     text
 }
 
+/// Adds how organizations or memberships differ: only what does.
+fn add_drift(text: &mut String, name: &str, drift: Option<&RecordDrift>) {
+    let Some(RecordDrift { listed, unreadable, missing, outdated, deleted, gone, .. }) = drift
+    else {
+        return;
+    };
+    let short = match drift.is_some_and(|drift| drift.is_short) {
+        true => "; fewer than Clerk counts, so that others were not compared",
+        false => "",
+    };
+    // Writing to a String cannot fail.
+    let _ = write!(text, "\n  {name}  {} at Clerk{short}", HumanCount(*listed));
+    let none = Sample::default();
+    for (kind, sample, meaning) in [
+        ("missing", missing, "not in the database; `backfill` adds them"),
+        ("outdated", outdated, "older or other in the database; `backfill` updates them"),
+        (
+            "deleted",
+            deleted,
+            "still listed by Clerk, but deleted here, or with their user or organization",
+        ),
+        (
+            "gone",
+            gone.as_ref().unwrap_or(&none),
+            "no longer at Clerk; `backfill --remove-gone --at-most N` removes them",
+        ),
+    ] {
+        if sample.count > 0 {
+            list(text, &format!("{name} {kind}"), sample, meaning);
+        }
+    }
+    if *unreadable > 0 {
+        let _ = write!(text, "\n  {name} skipped  {}", unreadable_note(*unreadable));
+    }
+}
+
 pub(super) fn of_removal(removed: Removed) -> String {
-    let Removed { removed, kept, gone_already, .. } = removed;
+    let Removed { removed, kept, gone_already, organizations, memberships, .. } = removed;
     let mut text = match removed {
         0 => "No user was removed.".to_owned(),
         1 => "Removed 1 user whom Clerk no longer has.".to_owned(),
@@ -140,6 +213,26 @@ pub(super) fn of_removal(removed: Removed) -> String {
     }
     if gone_already > 0 {
         let _ = write!(text, "\n  gone already  {gone_already}: a webhook removed them meanwhile");
+    }
+    for (name, RecordsRemoved { removed, kept, gone_already, incomplete, .. }) in
+        [("organizations", organizations), ("memberships", memberships)]
+    {
+        if removed + kept + gone_already > 0 {
+            let _ = write!(
+                text,
+                "\n  {name:<13} {} removed, {} kept, {} gone already",
+                HumanCount(removed),
+                HumanCount(kept),
+                HumanCount(gone_already)
+            );
+        }
+        if incomplete > 0 {
+            let _ = write!(
+                text,
+                "\n  not looked at {}: organizations whose list of members is shorter than its own count",
+                HumanCount(incomplete)
+            );
+        }
     }
     text
 }

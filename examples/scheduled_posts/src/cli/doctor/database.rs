@@ -6,8 +6,8 @@ use std::time::Duration;
 use chrono::DateTime;
 use sea_orm::sqlx::{self, Connection as _, Executor as _, PgConnection, Row as _};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, DbErr, Statement};
-use sea_orm_migration::MigratorTrait;
-use tower_clerk::sea_orm::{HoldingKey, Schema, is_transient};
+use sea_orm_migration::{MigrationTrait, MigratorTrait as _};
+use tower_clerk::sea_orm::{HoldingKey, is_transient};
 
 use crate::cli::doctor::check::Check;
 use crate::cli::doctor::clerk::Answers;
@@ -64,9 +64,9 @@ impl Findings {
         let reached = Some(Ok(()));
         let mut found = Self { reached, migrations, pools_transactions, ..Self::default() };
         if whole {
-            found.fits = Some(Schema::new().check(&db).await);
+            found.fits = Some(store::schema().check(&db).await);
             // An error is told by the other questions.
-            found.holding = Schema::new().holding_keys(&db).await.unwrap_or_default();
+            found.holding = store::schema().holding_keys(&db).await.unwrap_or_default();
             found.users = Some(number(&db, "SELECT COUNT(*) FROM users").await);
             let latest = "SELECT COALESCE(MAX(version), 0) FROM clerk_user_versions";
             found.latest_change = Some(number(&db, latest).await);
@@ -326,18 +326,24 @@ async fn open(url: &DatabaseUrl) -> Result<DatabaseConnection, Unreachable> {
 
 async fn applied(db: &DatabaseConnection) -> Result<Migrations, DbErr> {
     let mut found = Migrations::default();
-    compare::<tower_clerk::sea_orm::Migrator>(db, &mut found).await?;
-    compare::<Migrator>(db, &mut found).await?;
+    let of_users = tower_clerk::sea_orm::migrations();
+    let mut of_organizations = store::schema().migrations();
+    of_organizations.retain(|one| of_users.iter().all(|other| other.name() != one.name()));
+    compare(db, "clerk_migrations", &of_users, &mut found).await?;
+    compare(db, "clerk_organization_migrations", &of_organizations, &mut found).await?;
+    compare(db, "seaql_migrations", &Migrator::migrations(), &mut found).await?;
     Ok(found)
 }
 
 /// Compares a list of migrations with the applied ones. sea-orm's own function creates the table
 /// that it reads, or needs its own driver for MySQL.
-async fn compare<M: MigratorTrait>(
+async fn compare(
     db: &DatabaseConnection,
+    table: &str,
+    known: &[Box<dyn MigrationTrait>],
     found: &mut Migrations,
 ) -> Result<(), DbErr> {
-    let sql = format!("SELECT version FROM {}", M::migration_table_name());
+    let sql = format!("SELECT version FROM {table}");
     let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await;
     let applied: Vec<String> = match rows {
         Ok(rows) => rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?,
@@ -345,7 +351,6 @@ async fn compare<M: MigratorTrait>(
         // There is no such table.
         Err(_) => Vec::new(),
     };
-    let known = M::migrations();
     let is_known = |version: &String| known.iter().any(|migration| migration.name() == version);
     let is_applied = |name: &str| applied.iter().any(|version| version == name);
     found.unknown += applied.iter().filter(|version| !is_known(version)).count();

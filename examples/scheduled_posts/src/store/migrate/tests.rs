@@ -43,7 +43,7 @@ async fn waits_for_another_instance(backend: Backend, hold: &str, waits: &str) {
     let test = tokio::spawn(async move {
         let other = Database::connect(&url).await.unwrap();
         // Ours are still to be applied: where nothing is, nobody waits.
-        tower_clerk::sea_orm::migrate(&other).await.unwrap();
+        schema().migrate(&other).await.unwrap();
         let held = other.begin().await.unwrap();
         held.execute_unprepared(&hold).await.unwrap();
 

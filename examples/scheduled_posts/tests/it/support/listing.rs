@@ -32,6 +32,7 @@ impl Listing {
             .route("/v1/instance", get(async || r#"{"id":"ins_many"}"#))
             .route("/v1/users/count", get(count))
             .route("/v1/users", get(list))
+            .route("/v1/organizations", get(async || r#"{"data":[],"total_count":0}"#))
             .with_state(Arc::clone(&shared));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
