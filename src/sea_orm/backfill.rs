@@ -317,13 +317,13 @@ fn run(row: &QueryResult) -> Result<Run, DbErr> {
     run.finished = row.try_get_by_index(4)?;
     run.started_at = row.try_get_by_index(5)?;
     if let Some(organizations) = row.try_get_by_index::<Option<i64>>(7)? {
-        let mut progress = OrganizationsRun::default();
-        progress.last_organization_id = row.try_get_by_index(6)?;
-        progress.organizations = organizations.cast_unsigned();
         let memberships: Option<i64> = row.try_get_by_index(8)?;
-        progress.memberships = memberships.unwrap_or_default().cast_unsigned();
-        progress.finished = row.try_get_by_index::<Option<bool>>(9)?.unwrap_or_default();
-        run.organizations = Some(progress);
+        run.organizations = Some(OrganizationsRun {
+            last_organization_id: row.try_get_by_index(6)?,
+            organizations: organizations.cast_unsigned(),
+            memberships: memberships.unwrap_or_default().cast_unsigned(),
+            finished: row.try_get_by_index::<Option<bool>>(9)?.unwrap_or_default(),
+        });
     }
     Ok(run)
 }

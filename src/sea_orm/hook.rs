@@ -73,12 +73,13 @@ pub trait InTransaction: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
     /// Runs statements for a user to whom [`ensure_user`](super::SeaOrmSink::ensure_user), or a
-    /// membership's event, gave a row, of which only the id is known, after it was written. Does nothing
-    /// by default.
+    /// membership of an event or a backfill, gave a row, of which only the id is known, after it was
+    /// written. Does nothing by default.
     ///
     /// # Errors
     ///
-    /// An error rolls everything back: `ensure_user` returns it, and a delivery is sent again.
+    /// An error rolls everything back: `ensure_user` returns it, a delivery is sent again, and a
+    /// backfill ends.
     fn ensured(
         &self,
         tx: &DatabaseTransaction,
@@ -89,8 +90,8 @@ pub trait InTransaction: Send + Sync + 'static {
     }
 
     /// Runs statements for users whom a backfill added or updated, after their rows were written, with
-    /// [`Effect::Inserted`](crate::webhook::Effect::Inserted) for those who had no row. Does nothing by
-    /// default.
+    /// [`Effect::Inserted`](crate::webhook::Effect::Inserted) for those who had no row. It is not called for
+    /// organizations and memberships. Does nothing by default.
     ///
     /// # Errors
     ///
