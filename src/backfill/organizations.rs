@@ -71,7 +71,7 @@ impl<T: Target> Organizations<'_, T> {
             let mut of_page = RecordReport { unreadable: page.unreadable, ..Default::default() };
             warn_unreadable(RecordKind::Organization, page.unreadable);
             let records = RecordPage::new(Records::Organizations(&page.records));
-            of_page.add(self.write_page(records.listed_at(listed_at), run).await?);
+            of_page.add(self.write_page(records.with_time(listed_at), run).await?);
             report.organizations.join(of_page);
             for organization in &page.records {
                 let members = self.fill_members(requests, &organization.id, run, &report);
@@ -126,7 +126,7 @@ impl<T: Target> Organizations<'_, T> {
             }
             if !page.records.is_empty() {
                 let records = RecordPage::new(Records::Memberships(&page.records));
-                report.add(self.write_page(records.listed_at(listed_at), &next).await?);
+                report.add(self.write_page(records.with_time(listed_at), &next).await?);
             }
             *run = next;
             let mut progress = Progress::of(Phase::Listing, memberships, None);
@@ -183,7 +183,7 @@ impl<T: Target> Organizations<'_, T> {
         {
             let Listing::Page(page, listed_at) = listing else { return Ok(None) };
             let records = RecordPage::new(Records::Organizations(&page.records));
-            let records = records.listed_at(listed_at);
+            let records = records.with_time(listed_at);
             let compare = || self.target.compare_records(records);
             drift.organizations.add(self.pauses.target(compare).await?);
             drift.organizations.unreadable += page.unreadable;
@@ -214,7 +214,7 @@ impl<T: Target> Organizations<'_, T> {
             let Listing::Page(page, listed_at) = listing else { return Ok(()) };
             check_members(organization_id, &page)?;
             let records = RecordPage::new(Records::Memberships(&page.records));
-            let records = records.listed_at(listed_at);
+            let records = records.with_time(listed_at);
             let compare = || self.target.compare_records(records);
             drift.add(self.pauses.target(compare).await?);
             drift.unreadable += page.unreadable;

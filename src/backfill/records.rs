@@ -99,7 +99,7 @@ impl<'a> RecordPage<'a> {
         Self { records, listed_at: None }
     }
 
-    pub(crate) const fn listed_at(self, listed_at: Option<SystemTime>) -> Self {
+    pub(crate) const fn with_time(self, listed_at: Option<SystemTime>) -> Self {
         Self { listed_at, ..self }
     }
 }
