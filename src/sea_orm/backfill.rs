@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use ::sea_orm::prelude::DateTimeUtc;
-use ::sea_orm::{ConnectionTrait as _, DbErr, QueryResult};
+use ::sea_orm::{DbErr, QueryResult};
 
 use super::batch::Which;
+use super::reads::Reads as _;
 use super::row::Row;
 use super::sink::SeaOrmSink;
 use super::{batch, failure, records, statements};
@@ -20,7 +21,7 @@ use crate::webhook::{Outcome, SinkError, User};
 impl Target for SeaOrmSink {
     async fn runs(&self) -> Result<Vec<Run>, SinkError> {
         let select = statements::select_runs(&self.store.tables.backfills);
-        let rows = self.store.db.query_all(&select).await.map_err(failure::sink_error)?;
+        let rows = self.store.rows(&select).await.map_err(failure::sink_error)?;
         rows.iter().map(run).collect::<Result<_, _>>().map_err(failure::sink_error)
     }
 
@@ -41,14 +42,14 @@ impl Target for SeaOrmSink {
     async fn ids_after(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, SinkError> {
         let table = &self.store.tables.users.versions;
         let living = statements::select_living(table, self.store.dialect, after, limit);
-        batch::ids_of(&self.store.db, &living).await.map_err(failure::sink_error)
+        batch::ids_of(&self.store, &living).await.map_err(failure::sink_error)
     }
 
     /// A user without a row has no known age, and is not young.
     async fn created_after(&self, ids: &[String], time: i64) -> Result<Vec<String>, SinkError> {
         let ids: Vec<_> = ids.iter().map(String::as_str).collect();
         let select = statements::select_creations(&self.store.tables.users.rows, &ids);
-        let rows = self.store.db.query_all(&select).await.map_err(failure::sink_error)?;
+        let rows = self.store.rows(&select).await.map_err(failure::sink_error)?;
         let young = rows.iter().filter_map(|row| young(row, time).transpose());
         young.collect::<Result<_, _>>().map_err(failure::sink_error)
     }
@@ -85,7 +86,7 @@ impl Target for SeaOrmSink {
             (RecordKind::Organization | RecordKind::Membership, None) => return Ok(Vec::new()),
         };
         let living = statements::select_living(table, self.store.dialect, after, limit);
-        batch::ids_of(&self.store.db, &living).await.map_err(failure::sink_error)
+        batch::ids_of(&self.store, &living).await.map_err(failure::sink_error)
     }
 
     async fn members_of(&self, organization_id: &str) -> Result<Vec<Member>, SinkError> {
@@ -109,7 +110,7 @@ impl Target for SeaOrmSink {
         };
         let ids: Vec<_> = ids.iter().map(String::as_str).collect();
         let select = statements::select_record_creations(table, &ids);
-        let rows = self.store.db.query_all(&select).await.map_err(failure::sink_error)?;
+        let rows = self.store.rows(&select).await.map_err(failure::sink_error)?;
         let young = rows.iter().filter_map(|row| young(row, time).transpose());
         young.collect::<Result<_, _>>().map_err(failure::sink_error)
     }
@@ -270,9 +271,9 @@ impl SeaOrmSink {
         let kind = &self.store.tables.users;
         let ids: Vec<_> = users.iter().map(|user| &*user.id).collect();
         let versions = statements::select_versions(&kind.versions, &ids);
-        let known = batch::known(&self.store.db, &versions).await?;
+        let known = batch::known(&self.store, &versions).await?;
         let select = statements::select_rows(&kind.rows, &ids);
-        let rows: HashSet<String> = batch::ids_of(&self.store.db, &select).await?;
+        let rows: HashSet<String> = batch::ids_of(&self.store, &select).await?;
         for user in users {
             let differing = match known.get(&*user.id) {
                 Some(known) if known.deleted => &mut differences.deleted,

@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use ::sea_orm::sea_query::SelectStatement;
-use ::sea_orm::{ConnectionTrait, DbErr};
+use ::sea_orm::{ConnectionTrait as _, DbErr};
 
 use super::dialect::Dialect;
+use super::reads::Reads;
 use super::row::Row;
 use super::statements;
 use super::tables::{Kind, TableName, Versions};
@@ -86,10 +87,10 @@ async fn revive_rowless(
 
 /// Returns the known versions that a statement selects, by id.
 pub(super) async fn known(
-    db: &impl ConnectionTrait,
+    db: &impl Reads,
     select: &SelectStatement,
 ) -> Result<HashMap<String, Known>, DbErr> {
-    let rows = db.query_all(select).await?;
+    let rows = db.rows(select).await?;
     let known = rows.iter().map(|row| {
         let version = Version {
             updated_at: row.try_get_by_index(1)?,
@@ -182,10 +183,10 @@ async fn update_known(
 
 /// Returns the ids that a statement selects.
 pub(super) async fn ids_of<C: FromIterator<String>>(
-    db: &impl ConnectionTrait,
+    db: &impl Reads,
     select: &SelectStatement,
 ) -> Result<C, DbErr> {
-    db.query_all(select).await?.iter().map(|row| row.try_get_by_index(0)).collect()
+    db.rows(select).await?.iter().map(|row| row.try_get_by_index(0)).collect()
 }
 
 fn ids<'a>(versions: &[(&'a str, Version)]) -> Vec<&'a str> {

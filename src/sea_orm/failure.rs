@@ -34,6 +34,37 @@ pub(super) fn is_conflict(error: &DbErr) -> bool {
     matches!(driver_error(error), Some(SqlxError::Database(error)) if is_listed(&**error, &CONFLICTS))
 }
 
+/// Returns why the connection that an error came from is out of date, if it says so.
+pub(super) fn outdated(error: &DbErr) -> Option<Outdated> {
+    let Some(SqlxError::Database(error)) = driver_error(error) else { return None };
+    if is_listed(&**error, &READ_ONLY) {
+        return Some(Outdated::ReadOnly);
+    }
+    is_listed(&**error, &OTHER_TYPES).then_some(Outdated::Statements)
+}
+
+/// The reason why a connection is out of date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outdated {
+    /// Its server is read-only, and no longer the one to write to.
+    ReadOnly,
+    /// Its prepared statements return other types than when they were prepared.
+    Statements,
+}
+
+impl Outdated {
+    #[cfg_attr(
+        not(any(feature = "tracing", feature = "metrics")),
+        expect(dead_code, reason = "only an event and a metric name it")
+    )]
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "read_only",
+            Self::Statements => "statements",
+        }
+    }
+}
+
 /// Converts an error to a permanent one of the sink if the database itself refuses the statement,
 /// and to a transient one otherwise: also an application's own error, for which [`is_transient`]
 /// returns false.
@@ -155,6 +186,13 @@ const DATA: Codes = Codes {
 /// Serialisation failures and deadlocks; on MySQL also a lock that could not be taken.
 const CONFLICTS: Codes =
     Codes { sqlstate: &["40001", "40P01"], mysql: &[1020, 1205, 1213], sqlite: &[5, 6] };
+
+/// A server that is read-only, for a while or because another is the primary one now.
+const READ_ONLY: Codes = Codes { sqlstate: &["25006"], mysql: &[1290, 1836], sqlite: &[] };
+
+/// Statements whose columns have other types than when they were prepared. PostgreSQL has the same code
+/// for features that it lacks; the text is in the server's language.
+const OTHER_TYPES: Codes = Codes { sqlstate: &["0A000"], mysql: &[], sqlite: &[] };
 
 fn is_listed(error: &dyn DatabaseError, codes: &Codes) -> bool {
     let Some(code) = error.code() else { return false };

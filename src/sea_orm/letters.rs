@@ -10,6 +10,7 @@ use ::sea_orm::{ConnectionTrait, DbErr, Value};
 use bytes::Bytes;
 
 use super::dialect::Dialect;
+use super::reads::Reads;
 use super::statements::NewLetter;
 use super::transaction::{Store, Transaction, run_to_completion};
 use super::{failure, statements};
@@ -236,15 +237,15 @@ async fn forget_old(tx: &Transaction<'_>, now: SystemTime) -> Result<(), DbErr> 
 
 /// Returns how many letters there are, and tells it to the metrics.
 pub(super) async fn count(store: &Store) -> Result<u64, DbErr> {
-    let count = count_in(&store.db, store).await?;
+    let count = count_in(store, store).await?;
     let _kept = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
     gauge!("clerk_webhook_dead_letters", _kept);
     Ok(count)
 }
 
-async fn count_in(db: &impl ConnectionTrait, store: &Store) -> Result<u64, DbErr> {
-    let row = db.query_one(&statements::count_letters(&store.tables.dead_letters)).await?;
-    let count = row.map(|row| row.try_get_by_index::<i64>(0)).transpose()?;
+async fn count_in(db: &impl Reads, store: &Store) -> Result<u64, DbErr> {
+    let rows = db.rows(&statements::count_letters(&store.tables.dead_letters)).await?;
+    let count = rows.first().map(|row| row.try_get_by_index::<i64>(0)).transpose()?;
     Ok(count.unwrap_or_default().cast_unsigned())
 }
 

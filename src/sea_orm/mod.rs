@@ -34,8 +34,11 @@ mod instances;
 mod letters;
 #[cfg(feature = "sea-orm-migration")]
 mod migration;
+mod outdated;
 mod parked;
+mod pooling;
 mod proof;
+mod reads;
 #[cfg(feature = "backfill")]
 mod records;
 mod revive;
@@ -54,7 +57,9 @@ pub use fit::HoldingKey;
 pub use hook::{InTransaction, InTransactionFn, TransactionFn, in_transaction_fn_with_state};
 #[cfg(feature = "sea-orm-migration")]
 pub use migration::{Migrator, migrate, migrations};
+pub use outdated::OutdatedConnections;
 pub use parked::{DeadLetter, Retried};
+pub use pooling::Pooling;
 pub use schema::{Deletion, Schema};
 pub use sink::SeaOrmSink;
 pub use users::UserStatus;

@@ -4,9 +4,10 @@ use std::fmt;
 use std::time::SystemTime;
 
 use ::sea_orm::prelude::DateTimeUtc;
-use ::sea_orm::{ConnectionTrait as _, DbErr, QueryResult};
+use ::sea_orm::{DbErr, QueryResult};
 use bytes::Bytes;
 
+use super::reads::Reads as _;
 use super::sink::{Attempt, SeaOrmSink};
 use super::tables::DeadLetters;
 use super::{failure, letters, statements};
@@ -56,7 +57,7 @@ impl SeaOrmSink {
     pub async fn parked(&self, limit: u64, after: Option<&str>) -> Result<Vec<DeadLetter>, DbErr> {
         let table = &self.store.tables.dead_letters;
         let select = statements::select_letters(table, after, limit);
-        self.store.db.query_all(&select).await?.iter().map(letter).collect()
+        self.store.rows(&select).await?.iter().map(letter).collect()
     }
 
     /// Returns how many deliveries are kept, and sets the gauge `clerk_webhook_dead_letters` to that.
@@ -123,7 +124,7 @@ impl SeaOrmSink {
     /// Returns when a delivery that is kept failed first, and its body.
     async fn whole(&self, id: &str) -> Result<Option<(SystemTime, Bytes)>, DbErr> {
         let select = statements::select_whole_letter(&self.store.tables.dead_letters, id);
-        let Some(row) = self.store.db.query_one(&select).await? else { return Ok(None) };
+        let Some(row) = self.store.row(&select).await? else { return Ok(None) };
         let failed_at: DateTimeUtc = row.try_get_by_index(0)?;
         Ok(Some((failed_at.into(), row.try_get_by_index::<Vec<u8>>(1)?.into())))
     }

@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::SystemTime;
 
-use ::sea_orm::{ConnectionTrait, DbErr, Value};
+use ::sea_orm::{DbErr, Value};
 
 use super::batch::{self, Known};
 use super::dialect::Dialect;
+use super::reads::Reads;
 use super::row::Row;
 use super::statements;
 use super::tables::{Kind, OrganizationTables};
@@ -176,7 +177,7 @@ fn judge(
 
 /// Returns the texts of the rows that exist, by id, in the order of [`texts`].
 async fn stored(
-    db: &impl ConnectionTrait,
+    db: &impl Reads,
     kind: &Kind,
     states: &[(Row, Version)],
 ) -> Result<HashMap<String, Vec<Option<String>>>, DbErr> {
@@ -185,7 +186,7 @@ async fn stored(
     let names: Vec<_> = names.map(|(name, _)| name.clone()).collect();
     let ids: Vec<&str> = states.iter().map(|(row, _)| row.id.as_str()).collect();
     let select = statements::select_columns(&kind.rows, &names, &ids);
-    let rows = db.query_all(&select).await?;
+    let rows = db.rows(&select).await?;
     let read = rows.iter().map(|row| {
         let texts = (1..=names.len()).map(|at| row.try_get_by_index(at));
         Ok((row.try_get_by_index(0)?, texts.collect::<Result<_, DbErr>>()?))
@@ -252,8 +253,8 @@ pub(super) async fn compare(
         return Ok(differences);
     }
     let select = statements::select_versions(&kind.versions, &ids);
-    let known = batch::known(&store.db, &select).await?;
-    let stored = stored(&store.db, kind, &states).await?;
+    let known = batch::known(store, &select).await?;
+    let stored = stored(store, kind, &states).await?;
     for (row, version) in &states {
         let id = row.id.as_str();
         let differing = match judge(row, *version, known.get(id), stored.get(id)) {
@@ -295,7 +296,7 @@ async fn deleted(
         return Ok(HashSet::new());
     }
     let select = statements::select_versions(&kind.versions, &ids);
-    let known = batch::known(&store.db, &select).await?;
+    let known = batch::known(store, &select).await?;
     Ok(known.into_iter().filter(|(_, known)| known.deleted).map(|(id, _)| id).collect())
 }
 
@@ -308,7 +309,7 @@ pub(super) async fn members_of(
 ) -> Result<Vec<Member>, DbErr> {
     let select = statements::select_members(&kinds.memberships.rows, organization_id);
     let mut members = Vec::new();
-    for row in store.db.query_all(&select).await? {
+    for row in store.rows(&select).await? {
         let (id, user_id): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
         members.push(Member::new(id, user_id));
     }

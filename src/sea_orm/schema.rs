@@ -8,6 +8,7 @@ use ::sea_orm::{Iterable as _, Value};
 
 use super::dialect::Dialect;
 use super::entity::user;
+use super::pooling::Pooling;
 use super::tables::{
     BACKFILLS, DEAD_LETTERS, DELETED_AT, DELIVERIES, Kind, MEMBERSHIP_VERSIONS,
     ORGANIZATION_VERSIONS, OrganizationTables, TableName, Tables, USER_VERSIONS,
@@ -44,6 +45,7 @@ pub struct Schema {
     organizations: Option<OrganizationNames>,
     deletion: Deletion,
     columns: Vec<UserColumn>,
+    pooling: Pooling,
 }
 
 /// The treatment of a deleted user's row. Either way, no later event brings the user back.
@@ -82,6 +84,7 @@ impl Schema {
             organizations: None,
             deletion: Deletion::Delete,
             columns: Vec::new(),
+            pooling: Pooling::Session,
         }
     }
 
@@ -155,6 +158,17 @@ impl Schema {
             memberships: memberships.into(),
         };
         Self { organizations: Some(names), ..self }
+    }
+
+    /// Says that a pooler stands before the tables' server, and what it keeps of a connection; default:
+    /// [`Pooling::Session`].
+    #[must_use]
+    pub fn pooling(self, pooling: Pooling) -> Self {
+        Self { pooling, ..self }
+    }
+
+    pub(super) fn pooled(&self) -> Pooling {
+        self.pooling
     }
 
     pub(super) fn deletion(&self) -> Deletion {

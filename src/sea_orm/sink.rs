@@ -5,12 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::sea_orm::{DatabaseConnection, DbErr};
+use ::sea_orm::{DatabaseConnection, DbErr, Value};
 
 use super::dialect::{Dialect, UNSUPPORTED};
 use super::hook::InTransaction;
 use super::instances::Recorded;
 use super::letters::{self, Kept, Letter, Letters, When};
+use super::outdated::OutdatedConnections;
 use super::row::Row;
 use super::schema::Schema;
 use super::tables::{DeadLetters, OrganizationTables};
@@ -67,6 +68,7 @@ impl SeaOrmSink {
             schema: Arc::new(schema),
             clock: Arc::new(SystemClock::new()),
             hooks: Vec::new(),
+            outdated: OutdatedConnections::new(),
         };
         Ok(Self { store, letters: Letters::new(), instances: Recorded::default() })
     }
@@ -75,6 +77,14 @@ impl SeaOrmSink {
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.store.clock = clock;
+        self
+    }
+
+    /// Sets the record that the pool asks about its connections, so that a transaction which failed on
+    /// one that is out of date runs once more on another. Default: a record that no pool asks.
+    #[must_use]
+    pub fn outdated_connections(mut self, outdated: OutdatedConnections) -> Self {
+        self.store.outdated = outdated;
         self
     }
 
@@ -108,10 +118,7 @@ impl SeaOrmSink {
     pub async fn forget_instance(&self, instance_id: &str) -> Result<bool, DbErr> {
         let id = InstanceId::parse(instance_id)
             .map_err(|_| DbErr::Custom(NOT_AN_INSTANCE.to_owned()))?;
-        let tx = self.store.begin().await?;
-        let forgotten = tx.execute(&statements::forget_run(&tx.tables().backfills, &id)).await?;
-        tx.commit().await?;
-        Ok(forgotten != 0)
+        self.store.retrying(|| self.forget_run(&id)).await
     }
 
     /// Deletes the ids of deliveries that were received more than `age` ago, and returns how many. Also
@@ -131,10 +138,7 @@ impl SeaOrmSink {
         let mut forgotten = 0;
         loop {
             // In batches, so that a concurrent insert does not wait for all of them.
-            let tx = self.store.begin().await?;
-            let table = &tx.tables().deliveries;
-            let batch = tx.forget_deliveries(table, before.clone(), FORGOTTEN_AT_ONCE).await?;
-            tx.commit().await?;
+            let batch = self.store.retrying(|| self.forget_some(before.clone())).await?;
             forgotten += batch;
             if batch < FORGOTTEN_AT_ONCE {
                 return Ok(forgotten);
@@ -225,6 +229,21 @@ impl SeaOrmSink {
 
     async fn apply_retrying(&self, delivery: &Delivery) -> Result<Attempt, DbErr> {
         self.store.retrying(|| self.apply_once(delivery)).await
+    }
+
+    async fn forget_run(&self, id: &InstanceId) -> Result<bool, DbErr> {
+        let tx = self.store.begin().await?;
+        let forgotten = tx.execute(&statements::forget_run(&tx.tables().backfills, id)).await?;
+        tx.commit().await?;
+        Ok(forgotten != 0)
+    }
+
+    async fn forget_some(&self, before: Value) -> Result<u64, DbErr> {
+        let tx = self.store.begin().await?;
+        let table = &tx.tables().deliveries;
+        let forgotten = tx.forget_deliveries(table, before, FORGOTTEN_AT_ONCE).await?;
+        tx.commit().await?;
+        Ok(forgotten)
     }
 
     async fn apply_once(&self, delivery: &Delivery) -> Result<Attempt, DbErr> {

@@ -17,6 +17,8 @@ use ::sea_orm::{
 use super::dialect::Dialect;
 use super::entity::organization_membership;
 use super::hook::Hook;
+use super::outdated::OutdatedConnections;
+use super::pooling::Pooling;
 use super::proof::Proof;
 use super::row::Row;
 use super::schema::{Deletion, Schema};
@@ -39,6 +41,7 @@ pub(super) struct Store {
     pub(super) tables: Arc<Tables>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) hooks: Vec<Arc<dyn Hook>>,
+    pub(super) outdated: OutdatedConnections,
 }
 
 impl Store {
@@ -48,12 +51,13 @@ impl Store {
             [] => Proof::None,
             [..] => Proof::new(self.dialect),
         };
-        let tx = begin(&self.db, self.dialect, proof.set()).await?;
+        let tx = begin(&self.db, self.schema.pooled(), proof.set()).await?;
         Ok(Transaction { tx, proof, store: self })
     }
 
     /// Runs a whole transaction, and again when the database gives it up in favour of another: a few
-    /// times with short pauses, as long as a last try fits within a delivery's deadline.
+    /// times with short pauses, as long as a last try fits within a delivery's deadline. Runs it once
+    /// more, at once, if the connection turned out to be out of date.
     pub(super) async fn retrying<T, F>(
         &self,
         mut transaction: impl FnMut() -> F,
@@ -62,18 +66,26 @@ impl Store {
         F: Future<Output = Result<T, DbErr>>,
     {
         let start = self.clock.monotonic();
-        for longest_pause in PAUSES {
-            match transaction().await {
-                Err(error) if failure::is_conflict(&error) => {
-                    if self.clock.monotonic().saturating_duration_since(start) > ENOUGH {
-                        return Err(error);
-                    }
-                    tokio::time::sleep(jitter(longest_pause)).await;
-                }
-                other => return other,
+        let (mut pauses, mut renewed) = (PAUSES.into_iter(), false);
+        loop {
+            let error = match transaction().await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            let is_outdated = self.outdated.note(&error);
+            if self.clock.monotonic().saturating_duration_since(start) > ENOUGH {
+                return Err(error);
+            }
+            if is_outdated && !renewed {
+                renewed = true;
+            } else if failure::is_conflict(&error)
+                && let Some(longest) = pauses.next()
+            {
+                tokio::time::sleep(jitter(longest)).await;
+            } else {
+                return Err(error);
             }
         }
-        transaction().await
     }
 
     /// Returns the time as a value for a statement.
@@ -405,6 +417,23 @@ pub(super) enum Started {
     New,
 }
 
+impl Pooling {
+    /// Begins a transaction for statements of an application's own, as the sink begins its own: read
+    /// committed, with the write lock on SQLite, with limits on time that end with it, and behind a pooler
+    /// without anybody's prepared statements. It begins within 5.5 s or not at all; a lock is waited for
+    /// 5 s, and on PostgreSQL a statement lasts 8 s at most.
+    ///
+    /// Behind a pooler in transaction mode every statement of an application needs such a transaction,
+    /// also one that reads.
+    ///
+    /// # Errors
+    ///
+    /// Returns the database's error.
+    pub async fn begin(self, db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+        begin(db, self, None).await
+    }
+}
+
 /// Begins a transaction that may write. Its limits are shorter than the time that Svix waits for an
 /// answer: 5.5 s for a connection and the beginning, then 5 s for a lock and 8 s for a statement.
 ///
@@ -413,17 +442,20 @@ pub(super) enum Started {
 /// between them. On SQLite it takes the write lock from the start, since a lock that is requested
 /// later is refused at once if another transaction has written in between.
 /// `first` is a statement for the beginning.
-async fn begin(
+pub(super) async fn begin(
     db: &DatabaseConnection,
-    dialect: Dialect,
+    pooling: Pooling,
     first: Option<String>,
 ) -> Result<DatabaseTransaction, DbErr> {
+    let dialect = Dialect::of(db)?;
     let begun = async {
         match dialect {
             // The driver waits 5 s for the lock.
             Dialect::Sqlite => begin_on_sqlite(db, first).await,
             Dialect::MySql => run_to_completion(begin_on_mysql(db.clone(), first)).await,
-            Dialect::Postgres => run_to_completion(begin_on_postgres(db.clone(), first)).await,
+            Dialect::Postgres => {
+                run_to_completion(begin_on_postgres(db.clone(), pooling, first)).await
+            }
         }
     };
     match tokio::time::timeout(FOR_A_CONNECTION, begun).await {
@@ -435,10 +467,20 @@ async fn begin(
 /// Begins a transaction for migrations, which may have to wait for each other. The future must not
 /// be dropped before the transaction has begun: see [`run_to_completion`].
 #[cfg(feature = "sea-orm-migration")]
-pub(super) async fn begin_patiently(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+pub(super) async fn begin_patiently(
+    db: &DatabaseConnection,
+    pooling: Pooling,
+) -> Result<DatabaseTransaction, DbErr> {
     match Dialect::of(db)? {
-        Dialect::MySql | Dialect::Postgres => db.begin_with_options(read_committed()).await,
+        Dialect::MySql => db.begin_with_options(read_committed()).await,
         Dialect::Sqlite => db.begin_with_options(immediate()).await,
+        Dialect::Postgres => {
+            let tx = db.begin_with_options(read_committed()).await?;
+            if pooling == Pooling::Transaction {
+                tx.execute_unprepared(REMOVE_STATEMENTS).await?;
+            }
+            Ok(tx)
+        }
     }
 }
 
@@ -488,12 +530,15 @@ async fn begin_on_mysql(
 
 async fn begin_on_postgres(
     db: DatabaseConnection,
+    pooling: Pooling,
     first: Option<String>,
 ) -> Result<DatabaseTransaction, DbErr> {
-    // All in one message. The limits also set the isolation level: as an option it would be another.
+    // All in one message. The isolation level would be another as an option, and must be set first.
     let tx = db.begin().await?;
-    let first = first.map_or(String::new(), |first| format!("; {first}"));
-    tx.execute_unprepared(&format!("{POSTGRES_LIMITS}{first}")).await?;
+    let pooled = (pooling == Pooling::Transaction).then_some(REMOVE_STATEMENTS);
+    let all = [Some(POSTGRES_ISOLATION), pooled, Some(POSTGRES_LIMITS), first.as_deref()];
+    let all: Vec<_> = all.into_iter().flatten().collect();
+    tx.execute_unprepared(&all.join("; ")).await?;
     Ok(tx)
 }
 
@@ -520,8 +565,14 @@ fn jitter(longest: Duration) -> Duration {
 /// longer than SQLite's driver waits for its lock.
 const FOR_A_CONNECTION: Duration = Duration::from_millis(5500);
 
+/// Removes the prepared statements that others have left behind a pooler: the driver gives its own the
+/// same names.
+const REMOVE_STATEMENTS: &str = "DEALLOCATE ALL";
+
+const POSTGRES_ISOLATION: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
+
 /// Limits that last until the end of the transaction, set only where the connection has none.
-const POSTGRES_LIMITS: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SELECT \
+const POSTGRES_LIMITS: &str = "SELECT \
     CASE current_setting('lock_timeout') WHEN '0' THEN set_config('lock_timeout', '5s', true) END, \
     CASE current_setting('statement_timeout') WHEN '0' THEN \
     set_config('statement_timeout', '8s', true) END";

@@ -1,6 +1,6 @@
 //! Queries for users, and rows for users who arrive before Clerk's event.
 
-use ::sea_orm::{ConnectionTrait as _, DbErr, FromQueryResult as _};
+use ::sea_orm::{DbErr, FromQueryResult as _};
 
 use super::entity::user;
 use super::row::Row;
@@ -37,7 +37,7 @@ impl SeaOrmSink {
 
     async fn status(&self, id: &UserId) -> Result<UserStatus, DbErr> {
         let select = statements::select_status(&self.store.tables.users, id.id());
-        let Some(row) = self.store.db.query_one(&select).await? else {
+        let Some(row) = self.store.row(&select).await? else {
             return Ok(UserStatus::Unknown);
         };
         Ok(match (row.try_get_by_index(0)?, row.try_get_by_index::<Option<String>>(1)?) {
@@ -57,7 +57,7 @@ impl SeaOrmSink {
         let Ok(id) = UserId::parse(user_id) else { return Ok(None) };
         let users = &self.store.tables.users;
         let select = statements::select_user(users, self.store.schema.deletion(), id.id());
-        let row = self.store.db.query_one(&select).await?;
+        let row = self.store.row(&select).await?;
         row.map(|row| user::Model::from_query_result(&row, "")).transpose()
     }
 

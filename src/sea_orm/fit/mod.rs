@@ -18,8 +18,10 @@ pub(super) use self::place::before_making;
 use self::place::unusable;
 use self::rules::Problem;
 use super::dialect::Dialect;
+use super::pooling::Pooling;
 use super::schema::Schema;
 use super::tables::TableName;
+use super::transaction;
 
 impl Schema {
     /// Checks whether the tables can hold what the sink writes, the columns of
@@ -53,7 +55,16 @@ impl Schema {
     /// keep all data, or with instructions where there is no such statement. Fails if a name of the
     /// `Schema` cannot be used. Otherwise returns the database's error.
     pub async fn check(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
-        check(self, db, Extent::Whole).await
+        match (Dialect::of(db)?, self.pooled()) {
+            (Dialect::Postgres, pooling @ Pooling::Transaction) => {
+                let tx = transaction::begin(db, pooling, None).await?;
+                check(self, &tx, Extent::Whole).await?;
+                tx.commit().await
+            }
+            (Dialect::Postgres, Pooling::Session) | (Dialect::MySql | Dialect::Sqlite, _) => {
+                check(self, db, Extent::Whole).await
+            }
+        }
     }
 }
 

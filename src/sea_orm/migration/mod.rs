@@ -57,7 +57,7 @@ impl Schema {
     }
 
     async fn migrate_whole(self, db: DatabaseConnection) -> Result<(), DbErr> {
-        let tx = transaction::begin_patiently(&db).await?;
+        let tx = transaction::begin_patiently(&db, self.pooled()).await?;
         match Dialect::of(&db)? {
             Dialect::Postgres => {
                 // These replace the limits that the connection has for its everyday work.

@@ -53,6 +53,16 @@ macro_rules! on_each_server {
 }
 pub(crate) use on_each_server;
 
+/// Runs each of these `async fn(Place)` on PostgreSQL.
+macro_rules! on_postgres {
+    ($($test:ident),+ $(,)?) => {
+        mod postgres {
+            $crate::support::database::at_place!(Postgres: $($test),+);
+        }
+    };
+}
+pub(crate) use on_postgres;
+
 /// Runs each of these `async fn(Place)` on every backend.
 macro_rules! on_each_place {
     ($($test:ident),+ $(,)?) => {

@@ -7,6 +7,7 @@ pub(crate) mod delivery;
 pub(crate) mod log;
 pub(crate) mod observed;
 mod own_database;
+pub(crate) mod pooler;
 pub(crate) mod proxy;
 pub(crate) mod server;
 pub(crate) mod servers;

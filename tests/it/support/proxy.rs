@@ -46,6 +46,7 @@ pub(crate) struct Proxy {
     pub(crate) place: Place,
     order: Arc<Mutex<Order>>,
     holding: Arc<watch::Sender<bool>>,
+    server: Arc<Mutex<String>>,
     task: JoinHandle<()>,
 }
 
@@ -62,18 +63,25 @@ impl Proxy {
         let (url, server) = redirect(place, port);
         let order = Arc::new(Mutex::new(Order::default()));
         let holding = Arc::new(watch::Sender::new(false));
+        let server = Arc::new(Mutex::new(server));
         let (backend, orders, hold) = (place.backend, Arc::clone(&order), Arc::clone(&holding));
+        let leads_to = Arc::clone(&server);
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (server, order, hold) =
-                    (server.clone(), Arc::clone(&orders), Arc::clone(&hold));
+                let server = leads_to.lock().unwrap().clone();
+                let (order, hold) = (Arc::clone(&orders), Arc::clone(&hold));
                 tokio::spawn(async move {
                     let server = TcpStream::connect(server).await?;
                     forward(backend, client, server, &order, &hold).await
                 });
             }
         });
-        Self { place: Place { backend, url }, order, holding, task }
+        Self { place: Place { backend, url }, order, holding, server, task }
+    }
+
+    /// Leads whoever comes from now on to another server; lines that are there stay as they are.
+    pub(crate) fn lead_to(&self, place: &Place) {
+        *self.server.lock().unwrap() = redirect(place, 0).1;
     }
 
     /// Orders one cut, and forgets the order before it.

@@ -9,6 +9,7 @@ use super::database::{Backend, Place, execute, not_run, with_database};
 /// Stopped and removed when it is dropped, or when this process ends.
 pub(crate) struct OwnServer {
     backend: Backend,
+    script: PathBuf,
     folder: PathBuf,
     /// The database that every server has.
     pub(crate) url: String,
@@ -18,15 +19,15 @@ impl OwnServer {
     /// `None` when there is no server's program on this machine and none is required.
     pub(crate) fn start(backend: Backend, test: &str) -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        if !Path::new(SCRIPT).exists() {
-            // The published crate has no scripts.
+        // The published crate has no scripts.
+        let Some(script) = script() else {
             not_run(test, "scripts/database is not there");
             return None;
-        }
+        };
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder =
             std::env::temp_dir().join(format!("tower_clerk_{}_own_{count}", process::id()));
-        let mut server = Self { backend, folder, url: String::new() };
+        let mut server = Self { backend, script, folder, url: String::new() };
         match server.launch() {
             Ok(url) => server.url = url,
             Err(NO_PROGRAM) => {
@@ -45,7 +46,7 @@ impl OwnServer {
     }
 
     pub(crate) fn stop(&self) {
-        let status = self.script("stop").status().unwrap();
+        let status = self.command("stop").status().unwrap();
         assert!(status.success(), "{status}");
     }
 
@@ -57,7 +58,7 @@ impl OwnServer {
     /// Its URL, or the script's exit code.
     fn launch(&self) -> Result<String, i32> {
         let done = self
-            .script("start")
+            .command("start")
             .arg(process::id().to_string())
             .stderr(Stdio::inherit())
             .output()
@@ -68,13 +69,13 @@ impl OwnServer {
         }
     }
 
-    fn script(&self, what: &str) -> Command {
+    fn command(&self, what: &str) -> Command {
         let kind = match self.backend {
             Backend::MySql => "mysql",
             Backend::Postgres => "postgres",
             Backend::Sqlite => panic!("SQLite has no server"),
         };
-        let mut command = Command::new(SCRIPT);
+        let mut command = Command::new(&self.script);
         command.args([what, kind]).arg(&self.folder);
         command
     }
@@ -83,11 +84,16 @@ impl OwnServer {
 impl Drop for OwnServer {
     fn drop(&mut self) {
         // It may have been stopped, or never have started.
-        let _ = self.script("stop").status();
+        let _ = self.command("stop").status();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/database");
+/// The script, which the packages of this repository share.
+fn script() -> Option<PathBuf> {
+    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    folders.map(|folder| folder.join("scripts/database")).find(|script| script.exists())
+}
+
 /// What the script ends with when there is nothing to start.
 const NO_PROGRAM: i32 = 3;

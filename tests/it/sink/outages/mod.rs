@@ -3,9 +3,12 @@
 
 mod busy;
 mod cut;
+mod failover;
 mod held;
 mod left;
+mod pooler;
 mod stopped;
+mod types;
 
 use std::time::Duration;
 

@@ -130,7 +130,7 @@ async fn e43_a_database_that_is_read_only_for_a_while_is_one_that_is_away(
     assert_eq!(post(&service, "msg_2", &updated("user_1", 1)).await.status(), 204);
 }
 
-async fn set_read_only(server: &OwnServer, backend: Backend, on: bool) {
+pub(super) async fn set_read_only(server: &OwnServer, backend: Backend, on: bool) {
     match backend {
         Backend::MySql => execute(&server.url, &format!("SET GLOBAL read_only = {on}")).await,
         _ => {
@@ -142,13 +142,13 @@ async fn set_read_only(server: &OwnServer, backend: Backend, on: bool) {
 }
 
 /// PostgreSQL's sessions hear of a new setting a little later, each by itself.
-async fn until_read_only(db: &DatabaseConnection, wanted: bool) {
+pub(super) async fn until_read_only(db: &DatabaseConnection, wanted: bool) {
     if db.get_database_backend() != DbBackend::Postgres {
         return;
     }
     let pool = db.get_postgres_connection_pool();
     let mut sessions = Vec::new();
-    for _ in 0..CONNECTIONS {
+    for _ in 0..pool.options().get_max_connections() {
         sessions.push(pool.acquire().await.unwrap());
     }
     let mut pace = tokio::time::interval(Duration::from_millis(20));
