@@ -10,6 +10,7 @@ use super::{inspect, queries};
 use crate::sea_orm::dialect::Dialect;
 use crate::sea_orm::schema::Schema;
 use crate::sea_orm::tables::TableName;
+use crate::sea_orm::transaction;
 use crate::trace::event;
 
 /// A foreign key without `ON DELETE CASCADE` or `SET NULL`. While it holds the row of a deleted record, the
@@ -49,7 +50,10 @@ impl Schema {
     ///
     /// Returns the database's error.
     pub async fn holding_keys(&self, db: &DatabaseConnection) -> Result<Vec<HoldingKey>, DbErr> {
-        holding_keys(self, db).await
+        let tx = transaction::begin(db, self.pooled(), None).await?;
+        let keys = holding_keys(self, &tx).await?;
+        tx.commit().await?;
+        Ok(keys)
     }
 }
 

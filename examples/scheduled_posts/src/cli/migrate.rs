@@ -12,5 +12,5 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     let db = db.map_err(|error| database_failure(&error))?;
     store::migrate(&db).await.map_err(|error| database_failure(&error))?;
     tracing::info!("the {} database's tables are up to date", config.common.database_url.kind());
-    db.close().await.map_err(|error| database_failure(&error))
+    db.pool().clone().close().await.map_err(|error| database_failure(&error))
 }

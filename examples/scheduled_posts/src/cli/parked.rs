@@ -68,8 +68,7 @@ async fn open(url: &DatabaseUrl) -> Result<SeaOrmSink, Failure> {
         ));
     }
     let db = store::connect(url).await.map_err(|error| failure(&error))?;
-    let users = SeaOrmSink::with_schema(db, store::schema());
-    users.map_err(|error| Failure::Start(error.to_string()))
+    db.users().map_err(|error| Failure::Start(error.to_string()))
 }
 
 async fn list(users: &SeaOrmSink, with_body: bool) -> Result<ExitCode, Failure> {

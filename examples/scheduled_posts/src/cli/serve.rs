@@ -10,7 +10,6 @@ use sea_orm::DatabaseConnection;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower_clerk::config::ClerkConfig;
-use tower_clerk::sea_orm::SeaOrmSink;
 use tower_clerk::webhook::OwnInstance;
 
 use crate::ai::Ai;
@@ -61,7 +60,9 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
         None => (None, None),
     };
     let metrics = match metrics {
-        Some(address) => Some(start_metrics(address, db.clone(), log.lines().clone()).await?),
+        Some(address) => {
+            Some(start_metrics(address, db.pool().clone(), log.lines().clone()).await?)
+        }
         None => None,
     };
     let (clerk, dev_clerk) = match clerk {
@@ -77,8 +78,7 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     let ai = ai.map_err(|_| Failure::Start(NO_TLS.to_owned()))?;
 
     let stopping = Stopping::default();
-    let users = SeaOrmSink::with_schema(db.clone(), store::schema());
-    let users = users.map_err(|error| Failure::Start(error.to_string()))?;
+    let users = db.users().map_err(|error| Failure::Start(error.to_string()))?;
     let users = if dead_letters { users } else { users.without_dead_letters() };
     let state = AppState {
         store: Store::new(db.clone(), &common.database_url),
@@ -137,7 +137,7 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
         beside.abort();
     }
     // All answers are sent, so a failed or slow end of the database changes nothing.
-    let _ = tokio::time::timeout(FAREWELL, db.close()).await;
+    let _ = tokio::time::timeout(FAREWELL, db.pool().clone().close()).await;
     tracing::info!("stopped");
     Ok(())
 }

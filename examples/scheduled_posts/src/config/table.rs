@@ -324,7 +324,8 @@ pub(crate) static TOPICS: [Topic; 8] = [
             meaning: "The database: postgres://user:password@host/database, \
                       mysql://user:password@host/database, or sqlite: and a file.",
             details: "The characters / ? # @ : and % in a user name or password are written as \
-                      %2F %3F %23 %40 %3A and %25.",
+                      %2F %3F %23 %40 %3A and %25. For PostgreSQL behind a pooler that carries \
+                      prepared statements along, add ?statement-cache-capacity=100.",
             unset: Unset::Value("sqlite://scheduled-posts.db?mode=rwc"),
             read_by: EVERYBODY,
             example: "sqlite://scheduled-posts.db?mode=rwc",

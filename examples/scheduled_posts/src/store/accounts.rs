@@ -1,8 +1,8 @@
 //! X accounts in the database.
 
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, Condition, DbErr, EntityTrait as _};
-use sea_orm::{PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
-use sea_orm::{SqliteTransactionMode, TransactionOptions, TransactionTrait as _};
+use sea_orm::{FromQueryResult as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _};
+use sea_orm::{QuerySelect as _, QueryTrait as _};
 use tower_clerk::sea_orm::user;
 use uuid::Uuid;
 
@@ -25,12 +25,14 @@ impl Store {
                 .filter(Column::CreatedAt.gte(at.clone()))
                 .filter(Condition::any().add(Column::CreatedAt.gt(at)).add(Column::Id.gt(id)));
         }
-        let mut accounts = query
+        let accounts = query
             .order_by_asc(Column::CreatedAt)
             .order_by_asc(Column::Id)
             .limit(u64::from(limit) + 1)
-            .all(&self.db)
-            .await?;
+            .into_query();
+        let rows = self.db.rows(&accounts).await?;
+        let accounts = rows.iter().map(|row| Model::from_query_result(row, ""));
+        let mut accounts = accounts.collect::<Result<Vec<_>, _>>()?;
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = accounts.len() > wanted;
         accounts.truncate(wanted);
@@ -46,14 +48,11 @@ impl Store {
         user_id: &str,
         handle: &str,
     ) -> Result<Model, WriteError> {
-        let tx = self
-            .db
-            .begin_with_options(TransactionOptions {
-                // SQLite may refuse a lock that is only requested later in a transaction.
-                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                ..TransactionOptions::default()
-            })
-            .await?;
+        self.db.again(|| self.add_account_once(user_id, handle)).await
+    }
+
+    async fn add_account_once(&self, user_id: &str, handle: &str) -> Result<Model, WriteError> {
+        let tx = self.db.begin().await?;
         // Requests of one user wait for each other, so that none passes the limit beside another.
         let owner = user::Entity::find_by_id(user_id)
             .select_only()
@@ -87,12 +86,11 @@ impl Store {
     /// Disconnects an account and deletes its posts. Returns false when the user has no such
     /// account.
     pub(crate) async fn remove_account(&self, user_id: &str, id: Uuid) -> Result<bool, DbErr> {
-        let done = Entity::delete_many()
+        let delete = Entity::delete_many()
             .filter(Column::Id.eq(id))
             .filter(Column::UserId.eq(user_id))
-            .exec(&self.db)
-            .await?;
-        Ok(done.rows_affected > 0)
+            .into_query();
+        Ok(self.db.execute(&delete).await? > 0)
     }
 }
 

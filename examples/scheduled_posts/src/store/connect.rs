@@ -3,19 +3,40 @@
 use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::SqliteJournalMode;
-use sea_orm::sqlx::{self, Connection as _, Executor as _, MySqlConnection, PgConnection};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr};
+use sea_orm::sqlx::{self, Connection as _, Executor as _, MySqlConnection};
+use sea_orm::{ConnectOptions, DatabaseConnection, DbBackend, DbErr, RuntimeErr};
+use tower_clerk::sea_orm::{OutdatedConnections, Pooling};
 
 use crate::config::DatabaseUrl;
+use crate::store::database::Database;
 use crate::store::file::create_private;
+use crate::store::pooler;
 
 /// Opens a pool. All its waits end well before the 15 s that a webhook has.
-pub(crate) async fn connect(url: &DatabaseUrl) -> Result<DatabaseConnection, DbErr> {
-    match pool(url).await {
-        Ok(db) => Ok(db),
+pub(crate) async fn connect(url: &DatabaseUrl) -> Result<Database, DbErr> {
+    let outdated = OutdatedConnections::new();
+    let pool = match pool(url, Pooling::Session, &outdated).await {
+        Ok(pool) => pool,
         // A pool retries and in the end reports a timeout; a single connection reports the cause.
-        Err(error) => Err(try_once(url).await.err().unwrap_or(error)),
-    }
+        Err(error) => return Err(try_once(url).await.err().unwrap_or(error)),
+    };
+    // Only now, because the database may have to start first.
+    let pooling = match url.backend() {
+        DbBackend::Postgres => pooler::pooling(url).await,
+        _ => Pooling::Session,
+    };
+    let pool = match pooling {
+        Pooling::Transaction => {
+            tracing::info!(
+                "a pooler stands before PostgreSQL, or may do so, that gives each transaction another \
+                 connection: every statement is a transaction"
+            );
+            pool.close().await?;
+            self::pool(url, pooling, &outdated).await?
+        }
+        _ => pool,
+    };
+    Ok(Database::new(pool, pooling, outdated))
 }
 
 /// Opens a connection to a database server, and closes it. Does nothing for SQLite.
@@ -24,7 +45,7 @@ pub(crate) async fn try_once(url: &DatabaseUrl) -> Result<(), DbErr> {
     let connection = async {
         match url.backend() {
             DbBackend::MySql => MySqlConnection::connect(url.expose()).await.map(drop),
-            DbBackend::Postgres => PgConnection::connect(url.expose()).await.map(drop),
+            DbBackend::Postgres => pooler::connect(url).await.map(drop),
             _ => Ok(()),
         }
     };
@@ -34,10 +55,15 @@ pub(crate) async fn try_once(url: &DatabaseUrl) -> Result<(), DbErr> {
     }
 }
 
-async fn pool(url: &DatabaseUrl) -> Result<DatabaseConnection, DbErr> {
+async fn pool(
+    url: &DatabaseUrl,
+    pooling: Pooling,
+    outdated: &OutdatedConnections,
+) -> Result<DatabaseConnection, DbErr> {
     if let Some(file) = url.file().filter(|_| !url.is_read_only()) {
         create_private(&file);
     }
+    let (postgres, mysql) = (outdated.clone(), outdated.clone());
     let mut options = ConnectOptions::new(url.expose());
     options
         .max_connections(if url.is_in_memory() { 1 } else { 10 })
@@ -51,10 +77,17 @@ async fn pool(url: &DatabaseUrl) -> Result<DatabaseConnection, DbErr> {
                 .journal_mode(SqliteJournalMode::Wal)
                 .busy_timeout(WAIT)
         })
-        .map_sqlx_postgres_opts(|postgres| {
-            postgres
-                .application_name("scheduled-posts")
-                .options([("statement_timeout", "8s"), ("lock_timeout", "5s")])
+        .map_sqlx_postgres_opts(move |postgres| match pooling {
+            Pooling::Transaction => pooler::accepted(postgres).statement_cache_capacity(0),
+            _ => pooler::accepted(postgres),
+        })
+        .map_sqlx_postgres_before_acquire(move |_, connection| {
+            let may_be_used = postgres.allow(connection.age);
+            Box::pin(async move { Ok(may_be_used) })
+        })
+        .map_sqlx_mysql_before_acquire(move |_, connection| {
+            let may_be_used = mysql.allow(connection.age);
+            Box::pin(async move { Ok(may_be_used) })
         })
         // The driver itself sets the time zone to UTC and the character set to utf8mb4.
         .map_sqlx_mysql_pool_opts(|pool| {
@@ -66,7 +99,7 @@ async fn pool(url: &DatabaseUrl) -> Result<DatabaseConnection, DbErr> {
         // The data lives in the connection: when the pool retires it, everything is lost.
         options.idle_timeout(None).max_lifetime(None);
     }
-    Database::connect(options).await
+    sea_orm::Database::connect(options).await
 }
 
 const WAIT: Duration = Duration::from_secs(5);

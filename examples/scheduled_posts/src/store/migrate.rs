@@ -3,39 +3,27 @@
 use std::collections::BTreeSet;
 
 use sea_orm::sea_query::Query;
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
-use sea_orm::{SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr, Statement};
 use sea_orm_migration::MigratorTrait as _;
-use tower_clerk::sea_orm::Schema;
 
 use crate::migrations::Migrator;
-
-/// Returns the tables of the crate, in which the sink keeps users, organizations and memberships.
-pub(crate) fn schema() -> Schema {
-    Schema::new().with_organizations()
-}
+use crate::store::database::Database;
 
 /// Creates or updates all tables, the crate's first.
 ///
 /// Each part holds a lock and is one transaction, except on MySQL, which has no transactions for
 /// tables and continues where it stopped.
-pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
-    schema().migrate(db).await?;
+pub(crate) async fn migrate(db: &Database) -> Result<(), DbErr> {
+    db.schema().migrate(db.pool()).await?;
     migrate_own(db).await
 }
 
-async fn migrate_own(db: &DatabaseConnection) -> Result<(), DbErr> {
+async fn migrate_own(db: &Database) -> Result<(), DbErr> {
     if is_applied(db).await {
         return Ok(());
     }
-    let tx = db
-        .begin_with_options(TransactionOptions {
-            // SQLite may refuse a lock that is only requested later in a transaction.
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        })
-        .await?;
-    match db.get_database_backend() {
+    let tx = db.begin().await?;
+    match db.backend() {
         DbBackend::Postgres => {
             lock_postgres(&tx).await?;
             Migrator::up(&tx, None).await?;
@@ -54,9 +42,9 @@ async fn migrate_own(db: &DatabaseConnection) -> Result<(), DbErr> {
 
 /// Returns whether exactly our migrations are recorded as applied. A role that may not create tables must
 /// be able to start the server then; and without the table of records, nothing is.
-async fn is_applied(db: &DatabaseConnection) -> bool {
+async fn is_applied(db: &Database) -> bool {
     let select = Query::select().column("version").from("seaql_migrations").to_owned();
-    let Ok(rows) = db.query_all(&select).await else { return false };
+    let Ok(rows) = db.rows(&select).await else { return false };
     let applied = rows.iter().map(|row| row.try_get_by_index::<String>(0));
     let wanted = Migrator::migrations();
     let wanted = wanted.iter().map(|one| one.name().to_owned()).collect::<BTreeSet<_>>();
@@ -74,7 +62,7 @@ async fn lock_postgres(tx: &DatabaseTransaction) -> Result<(), DbErr> {
     .await?;
     tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
     // A process that waits for a table blocks all others from it, so that wait must be short.
-    tx.execute_unprepared("SET LOCAL lock_timeout TO DEFAULT").await.map(drop)
+    tx.execute_unprepared("SET LOCAL lock_timeout = '5s'").await.map(drop)
 }
 
 /// Locks the migrations. MariaDB reads only the first comment, MySQL only the second.

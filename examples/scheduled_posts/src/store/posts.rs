@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
-use sea_orm::{ColumnTrait as _, Condition, ConnectionTrait as _, DbErr, EntityTrait as _, Value};
-use sea_orm::{QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{ColumnTrait as _, Condition, DbErr, EntityTrait as _, FromQueryResult as _, Value};
+use sea_orm::{QueryFilter as _, QueryOrder as _, QueryResult, QuerySelect as _, QueryTrait as _};
 use uuid::Uuid;
 
 use crate::entities::scheduled_post::{Column, Entity, Model};
@@ -57,12 +57,12 @@ impl Store {
                 .filter(Column::ScheduledAt.gte(at.clone()))
                 .filter(Condition::any().add(Column::ScheduledAt.gt(at)).add(Column::Id.gt(id)));
         }
-        let mut posts = query
+        let posts = query
             .order_by_asc(Column::ScheduledAt)
             .order_by_asc(Column::Id)
             .limit(u64::from(page.limit) + 1)
-            .all(&self.db)
-            .await?;
+            .into_query();
+        let mut posts = models(&self.db.rows(&posts).await?)?;
         let wanted = usize::try_from(page.limit).unwrap_or(usize::MAX);
         let more = posts.len() > wanted;
         posts.truncate(wanted);
@@ -99,7 +99,7 @@ impl Store {
         let mut insert = Query::insert().into_table(Entity).columns(columns).take();
         let insert = insert.values(values.into_iter().map(Expr::value));
         let insert = insert.map_err(|error| DbErr::Custom(error.to_string()))?;
-        self.db.execute(insert).await?;
+        self.db.execute(&*insert).await?;
         Ok(post)
     }
 
@@ -133,20 +133,24 @@ impl Store {
             for (column, value) in columns {
                 update = update.col_expr(column, value);
             }
-            if update.exec(&self.db).await?.rows_affected == 0 {
+            if self.db.execute(&update.into_query()).await? == 0 {
                 return Ok(None);
             }
         }
-        Entity::find().filter(own).one(&self.db).await
+        let select = Entity::find().filter(own).into_query();
+        Ok(models(&self.db.rows(&select).await?)?.pop())
     }
 
     /// Deletes a post. Returns false when the user has no such post.
     pub(crate) async fn remove_post(&self, user_id: &str, id: Uuid) -> Result<bool, DbErr> {
-        let done = Entity::delete_many()
+        let delete = Entity::delete_many()
             .filter(Column::Id.eq(id))
             .filter(Column::UserId.eq(user_id))
-            .exec(&self.db)
-            .await?;
-        Ok(done.rows_affected > 0)
+            .into_query();
+        Ok(self.db.execute(&delete).await? > 0)
     }
+}
+
+fn models(rows: &[QueryResult]) -> Result<Vec<Model>, DbErr> {
+    rows.iter().map(|row| Model::from_query_result(row, "")).collect()
 }

@@ -6,7 +6,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sqlx::mysql::MySqlDatabaseError;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::sqlx::{self, Connection as _, Executor as _, SqliteConnection};
-use sea_orm::{DbErr, EntityTrait as _, RuntimeErr, TransactionTrait as _};
+use sea_orm::{DbErr, EntityTrait as _, RuntimeErr};
 use tokio::time::{Instant, timeout};
 use tower_clerk::sea_orm::{is_transient, user};
 use uuid::Uuid;
@@ -23,7 +23,7 @@ impl Store {
         if !self.file_is_in_place() {
             return Err(NotReady::Unwritable);
         }
-        if !matches!(timeout(PATIENCE, self.db.ping()).await, Ok(Ok(()))) {
+        if !matches!(timeout(PATIENCE, self.db.pool().ping()).await, Ok(Ok(()))) {
             return Err(NotReady::Unavailable);
         }
         let mut last = self.last.0.lock().await;
@@ -38,17 +38,18 @@ impl Store {
     }
 
     async fn try_to_write(&self) -> Verdict {
-        let (error, verdict) = match timeout(PATIENCE, self.write_and_roll_back()).await {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) if reason(&error).is_none() && is_transient(&error) => {
-                (error, NotReady::Unavailable)
-            }
-            Ok(Err(error)) => (error, NotReady::Unwritable),
-            Err(_) => {
-                let silent = RuntimeErr::Internal("no answer within 2 s".into());
-                (DbErr::Conn(silent), NotReady::Unavailable)
-            }
-        };
+        let (error, verdict) =
+            match timeout(PATIENCE, self.db.again(|| self.write_and_roll_back())).await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) if reason(&error).is_none() && is_transient(&error) => {
+                    (error, NotReady::Unavailable)
+                }
+                Ok(Err(error)) => (error, NotReady::Unwritable),
+                Err(_) => {
+                    let silent = RuntimeErr::Internal("no answer within 2 s".into());
+                    (DbErr::Conn(silent), NotReady::Unavailable)
+                }
+            };
         if let Some(left_out) = UNWRITTEN.left_out() {
             tracing::error!(%error, left_out, "not ready: {}", advice(&error));
         }

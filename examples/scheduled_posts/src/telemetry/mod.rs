@@ -125,6 +125,10 @@ fn describe() {
         "clerk_rows_held_total",
         "Rows of deleted users that a foreign key holds, and that were emptied"
     );
+    describe_counter!(
+        "clerk_connections_outdated_total",
+        "Times at which connections to the database were given up: read_only, statements"
+    );
     describe_counter!(LOST_LINES, "Log lines that could not be written");
     describe_gauge!(PHASE, "AUTH_PHASE");
     describe_counter!(

@@ -7,6 +7,7 @@ mod backfill;
 mod browser;
 mod canaries;
 mod config;
+mod connections;
 mod cors;
 mod deliveries;
 mod dev_clerk;

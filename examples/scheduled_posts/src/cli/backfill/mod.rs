@@ -9,7 +9,7 @@ use std::error::Error as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::DbErr;
 use tokio::time::Instant;
 use tower_clerk::backfill::{BackendApi, Backfill, Target as _};
 use tower_clerk::sea_orm::SeaOrmSink;
@@ -19,6 +19,7 @@ use crate::cli::backfill::progress::Teller;
 use crate::cli::failure::{Failure, database_failure};
 use crate::cli::logging::Log;
 use crate::config::{BackfillConfig, DatabaseUrl, Env};
+use crate::store::Database;
 use crate::{signals, store};
 
 /// The options. Without any, `backfill` runs.
@@ -134,8 +135,7 @@ impl Task {
                 db
             }
         };
-        let users = SeaOrmSink::with_schema(db.clone(), store::schema());
-        let users = users.map_err(|error| Failure::Start(error.to_string()))?;
+        let users = db.users().map_err(|error| Failure::Start(error.to_string()))?;
         if matches!(self, Self::Compare) {
             has_tables(&users).await?;
         }
@@ -175,7 +175,7 @@ impl Task {
         };
         teller.end();
         // Everything written is committed, so an error on closing changes nothing.
-        let _ = db.close().await;
+        let _ = db.pool().clone().close().await;
         let (summary, code) = outcome.map_err(|error| Failure::Start(explain::explain(&error)))?;
         answer::print(&format!("{summary}\n"))?;
         Ok(code)
@@ -219,7 +219,7 @@ async fn forget_instance(users: &SeaOrmSink, id: &str) -> Result<ExitCode, Failu
 }
 
 /// Opens the database as it is; creates neither a file nor a table.
-async fn unchanged_database(url: &DatabaseUrl) -> Result<DatabaseConnection, Failure> {
+async fn unchanged_database(url: &DatabaseUrl) -> Result<Database, Failure> {
     if url.file().is_some_and(|file| !file.exists()) {
         return Err(nothing_yet("the SQLite file does not exist yet"));
     }

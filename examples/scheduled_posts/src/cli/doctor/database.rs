@@ -1,13 +1,11 @@
 //! The database: whether it answers, whether its tables are those of this version, and whether the
 //! users are in it. Creates nothing, not even an SQLite file.
 
-use std::time::Duration;
-
 use chrono::DateTime;
-use sea_orm::sqlx::{self, Connection as _, Executor as _, PgConnection, Row as _};
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, DbErr, Statement};
+use sea_orm::sea_query::{Expr, Query, SelectStatement};
+use sea_orm::{DbBackend, DbErr};
 use sea_orm_migration::{MigrationTrait, MigratorTrait as _};
-use tower_clerk::sea_orm::{HoldingKey, is_transient};
+use tower_clerk::sea_orm::{HoldingKey, Pooling, is_transient};
 
 use crate::cli::doctor::check::Check;
 use crate::cli::doctor::clerk::Answers;
@@ -15,7 +13,7 @@ use crate::cli::doctor::facts::Facts;
 use crate::cli::doctor::settings::unusable;
 use crate::config::DatabaseUrl;
 use crate::migrations::Migrator;
-use crate::store;
+use crate::store::{self, Database};
 use crate::{time, webhook};
 
 /// The findings; each is `None` if an earlier one made it impossible.
@@ -31,8 +29,7 @@ pub(super) struct Findings {
     users: Option<Result<i64, DbErr>>,
     /// Clerk's time of the latest change of a user that is known here, in milliseconds since 1970.
     latest_change: Option<Result<i64, DbErr>>,
-    /// Whether a pooler gives each transaction another connection to PostgreSQL.
-    pools_transactions: Option<bool>,
+    pooler: Option<Pooler>,
 }
 
 /// The differences between the migrations of this version and those that were applied.
@@ -40,6 +37,15 @@ pub(super) struct Findings {
 struct Migrations {
     missing: usize,
     unknown: usize,
+}
+
+/// Whether a pooler gives each transaction another connection to PostgreSQL.
+enum Pooler {
+    None,
+    /// One does, and every statement is a transaction.
+    Allowed,
+    /// One does, and the URL says that it carries prepared statements along.
+    Trusted,
 }
 
 enum Unreachable {
@@ -54,25 +60,33 @@ impl Findings {
             Ok(db) => db,
             Err(error) => return Self { reached: Some(Err(error)), ..Self::default() },
         };
-        let pools_transactions = match url.backend() {
-            DbBackend::Postgres => pools_transactions(url).await,
+        let pooler = match url.backend() {
+            DbBackend::Postgres => {
+                store::takes_away(url).await.map(|takes_away| match takes_away {
+                    false => Pooler::None,
+                    true if db.pooling() == Pooling::Transaction => Pooler::Allowed,
+                    true => Pooler::Trusted,
+                })
+            }
             _ => None,
         };
         let migrations = applied(&db).await;
         let whole = matches!(migrations, Ok(Migrations { missing: 0, .. }));
         let migrations = Some(migrations);
         let reached = Some(Ok(()));
-        let mut found = Self { reached, migrations, pools_transactions, ..Self::default() };
+        let mut found = Self { reached, migrations, pooler, ..Self::default() };
         if whole {
-            found.fits = Some(store::schema().check(&db).await);
+            found.fits = Some(db.schema().check(db.pool()).await);
             // An error is told by the other questions.
-            found.holding = store::schema().holding_keys(&db).await.unwrap_or_default();
-            found.users = Some(number(&db, "SELECT COUNT(*) FROM users").await);
-            let latest = "SELECT COALESCE(MAX(version), 0) FROM clerk_user_versions";
+            found.holding = db.schema().holding_keys(db.pool()).await.unwrap_or_default();
+            let users = Query::select().expr(Expr::cust("COUNT(*)")).from("users").to_owned();
+            found.users = Some(number(&db, users).await);
+            let latest = Expr::cust("COALESCE(MAX(version), 0)");
+            let latest = Query::select().expr(latest).from("clerk_user_versions").to_owned();
             found.latest_change = Some(number(&db, latest).await);
         }
         // The database was only read, so an error on closing changes nothing.
-        let _ = db.close().await;
+        let _ = db.pool().clone().close().await;
         found
     }
 }
@@ -80,7 +94,7 @@ impl Findings {
 pub(super) fn checks(facts: &Facts, answers: &Answers, found: &Findings) -> Vec<Check> {
     let mut checks = vec![reached(facts, found)];
     checks.extend(facts.database.as_ref().and_then(private));
-    checks.extend(found.pools_transactions.map(pooler));
+    checks.extend(found.pooler.as_ref().map(pooler));
     checks.extend([
         migrations(facts, found),
         users(facts, answers, found),
@@ -90,44 +104,23 @@ pub(super) fn checks(facts: &Facts, answers: &Answers, found: &Findings) -> Vec<
     checks
 }
 
-fn pooler(pools_transactions: bool) -> Check {
+fn pooler(pooler: &Pooler) -> Check {
     const NAME: &str = "pooler";
-    match pools_transactions {
-        false => Check::ok(NAME, "no pooler takes the connection away between transactions"),
-        true => Check::warn(
+    match pooler {
+        Pooler::None => Check::ok(NAME, "no pooler takes the connection away between transactions"),
+        Pooler::Allowed => Check::ok(
             NAME,
-            "a pooler in transaction mode stands before PostgreSQL: prepared statements meet the \
-             wrong connection unless it carries them along",
-            "with PgBouncer 1.21 or later set max_prepared_statements; otherwise use session mode, or \
-             connect to PostgreSQL directly",
+            "a pooler in transaction mode stands before PostgreSQL: every statement is a transaction",
+        ),
+        Pooler::Trusted => Check::warn(
+            NAME,
+            "a pooler in transaction mode stands before PostgreSQL, and DATABASE_URL says that it \
+             carries prepared statements along: if it does not, they meet the wrong connection",
+            "with PgBouncer 1.21 or later set max_prepared_statements; otherwise remove \
+             statement-cache-capacity from DATABASE_URL",
         ),
     }
 }
-
-/// Returns whether the connection changes its server process while another client has a transaction;
-/// `None` if nobody can tell. Where there is one process for both, it does not answer meanwhile.
-async fn pools_transactions(url: &DatabaseUrl) -> Option<bool> {
-    let (mut ours, mut others) =
-        tokio::try_join!(PgConnection::connect(url.expose()), PgConnection::connect(url.expose()))
-            .ok()?;
-    let before = process(&mut ours).await?;
-    others.execute("BEGIN").await.ok()?;
-    process(&mut others).await?;
-    let after = tokio::time::timeout(MOMENT, process(&mut ours)).await;
-    let _ = others.execute("ROLLBACK").await;
-    match after {
-        Ok(after) => Some(after? != before),
-        Err(_) => Some(true),
-    }
-}
-
-/// Asks by a plain message: a prepared statement would meet the wrong connection.
-async fn process(connection: &mut PgConnection) -> Option<i32> {
-    let asked = sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(connection).await;
-    asked.ok()?.try_get(0).ok()
-}
-
-const MOMENT: Duration = Duration::from_secs(2);
 
 /// Checks that other users of this machine cannot read SQLite's file.
 fn private(url: &DatabaseUrl) -> Option<Check> {
@@ -162,13 +155,12 @@ fn reached(facts: &Facts, found: &Findings) -> Check {
             "there is no SQLite file yet; the server creates it when it starts",
         ),
         (Some(_), Some(Err(Unreachable::Failed(error))))
-            if error.to_string().contains("unsupported startup parameter") =>
+            if store::is_refused_by_a_pooler(error) =>
         {
             Check::fail(
                 NAME,
                 format!("a pooler stands before PostgreSQL and refuses the connection: {error}"),
-                "add extra_float_digits and options to PgBouncer's ignore_startup_parameters, or \
-                 connect to PostgreSQL directly",
+                store::REFUSED,
             )
         }
         (Some(_), Some(Err(Unreachable::Failed(error)))) => Check::fail(
@@ -314,20 +306,20 @@ fn holding(keys: &[HoldingKey]) -> Option<Check> {
     ))
 }
 
-async fn open(url: &DatabaseUrl) -> Result<DatabaseConnection, Unreachable> {
+async fn open(url: &DatabaseUrl) -> Result<Database, Unreachable> {
     if url.file().is_some_and(|file| !file.exists()) {
         return Err(Unreachable::NoFile);
     }
     store::try_once(url).await.map_err(Unreachable::Failed)?;
     let db = store::connect(url).await.map_err(Unreachable::Failed)?;
-    db.ping().await.map_err(Unreachable::Failed)?;
+    db.pool().ping().await.map_err(Unreachable::Failed)?;
     Ok(db)
 }
 
-async fn applied(db: &DatabaseConnection) -> Result<Migrations, DbErr> {
+async fn applied(db: &Database) -> Result<Migrations, DbErr> {
     let mut found = Migrations::default();
     let of_users = tower_clerk::sea_orm::migrations();
-    let mut of_organizations = store::schema().migrations();
+    let mut of_organizations = db.schema().migrations();
     of_organizations.retain(|one| of_users.iter().all(|other| other.name() != one.name()));
     compare(db, "clerk_migrations", &of_users, &mut found).await?;
     compare(db, "clerk_organization_migrations", &of_organizations, &mut found).await?;
@@ -338,14 +330,13 @@ async fn applied(db: &DatabaseConnection) -> Result<Migrations, DbErr> {
 /// Compares a list of migrations with the applied ones. sea-orm's own function creates the table
 /// that it reads, or needs its own driver for MySQL.
 async fn compare(
-    db: &DatabaseConnection,
-    table: &str,
+    db: &Database,
+    table: &'static str,
     known: &[Box<dyn MigrationTrait>],
     found: &mut Migrations,
 ) -> Result<(), DbErr> {
-    let sql = format!("SELECT version FROM {table}");
-    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await;
-    let applied: Vec<String> = match rows {
+    let select = Query::select().column("version").from(table).to_owned();
+    let applied: Vec<String> = match db.rows(&select).await {
         Ok(rows) => rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?,
         Err(error) if is_transient(&error) => return Err(error),
         // There is no such table.
@@ -358,10 +349,8 @@ async fn compare(
     Ok(())
 }
 
-async fn number(db: &DatabaseConnection, sql: &str) -> Result<i64, DbErr> {
-    let sql = Statement::from_string(db.get_database_backend(), sql);
-    let row = db.query_one_raw(sql).await?;
-    row.map_or(Ok(0), |row| row.try_get_by_index(0))
+async fn number(db: &Database, select: SelectStatement) -> Result<i64, DbErr> {
+    db.rows(&select).await?.first().map_or(Ok(0), |row| row.try_get_by_index(0))
 }
 
 /// The time in which a change may still be on its way, in milliseconds: some tries of a delivery.

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use sea_orm::sqlx::Executor as _;
-use sea_orm::{ConnectOptions, Database};
+use sea_orm::{ConnectOptions, DatabaseConnection, TransactionTrait as _};
+use tower_clerk::sea_orm::{OutdatedConnections, Pooling};
 
 use super::*;
 
@@ -41,15 +42,16 @@ async fn waits_for_another_instance(backend: Backend, hold: &str, waits: &str) {
     let (hold, waits) = (hold.to_owned(), waits.to_owned());
     // As a task, so that its panic does not keep the database from being dropped.
     let test = tokio::spawn(async move {
-        let other = Database::connect(&url).await.unwrap();
+        let other = sea_orm::Database::connect(&url).await.unwrap();
         // Ours are still to be applied: where nothing is, nobody waits.
-        schema().migrate(&other).await.unwrap();
+        tower_clerk::sea_orm::Schema::new().with_organizations().migrate(&other).await.unwrap();
         let held = other.begin().await.unwrap();
         held.execute_unprepared(&hold).await.unwrap();
 
         let waiting = tokio::spawn(async move {
             let db = hasty(&url).await;
-            migrate_own(&db).await.unwrap();
+            let outdated = OutdatedConnections::new();
+            migrate_own(&Database::new(db.clone(), Pooling::Session, outdated)).await.unwrap();
             // The longer limit applied to the lock only.
             let slow = match db.get_database_backend() {
                 DbBackend::Postgres => "SELECT pg_sleep(30)",
@@ -92,7 +94,7 @@ async fn hasty(url: &str) -> DatabaseConnection {
                 Box::pin(async move { connection.execute(limits).await.map(drop) })
             })
         });
-    Database::connect(options).await.unwrap()
+    sea_orm::Database::connect(options).await.unwrap()
 }
 
 fn release(backend: DbBackend) -> String {

@@ -1,6 +1,5 @@
 //! `doctor` on set-ups with each of its faults, and on one without.
 
-mod pooler;
 mod set_up;
 
 use std::io::Write as _;
@@ -14,11 +13,11 @@ use serde_json::{Value, json};
 use tower_clerk::clock::{Clock as _, SystemClock};
 use tower_clerk::test_util::Issuer;
 
-use self::pooler::pooler;
 use self::set_up::{Instance, Told, Variables, doctor, migrate, publishable_key, set};
 use crate::support::ai::{self, AiService, Treatment};
+use crate::support::pooler::{Mode, Pooler};
 use crate::support::{
-    Listing, MadeCertificate, Process, World, free_port, on_every_backend, redis_url,
+    Backend, Listing, MadeCertificate, Process, World, free_port, on_every_backend, redis_url,
 };
 
 async fn a_set_up_without_faults_is_told_as_such(world: World) {
@@ -249,15 +248,38 @@ async fn fault_c11_what_else_the_server_needs_is_looked_at(world: World) {
     }
 }
 
-async fn fault_c11_a_pooler_that_takes_the_connection_away_is_told(world: World) {
-    let (_clerk, variables) = world.dev_clerk().await;
-    for takes_away in [false, true] {
-        let url = pooler(takes_away).await;
-        let variables = set(&variables, "DATABASE_URL", &url);
-        let told = doctor(&world, &format!("pooler-{takes_away}"), &[], &variables).await;
-        let outcome = if takes_away { "warn" } else { "ok" };
-        assert_eq!(told.outcome("pooler"), outcome, "{}", told.json);
-    }
+#[tokio::test]
+async fn fault_c11_a_pooler_that_takes_the_connection_away_is_told() {
+    World::run(Backend::Postgres, async |world| {
+        let (_clerk, variables) = world.dev_clerk().await;
+        migrate(&world).await;
+        for (mode, what) in [
+            (Mode::Session, "no pooler takes the connection away"),
+            (Mode::Transaction, "every statement is a transaction"),
+        ] {
+            let Some(pooler) = Pooler::start(&world.database_url, mode, 4, "doctor") else {
+                return;
+            };
+            let variables = set(&variables, "DATABASE_URL", &pooler.url);
+            let told = doctor(&world, &format!("{mode:?}"), &[], &variables).await;
+            for name in ["pooler", "database", "migrations"] {
+                assert_eq!(told.outcome(name), "ok", "{}", told.json);
+            }
+            assert!(told.json.to_string().contains(what), "{}", told.json);
+
+            let trusted = format!("{}?statement-cache-capacity=100", pooler.url);
+            let variables = set(&variables, "DATABASE_URL", &trusted);
+            let told = doctor(&world, &format!("{mode:?}-trusted"), &[], &variables).await;
+            let outcome = if mode == Mode::Session { "ok" } else { "warn" };
+            assert_eq!(told.outcome("pooler"), outcome, "{}", told.json);
+
+            let refused = format!("{}?options=-c%20lock_timeout=1s", pooler.url);
+            let variables = set(&variables, "DATABASE_URL", &refused);
+            let told = doctor(&world, &format!("{mode:?}-refused"), &[], &variables).await;
+            told.fails("database", "ignore_startup_parameters");
+        }
+    })
+    .await;
 }
 
 async fn a_clock_that_is_not_clerks_is_told(world: World) {
@@ -471,7 +493,6 @@ on_sqlite!(
     a_token_is_judged_and_never_repeated,
     a_token_may_come_from_standard_input,
     fault_c11_a_key_that_its_instance_does_not_publish_is_told,
-    fault_c11_a_pooler_that_takes_the_connection_away_is_told,
     fault_c11_what_else_the_server_needs_is_looked_at,
     fault_c9_listeners_with_one_port_are_one_finding_and_all_else_is_looked_at,
     http_in_production_is_told,

@@ -3,6 +3,7 @@
 pub(crate) mod ai;
 pub(crate) mod browser;
 mod clerk;
+pub(crate) mod database;
 mod front;
 mod frontend_api;
 mod http;
@@ -11,12 +12,20 @@ pub(crate) mod numbers;
 #[path = "../../../../../tests/it/support/own_database.rs"]
 mod own_database;
 mod page;
+#[path = "../../../../../tests/it/support/pooler.rs"]
+pub(crate) mod pooler;
 mod process;
+#[expect(dead_code, reason = "no line is cut or held here")]
+#[path = "../../../../../tests/it/support/proxy.rs"]
+pub(crate) mod proxy;
 mod random;
 pub(crate) mod raw;
 mod receive;
 mod redis;
 mod redis_tls;
+#[expect(dead_code, reason = "no server is stopped here")]
+#[path = "../../../../../tests/it/support/server.rs"]
+pub(crate) mod server;
 mod tls;
 mod webhooks;
 mod world;

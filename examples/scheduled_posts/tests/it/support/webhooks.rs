@@ -30,14 +30,19 @@ pub(crate) enum State {
 impl Webhook {
     /// The variables of a server that takes these.
     pub(crate) fn variables() -> Vec<(String, String)> {
-        static PEM: LazyLock<String> = LazyLock::new(|| Issuer::new(ISSUER, "ins_1").pem());
+        let pem = CLERK.pem();
         [
             ("CLERK_ISSUER", ISSUER),
-            ("CLERK_JWT_KEY", &PEM),
+            ("CLERK_JWT_KEY", &pem),
             ("CLERK_WEBHOOK_SIGNING_SECRET", SECRET),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into()
+    }
+
+    /// A token of a user's that such a server accepts.
+    pub(crate) fn token(user: &str) -> String {
+        CLERK.token(user).issued_at(SystemClock::new().now()).mint()
     }
 
     /// Headers as lines, of this moment, by which a body is read and then found to be forged.
@@ -140,6 +145,7 @@ fn email(version: i64) -> String {
     format!("v{version}@example.com")
 }
 
+static CLERK: LazyLock<Issuer> = LazyLock::new(|| Issuer::new(ISSUER, "ins_1"));
 const ISSUER: &str = "https://clerk.example.com";
 const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 /// Versions count upward from here, in milliseconds.
