@@ -1,6 +1,6 @@
 //! A user, and a deleted one.
 
-use super::contact::{EmailAddress, ExternalAccount, PhoneNumber, Web3Wallet};
+use super::contact::{EmailAddress, ExternalAccount, PhoneNumber, VerificationStatus, Web3Wallet};
 use super::json::Json;
 use super::object::object;
 use crate::ids::UserId;
@@ -23,8 +23,11 @@ object! {
         /// newest.
         updated_at: i64 = object.updated_at(times),
         /// The primary e-mail address: the one that `primary_email_address_id` identifies, never
-        /// another.
+        /// another. It may be unverified.
         email: Option<String> = None,
+        /// Whether that address was verified; `None` without one, or without a status of its
+        /// verification.
+        email_verified: Option<bool> = None,
         /// The whole object, unchanged, for members that have no field here.
         data: Json = Json::new(raw),
     }
@@ -113,5 +116,9 @@ object! {
 fn find_primary_email(user: &mut User) {
     let Some(primary) = &user.primary_email_address_id else { return };
     let named = |address: &&EmailAddress| address.id.as_ref() == Some(primary);
-    user.email = user.email_addresses.iter().find(named).and_then(|it| it.email_address.clone());
+    let Some(address) = user.email_addresses.iter().find(named) else { return };
+    user.email.clone_from(&address.email_address);
+    let status = address.verification.as_ref().and_then(|it| it.status.as_ref());
+    let status = status.filter(|_| user.email.is_some());
+    user.email_verified = status.map(|status| *status == VerificationStatus::Verified);
 }
