@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use ::sea_orm::prelude::DateTimeUtc;
 use ::sea_orm::{DbErr, QueryResult};
 
-use super::batch::Which;
+use super::batch::{Known, Which};
+use super::entity::user;
 use super::reads::Reads as _;
-use super::row::Row;
 use super::sink::SeaOrmSink;
+use super::tables::Tables;
 use super::{batch, failure, records, statements};
 use crate::backfill::{
     Differences, Member, OrganizationsRun, RecordKind, RecordPage, Records, Refused, Run, Target,
@@ -45,10 +46,21 @@ impl Target for SeaOrmSink {
         batch::ids_of(&self.store, &living).await.map_err(failure::sink_error)
     }
 
-    /// A user without a row has no known age, and is not young.
+    /// A user without a row has no known age, and is not young. Where the table has no times of creation,
+    /// the time of the newest state counts, which is no earlier; a user of whom no state is known is
+    /// young.
     async fn created_after(&self, ids: &[String], time: i64) -> Result<Vec<String>, SinkError> {
         let ids: Vec<_> = ids.iter().map(String::as_str).collect();
-        let select = statements::select_creations(&self.store.tables.users.rows, &ids);
+        let Tables { users, user_columns, .. } = &*self.store.tables;
+        let Some(created_at) = user_columns.named(user::Column::CreatedAt) else {
+            let versions = statements::select_versions(&users.versions, &ids);
+            let known = batch::known(&self.store, &versions).await;
+            let known = known.map_err(failure::sink_error)?.into_iter();
+            let is_young =
+                |known: &Known| known.version == Version::UNTOLD || known.version.updated_at > time;
+            return Ok(known.filter(|(_, known)| is_young(known)).map(|(id, _)| id).collect());
+        };
+        let select = statements::select_creations(&users.rows, created_at, &ids);
         let rows = self.store.rows(&select).await.map_err(failure::sink_error)?;
         let young = rows.iter().filter_map(|row| young(row, time).transpose());
         young.collect::<Result<_, _>>().map_err(failure::sink_error)
@@ -182,7 +194,7 @@ impl SeaOrmSink {
         let mut states: Vec<_> = users
             .iter()
             .map(|user| {
-                let row = Row::of_user(user, self.store.schema.columns(), self.store.dialect);
+                let row = self.store.row_of_user(user);
                 (row, Version::updated(user.updated_at, None, &user.data))
             })
             .collect();

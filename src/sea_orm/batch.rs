@@ -9,7 +9,7 @@ use super::dialect::Dialect;
 use super::reads::Reads;
 use super::row::Row;
 use super::statements;
-use super::tables::{Kind, TableName, Versions};
+use super::tables::{Kind, Rows, TableName, Versions};
 use super::transaction::Transaction;
 use crate::sync::Version;
 use crate::webhook::Effect;
@@ -139,11 +139,11 @@ async fn raise(
 /// Writes rows of one kind, whose versions are locked. Returns what became of each, by id.
 pub(super) async fn write_rows(
     tx: &Transaction<'_>,
-    table: &TableName,
+    table: &Rows,
     rows: Vec<Row>,
 ) -> Result<HashMap<String, Effect>, DbErr> {
     let Some(first) = rows.first() else { return Ok(HashMap::new()) };
-    let at_once = (MOST_VALUES / (first.columns.len() + 1)).max(1);
+    let at_once = (MOST_VALUES / (first.columns.len() + 2)).max(1);
     let ids: Vec<_> = rows.iter().map(|row| row.id.as_str()).collect();
     let known: HashSet<String> = ids_of(&tx.tx, &statements::select_rows(table, &ids)).await?;
     let effect = |id: &str| match known.contains(id) {
@@ -169,7 +169,7 @@ pub(super) async fn write_rows(
 /// the key that it applies to.
 async fn update_known(
     tx: &Transaction<'_>,
-    table: &TableName,
+    table: &Rows,
     rows: Vec<Row>,
     known: &HashSet<String>,
 ) -> Result<Vec<Row>, DbErr> {

@@ -65,6 +65,15 @@ impl Dialect {
         }
     }
 
+    /// Returns 1970-01-01 as an expression of the type of times.
+    pub(super) fn beginning_of_time(self) -> &'static str {
+        match self {
+            Self::MySql => "CAST('1970-01-01' AS DATETIME(6))",
+            Self::Postgres => "CAST('1970-01-01 00:00:00+00' AS timestamptz)",
+            Self::Sqlite => "'1970-01-01T00:00:00+00:00'",
+        }
+    }
+
     /// Returns whether two names mean the same column, or on some systems the same table. Only
     /// PostgreSQL distinguishes upper and lower case in quoted names.
     pub(super) fn is_same_name(self, one: &str, other: &str) -> bool {

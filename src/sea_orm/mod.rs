@@ -19,11 +19,16 @@
 //! ```
 //!
 #![doc = include_str!("../docs/sea_orm.md")]
+//!
+//! # A table with a key of its own
+//!
+#![doc = include_str!("../docs/existing_table.md")]
 
 #[cfg(feature = "backfill")]
 mod backfill;
 #[cfg(feature = "backfill")]
 mod batch;
+mod columns;
 mod dialect;
 mod entity;
 mod failure;
@@ -32,6 +37,7 @@ mod fit;
 mod hook;
 mod instances;
 mod letters;
+mod mapping;
 #[cfg(feature = "sea-orm-migration")]
 mod migration;
 mod outdated;

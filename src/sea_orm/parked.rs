@@ -112,7 +112,7 @@ impl SeaOrmSink {
         let dropped = self.store.retrying(|| async {
             let tx = self.store.begin().await?;
             let table = &tx.tables().dead_letters;
-            let count = tx.execute(&statements::delete_where(table, DeadLetters::Id, id)).await?;
+            let count = tx.execute(&statements::delete_letters(table, DeadLetters::Id, id)).await?;
             tx.commit().await?;
             Ok(count != 0)
         });

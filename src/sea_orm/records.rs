@@ -92,7 +92,7 @@ async fn start_users<'u>(
         if known.get(id.as_str()).is_some_and(|known| known.deleted) {
             gone.insert(*id);
         } else if !rows.contains(id.as_str()) {
-            let row = Row::of_unknown_user(id, &tx.store.now());
+            let row = tx.store.row_of_unknown_user(id);
             if tx.start(kind, &row).await? == Started::New {
                 ensured.push((*id).clone());
             }

@@ -2,7 +2,6 @@
 
 use ::sea_orm::DbErr;
 
-use super::schema::Deletion;
 use super::sink::SeaOrmSink;
 use super::statements;
 use super::transaction::{Store, run_to_completion};
@@ -33,11 +32,8 @@ async fn revive_once(store: &Store, id: &UserId) -> Result<bool, DbErr> {
     if tx.execute(&statements::remove_tombstone(&users.versions, id.id())).await? == 0 {
         return Ok(false);
     }
-    match store.schema.deletion() {
-        Deletion::Delete => {}
-        Deletion::Mark => {
-            tx.execute(&statements::unmark_deleted(&users.rows, id.id())).await?;
-        }
+    if let Some(deleted_at) = &tx.tables().user_columns.deleted_at {
+        tx.execute(&statements::unmark_deleted(&users.rows, deleted_at, id.id())).await?;
     }
     tx.commit().await?;
     Ok(true)

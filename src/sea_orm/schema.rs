@@ -1,19 +1,20 @@
 //! The choice of tables and of what they hold. Names and settings only; opens nothing.
 
 use std::fmt;
-use std::sync::Arc;
 
-use ::sea_orm::sea_query::{DynIden, IntoIden};
-use ::sea_orm::{Iterable as _, Value};
+use ::sea_orm::Value;
+use ::sea_orm::sea_query::IntoIden as _;
 
 use super::dialect::Dialect;
 use super::entity::user;
+use super::mapping::{EMPTY, ID, Mapping, distinct};
 use super::pooling::Pooling;
 use super::tables::{
-    BACKFILLS, DEAD_LETTERS, DELETED_AT, DELIVERIES, Kind, MEMBERSHIP_VERSIONS,
-    ORGANIZATION_VERSIONS, OrganizationTables, TableName, Tables, USER_VERSIONS,
+    BACKFILLS, DEAD_LETTERS, DELIVERIES, Kind, MEMBERSHIP_VERSIONS, ORGANIZATION_VERSIONS,
+    OrganizationTables, TableName, Tables, USER_VERSIONS,
 };
 use crate::ConfigError;
+use crate::ids::UserId;
 use crate::webhook::User;
 
 /// The tables that the sink writes, and what it keeps in them.
@@ -44,7 +45,7 @@ pub struct Schema {
     users: String,
     organizations: Option<OrganizationNames>,
     deletion: Deletion,
-    columns: Vec<UserColumn>,
+    columns: Mapping,
     pooling: Pooling,
 }
 
@@ -55,7 +56,8 @@ pub enum Deletion {
     /// Removal of the row, and of the rows that refer to it by `ON DELETE CASCADE`.
     #[default]
     Delete,
-    /// A row that stays as it was last, with the time of the deletion in `deleted_at`. It goes on
+    /// A row that stays as it was last, with the time of the deletion in the column `deleted_at`, or in
+    /// that of [`Schema::deleted_at_column`]. It goes on
     /// holding personal data until the application removes them; an
     /// [`InTransaction`](super::InTransaction) can do so in the same transaction.
     Mark,
@@ -67,13 +69,6 @@ struct OrganizationNames {
     memberships: String,
 }
 
-/// A column of the application, and the function that computes its value from a user.
-#[derive(Clone)]
-pub(super) struct UserColumn {
-    pub(super) name: DynIden,
-    pub(super) value: Arc<dyn Fn(&User) -> Value + Send + Sync>,
-}
-
 impl Schema {
     /// Creates a schema of users alone, in the table `users`.
     #[must_use]
@@ -83,7 +78,7 @@ impl Schema {
             users: "users".to_owned(),
             organizations: None,
             deletion: Deletion::Delete,
-            columns: Vec::new(),
+            columns: Mapping::new(),
             pooling: Pooling::Session,
         }
     }
@@ -105,10 +100,75 @@ impl Schema {
     }
 
     /// Sets the treatment of a deleted user's row; default: [`Deletion::Delete`].
-    /// [`Deletion::Mark`] requires a column `deleted_at`.
+    /// [`Deletion::Mark`] requires a column `deleted_at`, or that of
+    /// [`deleted_at_column`](Self::deleted_at_column).
     #[must_use]
     pub fn on_deletion(self, deletion: Deletion) -> Self {
         Self { deletion, ..self }
+    }
+
+    /// Sets the name of a column of the table of users; default: that of the entity.
+    ///
+    /// So the sink keeps a table that the application had before. Rows are found by
+    /// [`user::Column::Id`], the column of Clerk's id, which must be unique; the primary key may be
+    /// another. A name for it also says that unique indices of columns which the sink does not fill are
+    /// the application's. [`migrate`](Self::migrate) creates no table whose id has another name than
+    /// `id`, since only the application knows its other keys.
+    ///
+    /// [`user::Entity`](super::user::Entity) reads tables with the entity's own names only;
+    /// [`find_user`](super::SeaOrmSink::find_user) reads this one.
+    #[must_use]
+    pub fn user_column_named(mut self, column: user::Column, name: impl Into<String>) -> Self {
+        self.columns.name(column, Some(name.into().into_iden()));
+        self
+    }
+
+    /// Leaves a column out, which the table of users does not have.
+    ///
+    /// [`find_user`](super::SeaOrmSink::find_user) returns `None` in its place, or 1970-01-01 for a time.
+    /// Without `created_at`, a backfill that removes users takes a user's last change for the
+    /// creation, and never removes one of whom only the id is known.
+    #[must_use]
+    pub fn without_user_column(mut self, column: user::Column) -> Self {
+        self.columns.name(column, None);
+        self
+    }
+
+    /// Makes the application's own key of each new row by a function, which is given Clerk's id.
+    ///
+    /// It is not needed where the column has a default of the database's, such as
+    /// `gen_random_uuid()`. The function is also called where a row turns out to exist, whose key
+    /// stays. With a key of its own the table is the application's: [`migrate`](Self::migrate) does not
+    /// create it.
+    #[must_use]
+    pub fn own_key<F>(mut self, name: impl Into<String>, make: F) -> Self
+    where
+        F: Fn(&UserId) -> Value + Send + Sync + 'static,
+    {
+        self.columns.set_own_key(name.into(), make);
+        self
+    }
+
+    /// Sets the name of the column with the time of a deletion, for [`Deletion::Mark`]; default:
+    /// `deleted_at`.
+    #[must_use]
+    pub fn deleted_at_column(mut self, name: impl Into<String>) -> Self {
+        self.columns.name_deleted_at(name.into());
+        self
+    }
+
+    /// Adds a column that says whether the primary e-mail address was verified: NULL without such an
+    /// address, or without a status of its verification.
+    ///
+    /// `email` itself may be unverified, for example after an import or by the Backend API. Do not
+    /// let in, merge or invite anybody by an address that is not verified.
+    ///
+    /// [`migrate`](Self::migrate) creates the column with a new table. A table that lacks it is
+    /// refused with the statement that adds it; `Backfill::rewrite` then fills it for known users.
+    #[must_use]
+    pub fn email_verified_column(mut self, name: impl Into<String>) -> Self {
+        self.columns.add_email_verified(name.into());
+        self
     }
 
     /// Fills a column that the application added to the table of users, whenever the user's row is
@@ -126,7 +186,7 @@ impl Schema {
     where
         F: Fn(&User) -> Value + Send + Sync + 'static,
     {
-        self.columns.push(UserColumn { name: name.into().into_iden(), value: Arc::new(value) });
+        self.columns.add_own(name.into(), value);
         self
     }
 
@@ -171,12 +231,10 @@ impl Schema {
         self.pooling
     }
 
-    pub(super) fn deletion(&self) -> Deletion {
-        self.deletion
-    }
-
-    pub(super) fn columns(&self) -> &[UserColumn] {
-        &self.columns
+    /// Returns whether only the application can have made the table of users.
+    #[cfg(feature = "sea-orm-migration")]
+    pub(super) fn is_of_the_application(&self) -> bool {
+        self.columns.is_of_the_application()
     }
 
     /// Checks that the names can be used: that none is empty, and that no two are the same.
@@ -185,9 +243,10 @@ impl Schema {
             return Err(ConfigError::new("in_schema", EMPTY));
         }
         let names = self.organizations.iter();
-        let tables = [("users_table", &*self.users)].into_iter().chain(names.flat_map(|names| {
-            [&*names.organizations, &*names.memberships].map(|name| ("with_organizations_in", name))
+        let tables = [("users_table", &self.users)].into_iter().chain(names.flat_map(|names| {
+            [&names.organizations, &names.memberships].map(|name| ("with_organizations_in", name))
         }));
+        let tables = tables.map(|(setting, name)| (setting, name.clone()));
         let own = [
             USER_VERSIONS,
             ORGANIZATION_VERSIONS,
@@ -198,11 +257,11 @@ impl Schema {
         ];
         distinct(dialect, own.map(str::to_owned), tables, TAKEN_TABLE)?;
 
-        let filled = user::Column::iter().map(|column| column.into_iden().to_string());
-        let mark = (self.deletion == Deletion::Mark).then(|| DELETED_AT.to_owned());
-        let columns: Vec<String> = self.columns.iter().map(|own| own.name.to_string()).collect();
-        let columns = columns.iter().map(|name| ("user_column", &**name));
-        distinct(dialect, filled.chain(mark), columns, TAKEN_COLUMN)
+        self.columns.validate(dialect, self.marks())
+    }
+
+    fn marks(&self) -> bool {
+        self.deletion == Deletion::Mark
     }
 
     /// Returns a name for this schema's bookkeeping, which is in the connection's own schema.
@@ -219,9 +278,11 @@ impl Schema {
 
     pub(super) fn tables(&self) -> Tables {
         let table = |name: &str| TableName::new(self.schema.as_deref(), name.to_owned());
-        let kind = |rows: &str, versions| Kind::new(table(rows), table(versions));
+        let kind = |rows: &str, versions| Kind::new(table(rows), ID.into_iden(), table(versions));
+        let user_columns = self.columns.columns(self.marks());
         Tables {
-            users: kind(&self.users, USER_VERSIONS),
+            users: Kind::new(table(&self.users), user_columns.id.clone(), table(USER_VERSIONS)),
+            user_columns,
             organizations: self.organizations.as_ref().map(|names| OrganizationTables {
                 organizations: kind(&names.organizations, ORGANIZATION_VERSIONS),
                 memberships: kind(&names.memberships, MEMBERSHIP_VERSIONS),
@@ -233,32 +294,8 @@ impl Schema {
     }
 }
 
-/// Checks that no setting gives an empty name or one that is taken.
-fn distinct<'a>(
-    dialect: Dialect,
-    taken: impl IntoIterator<Item = String>,
-    names: impl Iterator<Item = (&'static str, &'a str)>,
-    problem: &'static str,
-) -> Result<(), ConfigError> {
-    let mut taken: Vec<String> = taken.into_iter().collect();
-    for (setting, name) in names {
-        if name.is_empty() {
-            return Err(ConfigError::new(setting, EMPTY));
-        }
-        if taken.iter().any(|other| dialect.is_same_name(other, name)) {
-            return Err(ConfigError::new(setting, problem));
-        }
-        taken.push(name.to_owned());
-    }
-    Ok(())
-}
-
-const EMPTY: &str = "the name is empty; set a name, or leave the setting out";
 const TAKEN_TABLE: &str = "another table of the Schema, or one of the sink's own, has the same \
     name; choose another name";
-const TAKEN_COLUMN: &str = "a column is named twice, or the sink fills it itself, as it does the \
-    id, the times, the e-mail address, the names and the picture; choose another column";
-
 impl Default for Schema {
     fn default() -> Self {
         Self::new()

@@ -272,7 +272,7 @@ impl SeaOrmSink {
         }
         if change.is_some() && self.letters.may_have(delivery) {
             let table = &tx.tables().dead_letters;
-            tx.execute(&statements::delete_where(table, DeadLetters::Id, delivery.id())).await?;
+            tx.execute(&statements::delete_letters(table, DeadLetters::Id, delivery.id())).await?;
         }
         match tx.commit().await {
             // A constraint that is deferred. Where hooks ran it may be about their rows.
@@ -348,7 +348,7 @@ async fn apply<'d>(
     let outcome = match (change, &tables.organizations) {
         (Some(Change::User(user, cause)), _) => {
             let version = cause.version(user.updated_at, delivery.occurred_at(), &user.data);
-            let row = Row::of_user(user, tx.store.schema.columns(), tx.store.dialect);
+            let row = tx.store.row_of_user(user);
             tx.record_and_upsert(delivery, &tables.users, &row, version).await?
         }
         (Some(Change::Organization(organization, cause)), Some(kinds)) => {
@@ -412,7 +412,7 @@ async fn write_membership<'d>(
     if organization == Started::Deleted {
         return Ok(Applied { outcome: Outcome::Stale, ensured: None });
     }
-    let user = Row::of_unknown_user(&membership.user_id, &tx.store.now());
+    let user = tx.store.row_of_unknown_user(&membership.user_id);
     let ensured = match tx.start(&tx.tables().users, &user).await? {
         Started::Deleted => return Ok(Applied { outcome: Outcome::Stale, ensured: None }),
         Started::Known => None,

@@ -7,6 +7,7 @@ use ::sea_orm::DeriveIden;
 use ::sea_orm::sea_query::{DynIden, IntoIden, IntoTableRef, TableRef};
 
 use super::dialect::Dialect;
+use super::mapping::UserColumns;
 
 /// The name of a table, in a given schema or in the connection's own.
 #[derive(Clone, Debug)]
@@ -41,7 +42,7 @@ impl TableName {
 /// The tables of a kind of record: one with the rows, and one with the newest version seen of each.
 #[derive(Clone, Debug)]
 pub(super) struct Kind {
-    pub(super) rows: TableName,
+    pub(super) rows: Rows,
     pub(super) versions: TableName,
     /// The text of the statement that applies a state on PostgreSQL, built on first use. It names
     /// this kind's tables, the sink's table of deliveries and all columns of a row, none of which
@@ -52,15 +53,26 @@ pub(super) struct Kind {
 }
 
 impl Kind {
-    pub(super) fn new(rows: TableName, versions: TableName) -> Self {
+    /// Returns a kind whose rows have the id in a column of this name.
+    pub(super) fn new(table: TableName, key: DynIden, versions: TableName) -> Self {
+        let rows = Rows { table, key };
         Self { rows, versions, at_once: OnceLock::new(), can_at_once: OnceLock::new() }
     }
+}
+
+/// The table with the rows of a kind, and the unique column by which the sink finds a row: that of
+/// Clerk's id.
+#[derive(Clone, Debug)]
+pub(super) struct Rows {
+    pub(super) table: TableName,
+    pub(super) key: DynIden,
 }
 
 /// All tables of a sink.
 #[derive(Clone, Debug)]
 pub(super) struct Tables {
     pub(super) users: Kind,
+    pub(super) user_columns: UserColumns,
     pub(super) organizations: Option<OrganizationTables>,
     pub(super) deliveries: TableName,
     pub(super) backfills: TableName,
@@ -73,7 +85,7 @@ impl Tables {
         let kinds = self.organizations.iter();
         let kinds = kinds.flat_map(|kinds| [&kinds.organizations, &kinds.memberships]);
         let kinds = [&self.users].into_iter().chain(kinds);
-        let tables = kinds.flat_map(|kind| [&kind.rows, &kind.versions]);
+        let tables = kinds.flat_map(|kind| [&kind.rows.table, &kind.versions]);
         tables.chain([&self.deliveries, &self.backfills, &self.dead_letters])
     }
 }
@@ -140,9 +152,6 @@ pub(super) enum DeadLetters {
     Body,
 }
 
-/// The column with the time of a deletion, under [`Deletion::Mark`](super::Deletion::Mark). It is
-/// not part of the entity, since there is no such column by default.
-pub(super) const DELETED_AT: &str = "deleted_at";
 pub(super) const USER_VERSIONS: &str = "clerk_user_versions";
 pub(super) const ORGANIZATION_VERSIONS: &str = "clerk_organization_versions";
 pub(super) const MEMBERSHIP_VERSIONS: &str = "clerk_membership_versions";

@@ -21,16 +21,16 @@ use super::outdated::OutdatedConnections;
 use super::pooling::Pooling;
 use super::proof::Proof;
 use super::row::Row;
-use super::schema::{Deletion, Schema};
+use super::schema::Schema;
 use super::statements::Recording;
-use super::tables::{DeadLetters, Kind, OrganizationTables, TableName, Tables};
+use super::tables::{DeadLetters, Kind, OrganizationTables, Rows, TableName, Tables};
 use super::{failure, statements};
 use crate::clock::Clock;
-use crate::ids::{Id, InstanceId};
+use crate::ids::{Id, InstanceId, UserId};
 use crate::meter::count;
 use crate::sync::Version;
 use crate::trace::event;
-use crate::webhook::{Delivery, Effect, Outcome};
+use crate::webhook::{Delivery, Effect, Outcome, User};
 
 /// The database of a sink, and all that its transactions need.
 #[derive(Clone)]
@@ -86,6 +86,16 @@ impl Store {
                 return Err(error);
             }
         }
+    }
+
+    /// Returns the row of a user's state.
+    pub(super) fn row_of_user(&self, user: &User) -> Row {
+        Row::of_user(user, &self.tables.user_columns, self.dialect)
+    }
+
+    /// Returns the row of a user of whom only the id is known.
+    pub(super) fn row_of_unknown_user(&self, id: &UserId) -> Row {
+        Row::of_unknown_user(id, &self.now(), &self.tables.user_columns, self.dialect)
     }
 
     /// Returns the time as a value for a statement.
@@ -212,21 +222,22 @@ impl Transaction<'_> {
     /// marks it as deleted, as the `Schema` says. The user's version must have its tombstone.
     pub(super) async fn remove_user(&self, id: &Id) -> Result<(), DbErr> {
         let letters = &self.tables().dead_letters;
-        let of_user = statements::delete_where(letters, DeadLetters::UserId, id.as_str());
+        let of_user = statements::delete_letters(letters, DeadLetters::UserId, id.as_str());
         self.execute(&of_user).await?;
         if let Some(kinds) = &self.tables().organizations {
             let column = organization_membership::Column::UserId.into_iden();
-            self.remove_rows(&kinds.memberships.rows, column, id, &Row::nullable_of_memberships())
+            self.remove_rows(&kinds.memberships.rows, &column, id, &Row::nullable_of_memberships())
                 .await?;
         }
-        let users = &self.tables().users.rows;
-        match self.store.schema.deletion() {
-            Deletion::Delete => {
-                let nullable = Row::nullable_of_users(self.store.schema.columns());
-                self.remove_rows(users, statements::ID.into_iden(), id, &nullable).await
+        let Tables { users: Kind { rows, .. }, user_columns, .. } = self.tables();
+        match &user_columns.deleted_at {
+            None => {
+                let nullable = Row::nullable_of_users(user_columns);
+                self.remove_rows(rows, &rows.key, id, &nullable).await
             }
-            Deletion::Mark => {
-                self.execute(&statements::mark_deleted(users, id, self.store.now())).await?;
+            Some(deleted_at) => {
+                let mark = statements::mark_deleted(rows, deleted_at, id, self.store.now());
+                self.execute(&mark).await?;
                 Ok(())
             }
         }
@@ -239,10 +250,10 @@ impl Transaction<'_> {
         id: &Id,
     ) -> Result<(), DbErr> {
         let column = organization_membership::Column::OrganizationId.into_iden();
-        self.remove_rows(&kinds.memberships.rows, column, id, &Row::nullable_of_memberships())
+        self.remove_rows(&kinds.memberships.rows, &column, id, &Row::nullable_of_memberships())
             .await?;
         let (rows, nullable) = (&kinds.organizations.rows, Row::nullable_of_organizations());
-        self.remove_rows(rows, statements::ID.into_iden(), id, &nullable).await
+        self.remove_rows(rows, &rows.key, id, &nullable).await
     }
 
     /// Deletes a membership's row, whose version must have its tombstone.
@@ -252,26 +263,26 @@ impl Transaction<'_> {
         id: &Id,
     ) -> Result<(), DbErr> {
         let (rows, nullable) = (&kinds.memberships.rows, Row::nullable_of_memberships());
-        self.remove_rows(rows, statements::ID.into_iden(), id, &nullable).await
+        self.remove_rows(rows, &rows.key, id, &nullable).await
     }
 
     /// Deletes the rows that have this id in a column. A row that a foreign key holds is emptied of what
     /// may be absent, so that a deletion is never refused for ever.
     async fn remove_rows(
         &self,
-        table: &TableName,
-        column: DynIden,
+        table: &Rows,
+        column: &DynIden,
         id: &Id,
         nullable: &[DynIden],
     ) -> Result<(), DbErr> {
-        let delete = statements::delete_where(table, column.clone(), id.as_str());
+        let delete = statements::delete_where(table, column, id.as_str());
         if self.under_savepoint(&delete, failure::is_foreign_key).await?.is_ok() {
             return Ok(());
         }
         // One at a time, so that only those are kept that are held.
         for row in self.tx.query_all(&statements::select_ids(table, column, id)).await? {
             let row: String = row.try_get_by_index(0)?;
-            let delete = statements::delete_where(table, statements::ID, &row);
+            let delete = statements::delete_where(table, &table.key, &row);
             let Err(_held) = self.under_savepoint(&delete, failure::is_foreign_key).await? else {
                 continue;
             };
@@ -283,7 +294,7 @@ impl Transaction<'_> {
             count!("clerk_rows_held_total",);
             event!(
                 warn,
-                table = %table.name,
+                table = %table.table.name,
                 constraint = failure::constraint(&_held),
                 "a deleted record's row was emptied and kept, because a foreign key refers to it; delete \
                  what refers to it in a hook, or give the key an ON DELETE",

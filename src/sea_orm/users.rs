@@ -3,9 +3,9 @@
 use ::sea_orm::{DbErr, FromQueryResult as _};
 
 use super::entity::user;
-use super::row::Row;
 use super::sink::SeaOrmSink;
 use super::statements;
+use super::tables::Tables;
 use super::transaction::{Started, run_to_completion};
 use crate::ids::UserId;
 
@@ -48,15 +48,17 @@ impl SeaOrmSink {
     }
 
     /// Returns a user's row; `None` for a deleted user, even where the rows of deleted users are
-    /// kept or once were.
+    /// kept or once were. A column that the `Schema` leaves out is `None`, and a time 1970-01-01.
+    ///
+    /// The e-mail address may be unverified: it is no proof of who somebody is.
     ///
     /// # Errors
     ///
     /// Returns the database's error.
     pub async fn find_user(&self, user_id: &str) -> Result<Option<user::Model>, DbErr> {
         let Ok(id) = UserId::parse(user_id) else { return Ok(None) };
-        let users = &self.store.tables.users;
-        let select = statements::select_user(users, self.store.schema.deletion(), id.id());
+        let Tables { users, user_columns, .. } = &*self.store.tables;
+        let select = statements::select_user(self.store.dialect, users, user_columns, id.id());
         let row = self.store.row(&select).await?;
         row.map(|row| user::Model::from_query_result(&row, "")).transpose()
     }
@@ -92,7 +94,7 @@ impl SeaOrmSink {
 
     async fn start_user(&self, id: &UserId) -> Result<UserStatus, DbErr> {
         let tx = self.store.begin().await?;
-        let row = Row::of_unknown_user(id, &self.store.now());
+        let row = self.store.row_of_unknown_user(id);
         match tx.start(&tx.tables().users, &row).await? {
             Started::Deleted => return Ok(UserStatus::Deleted),
             // Another request, or Clerk's event, was faster.

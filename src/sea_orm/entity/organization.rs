@@ -8,6 +8,9 @@
 
 use ::sea_orm::entity::prelude::*;
 
+use crate::sea_orm::columns::{Column as Filled, Content};
+use crate::webhook::event::Organization;
+
 /// An organization's row.
 #[derive(Clone, Debug, DeriveEntityModel, PartialEq, Eq)]
 #[sea_orm(table_name = "organizations")]
@@ -28,6 +31,19 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// Clerk's `updated_at` of the state that the row holds.
     pub updated_at: DateTimeUtc,
+}
+
+/// Returns the columns that each state of an organization fills, in the order of the table. This list
+/// and the model are all that knows their names.
+pub(in crate::sea_orm) fn columns() -> [Filled<Organization>; 6] {
+    [
+        Filled::new(Column::Name, Content::Text(|it| it.name.as_deref())),
+        Filled::new(Column::Slug, Content::Text(|it| it.slug.as_deref())),
+        Filled::new(Column::ImageUrl, Content::Text(|it| it.image_url.as_deref())),
+        Filled::new(Column::CreatedBy, Content::OptionalId(|it| it.created_by.as_deref())),
+        Filled::new(Column::CreatedAt, Content::Time(|it| it.created_at)),
+        Filled::new(Column::UpdatedAt, Content::Time(|it| it.updated_at)),
+    ]
 }
 
 #[derive(Clone, Copy, Debug, DeriveRelation, EnumIter)]

@@ -1,56 +1,59 @@
 //! The expected form of each table: the columns that the sink writes. Asks no database.
 
-use ::sea_orm::sea_query::{DynIden, IntoIden};
+use ::sea_orm::sea_query::{DynIden, IntoIden as _};
 
 use crate::ids::MAX_ID_BYTES;
-use crate::sea_orm::entity::{organization, organization_membership, user};
-use crate::sea_orm::schema::{Deletion, Schema};
-use crate::sea_orm::tables::DELETED_AT;
+use crate::sea_orm::columns::{Column, Content};
+use crate::sea_orm::entity::{organization, organization_membership};
+use crate::sea_orm::mapping::{ID, UserColumns};
 
-pub(super) fn users(schema: &Schema, extent: Extent) -> Vec<ExpectedColumn> {
-    use user::Column;
-    let mut wanted = vec![
-        ExpectedColumn::key(Column::Id),
-        ExpectedColumn::text(Column::Email),
-        ExpectedColumn::text(Column::FirstName),
-        ExpectedColumn::text(Column::LastName),
-        ExpectedColumn::text(Column::Username),
-        ExpectedColumn::text(Column::ImageUrl),
-        ExpectedColumn::time(Column::CreatedAt),
-        ExpectedColumn::time(Column::UpdatedAt),
-    ];
-    if schema.deletion() == Deletion::Mark {
-        wanted.push(ExpectedColumn::time_or_null(DELETED_AT));
-    }
-    let own =
-        schema.columns().iter().map(|column| ExpectedColumn::own(column.name.clone(), extent));
-    wanted.extend(own);
-    wanted
+/// The expected form of a table.
+#[derive(Clone, Debug)]
+pub(super) struct Expected {
+    pub(super) columns: Vec<ExpectedColumn>,
+    pub(super) table_of: TableOf,
 }
 
-pub(super) fn organizations() -> Vec<ExpectedColumn> {
-    use organization::Column;
-    vec![
-        ExpectedColumn::key(Column::Id),
-        ExpectedColumn::text(Column::Name),
-        ExpectedColumn::text(Column::Slug),
-        ExpectedColumn::text(Column::ImageUrl),
-        ExpectedColumn::id_or_null(Column::CreatedBy),
-        ExpectedColumn::time(Column::CreatedAt),
-        ExpectedColumn::time(Column::UpdatedAt),
-    ]
+/// Whose table it is, which decides what can be chosen in the `Schema`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TableOf {
+    /// Organizations or memberships.
+    Others,
+    Users {
+        /// Whether the application has said which column holds Clerk's id.
+        is_id_chosen: bool,
+        /// Whether the application must make the table.
+        is_of_the_application: bool,
+    },
 }
 
-pub(super) fn memberships() -> Vec<ExpectedColumn> {
-    use organization_membership::Column;
-    vec![
-        ExpectedColumn::key(Column::Id),
-        ExpectedColumn::id(Column::OrganizationId),
-        ExpectedColumn::id(Column::UserId),
-        ExpectedColumn::text(Column::Role),
-        ExpectedColumn::time(Column::CreatedAt),
-        ExpectedColumn::time(Column::UpdatedAt),
-    ]
+pub(super) fn users(
+    columns: &UserColumns,
+    is_of_the_application: bool,
+    extent: Extent,
+) -> Expected {
+    let mut wanted = vec![ExpectedColumn::key(columns.id.clone())];
+    wanted.extend(columns.written.iter().map(|column| ExpectedColumn::of(column, extent)));
+    wanted.extend(columns.deleted_at.iter().cloned().map(ExpectedColumn::time_or_null));
+    let own_key = columns.own_key.iter().map(|key| ExpectedColumn::own_key(key.name.clone()));
+    wanted.extend(own_key);
+    let is_id_chosen = columns.is_id_chosen;
+    let table_of = TableOf::Users { is_id_chosen, is_of_the_application };
+    Expected { columns: wanted, table_of }
+}
+
+pub(super) fn organizations() -> Expected {
+    others(&organization::columns())
+}
+
+pub(super) fn memberships() -> Expected {
+    others(&organization_membership::columns())
+}
+
+fn others<R>(columns: &[Column<R>]) -> Expected {
+    let mut wanted = vec![ExpectedColumn::key(ID.into_iden())];
+    wanted.extend(columns.iter().map(|column| ExpectedColumn::of(column, Extent::Whole)));
+    Expected { columns: wanted, table_of: TableOf::Others }
 }
 
 /// The columns that a check looks for.
@@ -74,8 +77,11 @@ pub(super) struct ExpectedColumn {
 pub(super) enum Holds {
     /// Values of the application, whose type is not checked.
     Anything,
+    Flag,
     Id,
     Key,
+    /// The application's own key, whose type is not checked.
+    OwnKey,
     /// Values of the application, whose column may not exist yet.
     PerhapsAnything,
     Text,
@@ -83,36 +89,28 @@ pub(super) enum Holds {
 }
 
 impl ExpectedColumn {
-    pub(super) fn key(name: impl IntoIden) -> Self {
-        Self { name: name.into_iden(), holds: Holds::Key, may_be_null: false }
-    }
-
-    pub(super) fn id(name: impl IntoIden) -> Self {
-        Self { name: name.into_iden(), holds: Holds::Id, may_be_null: false }
-    }
-
-    pub(super) fn id_or_null(name: impl IntoIden) -> Self {
-        Self { name: name.into_iden(), holds: Holds::Id, may_be_null: true }
-    }
-
-    pub(super) fn text(name: impl IntoIden) -> Self {
-        Self { name: name.into_iden(), holds: Holds::Text, may_be_null: true }
-    }
-
-    pub(super) fn time(name: impl IntoIden) -> Self {
-        Self { name: name.into_iden(), holds: Holds::Time, may_be_null: false }
-    }
-
-    pub(super) fn time_or_null(name: impl IntoIden) -> Self {
-        Self { name: name.into_iden(), holds: Holds::Time, may_be_null: true }
-    }
-
-    pub(super) fn own(name: DynIden, extent: Extent) -> Self {
-        let holds = match extent {
-            Extent::Whole => Holds::Anything,
-            Extent::WithoutOwnColumns => Holds::PerhapsAnything,
+    fn of<R>(column: &Column<R>, extent: Extent) -> Self {
+        let holds = match (&column.content, extent) {
+            (Content::Flag(_), _) => Holds::Flag,
+            (Content::Id(_) | Content::OptionalId(_), _) => Holds::Id,
+            (Content::Own(_), Extent::Whole) => Holds::Anything,
+            (Content::Own(_), Extent::WithoutOwnColumns) => Holds::PerhapsAnything,
+            (Content::Text(_), _) => Holds::Text,
+            (Content::Time(_), _) => Holds::Time,
         };
-        Self { name, holds, may_be_null: false }
+        Self { name: column.name.clone(), holds, may_be_null: column.may_be_null() }
+    }
+
+    fn key(name: DynIden) -> Self {
+        Self { name, holds: Holds::Key, may_be_null: false }
+    }
+
+    fn own_key(name: DynIden) -> Self {
+        Self { name, holds: Holds::OwnKey, may_be_null: false }
+    }
+
+    fn time_or_null(name: DynIden) -> Self {
+        Self { name, holds: Holds::Time, may_be_null: true }
     }
 }
 

@@ -82,7 +82,7 @@ async fn holding_keys(
     let organizations = organizations.flat_map(|kinds| [&kinds.organizations, &kinds.memberships]);
     let mut keys = Vec::new();
     for kind in [&tables.users].into_iter().chain(organizations) {
-        keys.extend(to_table(db, dialect, &kind.rows).await?);
+        keys.extend(to_table(db, dialect, &kind.rows.table).await?);
     }
     Ok(keys)
 }

@@ -50,6 +50,8 @@ pub(super) struct Index {
     pub(super) name: String,
     /// The names of its columns; an expression or a prefix has its text instead of a name.
     pub(super) columns: Vec<String>,
+    /// Whether it is about some of the rows only.
+    pub(super) is_partial: bool,
     pub(super) guards: Guards,
     /// Whether texts are compared byte for byte, as far as the index decides.
     pub(super) is_exact: bool,
@@ -186,9 +188,11 @@ async fn indices(
         let (is_unique, is_exclusive) = (row.try_get_by_index(3)?, row.try_get_by_index(4)?);
         let is_deferrable: bool = row.try_get_by_index(5)?;
         let is_broken: bool = row.try_get_by_index(6)?;
+        let is_partial: bool = row.try_get_by_index(7)?;
         let index = found.entry(name.clone()).or_insert_with(|| Index {
             name,
             columns: Vec::new(),
+            is_partial,
             guards: match (is_unique, is_exclusive) {
                 (_, true) => Guards::Exclusive,
                 (true, false) => Guards::Unique,

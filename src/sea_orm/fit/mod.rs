@@ -30,18 +30,24 @@ impl Schema {
     /// [`migrate`](Self::migrate) checks all columns but those, so that the application can add
     /// them afterwards. Call this after that.
     ///
-    /// A table of users fits when
+    /// A table of users fits when, by the names that the `Schema` gives to the columns,
     ///
-    /// - `id` is text of 255 characters or more, compared byte for byte, and unique by itself;
+    /// - `id` is text of 255 characters or more, compared byte for byte, and unique by itself; it may
+    ///   allow NULL, in rows of people who are not at Clerk;
     /// - `email`, `first_name`, `last_name`, `username` and `image_url` are text without a limit
     ///   that a name could reach, and allow NULL;
     /// - `created_at` and `updated_at` hold times and do not allow NULL, and `deleted_at`, where
     ///   deleted users are marked, allows it; on MySQL and MariaDB they are `DATETIME`, since
     ///   `TIMESTAMP` ends in 2038;
+    /// - the column of [`email_verified_column`](Self::email_verified_column) holds truth values and
+    ///   allows NULL;
     /// - every other column, those of `user_column` included, has a default or allows NULL;
     /// - none of the columns that the sink fills is generated;
-    /// - nothing but `id` is unique, since two users of a Clerk instance may share an e-mail
-    ///   address, and every exclusion constraint includes `id`;
+    /// - no other column that the sink fills is unique, since two users of a Clerk instance may share
+    ///   an e-mail address, and every exclusion constraint about one includes `id`;
+    /// - a column that the sink does not fill is unique only where the application has named the column
+    ///   of Clerk's id by [`user_column_named`](Self::user_column_named): otherwise it may hold Clerk's
+    ///   ids itself;
     /// - it is a table and not a view, on MySQL and MariaDB with the engine InnoDB.
     ///
     /// Names of columns may be in any case where the database makes no difference. `CHECK`
@@ -104,12 +110,13 @@ pub(super) async fn check(
     let dialect = Dialect::of(db)?;
     schema.validate(dialect).map_err(|error| unusable(&error))?;
     let tables = schema.tables();
-    let mut wanted = vec![(tables.users.rows, expected::users(schema, extent))];
+    let users = expected::users(&tables.user_columns, schema.is_of_the_application(), extent);
+    let mut wanted = vec![(tables.users.rows.table, users)];
     // They do not exist yet while the first migration runs; once they exist, they are complete.
     if let Some(kinds) = tables.organizations {
         for (table, columns) in [
-            (kinds.organizations.rows, expected::organizations()),
-            (kinds.memberships.rows, expected::memberships()),
+            (kinds.organizations.rows.table, expected::organizations()),
+            (kinds.memberships.rows.table, expected::memberships()),
         ] {
             if extent == Extent::Whole || inspect::is_there(db, dialect, &table).await? {
                 wanted.push((table, columns));
@@ -117,9 +124,9 @@ pub(super) async fn check(
         }
     }
     let mut text = String::new();
-    for (table, columns) in &wanted {
+    for (table, expected) in &wanted {
         let found = inspect::table(db, dialect, table).await?;
-        let problems = rules::problems(dialect, table, columns, &found);
+        let problems = rules::problems(dialect, table, expected, &found);
         text.push_str(&describe(table, &problems));
     }
     if !text.is_empty() {
@@ -134,8 +141,8 @@ fn describe(table: &TableName, problems: &[Problem]) -> String {
     }
     let lines: String = problems.iter().map(|problem| format!("\n  {problem}")).collect();
     format!(
-        "the table `{}` does not fit and was not changed; change it as follows, or name another \
-         table in the Schema:{lines}\n",
+        "the table `{}` does not fit and was not changed; change it as follows, or name other \
+         columns or another table in the Schema:{lines}\n",
         table.name
     )
 }

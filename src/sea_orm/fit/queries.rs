@@ -47,10 +47,9 @@ pub(super) const POSTGRES_COLUMNS: &str = "\
 
 pub(super) const POSTGRES_INDICES: &str = "\
     SELECT i.relname::text, \
-      CASE WHEN k.attnum = 0 OR x.indpred IS NOT NULL THEN pg_get_indexdef(i.oid) \
-        ELSE a.attname::text END, \
+      CASE WHEN k.attnum = 0 THEN pg_get_indexdef(i.oid) ELSE a.attname::text END, \
       COALESCE(c.collisdeterministic, true), x.indisunique, x.indisexclusion, \
-      NOT x.indimmediate, NOT x.indisvalid \
+      NOT x.indimmediate, NOT x.indisvalid, x.indpred IS NOT NULL \
     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid \
       CROSS JOIN LATERAL unnest(x.indkey[0:x.indnkeyatts - 1], \
         x.indcollation[0:x.indnkeyatts - 1]) WITH ORDINALITY AS k(attnum, collation_id, place) \
@@ -83,7 +82,7 @@ pub(super) const MYSQL_INDICES: &str = "\
     SELECT CAST(index_name AS CHAR), \
       CAST(CASE WHEN sub_part IS NULL THEN COALESCE(column_name, '(expression)') \
         ELSE CONCAT(column_name, '(', sub_part, ')') END AS CHAR), \
-      1 = 1, non_unique = 0, 1 = 0, 1 = 0, 1 = 0 \
+      1 = 1, non_unique = 0, 1 = 0, 1 = 0, 1 = 0, 1 = 0 \
     FROM information_schema.statistics \
     WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? \
     ORDER BY index_name, seq_in_index";
@@ -105,8 +104,7 @@ pub(super) const SQLITE_COLUMNS: &str = "\
 
 pub(super) const SQLITE_INDICES: &str = "\
     SELECT l.name, \
-      CASE WHEN l.partial OR x.name IS NULL THEN '(part or expression)' ELSE x.name END, \
-      upper(x.coll) = 'BINARY', 1, 0, 0, 0 \
+      COALESCE(x.name, '(expression)'), upper(x.coll) = 'BINARY', 1, 0, 0, 0, l.partial \
     FROM (SELECT COALESCE(?, 'main') AS place, ? AS wanted) \
       JOIN pragma_index_list(wanted, place) AS l \
       JOIN pragma_index_xinfo(l.name, place) AS x \

@@ -3,7 +3,7 @@
 use ::sea_orm::sea_query::IntoIden as _;
 
 use super::definition::Definition;
-use super::expected::{ExpectedColumn, Holds, ID_LENGTH};
+use super::expected::{ExpectedColumn, Holds, ID_LENGTH, TableOf};
 use super::inspect::{ActualTable, Column, Index};
 use crate::sea_orm::dialect::Dialect;
 use crate::sea_orm::tables::TableName;
@@ -12,21 +12,56 @@ pub(super) struct Remedies<'a> {
     pub(super) dialect: Dialect,
     pub(super) table: &'a TableName,
     pub(super) found: &'a ActualTable,
+    pub(super) table_of: TableOf,
 }
 
 impl Remedies<'_> {
+    pub(super) fn no_table(&self) -> &'static str {
+        if self.is_of_the_application() {
+            "the Schema says that the application makes it, since Clerk's id is not its only key: \
+             create it in the application's own migrations, before those of the sink"
+        } else {
+            "run the sink's migrations"
+        }
+    }
+
+    /// Returns the ways to keep users beside keys that the sink does not know.
+    pub(super) fn by_other_names(&self) -> String {
+        let (name, table) = match self.table_of {
+            TableOf::Users { .. } => (
+                "name the column that holds Clerk's ids by `Schema::user_column_named(user::Column::Id, \
+                 …)`; or ",
+                "users_table",
+            ),
+            TableOf::Others => ("", "with_organizations_in"),
+        };
+        format!(
+            "{name}leave this table as it is, give the sink one of its own by `Schema::{table}`, and \
+             write to this one in an `InTransaction`"
+        )
+    }
+
+    fn is_of_the_application(&self) -> bool {
+        matches!(self.table_of, TableOf::Users { is_of_the_application: true, .. })
+    }
+
     pub(super) fn missing(&self, wanted: &ExpectedColumn) -> String {
         if matches!(wanted.holds, Holds::Anything | Holds::PerhapsAnything) {
             return "add the column, or remove its `user_column` from the Schema".to_owned();
         }
+        if wanted.holds == Holds::OwnKey {
+            return "add the column, or remove its `own_key` from the Schema".to_owned();
+        }
         let null = match (wanted.may_be_null, wanted.holds, self.dialect) {
             (true, ..) => "",
+            // Of the rows that are there, the sink knows no id.
+            (_, Holds::Key, _) => "",
             // SQLite adds no column with a computed default.
             (_, Holds::Time, Dialect::Sqlite) => " NOT NULL DEFAULT '1970-01-01T00:00:00+00:00'",
             (_, Holds::Time, Dialect::MySql) => " NOT NULL DEFAULT CURRENT_TIMESTAMP(6)",
             (_, Holds::Time, Dialect::Postgres) => " NOT NULL DEFAULT CURRENT_TIMESTAMP",
-            (_, Holds::Id | Holds::Key | Holds::Text, _)
-            | (_, Holds::Anything | Holds::PerhapsAnything, _) => " NOT NULL",
+            (_, Holds::Flag | Holds::Id | Holds::Text, _)
+            | (_, Holds::Anything | Holds::OwnKey | Holds::PerhapsAnything, _) => " NOT NULL",
         };
         let (column, its_type) = (self.quoted(&wanted.name.to_string()), self.type_of(wanted));
         format!("{} ADD COLUMN {column} {its_type}{null}", self.alter())
@@ -38,7 +73,17 @@ impl Remedies<'_> {
             let index = self.quoted(&format!("{}_{name}", self.table.name));
             return format!("CREATE UNIQUE INDEX {index} ON {} ({column})", self.name());
         }
+        let has_primary_key = self.found.columns.iter().any(|column| column.is_in_primary_key);
+        if has_primary_key || self.is_of_the_application() {
+            return format!("{} ADD UNIQUE ({column})", self.alter());
+        }
         format!("{} ADD PRIMARY KEY ({column})", self.alter())
+    }
+
+    /// Returns the remedy on SQLite for a key that is not compared byte for byte.
+    pub(super) fn compared_exactly(&self, name: &str) -> String {
+        let key = if self.is_of_the_application() { "UNIQUE" } else { "PRIMARY KEY" };
+        format!("recreate the table with `{name} TEXT COLLATE BINARY {key}`")
     }
 
     pub(super) fn not_deferrable(&self, index: &Index, name: &str) -> String {
@@ -124,6 +169,7 @@ impl Remedies<'_> {
             && ["char", "varchar", "tinytext", "text", "mediumtext", "longtext"]
                 .contains(&&*column.data_type);
         let its_type = match wanted.holds {
+            Holds::Flag => return self.beside(wanted, column),
             Holds::Time => match &*column.data_type {
                 "timestamp" | "date" => self.type_of(wanted).to_owned(),
                 _ => return self.beside(wanted, column),
@@ -188,7 +234,7 @@ impl Remedies<'_> {
     fn beside(&self, wanted: &ExpectedColumn, column: &Column) -> String {
         format!(
             "its values cannot be converted to {} by a statement; rename this column and add a new \
-             `{}` for the sink, or name another table in the Schema",
+             `{}` for the sink, or name another column or table in the Schema",
             self.type_of(wanted),
             column.name
         )
@@ -199,6 +245,7 @@ impl Remedies<'_> {
             (Dialect::MySql, Holds::Id | Holds::Key) => {
                 "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
             }
+            (_, Holds::Flag) => "BOOLEAN",
             (Dialect::MySql, Holds::Time) => "DATETIME(6)",
             (Dialect::MySql, _) => "MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
             (Dialect::Postgres, Holds::Time) => "timestamptz",
@@ -231,7 +278,8 @@ fn postgres_type(wanted: &ExpectedColumn, column: &Column, name: &str) -> Option
             "timestamptz USING {name}{cast} AT TIME ZONE 'UTC' -- takes the old values for UTC"
         ));
     }
-    if !["text", "varchar", "bpchar", "name", "citext", "uuid"].contains(&&*column.data_type) {
+    let can_be_text = ["text", "varchar", "bpchar", "name", "citext", "uuid"];
+    if wanted.holds == Holds::Flag || !can_be_text.contains(&&*column.data_type) {
         return None;
     }
     let is_kept = column.is_exact || wanted.holds == Holds::Text;

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::expected::{ExpectedColumn, Holds, ID_LENGTH};
+use super::expected::{Expected, ExpectedColumn, Holds, ID_LENGTH, TableOf};
 use super::inspect::{ActualTable, Column, Guards, Index};
 use super::remedy::Remedies;
 use crate::sea_orm::dialect::Dialect;
@@ -25,11 +25,20 @@ impl fmt::Display for Problem {
 pub(super) fn problems(
     dialect: Dialect,
     table: &TableName,
-    wanted: &[ExpectedColumn],
+    expected: &Expected,
     found: &ActualTable,
 ) -> Vec<Problem> {
-    let remedies = Remedies { dialect, table, found };
-    let mut rules = Rules { dialect, wanted, found, remedies, problems: Vec::new() };
+    let remedies = Remedies { dialect, table, found, table_of: expected.table_of };
+    let wanted = &*expected.columns;
+    let mut rules = Rules {
+        dialect,
+        wanted,
+        table_of: expected.table_of,
+        found,
+        remedies,
+        strange: Vec::new(),
+        problems: Vec::new(),
+    };
     rules.look();
     rules.problems
 }
@@ -37,15 +46,19 @@ pub(super) fn problems(
 struct Rules<'a> {
     dialect: Dialect,
     wanted: &'a [ExpectedColumn],
+    table_of: TableOf,
     found: &'a ActualTable,
     remedies: Remedies<'a>,
+    /// What shows that the table has keys which the sink does not know. No statement is right then: what
+    /// would make the table fit the sink could put Clerk's ids into the application's own key.
+    strange: Vec<String>,
     problems: Vec<Problem>,
 }
 
 impl Rules<'_> {
     fn look(&mut self) {
         if self.found.columns.is_empty() {
-            return self.add("the table does not exist", "run the sink's migrations");
+            return self.add("the table does not exist", self.remedies.no_table());
         }
         if let Some(instead) = &self.found.instead {
             return self.add(
@@ -59,8 +72,13 @@ impl Rules<'_> {
                 self.remedies.with_innodb(),
             );
         }
+        self.look_for_strange_keys();
         let (wanted, found) = (self.wanted, self.found);
+        let has_strange_keys = !self.strange.is_empty();
         for one in wanted {
+            if has_strange_keys && one.holds == Holds::Key {
+                continue;
+            }
             match found.columns.iter().find(|column| self.is_named(one, &column.name)) {
                 Some(column) => self.column(one, column),
                 None if one.holds == Holds::PerhapsAnything => {}
@@ -79,18 +97,82 @@ impl Rules<'_> {
                     "`{}` is required and has no default, but the sink does not fill it",
                     column.name
                 );
-                self.add(what, self.remedies.without_not_null(column));
+                if self.strange.is_empty() {
+                    self.add(what, self.remedies.without_not_null(column));
+                } else if !self.is_unique(column) {
+                    self.strange.push(what);
+                }
             }
         }
         for index in &found.indices {
             self.guard(index);
         }
+        if !self.strange.is_empty() {
+            let what = std::mem::take(&mut self.strange).join("; ");
+            let problem = Problem { what, remedy: self.remedies.by_other_names() };
+            self.problems.insert(0, problem);
+        }
+    }
+
+    /// Looks for keys that the sink does not know: a column of the id that cannot hold Clerk's ids, and
+    /// unique columns that the sink does not fill, where the application has not said that they are its
+    /// own.
+    fn look_for_strange_keys(&mut self) {
+        let found = self.found;
+        let Some(key) = self.wanted.iter().find(|one| one.holds == Holds::Key) else { return };
+        let is_chosen = match self.table_of {
+            TableOf::Users { is_id_chosen, .. } => is_id_chosen,
+            TableOf::Others => false,
+        };
+        match found.columns.iter().find(|column| self.is_named(key, &column.name)) {
+            Some(column) if !self.is_text(column) => self.strange.push(format!(
+                "`{}` is {}, which cannot hold Clerk's ids",
+                column.name, column.data_type
+            )),
+            Some(_) => {}
+            // A statement that adds a column to hold Clerk's ids is right where it was asked for.
+            None if is_chosen => {}
+            None => self.strange.push(format!("`{}` is missing", key.name)),
+        }
+        if is_chosen {
+            return;
+        }
+        for index in &found.indices {
+            if index.guards == Guards::Nothing || !self.is_strange(index) {
+                continue;
+            }
+            self.strange.push(format!(
+                "`{}` has the {} `{}`, but the sink does not know and cannot fill it",
+                index.columns.join("` and `"),
+                kind_of(index),
+                index.name
+            ));
+        }
+    }
+
+    /// Returns whether an index is about nothing but columns that the sink does not fill.
+    fn is_strange(&self, index: &Index) -> bool {
+        let is_column = |name: &String| self.found.columns.iter().any(|one| one.name == *name);
+        index.columns.iter().all(|name| is_column(name) && !self.is_known(name))
+    }
+
+    fn is_known(&self, name: &str) -> bool {
+        self.wanted.iter().any(|one| self.is_named(one, name))
+    }
+
+    fn is_unique(&self, column: &Column) -> bool {
+        let guards = |index: &&Index| index.guards != Guards::Nothing;
+        let mut guards = self.found.indices.iter().filter(guards);
+        guards.any(|index| index.columns.contains(&column.name))
     }
 
     fn column(&mut self, wanted: &ExpectedColumn, column: &Column) {
         let name = &column.name;
         let (is_own, fits) = match wanted.holds {
             Holds::Anything | Holds::PerhapsAnything => (true, true),
+            Holds::Flag => (false, self.holds_flag(column)),
+            // The sink has a value for each row.
+            Holds::OwnKey => (false, true),
             Holds::Id | Holds::Key => (false, self.holds_id(column)),
             Holds::Text => (false, self.holds_text(column)),
             Holds::Time => (false, self.holds_time(column)),
@@ -128,7 +210,7 @@ impl Rules<'_> {
         let name = wanted.name.to_string();
         let own = self.found.indices.iter().filter(|index| {
             let is_alone = matches!(&*index.columns, [one] if self.is_named(wanted, one));
-            is_alone && index.guards == Guards::Unique
+            is_alone && !index.is_partial && index.guards == Guards::Unique
         });
         let rank = |index: &&Index| (index.is_broken, index.is_deferrable, !index.is_exact);
         match own.min_by_key(rank) {
@@ -153,7 +235,7 @@ impl Rules<'_> {
                 format!(
                     "`{name}` is not compared byte for byte, so that different ids may be equal"
                 ),
-                format!("recreate the table with `{name} TEXT COLLATE BINARY PRIMARY KEY`"),
+                self.remedies.compared_exactly(&name),
             ),
             // Elsewhere it is the column's collation, which `column` has reported.
             Some(_) => {}
@@ -168,24 +250,52 @@ impl Rules<'_> {
 
     /// Reports an index without the key that keeps rows apart.
     fn guard(&mut self, index: &Index) {
-        let key = self.wanted.iter().find(|one| one.holds == Holds::Key);
-        let has_key =
-            key.is_some_and(|key| index.columns.iter().any(|name| self.is_named(key, name)));
-        let what = match index.guards {
-            _ if has_key => return,
-            Guards::Nothing => return,
-            Guards::Exclusive => "exclusion constraint",
-            Guards::Unique => "unique index or constraint",
+        let keys =
+            || self.wanted.iter().filter(|one| matches!(one.holds, Holds::Key | Holds::OwnKey));
+        let has_key = index.columns.iter().any(|name| keys().any(|key| self.is_named(key, name)));
+        // Those of strange columns were found before.
+        if has_key || index.guards == Guards::Nothing || self.is_strange(index) {
+            return;
+        }
+        let is_known = |name: &String| self.is_known(name);
+        let remedy = if index.columns.iter().any(is_known) {
+            DROP.to_owned()
+        } else {
+            // Of an expression or a prefix it is not known which columns it is about.
+            format!(
+                "where it is about a column that the sink fills, {DROP}; where it is about another, {}",
+                self.remedies.by_other_names()
+            )
         };
         self.add(
             format!(
-                "`{}` has the {what} `{}`, but two of Clerk's users, organizations or memberships \
+                "`{}` has the {} `{}`, but two of Clerk's users, organizations or memberships \
                  may share a value",
                 index.columns.join("` and `"),
+                kind_of(index),
                 index.name
             ),
-            "drop it (for a constraint on SQLite, recreate the table without it)",
+            remedy,
         );
+    }
+
+    fn is_text(&self, column: &Column) -> bool {
+        match self.dialect {
+            Dialect::MySql => column.charset.is_some(),
+            Dialect::Postgres => {
+                ["text", "varchar", "bpchar", "name", "citext"].contains(&&*column.data_type)
+            }
+            Dialect::Sqlite => is_sqlite_text(&column.data_type),
+        }
+    }
+
+    fn holds_flag(&self, column: &Column) -> bool {
+        match self.dialect {
+            Dialect::MySql => column.data_type == "tinyint",
+            Dialect::Postgres => column.data_type == "bool",
+            // Whatever is declared, a number is stored; as a text it would be no truth value.
+            Dialect::Sqlite => !is_sqlite_text(&column.data_type),
+        }
     }
 
     fn holds_id(&self, column: &Column) -> bool {
@@ -237,6 +347,15 @@ impl Rules<'_> {
         self.problems.push(Problem { what: what.into(), remedy: remedy.into() });
     }
 }
+
+fn kind_of(index: &Index) -> &'static str {
+    match index.guards {
+        Guards::Exclusive => "exclusion constraint",
+        Guards::Unique | Guards::Nothing => "unique index or constraint",
+    }
+}
+
+const DROP: &str = "drop it (for a constraint on SQLite, recreate the table without it)";
 
 /// Returns whether a declared type has the affinity of text, by SQLite's own rule.
 fn is_sqlite_text(data_type: &str) -> bool {

@@ -5,60 +5,41 @@ use ::sea_orm::sea_query::{
 };
 
 use crate::ids::MAX_ID_BYTES;
+use crate::sea_orm::columns::{Column, Content};
 use crate::sea_orm::dialect::Dialect;
-use crate::sea_orm::entity::{organization, organization_membership, user};
-use crate::sea_orm::schema::Deletion;
-use crate::sea_orm::tables::{Backfills, DELETED_AT, DeadLetters, Deliveries, TableName, Versions};
+use crate::sea_orm::entity::{organization, organization_membership};
+use crate::sea_orm::mapping::{ID, UserColumns};
+use crate::sea_orm::tables::{Backfills, DeadLetters, Deliveries, TableName, Versions};
 
 /// The definitions on one database.
 #[derive(Clone, Copy)]
 pub(super) struct Definitions(pub(super) Dialect);
 
 impl Definitions {
-    pub(super) fn users(&self, table: &TableName, deletion: Deletion) -> TableCreateStatement {
-        use user::Column;
+    pub(super) fn users(&self, table: &TableName, columns: &UserColumns) -> TableCreateStatement {
         let mut create = self.table(table);
-        create
-            .col(self.key(Column::Id, ID_LENGTH))
-            .col(self.text(Column::Email))
-            .col(self.text(Column::FirstName))
-            .col(self.text(Column::LastName))
-            .col(self.text(Column::Username))
-            .col(self.text(Column::ImageUrl))
-            .col(self.time(Column::CreatedAt).not_null())
-            .col(self.time(Column::UpdatedAt).not_null());
-        if deletion == Deletion::Mark {
-            create.col(self.time(DELETED_AT));
+        create.col(self.key(columns.id.clone(), ID_LENGTH));
+        self.add(&mut create, &columns.written);
+        if let Some(deleted_at) = &columns.deleted_at {
+            create.col(self.time(deleted_at.clone()));
         }
         create
     }
 
     pub(super) fn organizations(&self, table: &TableName) -> TableCreateStatement {
-        use organization::Column;
-        self.table(table)
-            .col(self.key(Column::Id, ID_LENGTH))
-            .col(self.text(Column::Name))
-            .col(self.text(Column::Slug))
-            .col(self.text(Column::ImageUrl))
-            .col(self.id(Column::CreatedBy, ID_LENGTH))
-            .col(self.time(Column::CreatedAt).not_null())
-            .col(self.time(Column::UpdatedAt).not_null())
-            .take()
+        let mut create = self.table(table);
+        create.col(self.key(ID, ID_LENGTH));
+        self.add(&mut create, &organization::columns());
+        create
     }
 
     /// Returns the table of memberships. MySQL must create its indices with the table, since
     /// creating them later fails if they exist; the others create them
     /// [after it](Self::membership_indices).
     pub(super) fn memberships(&self, table: &TableName) -> TableCreateStatement {
-        use organization_membership::Column;
         let mut create = self.table(table);
-        create
-            .col(self.key(Column::Id, ID_LENGTH))
-            .col(self.id(Column::OrganizationId, ID_LENGTH).not_null())
-            .col(self.id(Column::UserId, ID_LENGTH).not_null())
-            .col(self.text(Column::Role))
-            .col(self.time(Column::CreatedAt).not_null())
-            .col(self.time(Column::UpdatedAt).not_null());
+        create.col(self.key(ID, ID_LENGTH));
+        self.add(&mut create, &organization_membership::columns());
         self.with_indices(create, indices(table))
     }
 
@@ -213,6 +194,24 @@ impl Definitions {
                 table.engine("InnoDB").character_set("utf8mb4").collate("utf8mb4_bin").take()
             }
             Dialect::Postgres | Dialect::Sqlite => table,
+        }
+    }
+
+    /// Adds the columns that the sink fills, but for those of the application, which adds them itself.
+    fn add<R>(&self, create: &mut TableCreateStatement, columns: &[Column<R>]) {
+        for column in columns {
+            let name = column.name.clone();
+            let mut definition = match column.content {
+                Content::Flag(_) => ColumnDef::new(name).boolean().take(),
+                Content::Id(_) | Content::OptionalId(_) => self.id(name, ID_LENGTH),
+                Content::Own(_) => continue,
+                Content::Text(_) => self.text(name),
+                Content::Time(_) => self.time(name),
+            };
+            if !column.may_be_null() {
+                definition.not_null();
+            }
+            create.col(definition);
         }
     }
 

@@ -58,14 +58,14 @@ pub(super) fn belongs_to(schema: &Schema, applied: &str) -> Result<(), DbErr> {
 
 /// Returns the name of the first migration, which includes the table of users unless it is `users`.
 fn of_table(schema: &Schema) -> String {
-    let users = schema.tables().users.rows.name.to_string();
+    let users = schema.tables().users.rows.table.name.to_string();
     schema.named(&if users == "users" { USERS.to_owned() } else { format!("{USERS}_as_{users}") })
 }
 
 /// Returns the same for the tables of organizations.
 fn of_organization_tables(schema: &Schema) -> String {
     let Some(kinds) = schema.tables().organizations else { return String::new() };
-    let (rows, members) = (kinds.organizations.rows.name, kinds.memberships.rows.name);
+    let (rows, members) = (kinds.organizations.rows.table.name, kinds.memberships.rows.table.name);
     let (rows, members) = (rows.to_string(), members.to_string());
     schema.named(&match (&*rows, &*members) {
         ("organizations", "organization_memberships") => ORGANIZATIONS.to_owned(),
@@ -126,10 +126,15 @@ impl MigrationTrait for Migration {
         fit::before_making(&self.schema, db).await?;
         match self.step {
             Step::Users => {
+                if self.schema.is_of_the_application() {
+                    // First, so that nothing is made beside a table that is missing.
+                    fit::check(&self.schema, db, fit::Extent::WithoutOwnColumns).await?;
+                } else {
+                    let users = define.users(&tables.users.rows.table, &tables.user_columns);
+                    manager.create_table(users).await?;
+                }
                 manager.create_table(define.versions(&tables.users.versions)).await?;
                 manager.create_table(define.deliveries(&tables.deliveries)).await?;
-                let users = define.users(&tables.users.rows, self.schema.deletion());
-                manager.create_table(users).await?;
             }
             Step::Backfills => manager.create_table(define.backfills(&tables.backfills)).await?,
             Step::BackfillStart => {
@@ -164,9 +169,9 @@ impl MigrationTrait for Migration {
                 let Some(kinds) = &tables.organizations else { return Ok(()) };
                 manager.create_table(define.versions(&kinds.organizations.versions)).await?;
                 manager.create_table(define.versions(&kinds.memberships.versions)).await?;
-                manager.create_table(define.organizations(&kinds.organizations.rows)).await?;
-                manager.create_table(define.memberships(&kinds.memberships.rows)).await?;
-                for index in define.membership_indices(&kinds.memberships.rows) {
+                manager.create_table(define.organizations(&kinds.organizations.rows.table)).await?;
+                manager.create_table(define.memberships(&kinds.memberships.rows.table)).await?;
+                for index in define.membership_indices(&kinds.memberships.rows.table) {
                     db.execute_unprepared(&index).await?;
                 }
             }

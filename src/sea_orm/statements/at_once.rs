@@ -3,7 +3,8 @@
 
 use std::iter;
 
-use ::sea_orm::{DbBackend, Statement};
+use ::sea_orm::sea_query::DynIden;
+use ::sea_orm::{DbBackend, Statement, Value};
 
 use super::Recording;
 use crate::sea_orm::dialect::Dialect;
@@ -35,21 +36,23 @@ pub(in crate::sea_orm) fn record_and_upsert(
         version.occurred_at.into(),
         version.tie.into(),
     ];
-    let columns = row.columns.iter().map(|(_, value)| value.clone());
+    let columns = row.columns.iter().chain(&row.own_key).map(|(_, value)| value.clone());
     Statement::from_sql_and_values(DbBackend::Postgres, text, own.into_iter().chain(columns))
 }
 
 /// Builds the statement's text. The values are the delivery's id and time, the row's id, version, time of
-/// the event and tie, and the row's other columns.
+/// the event and tie, the row's other columns, and its own key where it has one.
 fn text(deliveries: &TableName, kind: &Kind, row: &Row) -> String {
     let [deliveries, versions, rows] =
-        [deliveries, &kind.versions, &kind.rows].map(|table| table.quoted(Dialect::Postgres));
-    let columns: Vec<_> =
-        row.columns.iter().map(|(name, _)| Dialect::Postgres.quoted(name)).collect();
+        [deliveries, &kind.versions, &kind.rows.table].map(|table| table.quoted(Dialect::Postgres));
+    let quoted = |(name, _): &(DynIden, Value)| Dialect::Postgres.quoted(name);
+    let key = Dialect::Postgres.quoted(&kind.rows.key);
+    let mut columns: Vec<_> = row.columns.iter().map(quoted).collect();
+    let set: Vec<_> = columns.iter().map(|name| format!("{name} = excluded.{name}")).collect();
+    let set = if set.is_empty() { format!("{key} = excluded.{key}") } else { set.join(", ") };
+    columns.extend(row.own_key.iter().map(quoted));
     let names: String = columns.iter().map(|name| format!(", {name}")).collect();
     let values: String = iter::zip(7.., &columns).map(|(n, _)| format!(", ${n}")).collect();
-    let set: Vec<_> = columns.iter().map(|name| format!("{name} = excluded.{name}")).collect();
-    let set = set.join(", ");
     format!(
         "WITH recorded AS (\
             INSERT INTO {deliveries} (id, received_at) VALUES ($1, $2) \
@@ -64,8 +67,8 @@ fn text(deliveries: &TableName, kind: &Kind, row: &Row) -> String {
             (excluded.version, excluded.tie >= {UPDATED}, excluded.occurred_at, excluded.tie) \
             RETURNING 1\
         ), written AS (\
-            INSERT INTO {rows} (id{names}) SELECT $3{values} FROM raised \
-            ON CONFLICT (id) DO UPDATE SET {set} RETURNING xmax = 0 AS is_new\
+            INSERT INTO {rows} ({key}{names}) SELECT $3{values} FROM raised \
+            ON CONFLICT ({key}) DO UPDATE SET {set} RETURNING xmax = 0 AS is_new\
         ) SELECT 1 FROM recorded UNION ALL SELECT 1 FROM raised \
         UNION ALL SELECT 1 FROM written WHERE is_new"
     )
@@ -74,7 +77,7 @@ fn text(deliveries: &TableName, kind: &Kind, row: &Row) -> String {
 /// Selects whether [`record_and_upsert`] can be used: a partitioned table has no `xmax`. Returns no row
 /// if there is no such table.
 pub(in crate::sea_orm) fn select_can_at_once(kind: &Kind) -> Statement {
-    let name = kind.rows.quoted(Dialect::Postgres);
+    let name = kind.rows.table.quoted(Dialect::Postgres);
     let text = "SELECT relkind <> 'p' FROM pg_catalog.pg_class WHERE oid = to_regclass($1)";
     Statement::from_sql_and_values(DbBackend::Postgres, text, [name.into()])
 }

@@ -1,31 +1,43 @@
 //! Statements that read or change a version together with its row.
 
-use ::sea_orm::Iterable as _;
 use ::sea_orm::sea_query::{
     Expr, ExprTrait as _, Query, SelectStatement, SubQueryStatement, UpdateStatement,
 };
+use ::sea_orm::{ColumnTrait as _, Iterable as _};
 
-use super::rows::select_rows;
+use super::rows::{is, select_rows};
 use super::versions::{select_deleted, stored};
 use crate::ids::Id;
+use crate::sea_orm::dialect::Dialect;
 use crate::sea_orm::entity::user;
-use crate::sea_orm::schema::Deletion;
-use crate::sea_orm::tables::{DELETED_AT, Kind, Versions};
+use crate::sea_orm::mapping::UserColumns;
+use crate::sea_orm::tables::{Kind, Versions};
 use crate::sync::Version;
 
-/// Selects a user's row, if neither the version nor the row is marked as deleted.
-pub(in crate::sea_orm) fn select_user(kind: &Kind, deletion: Deletion, id: &Id) -> SelectStatement {
+/// Selects a user's row by the entity's names, if neither the version nor the row is marked as
+/// deleted.
+pub(in crate::sea_orm) fn select_user(
+    dialect: Dialect,
+    kind: &Kind,
+    columns: &UserColumns,
+    id: &Id,
+) -> SelectStatement {
     let mut select = Query::select();
     for column in user::Column::iter() {
+        let value = match columns.named(column) {
+            Some(name) => Expr::col(name.clone()),
+            None if column.def().is_null() => Expr::cust("CAST(NULL AS CHAR(1))"),
+            None => Expr::cust(dialect.beginning_of_time()),
+        };
         // Without the alias, SQLite returns the name in the table's own case.
-        select.expr_as(Expr::col(column), column);
+        select.expr_as(value, column);
     }
     select
-        .from(kind.rows.reference())
-        .and_where(Expr::col(user::Column::Id).eq(id.as_str()))
+        .from(kind.rows.table.reference())
+        .and_where(is(&kind.rows.key, id.as_str()))
         .and_where(Expr::not_exists(select_deleted(&kind.versions, id)));
-    if deletion == Deletion::Mark {
-        select.and_where(Expr::col(DELETED_AT).is_null());
+    if let Some(deleted_at) = &columns.deleted_at {
+        select.and_where(Expr::col(deleted_at.clone()).is_null());
     }
     select
 }

@@ -149,3 +149,12 @@ const DESCRIBED: [DeadLetters; 7] = [
     DeadLetters::ParkedAt,
     DeadLetters::Reason,
 ];
+
+/// Deletes the letters that have this id in a column.
+pub(in crate::sea_orm) fn delete_letters(
+    table: &TableName,
+    column: DeadLetters,
+    id: &str,
+) -> DeleteStatement {
+    Query::delete().from_table(table.reference()).and_where(Expr::col(column).eq(id)).to_owned()
+}

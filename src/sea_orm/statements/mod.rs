@@ -26,8 +26,8 @@ pub(super) use deliveries::{
     Recording, forget_deliveries, forget_some_deliveries, insert_delivery, record_delivery,
 };
 pub(super) use letters::{
-    NewLetter, count_letters, forget_letters, insert_letter, lock_first_letter, park_letter,
-    record_letter, select_letter, select_letters, select_whole_letter,
+    NewLetter, count_letters, delete_letters, forget_letters, insert_letter, lock_first_letter,
+    park_letter, record_letter, select_letter, select_letters, select_whole_letter,
 };
 #[cfg(feature = "backfill")]
 pub(super) use records::{select_columns, select_members, select_record_creations};
@@ -35,8 +35,8 @@ pub(super) use records::{select_columns, select_members, select_record_creations
 pub(super) use revive::select_creations;
 pub(super) use revive::{remove_tombstone, unmark_deleted};
 pub(super) use rows::{
-    ID, delete_where, empty, insert_rows, mark_deleted, select_ids, select_rows, start_row,
-    update_row, write_rows,
+    delete_where, empty, insert_rows, mark_deleted, select_ids, select_rows, start_row, update_row,
+    write_rows,
 };
 pub(super) use versions::{
     lock_version, raise_started_version, raise_versions, start_versions, tombstone,

@@ -2,47 +2,40 @@
 
 use ::sea_orm::sea_query::{DynIden, Expr, ExprTrait as _, Query, SelectStatement};
 
-use super::rows::ID;
 use crate::sea_orm::entity::{organization, organization_membership};
-use crate::sea_orm::tables::TableName;
+use crate::sea_orm::tables::Rows;
 
 /// Selects the ids and these columns of those of these records that have a row.
 pub(in crate::sea_orm) fn select_columns(
-    table: &TableName,
+    table: &Rows,
     columns: &[DynIden],
     ids: &[&str],
 ) -> SelectStatement {
     Query::select()
-        .column(ID)
+        .column(table.key.clone())
         .columns(columns.iter().cloned())
-        .from(table.reference())
-        .and_where(Expr::col(ID).is_in(ids.iter().copied()))
+        .from(table.table.reference())
+        .and_where(Expr::col(table.key.clone()).is_in(ids.iter().copied()))
         .to_owned()
 }
 
 /// Selects the ids of an organization's memberships, and of their users.
-pub(in crate::sea_orm) fn select_members(
-    table: &TableName,
-    organization_id: &str,
-) -> SelectStatement {
+pub(in crate::sea_orm) fn select_members(table: &Rows, organization_id: &str) -> SelectStatement {
     use organization_membership::Column;
     Query::select()
         .columns([Column::Id, Column::UserId])
-        .from(table.reference())
+        .from(table.table.reference())
         .and_where(Expr::col(Column::OrganizationId).eq(organization_id))
         .to_owned()
 }
 
 /// Selects the ids and times of creation of those of these organizations, or memberships, that have a row.
-pub(in crate::sea_orm) fn select_record_creations(
-    table: &TableName,
-    ids: &[&str],
-) -> SelectStatement {
+pub(in crate::sea_orm) fn select_record_creations(table: &Rows, ids: &[&str]) -> SelectStatement {
     // The column has the same name in both tables.
     Query::select()
-        .column(ID)
+        .column(table.key.clone())
         .column(organization::Column::CreatedAt)
-        .from(table.reference())
-        .and_where(Expr::col(ID).is_in(ids.iter().copied()))
+        .from(table.table.reference())
+        .and_where(Expr::col(table.key.clone()).is_in(ids.iter().copied()))
         .to_owned()
 }

@@ -115,7 +115,7 @@ fn unfit(backend: DbBackend) -> Vec<(String, &'static str, bool)> {
         ],
         DbBackend::Postgres => &[
             ("VARCHAR(255) PRIMARY", "VARCHAR(36) PRIMARY", "`id` is varchar(36)", true),
-            ("VARCHAR(255) PRIMARY", "UUID PRIMARY", "`id` is uuid", true),
+            ("VARCHAR(255) PRIMARY", "UUID PRIMARY", "`id` is uuid", false),
             ("VARCHAR(255) PRIMARY", "BIGINT PRIMARY", "`id` is int8", false),
             (" PRIMARY KEY", "", "`id` is not unique by itself", true),
             ("PRIMARY KEY", "PRIMARY KEY DEFERRABLE", "`id` is unique only by the defer", true),

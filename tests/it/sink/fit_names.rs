@@ -103,7 +103,7 @@ async fn columns_in_another_case_fit_where_the_database_makes_no_difference(
     if db.get_database_backend() == DbBackend::Postgres {
         let refusal = schema.check(&db).await.unwrap_err().to_string();
         for problem in
-            ["`id` is missing", "`email` is missing", "`ID` is required", "`Locale` is missing"]
+            ["`id` is missing; `ID` has the unique", "`email` is missing", "`Locale` is missing"]
         {
             assert!(refusal.contains(problem), "{refusal}");
         }
