@@ -40,6 +40,7 @@ pub(crate) struct Org {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SyncedUser {
     id: String,
+    /// The primary address. It may be unverified, so that it is no proof of who somebody is.
     #[schema(required)]
     email: Option<String>,
     #[schema(format = DateTime)]
