@@ -25,6 +25,16 @@ impl Remedies<'_> {
         }
     }
 
+    /// Returns the ways to fill a key of the application.
+    pub(super) fn with_keys_made(&self) -> &'static str {
+        match self.table_of {
+            TableOf::Users { .. } => {
+                "give it a default that makes a key, or make its keys by `Schema::own_key`"
+            }
+            TableOf::Others => "give it a default that makes a key",
+        }
+    }
+
     /// Returns the ways to keep users beside keys that the sink does not know.
     pub(super) fn by_other_names(&self) -> String {
         let (name, table) = match self.table_of {
@@ -199,7 +209,12 @@ impl Remedies<'_> {
                 _ => its_type.clone(),
             };
             let definition = definition.with_type(its_type);
-            if wanted.may_be_null { definition.nullable() } else { definition.required() }
+            match wanted.holds {
+                // People who are not at Clerk have no id of Clerk's.
+                Holds::Key => definition,
+                _ if wanted.may_be_null => definition.nullable(),
+                _ => definition.required(),
+            }
         };
         let modify = self.modify(column, change);
         if wanted.holds == Holds::Time {

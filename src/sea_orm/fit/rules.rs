@@ -97,10 +97,13 @@ impl Rules<'_> {
                     "`{}` is required and has no default, but the sink does not fill it",
                     column.name
                 );
-                if self.strange.is_empty() {
-                    self.add(what, self.remedies.without_not_null(column));
-                } else if !self.is_unique(column) {
+                let is_key = column.is_in_primary_key || self.is_unique(column);
+                if has_strange_keys && !is_key {
                     self.strange.push(what);
+                } else if !has_strange_keys && is_key {
+                    self.add(what, self.remedies.with_keys_made());
+                } else if !has_strange_keys {
+                    self.add(what, self.remedies.without_not_null(column));
                 }
             }
         }

@@ -16,6 +16,7 @@ on_each_database!(
     fault_s22_a_table_is_made_with_the_names_that_were_chosen,
     fault_s22_what_a_mapped_table_lacks_is_said_with_statements,
     fault_s22_a_name_that_is_taken_or_empty_is_refused,
+    fault_s22_a_statement_that_widens_clerks_id_leaves_people_without_one,
 );
 
 const T: i64 = 1_649_360_000_000;
@@ -63,6 +64,8 @@ async fn fault_a2_no_advice_touches_a_key_that_the_sink_does_not_know(db: Databa
             if key.starts_with("VARCHAR") {
                 let refusal = schema.migrate(&db).await.unwrap_err().to_string();
                 assert!(refusal.contains("`id` is required"), "{refusal}");
+                assert!(refusal.contains("does not fill it: give it a default"), "{refusal}");
+                assert!(refusal.contains("Schema::own_key"), "{refusal}");
             } else {
                 let server = Server::start_with(db.clone(), schema).await;
                 server.post_new(&user_created("user_1", Some("ann@example.com"), T)).await;
@@ -229,4 +232,25 @@ async fn fault_s22_a_name_that_is_taken_or_empty_is_refused(db: DatabaseConnecti
         .user_column("email", |_| 7.into())
         .user_column("image_url", |_| 7.into());
     SeaOrmSink::with_schema(db, schema).unwrap();
+}
+
+/// On MySQL, which repeats a column's whole definition.
+async fn fault_s22_a_statement_that_widens_clerks_id_leaves_people_without_one(
+    db: DatabaseConnection,
+) {
+    if db.get_database_backend() != DbBackend::MySql {
+        return;
+    }
+    let (_, id, ..) = types(DbBackend::MySql);
+    let table = people(DbBackend::MySql);
+    let table = table.replace(&format!("{id} NOT NULL"), "VARCHAR(40)");
+    db.execute_unprepared(&table).await.unwrap();
+    let insert = "INSERT INTO people (joined_at, updated_at) VALUES ('2020-01-01', '2020-01-01')";
+    db.execute_unprepared(insert).await.unwrap();
+    let refusal = mapped().migrate(&db).await.unwrap_err().to_string();
+    let line = refusal.lines().find(|line| line.starts_with("  ")).unwrap();
+    let (_, remedy) = line.split_once(": ").unwrap();
+    db.execute_unprepared(remedy).await.unwrap_or_else(|error| panic!("{remedy}: {error}"));
+    mapped().migrate(&db).await.unwrap();
+    assert_eq!(count(&db, "people WHERE clerk_id IS NULL").await, 1);
 }
