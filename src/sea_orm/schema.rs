@@ -138,7 +138,8 @@ impl Schema {
     ///
     /// It is not needed where the column has a default of the database's, such as
     /// `gen_random_uuid()`. The function is also called where a row turns out to exist, whose key
-    /// stays. With a key of its own the table is the application's: [`migrate`](Self::migrate) does not
+    /// stays. It must return a value of the column's type: sea-orm's feature `with-uuid` makes one of a
+    /// `Uuid`. With a key of its own the table is the application's: [`migrate`](Self::migrate) does not
     /// create it.
     #[must_use]
     pub fn own_key<F>(mut self, name: impl Into<String>, make: F) -> Self
