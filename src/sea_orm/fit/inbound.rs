@@ -8,6 +8,7 @@ use ::sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, QueryResult};
 
 use super::{inspect, queries};
 use crate::sea_orm::dialect::Dialect;
+use crate::sea_orm::pooling::Pooling;
 use crate::sea_orm::schema::Schema;
 use crate::sea_orm::tables::TableName;
 use crate::sea_orm::transaction;
@@ -50,10 +51,17 @@ impl Schema {
     ///
     /// Returns the database's error.
     pub async fn holding_keys(&self, db: &DatabaseConnection) -> Result<Vec<HoldingKey>, DbErr> {
-        let tx = transaction::begin(db, self.pooled(), None).await?;
-        let keys = holding_keys(self, &tx).await?;
-        tx.commit().await?;
-        Ok(keys)
+        match (Dialect::of(db)?, self.pooled()) {
+            (Dialect::Postgres, pooling @ Pooling::Transaction) => {
+                let tx = transaction::begin(db, pooling, None).await?;
+                let keys = holding_keys(self, &tx).await?;
+                tx.commit().await?;
+                Ok(keys)
+            }
+            (Dialect::Postgres, Pooling::Session) | (Dialect::MySql | Dialect::Sqlite, _) => {
+                holding_keys(self, db).await
+            }
+        }
     }
 }
 

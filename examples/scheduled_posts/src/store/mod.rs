@@ -38,7 +38,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Returns the tables of a database that [`connect`] opened for this URL.
+    /// Returns the tables of a database that [`connect()`] opened for this URL.
     pub(crate) fn new(db: Database, url: &DatabaseUrl) -> Self {
         let file = url.file().and_then(|path| OpenFile::at(&path));
         Self { db, file, last: LastVerdict::default() }
