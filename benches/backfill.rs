@@ -13,8 +13,7 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -33,6 +32,7 @@ use tower_clerk::sea_orm::{SeaOrmSink, migrate};
 use tower_clerk::secret::SecretKey;
 use tower_clerk::webhook::{SinkError, User};
 
+use support::clerk::Clerk;
 use support::database::{Place, TestDatabase, connect, places};
 use support::turns::{Figures, Limit};
 
@@ -266,32 +266,6 @@ fn values(user: &User) -> [Value; 8] {
 }
 
 // --- Clerk --------------------------------------------------------------------------------------
-
-/// A Backend API in a separate process, so that its memory is not counted.
-struct Clerk {
-    process: Child,
-    url: String,
-}
-
-impl Clerk {
-    fn start(users: u64) -> Self {
-        let mut process = Command::new(std::env::current_exe().unwrap())
-            .args(["clerk", &users.to_string()])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut url = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut url).unwrap();
-        Self { process, url: url.trim().to_owned() }
-    }
-}
-
-impl Drop for Clerk {
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
 
 async fn serve(users: u64) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -14,8 +14,7 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
@@ -33,6 +32,7 @@ use tower_clerk::secret::{SecretKey, SigningSecret};
 use tower_clerk::test_util::{SignedDelivery, user_updated};
 use tower_clerk::webhook::WebhookService;
 
+use support::clerk::Clerk;
 use support::database::{Place, TestDatabase, connect, places};
 
 /// The sizes, in users. There are ten times as many deliveries, all of them old but a tenth.
@@ -251,31 +251,6 @@ fn created_at(n: u64) -> i64 {
 }
 
 // --- Clerk --------------------------------------------------------------------------------------
-
-struct Clerk {
-    process: Child,
-    url: String,
-}
-
-impl Clerk {
-    fn start(users: u64) -> Self {
-        let mut process = Command::new(std::env::current_exe().unwrap())
-            .args(["clerk", &users.to_string()])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut url = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut url).unwrap();
-        Self { process, url: url.trim().to_owned() }
-    }
-}
-
-impl Drop for Clerk {
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
 
 /// Serves a Backend API that no longer has the first users.
 async fn serve(users: u64) {

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "no benchmark needs all of it")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a benchmark stops on errors")]
 
+pub(crate) mod clerk;
 pub(crate) mod database;
 pub(crate) mod service;
 pub(crate) mod turns;

@@ -33,7 +33,7 @@ pub(super) trait Whole: Sync {
     fn tell(&self, progress: &Progress);
 }
 
-/// What became of organizations, and of memberships.
+/// Two results of one kind: that for organizations and that for memberships.
 pub(super) struct Both<T> {
     pub(super) organizations: T,
     pub(super) memberships: T,

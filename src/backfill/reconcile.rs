@@ -263,7 +263,7 @@ impl<T: Target> Backfill<T> {
     }
 }
 
-/// What seems to be gone.
+/// The records that Clerk's lists leave out.
 #[derive(Default)]
 struct Candidates {
     all: Vec<Candidate>,
@@ -310,7 +310,7 @@ impl Candidate {
     }
 }
 
-/// What became of the candidates of each kind.
+/// The counts of removed and kept candidates, by kind.
 #[derive(Default)]
 struct Counts {
     users: RecordsRemoved,

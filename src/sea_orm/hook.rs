@@ -20,8 +20,8 @@ use crate::webhook::{Effect, User};
 /// inserted the row, updated one or deleted the record. It is not called for one that the sink parks
 /// because it lacks what its row needs.
 ///
-/// What has to happen exactly once for each user is a pattern of three methods, which the
-/// [module](crate::sea_orm#once-for-each-user) shows.
+/// The [module](crate::sea_orm#once-for-each-user) shows how to do something exactly once for each user,
+/// with three of the methods.
 ///
 /// ```
 /// use sea_orm::sea_query::{Expr, ExprTrait, Query};

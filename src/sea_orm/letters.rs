@@ -98,7 +98,7 @@ pub(super) enum When {
     AfterAnHour,
 }
 
-/// What became of a letter.
+/// The result of keeping a letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kept {
     /// It is parked, now or before.

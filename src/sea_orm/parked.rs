@@ -1,4 +1,4 @@
-//! What operators do with deliveries that could not be taken.
+//! The operators' methods for deliveries that could not be taken: list, retry, drop.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -34,7 +34,7 @@ pub struct DeadLetter {
     pub reason: String,
 }
 
-/// What became of a retry.
+/// The result of a retry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Retried {

@@ -1,6 +1,6 @@
-//! What stands between the pool and PostgreSQL. Only a choice; `transaction` and `reads` act on it.
+//! The kind of pooler between the pool and PostgreSQL. A choice only; `transaction` and `reads` act on it.
 
-/// What a connection of the pool is connected to.
+/// The server process behind a connection of the pool: one, or another for each transaction.
 ///
 /// ```
 /// # #[cfg(feature = "sea-orm-migration")]

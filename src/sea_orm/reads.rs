@@ -8,7 +8,7 @@ use super::dialect::Dialect;
 use super::pooling::Pooling;
 use super::transaction::{self, Store};
 
-/// What answers queries: a transaction, or the database outside of one.
+/// A source of rows: a transaction, or the database outside of one.
 pub(super) trait Reads {
     /// Returns the rows that a statement selects.
     fn rows(

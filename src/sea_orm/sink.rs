@@ -313,7 +313,7 @@ impl SeaOrmSink {
     }
 }
 
-/// What became of a delivery.
+/// The result of one try of a delivery.
 #[derive(Debug)]
 pub(super) enum Attempt {
     Done(Outcome),

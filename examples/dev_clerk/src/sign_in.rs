@@ -22,7 +22,8 @@ pub(super) fn routes() -> Router<Instance> {
 #[derive(Deserialize)]
 struct Target {
     redirect_url: Option<String>,
-    /// What the page gets back beside the code, by which it knows the sign-in that it began.
+    /// A value of the page's choice that is returned beside the code: the page recognises its own sign-in by
+    /// it.
     state: Option<String>,
 }
 

@@ -14,7 +14,7 @@ pub(super) struct Expected {
     pub(super) table_of: TableOf,
 }
 
-/// Whose table it is, which decides what can be chosen in the `Schema`.
+/// The records that a table holds. They decide which of its columns the `Schema` can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TableOf {
     /// Organizations or memberships.

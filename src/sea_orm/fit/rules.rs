@@ -49,8 +49,8 @@ struct Rules<'a> {
     table_of: TableOf,
     found: &'a ActualTable,
     remedies: Remedies<'a>,
-    /// What shows that the table has keys which the sink does not know. No statement is right then: what
-    /// would make the table fit the sink could put Clerk's ids into the application's own key.
+    /// The findings that show keys which the sink does not know. With any of them no statement is
+    /// suggested: one that makes the table fit could put Clerk's ids into the application's own key.
     strange: Vec<String>,
     problems: Vec<Problem>,
 }

@@ -36,7 +36,8 @@ on_each_database!(
     ids_are_walked_through_in_byte_order_whatever_the_databases_language,
 );
 
-fn backfill(api: &ClerkApi, sink: &SeaOrmSink) -> Backfill<SeaOrmSink> {
+/// A backfill of small pages, without pauses.
+pub(super) fn backfill(api: &ClerkApi, sink: &SeaOrmSink) -> Backfill<SeaOrmSink> {
     let key = SecretKey::parse("sk_test_canary").unwrap();
     let api = BackendApi::new(&api.url(), &key).unwrap();
     Backfill::new(api, sink.clone())

@@ -3,17 +3,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 use serde_json::json;
-use tower_clerk::backfill::{BackendApi, Backfill};
 use tower_clerk::clock::{Clock, SystemClock};
-use tower_clerk::sea_orm::{Deletion, Schema, SeaOrmSink, UserStatus, user};
-use tower_clerk::secret::SecretKey;
+use tower_clerk::sea_orm::{Deletion, Schema, UserStatus, user};
 use tower_clerk::test_util::{user_created, user_deleted, user_updated};
 
 use crate::backfill::api::{ClerkApi, user as listed, users};
+use crate::sink::backfill::backfill;
 use crate::sink::schema::row;
 use crate::support::database::{count, on_each_database};
 use crate::support::servers::within;
@@ -213,15 +212,6 @@ async fn fault_s22_memberships_refer_to_clerks_id(db: DatabaseConnection) {
     server.post_new(&user_deleted("user_1")).await;
     assert_eq!(count(&db, "organization_memberships").await, 0);
     assert_eq!(count(&db, "people").await, 0);
-}
-
-fn backfill(api: &ClerkApi, sink: &SeaOrmSink) -> Backfill<SeaOrmSink> {
-    let key = SecretKey::parse("sk_test_canary").unwrap();
-    let api = BackendApi::new(&api.url(), &key).unwrap();
-    Backfill::new(api, sink.clone())
-        .page_size(4)
-        .pace(Duration::ZERO)
-        .first_pause(Duration::from_millis(1))
 }
 
 async fn fault_s22_a_backfill_fills_and_cleans_a_mapped_table(db: DatabaseConnection) {

@@ -1,22 +1,22 @@
 //! Organizations and memberships from the Backend API in a database: by the rules of deliveries, in pages.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
 };
 use serde_json::{Value, json};
-use tower_clerk::backfill::{BackendApi, Backfill, BackfillErrorKind, Target};
+use tower_clerk::backfill::{BackfillErrorKind, Target};
 use tower_clerk::clock::{Clock, SystemClock};
 use tower_clerk::sea_orm::{
-    InTransaction, Schema, SeaOrmSink, UserStatus, migrate, organization, organization_membership,
+    InTransaction, Schema, UserStatus, migrate, organization, organization_membership,
 };
-use tower_clerk::secret::SecretKey;
 use tower_clerk::test_util::{user_created, user_deleted};
 use tower_clerk::webhook::{Delivery, Outcome};
 
 use crate::backfill::api::{self, ClerkApi, Fault, membership, users};
+use crate::sink::backfill::backfill;
 use crate::support::database::{count, on_each_database};
 use crate::support::delivery::{send, signed};
 use crate::support::servers::within;
@@ -36,15 +36,6 @@ on_each_database!(
     organizations_webhooks_and_backfills_at_once_end_in_the_newest_states,
     organizations_progress_has_columns_that_a_migration_adds,
 );
-
-fn backfill(api: &ClerkApi, sink: &SeaOrmSink) -> Backfill<SeaOrmSink> {
-    let key = SecretKey::parse("sk_test_canary").unwrap();
-    let api = BackendApi::new(&api.url(), &key).unwrap();
-    Backfill::new(api, sink.clone())
-        .page_size(4)
-        .pace(Duration::ZERO)
-        .first_pause(Duration::from_millis(1))
-}
 
 /// Two organizations with two members each.
 async fn clerk() -> ClerkApi {

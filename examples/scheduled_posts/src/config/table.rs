@@ -1,6 +1,6 @@
 //! The table of all variables that the program reads. `--help`, `.env.example` and
 //! `docs/settings.md` are generated from its rows, and tests compare them with what the code reads.
-//! Reads nothing itself.
+//! Reads nothing itself. One file, however long, because it is one table.
 
 /// A group of settings under one heading.
 #[derive(Debug)]

@@ -68,7 +68,7 @@ pub(crate) fn is_refused_by_a_pooler(error: &DbErr) -> bool {
     error.to_string().contains("unsupported startup parameter")
 }
 
-/// What to do then.
+/// The remedy for a pooler that refuses connections.
 pub(crate) const REFUSED: &str = "Remove `options` and other parameters from DATABASE_URL that the pooler \
      does not know, or add the one that it names to PgBouncer's ignore_startup_parameters; or connect to \
      PostgreSQL directly.";
