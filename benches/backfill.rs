@@ -26,7 +26,9 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, TransactionTrait, Value,
 };
 use serde_json::json;
-use tower_clerk::backfill::{BackendApi, Backfill, Differences, Run, Target, Written};
+use tower_clerk::backfill::{
+    BackendApi, Backfill, Differences, Removal, Run, Target, UserPage, Written,
+};
 use tower_clerk::clock::{Clock, SystemClock};
 use tower_clerk::sea_orm::{SeaOrmSink, migrate};
 use tower_clerk::secret::SecretKey;
@@ -147,10 +149,11 @@ impl Target for InTurn {
         self.sink.runs().await
     }
 
-    async fn write(&self, users: &[User], run: &Run) -> Result<Written, SinkError> {
+    async fn write(&self, page: UserPage<'_>, run: &Run) -> Result<Written, SinkError> {
+        let users = page.users;
         // After the last user comes an empty page.
         if users.is_empty() {
-            return self.sink.write(users, run).await;
+            return self.sink.write(page, run).await;
         }
         let hand_is_first = self.pages.lock().unwrap().len().is_multiple_of(2);
         let mut by_hand = 0.0;
@@ -159,7 +162,7 @@ impl Target for InTurn {
         }
         let clock = SystemClock::new();
         let start = clock.monotonic();
-        let written = self.sink.write(users, run).await;
+        let written = self.sink.write(page, run).await;
         let own = nanos_each(clock.monotonic() - start, users.len() as u64);
         if !hand_is_first {
             by_hand = self.by_hand(users).await;
@@ -168,23 +171,23 @@ impl Target for InTurn {
         written
     }
 
-    async fn compare(&self, users: &[User]) -> Result<Differences, SinkError> {
-        self.sink.compare(users).await
+    async fn compare(&self, page: UserPage<'_>) -> Result<Differences, SinkError> {
+        self.sink.compare(page).await
     }
 
     async fn ids_after(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, SinkError> {
         self.sink.ids_after(after, limit).await
     }
 
-    async fn rewrite(&self, users: &[User], run: &Run) -> Result<Written, SinkError> {
-        self.sink.rewrite(users, run).await
+    async fn rewrite(&self, page: UserPage<'_>, run: &Run) -> Result<Written, SinkError> {
+        self.sink.rewrite(page, run).await
     }
 
     async fn created_after(&self, ids: &[String], time: i64) -> Result<Vec<String>, SinkError> {
         self.sink.created_after(ids, time).await
     }
 
-    async fn remove(&self, user_id: &str) -> Result<bool, SinkError> {
+    async fn remove(&self, user_id: &str) -> Result<Removal, SinkError> {
         self.sink.remove(user_id).await
     }
 }

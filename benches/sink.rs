@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::Response;
@@ -216,9 +216,12 @@ impl<'a> Source<'a> {
         let _inside = self.runtime.enter();
         self.count += 1;
         let user = format!("user_2g7np7Hrk0SN6kj5EDM{:08}", self.count % 1000);
-        let body = user_updated(&user, Some("ann@example.com"), 1_600_000_000_000 + self.count);
-        let id = format!("msg_{}", self.count);
         let now = SystemClock::new().now();
+        let mut body = user_updated(&user, Some("ann@example.com"), 1_600_000_000_000 + self.count);
+        // As Clerk's events have it: this is the first try.
+        let since_1970 = now.duration_since(UNIX_EPOCH).expect("a time after 1970");
+        body["timestamp"] = u64::try_from(since_1970.as_millis()).expect("a time").into();
+        let id = format!("msg_{}", self.count);
         let delivery = SignedDelivery::new(&self.secret, &id, now, body.to_string());
         let answer = self.service.call(delivery.into_request());
         let mut context = Context::from_waker(Waker::noop());

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use http::StatusCode;
 use serde::Deserialize;
 use tokio::time::sleep;
@@ -136,8 +135,8 @@ impl<'a> Requests<'a> {
         &mut self,
         limit: u32,
         created_after: Option<i64>,
-    ) -> Result<Bytes, BackfillError> {
-        Ok(self.ask_page(limit, None, created_after).await?.body)
+    ) -> Result<ApiAnswer, BackfillError> {
+        self.ask_page(limit, None, created_after).await
     }
 
     /// Returns the page after this user; `None` if Clerk cannot continue from this user.
@@ -146,9 +145,9 @@ impl<'a> Requests<'a> {
         last: &str,
         limit: u32,
         created_after: Option<i64>,
-    ) -> Result<Option<Bytes>, BackfillError> {
+    ) -> Result<Option<ApiAnswer>, BackfillError> {
         let answer = self.ask_page(limit, Some(last), created_after).await?;
-        Ok((answer.status == StatusCode::OK).then_some(answer.body))
+        Ok((answer.status == StatusCode::OK).then_some(answer))
     }
 
     async fn ask_page(

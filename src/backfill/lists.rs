@@ -3,7 +3,6 @@
 //! page before it, and where it does not, the walk goes back until it does.
 
 use std::collections::HashSet;
-use std::time::SystemTime;
 
 use http::StatusCode;
 
@@ -30,7 +29,7 @@ pub(super) enum Listing<T> {
     /// There is no such list: the organization does not exist, or the instance has no organizations.
     Absent,
     /// A page.
-    Page(Page<T>, Option<SystemTime>),
+    Page(Page<T>),
 }
 
 impl Requests<'_> {
@@ -218,8 +217,9 @@ impl<'a> OffsetWalk<'a> {
                 start = start.saturating_add(length(begin) - 1);
                 continue;
             }
-            let page = self.take(page, &places, start, begin)?;
-            return Ok(Some(Listing::Page(page, answer.answered_at)));
+            let mut page = self.take(page, &places, start, begin)?;
+            page.listed_at = answer.answered_at;
+            return Ok(Some(Listing::Page(page)));
         }
     }
 

@@ -24,6 +24,6 @@ pub use error::{BackfillError, BackfillErrorKind};
 pub use progress::{
     Drift, Phase, Progress, RecordDrift, RecordReport, RecordsRemoved, Removed, Report, Sample,
 };
-pub use records::{Member, RecordKind, RecordPage, Records};
+pub use records::{Member, RecordKind, RecordPage, Records, UserPage};
 pub use run::Backfill;
-pub use target::{Differences, OrganizationsRun, Refused, Run, Target, Written};
+pub use target::{Differences, OrganizationsRun, Refused, Removal, Run, Target, Written};

@@ -58,7 +58,7 @@ impl<T: Target> Organizations<'_, T> {
         while let Some(listing) =
             walk.next::<Organization>(requests, self.backfill.latest()).await?
         {
-            let Listing::Page(page, listed_at) = listing else {
+            let Listing::Page(page) = listing else {
                 self.finish(run).await?;
                 event!(info, "the instance has no organizations");
                 return Ok(None);
@@ -71,7 +71,7 @@ impl<T: Target> Organizations<'_, T> {
             let mut of_page = RecordReport { unreadable: page.unreadable, ..Default::default() };
             warn_unreadable(RecordKind::Organization, page.unreadable);
             let records = RecordPage::new(Records::Organizations(&page.records));
-            of_page.add(self.write_page(records.with_time(listed_at), run).await?);
+            of_page.add(self.write_page(records.with_time(page.listed_at), run).await?);
             report.organizations.join(of_page);
             for organization in &page.records {
                 let members = self.fill_members(requests, &organization.id, run, &report);
@@ -113,7 +113,7 @@ impl<T: Target> Organizations<'_, T> {
         let mut walk = OffsetWalk::new(List::Members(organization_id), self.page_size);
         while let Some(listing) = walk.next(requests, self.backfill.latest()).await? {
             // Without a list the organization was deleted meanwhile.
-            let Listing::Page(page, listed_at) = listing else { break };
+            let Listing::Page(page) = listing else { break };
             check_members(organization_id, &page)?;
             report.unreadable += page.unreadable;
             warn_unreadable(RecordKind::Membership, page.unreadable);
@@ -126,7 +126,7 @@ impl<T: Target> Organizations<'_, T> {
             }
             if !page.records.is_empty() {
                 let records = RecordPage::new(Records::Memberships(&page.records));
-                report.add(self.write_page(records.with_time(listed_at), &next).await?);
+                report.add(self.write_page(records.with_time(page.listed_at), &next).await?);
             }
             *run = next;
             let mut progress = Progress::of(Phase::Listing, memberships, None);
@@ -181,9 +181,9 @@ impl<T: Target> Organizations<'_, T> {
         while let Some(listing) =
             walk.next::<Organization>(requests, self.backfill.latest()).await?
         {
-            let Listing::Page(page, listed_at) = listing else { return Ok(None) };
+            let Listing::Page(page) = listing else { return Ok(None) };
             let records = RecordPage::new(Records::Organizations(&page.records));
-            let records = records.with_time(listed_at);
+            let records = records.with_time(page.listed_at);
             let compare = || self.target.compare_records(records);
             drift.organizations.add(self.pauses.target(compare).await?);
             drift.organizations.unreadable += page.unreadable;
@@ -211,10 +211,10 @@ impl<T: Target> Organizations<'_, T> {
     ) -> Result<(), BackfillError> {
         let mut walk = OffsetWalk::new(List::Members(organization_id), self.page_size);
         while let Some(listing) = walk.next(requests, self.backfill.latest()).await? {
-            let Listing::Page(page, listed_at) = listing else { return Ok(()) };
+            let Listing::Page(page) = listing else { return Ok(()) };
             check_members(organization_id, &page)?;
             let records = RecordPage::new(Records::Memberships(&page.records));
-            let records = records.with_time(listed_at);
+            let records = records.with_time(page.listed_at);
             let compare = || self.target.compare_records(records);
             drift.add(self.pauses.target(compare).await?);
             drift.unreadable += page.unreadable;
@@ -244,7 +244,7 @@ impl<T: Target> Organizations<'_, T> {
         let mut walk = OffsetWalk::new(List::Members(organization_id), self.page_size);
         while let Some(listing) = walk.next(requests, self.backfill.latest()).await? {
             // Without a list the organization was deleted meanwhile, or organizations are switched off.
-            let Listing::Page(page, _) = listing else { return Ok(Some(Vec::new())) };
+            let Listing::Page(page) = listing else { return Ok(Some(Vec::new())) };
             check_members(organization_id, &page)?;
         }
         if is_short(&walk, RecordKind::Membership) || !walk.is_complete() {

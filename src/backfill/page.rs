@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::time::SystemTime;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -22,6 +23,8 @@ pub(super) struct Page<T> {
     pub(super) last: Option<Last>,
     /// The number of records on all pages, if the answer has it.
     pub(super) total: Option<u64>,
+    /// The time at which Clerk listed them, by Clerk's clock, if it is known.
+    pub(super) listed_at: Option<SystemTime>,
 }
 
 /// The last record of a page, as it was sent.
@@ -32,7 +35,7 @@ pub(super) struct Last {
     pub(super) created_at: Option<i64>,
 }
 
-/// Decodes a page; `None` if it is not a list. `latest` is the latest plausible time, in
+/// Decodes a page that was listed at an unknown time; `None` if it is not a list. `latest` is the latest plausible time, in
 /// milliseconds since 1970.
 pub(super) fn decode<T: ListedRecord>(body: &[u8], latest: i64) -> Option<Page<T>> {
     let List { data, total_count } = list(body)?;
@@ -43,6 +46,7 @@ pub(super) fn decode<T: ListedRecord>(body: &[u8], latest: i64) -> Option<Page<T
         listed,
         last: None,
         total: total_count.and_then(|total| serde_json::from_str(total.get()).ok()),
+        listed_at: None,
     };
     let mut places: HashMap<String, usize> = HashMap::with_capacity(listed);
     for raw in data {

@@ -275,7 +275,7 @@ impl Sample {
 }
 
 /// The result of [`Backfill::remove_gone`](super::Backfill::remove_gone).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Removed {
     /// The number of users who no longer exist at Clerk and were removed here too.
@@ -284,6 +284,8 @@ pub struct Removed {
     pub kept: u64,
     /// The number of users who were already removed by another writer, for example a webhook.
     pub gone_already: u64,
+    /// Those of the removed users of whom a row stays, emptied, because other rows refer to it.
+    pub held: Sample,
     /// The organizations, whose memberships went with them.
     pub organizations: RecordsRemoved,
     /// The memberships of organizations that still exist.
@@ -291,7 +293,7 @@ pub struct Removed {
 }
 
 /// The organizations, or memberships, that [`Backfill::remove_gone`](super::Backfill::remove_gone) removed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordsRemoved {
     /// The number of records that no longer exist at Clerk and were removed here too.
@@ -300,6 +302,8 @@ pub struct RecordsRemoved {
     pub kept: u64,
     /// The number of records that were already removed by another writer, for example a webhook.
     pub gone_already: u64,
+    /// Those of the removed records of which a row stays, emptied, because other rows refer to it.
+    pub held: Sample,
     /// Of memberships, the number of organizations whose list of members was shorter than its own count, so
     /// that none of their memberships was removed.
     pub incomplete: u64,

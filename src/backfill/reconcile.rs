@@ -6,9 +6,9 @@ use std::collections::HashSet;
 use super::api::Requests;
 use super::error::{BackfillError, BackfillErrorKind};
 use super::progress::{Drift, Phase, Progress, RecordsRemoved, Removed, Sample};
-use super::records::RecordKind;
+use super::records::{RecordKind, UserPage};
 use super::run::{Backfill, length, of_example, warn_short, warn_unreadable};
-use super::target::{Differences, Run, Target};
+use super::target::{Differences, Removal, Run, Target};
 use super::walk::Walk;
 use crate::ids::{Id, InstanceId, OrganizationId};
 use crate::trace::event;
@@ -45,7 +45,8 @@ impl<T: Target> Backfill<T> {
         };
         let mut walk = Walk::from(&Run::new(Run::UNKNOWN_INSTANCE), self.page_size, total);
         while let Some(page) = walk.next(&mut requests, self.latest()).await? {
-            let compare = || self.target.compare(&page.records);
+            let users = UserPage::new(&page.records).with_time(page.listed_at);
+            let compare = || self.target.compare(users);
             let Differences { missing, outdated, deleted } = self.pauses.target(compare).await?;
             drift.missing.add(missing);
             drift.outdated.add(outdated);
@@ -96,7 +97,8 @@ impl<T: Target> Backfill<T> {
     /// lists omit more than `most` of them, no user is removed. Then the method requests each
     /// omitted user alone, and keeps those whom Clerk still has. If any answer is neither the user
     /// nor Clerk's own error for an unknown user, no user is removed. Rows whose id Clerk cannot
-    /// have given stay, and so do users who were created within the last hour.
+    /// have given stay, and so do users who were created within the last hour. A user whose row other rows
+    /// hold is removed as `user.deleted` does it, and listed ([`Removed::held`]).
     ///
     /// All of this holds for organizations too, and `most` counts all kinds together. A membership is
     /// omitted if Clerk's complete list of the organization's members lacks it, and it is removed if a list
@@ -115,6 +117,7 @@ impl<T: Target> Backfill<T> {
                 removed = _removed.removed,
                 kept = _removed.kept,
                 gone_already = _removed.gone_already,
+                held = _removed.held.count,
                 "users who no longer exist at Clerk were removed"
             ),
             Err(_error) => event!(
@@ -159,10 +162,15 @@ impl<T: Target> Backfill<T> {
         }
         let are_gone = length(&gone);
         for (Candidate { kind, id, .. }, number) in gone.into_iter().zip(1..) {
-            if self.pauses.target(|| self.target.remove_record(kind, &id)).await? {
-                removed.of(kind).removed += 1;
-            } else {
-                removed.of(kind).gone_already += 1;
+            let removal = self.pauses.target(|| self.target.remove_record(kind, &id)).await?;
+            let of_kind = removed.of(kind);
+            match removal {
+                Removal::Already => of_kind.gone_already += 1,
+                Removal::Removed => of_kind.removed += 1,
+                Removal::Held => {
+                    of_kind.removed += 1;
+                    of_kind.held.add([id]);
+                }
             }
             tell(Phase::Removing, kind, number, are_gone);
         }
@@ -330,8 +338,8 @@ impl Counts {
 
 impl From<Counts> for Removed {
     fn from(Counts { users, organizations, memberships }: Counts) -> Self {
-        let RecordsRemoved { removed, kept, gone_already, .. } = users;
-        Self { removed, kept, gone_already, organizations, memberships }
+        let RecordsRemoved { removed, kept, gone_already, held, .. } = users;
+        Self { removed, kept, gone_already, held, organizations, memberships }
     }
 }
 

@@ -1,8 +1,9 @@
-//! The kinds of records that a backfill brings, and a page of those that belong to organizations.
+//! The kinds of records that a backfill brings, and the pages that it brings them in.
 
 use std::fmt;
 use std::time::SystemTime;
 
+use crate::webhook::User;
 use crate::webhook::event::{Organization, OrganizationMembership};
 
 /// A kind of record that a backfill brings.
@@ -33,6 +34,35 @@ impl RecordKind {
 impl fmt::Display for RecordKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.plural())
+    }
+}
+
+/// A page of Clerk's list of users.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct UserPage<'a> {
+    /// The users, each once.
+    pub users: &'a [User],
+    /// The time at which Clerk listed them, by Clerk's clock, if the answer tells. Of two states with one
+    /// `updated_at`, the listed one is newer if the other is that of an earlier event.
+    pub listed_at: Option<SystemTime>,
+}
+
+impl<'a> UserPage<'a> {
+    /// Creates a page of these users, listed at an unknown time.
+    #[must_use]
+    pub const fn new(users: &'a [User]) -> Self {
+        Self { users, listed_at: None }
+    }
+
+    pub(crate) const fn with_time(self, listed_at: Option<SystemTime>) -> Self {
+        Self { listed_at, ..self }
+    }
+
+    /// Returns a page of some of its users.
+    #[cfg(feature = "sea-orm")]
+    pub(crate) const fn part(self, users: &'a [User]) -> Self {
+        Self { users, ..self }
     }
 }
 

@@ -8,6 +8,7 @@ use super::api::{BackendApi, Requests};
 use super::error::{BackfillError, BackfillErrorKind};
 use super::organizations::{Organizations, Whole};
 use super::progress::{MAX_EXAMPLES, Phase, Progress, Report};
+use super::records::UserPage;
 use super::retry::Pauses;
 use super::target::{Refused, Run, Target, Written};
 use super::walk::Walk;
@@ -205,10 +206,11 @@ impl<T: Target> Backfill<T> {
             unreadable += warn_unreadable(page.unreadable);
             walk.mark(&mut run);
             run.users += length(&page.records);
+            let users = UserPage::new(&page.records).with_time(page.listed_at);
             let write = || async {
                 match self.rewrite {
-                    true => self.target.rewrite(&page.records, &run).await,
-                    false => self.target.write(&page.records, &run).await,
+                    true => self.target.rewrite(users, &run).await,
+                    false => self.target.write(users, &run).await,
                 }
             };
             let Written { written, unchanged, refused } = self.pauses.target(write).await?;

@@ -3,8 +3,8 @@
 use std::future::ready;
 use std::sync::Arc;
 
-use super::records::{Member, RecordKind, RecordPage};
-use crate::webhook::{SinkError, User};
+use super::records::{Member, RecordKind, RecordPage, UserPage};
+use crate::webhook::SinkError;
 
 /// A place that stores backfilled users, for example `sea_orm::SeaOrmSink`.
 ///
@@ -29,13 +29,15 @@ pub trait Target: Send + Sync + 'static {
     fn runs(&self) -> impl Future<Output = Result<Vec<Run>, SinkError>> + Send;
 
     /// Writes a page and `run` in one transaction. The rules are those of deliveries: only a newer
-    /// state ([`User::updated_at`]) is written, and a deleted user does not come back. A user who
-    /// is not deleted but missing is written in any state: the list is the best one available.
+    /// state ([`User::updated_at`](crate::webhook::User::updated_at)) is written, and a deleted user does
+    /// not come back. At the same `updated_at` a state that Clerk listed ([`UserPage::listed_at`]) is newer
+    /// than one of an earlier event, and it is written only if something that the target keeps differs. A
+    /// user who is not deleted but missing is written in any state: the list is the best one available.
     ///
     /// A user whom the target can never write, because of the user's own data, is left out and named in
     /// [`Written::refused`]: an error would end every run at this page.
     ///
-    /// No id is in `users` twice; `users` may be empty. `run` replaces the one that was stored for
+    /// No user is in the page twice; it may be empty. `run` replaces the one that was stored for
     /// its instance.
     ///
     /// # Errors
@@ -43,12 +45,13 @@ pub trait Target: Send + Sync + 'static {
     /// Fails if the page or `run` cannot be written in full. Neither may remain in part.
     fn write(
         &self,
-        users: &[User],
+        page: UserPage<'_>,
         run: &Run,
     ) -> impl Future<Output = Result<Written, SinkError>> + Send;
 
     /// Does what [`write`](Self::write) does, and also writes users who are known in a state of the same
-    /// [`User::updated_at`]: for a column that was added since. A newer state stays, and a deleted user
+    /// [`User::updated_at`](crate::webhook::User::updated_at): for a column that was added since. A newer
+    /// state stays, and a deleted user
     /// does not come back.
     ///
     /// # Errors
@@ -56,18 +59,19 @@ pub trait Target: Send + Sync + 'static {
     /// Fails if the page or `run` cannot be written in full. Neither may remain in part.
     fn rewrite(
         &self,
-        users: &[User],
+        page: UserPage<'_>,
         run: &Run,
     ) -> impl Future<Output = Result<Written, SinkError>> + Send;
 
-    /// Returns how the target's rows differ from these users; changes nothing.
+    /// Returns how the target's rows differ from these users; changes nothing. Who is missing or outdated is
+    /// exactly whom [`write`](Self::write) would write.
     ///
     /// # Errors
     ///
     /// Fails if the target cannot be read.
     fn compare(
         &self,
-        users: &[User],
+        page: UserPage<'_>,
     ) -> impl Future<Output = Result<Differences, SinkError>> + Send;
 
     /// Returns the ids that follow `after` in byte order, without those of deleted users, `limit`
@@ -95,13 +99,12 @@ pub trait Target: Send + Sync + 'static {
         time: i64,
     ) -> impl Future<Output = Result<Vec<String>, SinkError>> + Send;
 
-    /// Removes a user who no longer exists at Clerk, for ever, as `user.deleted` would. Returns
-    /// false if the user was already removed.
+    /// Removes a user who no longer exists at Clerk, for ever, as `user.deleted` would.
     ///
     /// # Errors
     ///
     /// Fails if the user cannot be removed.
-    fn remove(&self, user_id: &str) -> impl Future<Output = Result<bool, SinkError>> + Send;
+    fn remove(&self, user_id: &str) -> impl Future<Output = Result<Removal, SinkError>> + Send;
 
     /// Returns whether this target keeps organizations and memberships.
     fn keeps_organizations(&self) -> bool {
@@ -204,11 +207,11 @@ pub trait Target: Send + Sync + 'static {
         &self,
         kind: RecordKind,
         id: &str,
-    ) -> impl Future<Output = Result<bool, SinkError>> + Send {
+    ) -> impl Future<Output = Result<Removal, SinkError>> + Send {
         async move {
             match kind {
                 RecordKind::User => self.remove(id).await,
-                RecordKind::Membership | RecordKind::Organization => Ok(false),
+                RecordKind::Membership | RecordKind::Organization => Ok(Removal::Already),
             }
         }
     }
@@ -221,25 +224,25 @@ impl<T: Target> Target for Arc<T> {
 
     fn write(
         &self,
-        users: &[User],
+        page: UserPage<'_>,
         run: &Run,
     ) -> impl Future<Output = Result<Written, SinkError>> + Send {
-        T::write(self, users, run)
+        T::write(self, page, run)
     }
 
     fn rewrite(
         &self,
-        users: &[User],
+        page: UserPage<'_>,
         run: &Run,
     ) -> impl Future<Output = Result<Written, SinkError>> + Send {
-        T::rewrite(self, users, run)
+        T::rewrite(self, page, run)
     }
 
     fn compare(
         &self,
-        users: &[User],
+        page: UserPage<'_>,
     ) -> impl Future<Output = Result<Differences, SinkError>> + Send {
-        T::compare(self, users)
+        T::compare(self, page)
     }
 
     fn ids_after(
@@ -258,7 +261,7 @@ impl<T: Target> Target for Arc<T> {
         T::created_after(self, ids, time)
     }
 
-    fn remove(&self, user_id: &str) -> impl Future<Output = Result<bool, SinkError>> + Send {
+    fn remove(&self, user_id: &str) -> impl Future<Output = Result<Removal, SinkError>> + Send {
         T::remove(self, user_id)
     }
 
@@ -310,7 +313,7 @@ impl<T: Target> Target for Arc<T> {
         &self,
         kind: RecordKind,
         id: &str,
-    ) -> impl Future<Output = Result<bool, SinkError>> + Send {
+    ) -> impl Future<Output = Result<Removal, SinkError>> + Send {
         T::remove_record(self, kind, id)
     }
 }
@@ -411,6 +414,18 @@ impl Written {
     pub const fn new(written: u64, unchanged: u64) -> Self {
         Self { written, unchanged, refused: Vec::new() }
     }
+}
+
+/// The outcome of a removal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Removal {
+    /// Another writer, for example a webhook, had removed the record.
+    Already,
+    /// The record is removed for ever, but a row stays, emptied, because other rows refer to it.
+    Held,
+    /// The record is removed.
+    Removed,
 }
 
 /// A user, organization or membership that a target cannot write.

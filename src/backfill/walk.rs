@@ -1,12 +1,11 @@
 //! The walk over all pages: where the next page begins, what happens when that user was deleted,
 //! and when the list is complete.
 
-use bytes::Bytes;
-
 use super::api::{self, Requests};
 use super::error::BackfillError;
 use super::page::{self, Last, Page};
 use super::target::Run;
+use crate::http_client::ApiAnswer;
 use crate::trace::event;
 use crate::webhook::User;
 
@@ -54,9 +53,10 @@ impl Walk {
         if self.is_over {
             return Ok(None);
         }
-        let body = self.fetch(requests).await?;
-        let mut page = page::decode(&body, latest).ok_or_else(api::no_list)?;
-        drop(body);
+        let answer = self.fetch(requests).await?;
+        let mut page = page::decode(&answer.body, latest).ok_or_else(api::no_list)?;
+        page.listed_at = answer.answered_at;
+        drop(answer);
         let listed = u64::try_from(page.listed).unwrap_or(u64::MAX);
         self.listed = self.listed.saturating_add(listed);
         let is_over = !self.goes_on(page.last.take(), listed < u64::from(self.limit))?;
@@ -136,10 +136,10 @@ impl Walk {
         )))
     }
 
-    async fn fetch(&mut self, requests: &mut Requests<'_>) -> Result<Bytes, BackfillError> {
+    async fn fetch(&mut self, requests: &mut Requests<'_>) -> Result<ApiAnswer, BackfillError> {
         if let Some(last) = &self.last_id {
-            if let Some(body) = requests.page_after(last, self.limit, self.created_after).await? {
-                return Ok(body);
+            if let Some(answer) = requests.page_after(last, self.limit, self.created_after).await? {
+                return Ok(answer);
             }
             // The last user was deleted: continue by time. The users of that millisecond come
             // again; without a time, all users do.

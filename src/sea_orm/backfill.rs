@@ -1,23 +1,22 @@
 //! The sink as the target of a backfill, which writes pages by the same rules as deliveries.
 
-use std::collections::HashSet;
-
 use ::sea_orm::prelude::DateTimeUtc;
 use ::sea_orm::{DbErr, QueryResult};
 
 use super::batch::{Known, Which};
 use super::entity::user;
 use super::reads::Reads as _;
+use super::row::Row;
 use super::sink::SeaOrmSink;
 use super::tables::Tables;
 use super::{batch, failure, records, statements};
 use crate::backfill::{
-    Differences, Member, OrganizationsRun, RecordKind, RecordPage, Records, Refused, Run, Target,
-    Written,
+    Differences, Member, OrganizationsRun, RecordKind, RecordPage, Records, Refused, Removal, Run,
+    Target, UserPage, Written,
 };
 use crate::ids::UserId;
 use crate::sync::Version;
-use crate::webhook::{Outcome, SinkError, User};
+use crate::webhook::{SinkError, User};
 
 impl Target for SeaOrmSink {
     async fn runs(&self) -> Result<Vec<Run>, SinkError> {
@@ -26,16 +25,19 @@ impl Target for SeaOrmSink {
         rows.iter().map(run).collect::<Result<_, _>>().map_err(failure::sink_error)
     }
 
-    async fn write(&self, users: &[User], run: &Run) -> Result<Written, SinkError> {
-        self.write_whole_or_parts(users, run, Which::Newer).await.map_err(failure::sink_error)
+    async fn write(&self, page: UserPage<'_>, run: &Run) -> Result<Written, SinkError> {
+        self.write_whole_or_parts(page, run, Which::Newer).await.map_err(failure::sink_error)
     }
 
-    async fn rewrite(&self, users: &[User], run: &Run) -> Result<Written, SinkError> {
-        self.write_whole_or_parts(users, run, Which::NewerOrSame).await.map_err(failure::sink_error)
+    async fn rewrite(&self, page: UserPage<'_>, run: &Run) -> Result<Written, SinkError> {
+        self.write_whole_or_parts(page, run, Which::NewerOrSame).await.map_err(failure::sink_error)
     }
 
-    async fn compare(&self, users: &[User]) -> Result<Differences, SinkError> {
-        self.differences(users).await.map_err(failure::sink_error)
+    async fn compare(&self, page: UserPage<'_>) -> Result<Differences, SinkError> {
+        let differences =
+            batch::differences(&self.store, &self.store.tables.users, &self.user_states(page))
+                .await;
+        differences.map_err(failure::sink_error)
     }
 
     /// Returns the users whom an event, a backfill or [`ensure_user`](Self::ensure_user) named.
@@ -66,7 +68,7 @@ impl Target for SeaOrmSink {
         young.collect::<Result<_, _>>().map_err(failure::sink_error)
     }
 
-    async fn remove(&self, user_id: &str) -> Result<bool, SinkError> {
+    async fn remove(&self, user_id: &str) -> Result<Removal, SinkError> {
         let removed = self.store.retrying(|| self.remove_user(user_id)).await;
         removed.map_err(failure::sink_error)
     }
@@ -127,7 +129,7 @@ impl Target for SeaOrmSink {
         young.collect::<Result<_, _>>().map_err(failure::sink_error)
     }
 
-    async fn remove_record(&self, kind: RecordKind, id: &str) -> Result<bool, SinkError> {
+    async fn remove_record(&self, kind: RecordKind, id: &str) -> Result<Removal, SinkError> {
         let kinds = self.store.tables.organizations.as_ref();
         match (kind, kinds) {
             (RecordKind::User, _) => self.remove(id).await,
@@ -135,7 +137,7 @@ impl Target for SeaOrmSink {
                 let remove = || records::remove(&self.store, kinds, kind, id);
                 self.store.retrying(remove).await.map_err(failure::sink_error)
             }
-            (RecordKind::Organization | RecordKind::Membership, None) => Ok(false),
+            (RecordKind::Organization | RecordKind::Membership, None) => Ok(Removal::Already),
         }
     }
 }
@@ -144,26 +146,26 @@ impl SeaOrmSink {
     /// Writes a page; if the database refuses the data of a row, all users but those whom it refuses.
     async fn write_whole_or_parts(
         &self,
-        users: &[User],
+        page: UserPage<'_>,
         run: &Run,
         which: Which,
     ) -> Result<Written, DbErr> {
-        match self.store.retrying(|| self.write_page(users, Some(run), which)).await {
+        match self.store.retrying(|| self.write_page(page, Some(run), which)).await {
             Err(error) if failure::is_of_data(&error) => {}
             other => return other,
         }
-        let written = self.write_parts(users, which).await?;
+        let written = self.write_parts(page, which).await?;
         // Last, so that a run that is killed before this begins with the same page.
-        self.store.retrying(|| self.write_page(&[], Some(run), which)).await?;
+        self.store.retrying(|| self.write_page(page.part(&[]), Some(run), which)).await?;
         Ok(written)
     }
 
     /// Writes users in parts, and halves a part that the database refuses until single users are left.
-    async fn write_parts(&self, users: &[User], which: Which) -> Result<Written, DbErr> {
+    async fn write_parts(&self, page: UserPage<'_>, which: Which) -> Result<Written, DbErr> {
         let mut all = Written::default();
-        let mut parts = vec![users];
+        let mut parts = vec![page.users];
         while let Some(part) = parts.pop() {
-            match self.store.retrying(|| self.write_page(part, None, which)).await {
+            match self.store.retrying(|| self.write_page(page.part(part), None, which)).await {
                 Ok(written) => {
                     all.written += written.written;
                     all.unchanged += written.unchanged;
@@ -186,22 +188,15 @@ impl SeaOrmSink {
     /// Writes users, and a run's progress where there is one, in one transaction.
     async fn write_page(
         &self,
-        users: &[User],
+        page: UserPage<'_>,
         run: Option<&Run>,
         which: Which,
     ) -> Result<Written, DbErr> {
         let tx = self.store.begin().await?;
-        let mut states: Vec<_> = users
-            .iter()
-            .map(|user| {
-                let row = self.store.row_of_user(user);
-                (row, Version::updated(user.updated_at, None, &user.data))
-            })
-            .collect();
-        states.sort_unstable_by(|(a, _), (b, _)| a.id.cmp(&b.id));
+        let states = self.user_states(page);
         let written = batch::write(&tx, &self.store.tables.users, states, which).await?;
         let news: Vec<_> =
-            users.iter().filter_map(|user| Some((user, *written.get(&*user.id)?))).collect();
+            page.users.iter().filter_map(|user| Some((user, *written.get(&*user.id)?))).collect();
         for hook in &self.store.hooks {
             hook.backfilled(&tx.tx, &news).await?;
         }
@@ -210,7 +205,7 @@ impl SeaOrmSink {
             tx.execute(&statements::record_run(&self.store.tables.backfills, run)).await?;
         }
         tx.commit().await?;
-        let (all, written) = (users.len() as u64, written.len() as u64);
+        let (all, written) = (page.users.len() as u64, written.len() as u64);
         Ok(Written::new(written, all.saturating_sub(written)))
     }
 
@@ -271,47 +266,30 @@ impl SeaOrmSink {
             tx.execute(&statements::record_run(&self.store.tables.backfills, run)).await?;
         }
         tx.commit().await?;
-        let all = page.records.len() as u64;
+        let (all, written) = (page.records.len() as u64, written as u64);
         Ok(Written::new(written, all.saturating_sub(written)))
     }
 
-    async fn differences(&self, users: &[User]) -> Result<Differences, DbErr> {
-        let mut differences = Differences::new();
-        if users.is_empty() {
-            return Ok(differences);
-        }
-        let kind = &self.store.tables.users;
-        let ids: Vec<_> = users.iter().map(|user| &*user.id).collect();
-        let versions = statements::select_versions(&kind.versions, &ids);
-        let known = batch::known(&self.store, &versions).await?;
-        let select = statements::select_rows(&kind.rows, &ids);
-        let rows: HashSet<String> = batch::ids_of(&self.store, &select).await?;
-        for user in users {
-            let differing = match known.get(&*user.id) {
-                Some(known) if known.deleted => &mut differences.deleted,
-                Some(_) if !rows.contains(&*user.id) => &mut differences.missing,
-                Some(known) if known.version.updated_at < user.updated_at => {
-                    &mut differences.outdated
-                }
-                Some(_) => continue,
-                None => &mut differences.missing,
-            };
-            differing.push(user.id.to_string());
-        }
-        Ok(differences)
+    /// Returns the rows and versions of users, in the order of their ids.
+    fn user_states(&self, page: UserPage<'_>) -> Vec<(Row, Version)> {
+        let state = |user: &User| {
+            let version = Version::updated(user.updated_at, page.listed_at, &user.data);
+            (self.store.row_of_user(user), version)
+        };
+        batch::sorted(page.users.iter().map(state).collect())
     }
 
-    async fn remove_user(&self, id: &str) -> Result<bool, DbErr> {
-        let Ok(id) = UserId::parse(id) else { return Ok(false) };
+    async fn remove_user(&self, id: &str) -> Result<Removal, DbErr> {
+        let Ok(id) = UserId::parse(id) else { return Ok(Removal::Already) };
         let tx = self.store.begin().await?;
         let outcome = tx.tombstone(&self.store.tables.users, id.id()).await?;
         for hook in &self.store.hooks {
             hook.removed(&tx.tx, &id).await?;
         }
         tx.prove().await?;
-        tx.remove_user(id.id()).await?;
+        let holds = tx.remove_user(id.id()).await?;
         tx.commit().await?;
-        Ok(matches!(outcome, Outcome::Applied(_)))
+        Ok(records::removal(outcome, holds))
     }
 }
 

@@ -38,7 +38,7 @@ impl Letters {
     }
 
     /// Returns whether there may be a letter about an earlier try of a delivery, which another server
-    /// may have kept. A first try comes within a second of its event and needs no look.
+    /// may have kept. A first try needs no look.
     pub(super) fn may_have(&self, delivery: &Delivery) -> bool {
         let is_first = delivery.occurred_at().is_some_and(|occurred| {
             let later = delivery.sent_at().duration_since(occurred);
@@ -288,7 +288,7 @@ fn tell(letter: &Letter, kept: Kept, is_new: bool) {
 }
 
 /// How long after its event a first try is sent at the latest. The second one follows after 5 s.
-const FIRST_TRY: Duration = Duration::from_secs(2);
+const FIRST_TRY: Duration = Duration::from_secs(4);
 /// The time from the first failure on, after which a delivery is parked.
 const PATIENCE: Duration = Duration::from_secs(3600);
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);

@@ -36,6 +36,8 @@ mod failure;
 mod fit;
 mod hook;
 mod instances;
+#[cfg(feature = "backfill")]
+mod kept;
 mod letters;
 mod mapping;
 #[cfg(feature = "sea-orm-migration")]

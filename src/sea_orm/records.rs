@@ -1,19 +1,19 @@
 //! Pages of organizations and memberships that a backfill lists: what is written of them, and how they
 //! differ from the rows. By the rules of deliveries, with locks in the order of a membership's event.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::SystemTime;
 
-use ::sea_orm::{DbErr, Value};
+use ::sea_orm::DbErr;
 
-use super::batch::{self, Known};
+use super::batch::{self, Which};
 use super::dialect::Dialect;
-use super::reads::Reads;
+use super::reads::Reads as _;
 use super::row::Row;
 use super::statements;
 use super::tables::{Kind, OrganizationTables};
 use super::transaction::{Started, Store, Transaction};
-use crate::backfill::{Differences, Member, RecordKind, RecordPage, Records};
+use crate::backfill::{Differences, Member, RecordKind, RecordPage, Records, Removal};
 use crate::ids::{MembershipId, OrganizationId, UserId};
 use crate::sync::Version;
 use crate::webhook::Outcome;
@@ -23,7 +23,7 @@ use crate::webhook::event::{Organization, OrganizationMembership};
 #[derive(Debug, Default)]
 pub(super) struct WrittenPage {
     /// The number of records that were written.
-    pub(super) written: u64,
+    pub(super) written: usize,
     /// The users to whom memberships gave rows of an id alone.
     pub(super) ensured: Vec<UserId>,
 }
@@ -37,8 +37,8 @@ pub(super) async fn write(
     match page.records {
         Records::Organizations(organizations) => {
             let states = organization_states(organizations, page.listed_at, tx.store.dialect);
-            let written = write_states(tx, &kinds.organizations, states).await?;
-            Ok(WrittenPage { written, ensured: Vec::new() })
+            let written = batch::write(tx, &kinds.organizations, states, Which::Newer).await?;
+            Ok(WrittenPage { written: written.len(), ensured: Vec::new() })
         }
         Records::Memberships(memberships) => {
             write_memberships(tx, kinds, memberships, page.listed_at).await
@@ -69,8 +69,8 @@ async fn write_memberships(
     let (gone, ensured) = start_users(tx, &users).await?;
     let living = living.into_iter().filter(|it| !gone.contains(&it.user_id));
     let states = membership_states(living, listed_at, tx.store.dialect);
-    let written = write_states(tx, &kinds.memberships, states).await?;
-    Ok(WrittenPage { written, ensured })
+    let written = batch::write(tx, &kinds.memberships, states, Which::Newer).await?;
+    Ok(WrittenPage { written: written.len(), ensured })
 }
 
 /// Locks users and gives rows to those who have none. Returns those who are deleted, and those whose row is
@@ -85,7 +85,7 @@ async fn start_users<'u>(
         return Ok((gone, ensured));
     }
     let kind = &tx.tables().users;
-    let known = lock(tx, kind, &ids).await?;
+    let known = batch::lock(tx, kind, &ids).await?;
     let rows: HashSet<String> =
         batch::ids_of(&tx.tx, &statements::select_rows(&kind.rows, &ids)).await?;
     for id in users {
@@ -101,107 +101,6 @@ async fn start_users<'u>(
     Ok((gone, ensured))
 }
 
-/// Writes the states that are to be written, given in the order of their ids, and returns how many.
-async fn write_states(
-    tx: &Transaction<'_>,
-    kind: &Kind,
-    states: Vec<(Row, Version)>,
-) -> Result<u64, DbErr> {
-    let ids: Vec<&str> = states.iter().map(|(row, _)| row.id.as_str()).collect();
-    if ids.is_empty() {
-        return Ok(0);
-    }
-    let known = lock(tx, kind, &ids).await?;
-    let stored = stored(&tx.tx, kind, &states).await?;
-    let mut newer = states;
-    newer.retain(|(row, version)| {
-        let id = row.id.as_str();
-        matches!(
-            judge(row, *version, known.get(id), stored.get(id)),
-            Judgement::Missing | Judgement::Outdated
-        )
-    });
-    let versions: Vec<_> = newer.iter().map(|(row, version)| (row.id.as_str(), *version)).collect();
-    if versions.is_empty() {
-        return Ok(0);
-    }
-    tx.execute(&statements::set_locked_versions(&kind.versions, &versions)).await?;
-    let written = u64::try_from(versions.len()).unwrap_or(u64::MAX);
-    batch::write_rows(tx, &kind.rows, newer.into_iter().map(|(row, _)| row).collect()).await?;
-    Ok(written)
-}
-
-/// Locks the versions of records, given in the order of their ids, and returns them. Unknown records get one
-/// that is older than every state.
-async fn lock(
-    tx: &Transaction<'_>,
-    kind: &Kind,
-    ids: &[&str],
-) -> Result<HashMap<String, Known>, DbErr> {
-    tx.execute(&statements::start_versions(&kind.versions, ids)).await?;
-    batch::known(&tx.tx, &statements::lock_versions(&kind.versions, ids)).await
-}
-
-/// What a listed state is to a stored one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Judgement {
-    /// The record is deleted.
-    Deleted,
-    /// The record has no row.
-    Missing,
-    /// The stored state is older, or another one of the same time.
-    Outdated,
-    /// The stored state is the same or a newer one.
-    Same,
-}
-
-/// Judges a listed state. At the same `updated_at`, one that was listed after the stored state counts if a
-/// text of the row differs.
-fn judge(
-    row: &Row,
-    version: Version,
-    known: Option<&Known>,
-    stored: Option<&Vec<Option<String>>>,
-) -> Judgement {
-    match (known, stored) {
-        (Some(known), _) if known.deleted => Judgement::Deleted,
-        (None, _) | (_, None) => Judgement::Missing,
-        (Some(known), _) if known.version > version => Judgement::Same,
-        (Some(known), _) if known.version.updated_at < version.updated_at => Judgement::Outdated,
-        (Some(_), Some(stored)) => match texts(row).eq(stored.iter().map(Option::as_deref)) {
-            true => Judgement::Same,
-            false => Judgement::Outdated,
-        },
-    }
-}
-
-/// Returns the texts of the rows that exist, by id, in the order of [`texts`].
-async fn stored(
-    db: &impl Reads,
-    kind: &Kind,
-    states: &[(Row, Version)],
-) -> Result<HashMap<String, Vec<Option<String>>>, DbErr> {
-    let Some((first, _)) = states.first() else { return Ok(HashMap::new()) };
-    let names = first.columns.iter().filter(|(_, value)| matches!(value, Value::String(_)));
-    let names: Vec<_> = names.map(|(name, _)| name.clone()).collect();
-    let ids: Vec<&str> = states.iter().map(|(row, _)| row.id.as_str()).collect();
-    let select = statements::select_columns(&kind.rows, &names, &ids);
-    let rows = db.rows(&select).await?;
-    let read = rows.iter().map(|row| {
-        let texts = (1..=names.len()).map(|at| row.try_get_by_index(at));
-        Ok((row.try_get_by_index(0)?, texts.collect::<Result<_, DbErr>>()?))
-    });
-    read.collect()
-}
-
-/// Returns the texts that a row would hold.
-fn texts(row: &Row) -> impl Iterator<Item = Option<&str>> {
-    row.columns.iter().filter_map(|(_, value)| match value {
-        Value::String(text) => Some(text.as_deref()),
-        _ => None,
-    })
-}
-
 fn organization_states(
     organizations: &[Organization],
     listed_at: Option<SystemTime>,
@@ -211,7 +110,7 @@ fn organization_states(
         let version = Version::updated(it.updated_at, listed_at, &it.data);
         (Row::of_organization(it, dialect), version)
     };
-    sorted(organizations.iter().map(state).collect())
+    batch::sorted(organizations.iter().map(state).collect())
 }
 
 fn membership_states<'m>(
@@ -223,12 +122,7 @@ fn membership_states<'m>(
         let version = Version::updated(it.updated_at, listed_at, &it.data);
         (Row::of_membership(it, dialect), version)
     };
-    sorted(memberships.map(state).collect())
-}
-
-fn sorted(mut states: Vec<(Row, Version)>) -> Vec<(Row, Version)> {
-    states.sort_unstable_by(|(a, _), (b, _)| a.id.cmp(&b.id));
-    states
+    batch::sorted(memberships.map(state).collect())
 }
 
 /// Returns how a page differs from the rows.
@@ -237,7 +131,7 @@ pub(super) async fn compare(
     kinds: &OrganizationTables,
     page: RecordPage<'_>,
 ) -> Result<Differences, DbErr> {
-    let (kind, states, deleted) = match page.records {
+    let (kind, states, orphans) = match page.records {
         Records::Organizations(organizations) => {
             let states = organization_states(organizations, page.listed_at, store.dialect);
             (&kinds.organizations, states, HashSet::new())
@@ -247,24 +141,10 @@ pub(super) async fn compare(
             (&kinds.memberships, states, orphans(store, kinds, memberships).await?)
         }
     };
-    let mut differences = Differences::new();
-    let ids: Vec<&str> = states.iter().map(|(row, _)| row.id.as_str()).collect();
-    if ids.is_empty() {
-        return Ok(differences);
-    }
-    let select = statements::select_versions(&kind.versions, &ids);
-    let known = batch::known(store, &select).await?;
-    let stored = stored(store, kind, &states).await?;
-    for (row, version) in &states {
-        let id = row.id.as_str();
-        let differing = match judge(row, *version, known.get(id), stored.get(id)) {
-            _ if deleted.contains(id) => &mut differences.deleted,
-            Judgement::Deleted => &mut differences.deleted,
-            Judgement::Missing => &mut differences.missing,
-            Judgement::Outdated => &mut differences.outdated,
-            Judgement::Same => continue,
-        };
-        differing.push(id.to_owned());
+    let mut differences = batch::differences(store, kind, &states).await?;
+    let Differences { missing, outdated, deleted } = &mut differences;
+    for ids in [missing, outdated] {
+        deleted.extend(ids.extract_if(.., |id| orphans.contains(id.as_str())));
     }
     Ok(differences)
 }
@@ -322,32 +202,39 @@ pub(super) async fn members_of(
     Ok(members)
 }
 
-/// Removes an organization with its memberships, or a membership, for ever. Returns false if it was removed
-/// already. A user has hooks, and is removed elsewhere.
+/// Removes an organization with its memberships, or a membership, for ever. A user has hooks, and is removed elsewhere.
 pub(super) async fn remove(
     store: &Store,
     kinds: &OrganizationTables,
     kind: RecordKind,
     id: &str,
-) -> Result<bool, DbErr> {
+) -> Result<Removal, DbErr> {
     let tx = store.begin().await?;
-    let outcome = match kind {
+    let (outcome, holds) = match kind {
         RecordKind::Organization => {
-            let Ok(id) = OrganizationId::parse(id) else { return Ok(false) };
+            let Ok(id) = OrganizationId::parse(id) else { return Ok(Removal::Already) };
             let outcome = tx.tombstone(&kinds.organizations, id.id()).await?;
-            tx.remove_organization(kinds, id.id()).await?;
-            outcome
+            (outcome, tx.remove_organization(kinds, id.id()).await?)
         }
         RecordKind::Membership => {
-            let Ok(id) = MembershipId::parse(id) else { return Ok(false) };
+            let Ok(id) = MembershipId::parse(id) else { return Ok(Removal::Already) };
             let outcome = tx.tombstone(&kinds.memberships, id.id()).await?;
-            tx.remove_membership(kinds, id.id()).await?;
-            outcome
+            (outcome, tx.remove_membership(kinds, id.id()).await?)
         }
-        _ => return Ok(false),
+        _ => return Ok(Removal::Already),
     };
     tx.commit().await?;
-    Ok(matches!(outcome, Outcome::Applied(_)))
+    Ok(removal(outcome, holds))
+}
+
+/// Returns what became of a record by the outcome of its tombstone, and by whether a foreign key holds its
+/// row.
+pub(super) fn removal(tombstone: Outcome, holds: bool) -> Removal {
+    match tombstone {
+        Outcome::Applied(_) if holds => Removal::Held,
+        Outcome::Applied(_) => Removal::Removed,
+        _ => Removal::Already,
+    }
 }
 
 /// The number of ids in one statement.

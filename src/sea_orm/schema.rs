@@ -281,8 +281,9 @@ impl Schema {
         let table = |name: &str| TableName::new(self.schema.as_deref(), name.to_owned());
         let kind = |rows: &str, versions| Kind::new(table(rows), ID.into_iden(), table(versions));
         let user_columns = self.columns.columns(self.marks());
+        let users = Kind::new(table(&self.users), user_columns.id.clone(), table(USER_VERSIONS));
         Tables {
-            users: Kind::new(table(&self.users), user_columns.id.clone(), table(USER_VERSIONS)),
+            users: users.shared(),
             user_columns,
             organizations: self.organizations.as_ref().map(|names| OrganizationTables {
                 organizations: kind(&names.organizations, ORGANIZATION_VERSIONS),

@@ -385,12 +385,12 @@ async fn apply<'d>(
 /// Removes what a deletion leaves, now that its tombstone is set and the hooks have run.
 async fn remove(tx: &Transaction<'_>, change: Option<Change<'_>>) -> Result<(), DbErr> {
     match (change, &tx.tables().organizations) {
-        (Some(Change::UserGone(id)), _) => tx.remove_user(id.id()).await,
+        (Some(Change::UserGone(id)), _) => tx.remove_user(id.id()).await.map(drop),
         (Some(Change::OrganizationGone(id)), Some(kinds)) => {
-            tx.remove_organization(kinds, id.id()).await
+            tx.remove_organization(kinds, id.id()).await.map(drop)
         }
         (Some(Change::MembershipGone(id)), Some(kinds)) => {
-            tx.remove_membership(kinds, id.id()).await
+            tx.remove_membership(kinds, id.id()).await.map(drop)
         }
         (Some(Change::OrganizationGone(_) | Change::MembershipGone(_)), None)
         | (Some(Change::User(..) | Change::Organization(..) | Change::Membership(..)), _)

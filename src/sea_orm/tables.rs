@@ -44,6 +44,9 @@ impl TableName {
 pub(super) struct Kind {
     pub(super) rows: Rows,
     pub(super) versions: TableName,
+    /// Whether the application may change what the sink writes in a row, by a hook or a trigger.
+    #[cfg_attr(not(feature = "backfill"), expect(dead_code, reason = "only backfills compare"))]
+    pub(super) is_shared: bool,
     /// The text of the statement that applies a state on PostgreSQL, built on first use. It names
     /// this kind's tables, the sink's table of deliveries and all columns of a row, none of which
     /// ever changes.
@@ -56,7 +59,13 @@ impl Kind {
     /// Returns a kind whose rows have the id in a column of this name.
     pub(super) fn new(table: TableName, key: DynIden, versions: TableName) -> Self {
         let rows = Rows { table, key };
-        Self { rows, versions, at_once: OnceLock::new(), can_at_once: OnceLock::new() }
+        let (at_once, can_at_once) = (OnceLock::new(), OnceLock::new());
+        Self { rows, versions, is_shared: false, at_once, can_at_once }
+    }
+
+    /// Returns the same kind, for rows that the application may change.
+    pub(super) fn shared(self) -> Self {
+        Self { is_shared: true, ..self }
     }
 }
 

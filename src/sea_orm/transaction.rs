@@ -219,66 +219,71 @@ impl Transaction<'_> {
     }
 
     /// Deletes what was parked of the user and the user's memberships, then deletes the user's row or
-    /// marks it as deleted, as the `Schema` says. The user's version must have its tombstone.
-    pub(super) async fn remove_user(&self, id: &Id) -> Result<(), DbErr> {
+    /// marks it as deleted, as the `Schema` says. The user's version must have its tombstone. Returns
+    /// whether a foreign key holds a row.
+    pub(super) async fn remove_user(&self, id: &Id) -> Result<bool, DbErr> {
+        let mut holds = false;
         let letters = &self.tables().dead_letters;
         let of_user = statements::delete_letters(letters, DeadLetters::UserId, id.as_str());
         self.execute(&of_user).await?;
         if let Some(kinds) = &self.tables().organizations {
             let column = organization_membership::Column::UserId.into_iden();
-            self.remove_rows(&kinds.memberships.rows, &column, id, &Row::nullable_of_memberships())
-                .await?;
+            let nullable = Row::nullable_of_memberships();
+            holds = self.remove_rows(&kinds.memberships.rows, &column, id, &nullable).await?;
         }
         let Tables { users: Kind { rows, .. }, user_columns, .. } = self.tables();
         match &user_columns.deleted_at {
             None => {
                 let nullable = Row::nullable_of_users(user_columns);
-                self.remove_rows(rows, &rows.key, id, &nullable).await
+                Ok(self.remove_rows(rows, &rows.key, id, &nullable).await? || holds)
             }
             Some(deleted_at) => {
                 let mark = statements::mark_deleted(rows, deleted_at, id, self.store.now());
                 self.execute(&mark).await?;
-                Ok(())
+                Ok(holds)
             }
         }
     }
 
-    /// Deletes an organization's memberships and its row, whose version must have its tombstone.
+    /// Deletes an organization's memberships and its row, whose version must have its tombstone. Returns
+    /// whether a foreign key holds a row.
     pub(super) async fn remove_organization(
         &self,
         kinds: &OrganizationTables,
         id: &Id,
-    ) -> Result<(), DbErr> {
+    ) -> Result<bool, DbErr> {
         let column = organization_membership::Column::OrganizationId.into_iden();
-        self.remove_rows(&kinds.memberships.rows, &column, id, &Row::nullable_of_memberships())
-            .await?;
+        let nullable = Row::nullable_of_memberships();
+        let holds = self.remove_rows(&kinds.memberships.rows, &column, id, &nullable).await?;
         let (rows, nullable) = (&kinds.organizations.rows, Row::nullable_of_organizations());
-        self.remove_rows(rows, &rows.key, id, &nullable).await
+        Ok(self.remove_rows(rows, &rows.key, id, &nullable).await? || holds)
     }
 
-    /// Deletes a membership's row, whose version must have its tombstone.
+    /// Deletes a membership's row, whose version must have its tombstone. Returns whether a foreign key
+    /// holds it.
     pub(super) async fn remove_membership(
         &self,
         kinds: &OrganizationTables,
         id: &Id,
-    ) -> Result<(), DbErr> {
+    ) -> Result<bool, DbErr> {
         let (rows, nullable) = (&kinds.memberships.rows, Row::nullable_of_memberships());
         self.remove_rows(rows, &rows.key, id, &nullable).await
     }
 
     /// Deletes the rows that have this id in a column. A row that a foreign key holds is emptied of what
-    /// may be absent, so that a deletion is never refused for ever.
+    /// may be absent, so that a deletion is never refused for ever. Returns whether there is such a row.
     async fn remove_rows(
         &self,
         table: &Rows,
         column: &DynIden,
         id: &Id,
         nullable: &[DynIden],
-    ) -> Result<(), DbErr> {
+    ) -> Result<bool, DbErr> {
         let delete = statements::delete_where(table, column, id.as_str());
         if self.under_savepoint(&delete, failure::is_foreign_key).await?.is_ok() {
-            return Ok(());
+            return Ok(false);
         }
+        let mut holds = false;
         // One at a time, so that only those are kept that are held.
         for row in self.tx.query_all(&statements::select_ids(table, column, id)).await? {
             let row: String = row.try_get_by_index(0)?;
@@ -286,6 +291,7 @@ impl Transaction<'_> {
             let Err(_held) = self.under_savepoint(&delete, failure::is_foreign_key).await? else {
                 continue;
             };
+            holds = true;
             // One column after another: an own column may be required after all.
             for column in nullable {
                 let empty = statements::empty(table, &row, column);
@@ -300,7 +306,7 @@ impl Transaction<'_> {
                  what refers to it in a hook, or give the key an ON DELETE",
             );
         }
-        Ok(())
+        Ok(holds)
     }
 
     /// Executes a statement under a savepoint, with all constraints checked now and not at the commit.

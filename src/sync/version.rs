@@ -69,6 +69,12 @@ impl Version {
     pub fn is_update(self) -> bool {
         self.tie >= UPDATED
     }
+
+    /// Returns whether two versions are of the same data, by their digests.
+    #[cfg(feature = "backfill")]
+    pub(crate) fn is_of_same_data(self, other: Self) -> bool {
+        (self.tie ^ other.tie) & (UPDATED - 1) == 0
+    }
 }
 
 impl Ord for Version {

@@ -30,7 +30,7 @@ pub(super) use letters::{
     park_letter, record_letter, select_letter, select_letters, select_whole_letter,
 };
 #[cfg(feature = "backfill")]
-pub(super) use records::{select_columns, select_members, select_record_creations};
+pub(super) use records::{select_members, select_record_creations, select_texts};
 #[cfg(feature = "backfill")]
 pub(super) use revive::select_creations;
 pub(super) use revive::{remove_tombstone, unmark_deleted};
@@ -44,5 +44,5 @@ pub(super) use versions::{
 };
 #[cfg(feature = "backfill")]
 pub(super) use versions::{
-    lock_versions, raise_or_repeat_versions, select_living, select_versions, set_locked_versions,
+    lock_versions, select_living, select_versions, set_locked_versions, start_versions_at,
 };

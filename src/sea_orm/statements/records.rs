@@ -1,19 +1,25 @@
-//! Statements about the rows of organizations and memberships. Only backfills need them.
+//! Statements about rows that only backfills need.
 
 use ::sea_orm::sea_query::{DynIden, Expr, ExprTrait as _, Query, SelectStatement};
 
+use crate::sea_orm::dialect::Dialect;
 use crate::sea_orm::entity::{organization, organization_membership};
 use crate::sea_orm::tables::Rows;
 
-/// Selects the ids and these columns of those of these records that have a row.
-pub(in crate::sea_orm) fn select_columns(
+/// Selects the ids of those of these records that have a row, and these columns as texts.
+pub(in crate::sea_orm) fn select_texts(
     table: &Rows,
     columns: &[DynIden],
     ids: &[&str],
+    dialect: Dialect,
 ) -> SelectStatement {
+    let text = match dialect {
+        Dialect::MySql => "char",
+        Dialect::Postgres | Dialect::Sqlite => "text",
+    };
     Query::select()
         .column(table.key.clone())
-        .columns(columns.iter().cloned())
+        .exprs(columns.iter().map(|column| Expr::col(column.clone()).cast_as(text)))
         .from(table.table.reference())
         .and_where(Expr::col(table.key.clone()).is_in(ids.iter().copied()))
         .to_owned()

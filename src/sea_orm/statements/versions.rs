@@ -21,31 +21,12 @@ pub(in crate::sea_orm) fn raise_versions(
     versions: &[(&str, Version)],
 ) -> InsertStatement {
     let is_older = order_of(&|column| stored(table, column)).lt(order_of(&rejected));
-    raise_versions_where(table, versions, is_older)
-}
-
-/// Does what [`raise_versions`] does, and also sets the versions of records of which a state with the
-/// same `updated_at` is known.
-#[cfg(feature = "backfill")]
-pub(in crate::sea_orm) fn raise_or_repeat_versions(
-    table: &TableName,
-    versions: &[(&str, Version)],
-) -> InsertStatement {
-    let is_no_newer = stored(table, Versions::Version).lte(rejected(Versions::Version));
-    raise_versions_where(table, versions, is_no_newer)
-}
-
-fn raise_versions_where(
-    table: &TableName,
-    versions: &[(&str, Version)],
-    condition: Expr,
-) -> InsertStatement {
     insert_versions(table, versions, false)
         .on_conflict(
             OnConflict::column(Versions::Id)
                 .update_columns(ORDER)
                 .action_and_where(stored(table, Versions::Deleted).eq(false))
-                .action_and_where(condition)
+                .action_and_where(is_older)
                 .to_owned(),
         )
         .to_owned()
@@ -109,9 +90,17 @@ pub(in crate::sea_orm) fn tombstone_started(table: &TableName, id: &Id) -> Updat
 /// Gives unknown records a version older than every state. The number of affected rows means
 /// nothing.
 pub(in crate::sea_orm) fn start_versions(table: &TableName, ids: &[&str]) -> InsertStatement {
-    let key = Versions::Id;
     let versions: Vec<_> = ids.iter().map(|id| (*id, Version::UNTOLD)).collect();
-    insert_versions(table, &versions, false)
+    start_versions_at(table, &versions)
+}
+
+/// Gives unknown records these versions, and leaves the others as they are.
+pub(in crate::sea_orm) fn start_versions_at(
+    table: &TableName,
+    versions: &[(&str, Version)],
+) -> InsertStatement {
+    let key = Versions::Id;
+    insert_versions(table, versions, false)
         .on_conflict(OnConflict::column(key).do_nothing_on([key]).to_owned())
         .to_owned()
 }

@@ -5,7 +5,8 @@ use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
 
 use tower_clerk::backfill::{
-    Differences, Member, RecordKind, RecordPage, Records, Refused, Run, Target, Written,
+    Differences, Member, RecordKind, RecordPage, Records, Refused, Removal, Run, Target, UserPage,
+    Written,
 };
 use tower_clerk::webhook::{SinkError, User};
 
@@ -89,7 +90,7 @@ impl Memory {
 impl Memory {
     async fn put(
         &self,
-        users: &[User],
+        UserPage { users, .. }: UserPage<'_>,
         run: &Run,
         is_older: fn(i64, i64) -> bool,
     ) -> Result<Written, SinkError> {
@@ -133,18 +134,18 @@ impl Target for Memory {
         Ok(self.call()?.runs.clone())
     }
 
-    async fn write(&self, users: &[User], run: &Run) -> Result<Written, SinkError> {
-        self.put(users, run, |known, new| known < new).await
+    async fn write(&self, page: UserPage<'_>, run: &Run) -> Result<Written, SinkError> {
+        self.put(page, run, |known, new| known < new).await
     }
 
-    async fn rewrite(&self, users: &[User], run: &Run) -> Result<Written, SinkError> {
-        self.put(users, run, |known, new| known <= new).await
+    async fn rewrite(&self, page: UserPage<'_>, run: &Run) -> Result<Written, SinkError> {
+        self.put(page, run, |known, new| known <= new).await
     }
 
-    async fn compare(&self, users: &[User]) -> Result<Differences, SinkError> {
+    async fn compare(&self, page: UserPage<'_>) -> Result<Differences, SinkError> {
         let state = self.call()?;
         let mut differences = Differences::new();
-        for User { id, updated_at, .. } in users {
+        for User { id, updated_at, .. } in page.users {
             match state.users.get(&**id) {
                 _ if state.buried.contains(&**id) => differences.deleted.push(id.to_string()),
                 None => differences.missing.push(id.to_string()),
@@ -248,7 +249,7 @@ impl Target for Memory {
         self.created_after(ids, time).await
     }
 
-    async fn remove_record(&self, kind: RecordKind, id: &str) -> Result<bool, SinkError> {
+    async fn remove_record(&self, kind: RecordKind, id: &str) -> Result<Removal, SinkError> {
         if kind == RecordKind::User {
             return self.remove(id).await;
         }
@@ -256,16 +257,16 @@ impl Target for Memory {
         state.buried.insert(id.to_owned());
         state.memberships.retain(|_, (of, ..)| of != id);
         let organization = state.organizations.remove(id).is_some();
-        Ok(state.memberships.remove(id).is_some() || organization)
+        Ok(removal(state.memberships.remove(id).is_some() || organization))
     }
 
-    async fn remove(&self, user_id: &str) -> Result<bool, SinkError> {
+    async fn remove(&self, user_id: &str) -> Result<Removal, SinkError> {
         let mut state = self.change()?;
         state.buried.insert(user_id.to_owned());
         if state.overtaken == Some(user_id) {
             state.users.remove(user_id);
         }
-        Ok(state.users.remove(user_id).is_some())
+        Ok(removal(state.users.remove(user_id).is_some()))
     }
 }
 
@@ -282,4 +283,8 @@ fn states(state: &State, records: Records<'_>) -> Vec<(String, Option<i64>, i64)
         }
         _ => unreachable!("there are no others"),
     }
+}
+
+fn removal(was_here: bool) -> Removal {
+    if was_here { Removal::Removed } else { Removal::Already }
 }

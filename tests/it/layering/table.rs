@@ -156,7 +156,15 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
     ),
     (
         "backfill/walk",
-        &["backfill/api", "backfill/error", "backfill/page", "backfill/target", "trace", "webhook"],
+        &[
+            "backfill/api",
+            "backfill/error",
+            "backfill/page",
+            "backfill/target",
+            "http_client",
+            "trace",
+            "webhook",
+        ],
     ),
     (
         "backfill/lists",
@@ -169,6 +177,7 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
             "backfill/error",
             "backfill/organizations",
             "backfill/progress",
+            "backfill/records",
             "backfill/retry",
             "backfill/target",
             "backfill/walk",

@@ -10,7 +10,7 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tower_clerk::backfill::{Run, Target};
+use tower_clerk::backfill::{Run, Target, UserPage};
 use tower_clerk::sea_orm::{InTransaction, Schema, SeaOrmSink, UserStatus, migrate};
 use tower_clerk::test_util::{user_created, user_deleted, user_updated};
 use tower_clerk::webhook::{Delivery, Effect, Event, Outcome, Sink, SinkError, User};
@@ -233,7 +233,7 @@ async fn become_known(sink: &SeaOrmSink, user: &str, way: &Value) {
         }
         Some(_) => {
             let run = Run::new("ins_1");
-            sink.write(&[listed(user).await], &run).await.unwrap();
+            sink.write(UserPage::new(&[listed(user).await]), &run).await.unwrap();
         }
         None => {
             let id = format!("msg_{user}_{}_{}", way["type"], way["data"]["updated_at"]);

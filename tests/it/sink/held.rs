@@ -5,9 +5,12 @@ use serde_json::json;
 use tower_clerk::sea_orm::{Schema, UserStatus};
 use tower_clerk::test_util::{user_created, user_deleted, user_updated};
 
+use crate::backfill::api::{ClerkApi, users};
+use crate::sink::backfill::backfill;
 use crate::support::database::{count, on_each_database};
 use crate::support::delivery::{send, signed};
 use crate::support::observed::Observed;
+use crate::support::servers::within;
 use crate::support::sink_service::Server;
 
 on_each_database!(
@@ -15,6 +18,7 @@ on_each_database!(
     fault_s4_an_own_column_is_emptied_too_unless_it_is_required,
     fault_s4_a_key_that_is_checked_at_the_commit_holds_too,
     fault_s4_an_organization_that_is_held_is_deleted_and_emptied,
+    fault_s4_a_removal_goes_on_and_lists_those_who_are_held,
     fault_s4_the_keys_that_hold_rows_are_named,
 );
 
@@ -129,6 +133,23 @@ async fn fault_s4_an_organization_that_is_held_is_deleted_and_emptied(db: Databa
     let emptied = "organization_memberships WHERE id = 'orgmem_1' AND role IS NULL";
     assert_eq!(count(&db, emptied).await, 1);
     assert_eq!(count(&db, "organizations WHERE name IS NULL").await, 1);
+}
+
+async fn fault_s4_a_removal_goes_on_and_lists_those_who_are_held(db: DatabaseConnection) {
+    let api = ClerkApi::start(users(5)).await;
+    let server = Server::start(db.clone()).await;
+    within(backfill(&api, &server.sink).run()).await.unwrap();
+    refer(&db, "invoices", "users", "").await;
+    db.execute_unprepared("INSERT INTO invoices VALUES ('user_02')").await.unwrap();
+    // Three are gone, and the second one is held.
+    api.handle()(&|clerk| drop(clerk.users.drain(..3)));
+    let removed = within(backfill(&api, &server.sink).remove_gone(3)).await.unwrap();
+    assert_eq!(removed.removed, 3);
+    assert_eq!((removed.held.count, removed.held.examples), (1, vec!["user_02".to_owned()]));
+    assert_eq!(count(&db, "users").await, 3);
+    assert_eq!(server.sink.user_status("user_02").await.unwrap(), UserStatus::Deleted);
+    let again = within(backfill(&api, &server.sink).remove_gone(3)).await.unwrap();
+    assert_eq!((again.removed, again.held.count), (0, 0));
 }
 
 async fn fault_s4_the_keys_that_hold_rows_are_named(db: DatabaseConnection) {

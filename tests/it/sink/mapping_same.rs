@@ -3,7 +3,7 @@
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use serde_json::{Value, json};
-use tower_clerk::backfill::{Run, Target};
+use tower_clerk::backfill::{Run, Target, UserPage};
 use tower_clerk::sea_orm::{Deletion, Schema};
 use tower_clerk::test_util::{user_created, user_deleted, user_updated};
 use tower_clerk::webhook::{Event, User};
@@ -69,11 +69,11 @@ async fn after_all(
             Step::Page(users, again) => {
                 let run = Run::new("ins_1".to_owned());
                 let written = if again {
-                    server.sink.rewrite(&users, &run).await.unwrap()
+                    server.sink.rewrite(UserPage::new(&users), &run).await.unwrap()
                 } else {
-                    server.sink.write(&users, &run).await.unwrap()
+                    server.sink.write(UserPage::new(&users), &run).await.unwrap()
                 };
-                let differences = server.sink.compare(&users).await.unwrap();
+                let differences = server.sink.compare(UserPage::new(&users)).await.unwrap();
                 format!("{written:?} {differences:?}")
             }
             Step::RemoveRow(id) => {
@@ -81,7 +81,7 @@ async fn after_all(
                 let delete = format!("DELETE FROM {table} WHERE {key} = '{id}'");
                 db.execute_unprepared(&delete).await.unwrap().rows_affected().to_string()
             }
-            Step::RemoveUser(id) => format!("{}", server.sink.remove(&id).await.unwrap()),
+            Step::RemoveUser(id) => format!("{:?}", server.sink.remove(&id).await.unwrap()),
             Step::Revive(id) => format!("{}", server.sink.revive(&id).await.unwrap()),
         };
         held.push(took);

@@ -3,18 +3,26 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::UNIX_EPOCH;
 
 use sea_orm::sqlx;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tower_clerk::sea_orm::{InTransaction, SeaOrmSink, UserStatus, is_transient, migrate, user};
+use tower_clerk::clock::{Clock, SystemClock};
+use tower_clerk::sea_orm::{
+    InTransaction, Schema, SeaOrmSink, UserStatus, is_transient, migrate, user,
+};
 use tower_clerk::test_util::{user_created, user_deleted, user_updated};
 use tower_clerk::webhook::{Delivery, DeliveryErrorKind, Outcome};
 
+use crate::backfill::api::{self, ClerkApi};
+use crate::sink::backfill::backfill;
 use crate::sink::states::orders;
 use crate::support::database::{count, on_each_database};
 use crate::support::delivery::{builder, send, signed};
+use crate::support::servers::within;
+use crate::support::sink_service::Server;
 
 on_each_database!(
     e31_e34_e35_every_order_with_each_delivery_repeated_ends_in_the_same_row,
@@ -22,6 +30,8 @@ on_each_database!(
     e34_e35_e38_every_order_at_once_repeated_and_sent_again_ends_in_the_same_row,
     states_of_one_millisecond_end_the_same_in_every_order,
     fault_s3_of_two_updates_of_one_millisecond_the_later_event_wins,
+    fault_s3_a_user_listed_after_an_event_of_the_same_time_wins_if_a_kept_column_differs,
+    fault_s3_every_kind_of_column_is_compared_as_the_database_keeps_it,
     fault_s3_tables_from_before_are_brought_up_to_date,
     e33_a_forged_delivery_does_not_use_up_its_id,
     e40_ids_are_compared_byte_for_byte,
@@ -166,6 +176,90 @@ async fn fault_s3_of_two_updates_of_one_millisecond_the_later_event_wins(db: Dat
         for table in ["users", "clerk_user_versions"] {
             db.execute_unprepared(&format!("DELETE FROM {table}")).await.unwrap();
         }
+    }
+}
+
+/// An update by somebody's webhook, with a name and the time of the event.
+fn renamed(id: &str, name: &str, timestamp: i64) -> Value {
+    let mut listed = api::user(id, 5000);
+    listed["first_name"] = json!(name);
+    json!({ "type": "user.updated", "object": "event", "data": listed, "timestamp": timestamp })
+}
+
+async fn fault_s3_a_user_listed_after_an_event_of_the_same_time_wins_if_a_kept_column_differs(
+    db: DatabaseConnection,
+) {
+    let listed = ["user_1", "user_2", "user_3", "user_4"].map(|id| api::user(id, 5000));
+    let clerk = ClerkApi::start(listed.to_vec()).await;
+    let server = Server::start(db.clone()).await;
+    let now = SystemClock::new().now().duration_since(UNIX_EPOCH).unwrap();
+    let now = i64::try_from(now.as_millis()).unwrap();
+    // All of the millisecond in which Clerk lists them: an older state, one from after the list, one that
+    // differs in nothing that is kept, and one that differs in nothing.
+    server.post_new(&renamed("user_1", "Older", 5001)).await;
+    server.post_new(&renamed("user_2", "Later", now + 60_000)).await;
+    let mut active = renamed("user_3", "Ann", 5001);
+    active["data"]["last_active_at"] = json!(4999);
+    server.post_new(&active).await;
+    server.post_new(&renamed("user_4", "Ann", 5001)).await;
+
+    let drift = within(backfill(&clerk, &server.sink).dry_run()).await.unwrap();
+    assert_eq!(drift.outdated.examples, ["user_1"]);
+    let report = within(backfill(&clerk, &server.sink).run()).await.unwrap();
+    assert_eq!((report.written, report.unchanged), (1, 3));
+    let name = async |id| server.sink.find_user(id).await.unwrap().unwrap().first_name.unwrap();
+    assert_eq!(name("user_1").await, "Ann");
+    assert_eq!(name("user_2").await, "Later");
+    assert!(within(backfill(&clerk, &server.sink).dry_run()).await.unwrap().is_none());
+    let again = within(backfill(&clerk, &server.sink).run()).await.unwrap();
+    assert_eq!((again.written, again.unchanged), (0, 4));
+    // The older event comes again, under another id: the list was newer.
+    let late = signed("msg_late", &renamed("user_1", "Older", 5001)).into_request();
+    assert_eq!(send(&server.service, late).await.status(), 204);
+    assert_eq!(name("user_1").await, "Ann");
+}
+
+async fn fault_s3_every_kind_of_column_is_compared_as_the_database_keeps_it(
+    db: DatabaseConnection,
+) {
+    let (json_type, yes_or_no) = match db.get_database_backend() {
+        DbBackend::Postgres => ("jsonb", "boolean"),
+        DbBackend::MySql => ("json", "boolean"),
+        _ => ("json_text", "boolean"),
+    };
+    let schema = Schema::new()
+        .user_column("facts", |user| {
+            let facts = user.public_metadata.as_ref();
+            facts.and_then(|facts| facts.parse::<Value>().ok()).into()
+        })
+        .user_column("is_big", |user| (user.updated_at > 1).into())
+        .user_column("rank_of_user", |_| 7_i32.into())
+        .user_column("shares", |_| 1.5_f64.into());
+    let server = Server::start_with(db.clone(), schema).await;
+    for column in [
+        &format!("facts {json_type}"),
+        &format!("is_big {yes_or_no}"),
+        "rank_of_user INTEGER",
+        "shares DOUBLE PRECISION",
+    ] {
+        db.execute_unprepared(&format!("ALTER TABLE users ADD COLUMN {column}")).await.unwrap();
+    }
+    let mut listed = api::user("user_1", 5000);
+    listed["public_metadata"] = json!({ "b": [1, { "x": null }], "a": "\u{e4}" });
+    let clerk = ClerkApi::start(vec![listed]).await;
+    within(backfill(&clerk, &server.sink).run()).await.unwrap();
+    assert!(within(backfill(&clerk, &server.sink).dry_run()).await.unwrap().is_none());
+    for other in ["facts = '{\"a\": 2}'", "is_big = FALSE", "rank_of_user = 8", "facts = NULL"] {
+        // As an event of the same time, whose data were others.
+        db.execute_unprepared(&format!("UPDATE users SET {other}")).await.unwrap();
+        assert!(within(backfill(&clerk, &server.sink).dry_run()).await.unwrap().is_none());
+        let event = "UPDATE clerk_user_versions SET occurred_at = 0, tie = tie - 1";
+        db.execute_unprepared(event).await.unwrap();
+        let drift = within(backfill(&clerk, &server.sink).dry_run()).await.unwrap();
+        assert_eq!(drift.outdated.count, 1, "{other}");
+        let report = within(backfill(&clerk, &server.sink).run()).await.unwrap();
+        assert_eq!(report.written, 1, "{other}");
+        assert!(within(backfill(&clerk, &server.sink).dry_run()).await.unwrap().is_none());
     }
 }
 

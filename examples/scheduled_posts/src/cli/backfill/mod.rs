@@ -152,7 +152,7 @@ impl Task {
                 let removed = backfill.remove_gone(*at_most).await;
                 removed.map(|removed| {
                     let is_complete = removed.memberships.incomplete == 0;
-                    (summary::of_removal(removed), code_of(is_complete))
+                    (summary::of_removal(&removed), code_of(is_complete))
                 })
             }
             Self::Forget { instance_id } => {

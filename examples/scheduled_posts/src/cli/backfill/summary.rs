@@ -201,40 +201,49 @@ fn add_drift(text: &mut String, name: &str, drift: Option<&RecordDrift>) {
     }
 }
 
-pub(super) fn of_removal(removed: Removed) -> String {
-    let Removed { removed, kept, gone_already, organizations, memberships, .. } = removed;
-    let mut text = match removed {
+pub(super) fn of_removal(removed: &Removed) -> String {
+    let Removed { removed, kept, gone_already, held, organizations, memberships, .. } = removed;
+    let mut text = match *removed {
         0 => "No user was removed.".to_owned(),
         1 => "Removed 1 user whom Clerk no longer has.".to_owned(),
         n => format!("Removed {} users whom Clerk no longer has.", HumanCount(n)),
     };
-    if kept > 0 {
+    list_held(&mut text, "users", held);
+    if *kept > 0 {
         let _ = write!(text, "\n  kept          {kept}: Clerk still has them");
     }
-    if gone_already > 0 {
+    if *gone_already > 0 {
         let _ = write!(text, "\n  gone already  {gone_already}: a webhook removed them meanwhile");
     }
-    for (name, RecordsRemoved { removed, kept, gone_already, incomplete, .. }) in
-        [("organizations", organizations), ("memberships", memberships)]
-    {
-        if removed + kept + gone_already > 0 {
+    for (name, removed) in [("organizations", organizations), ("memberships", memberships)] {
+        let RecordsRemoved { removed, kept, gone_already, held, incomplete, .. } = removed;
+        if *removed + kept + gone_already > 0 {
             let _ = write!(
                 text,
                 "\n  {name:<13} {} removed, {} kept, {} gone already",
-                HumanCount(removed),
-                HumanCount(kept),
-                HumanCount(gone_already)
+                HumanCount(*removed),
+                HumanCount(*kept),
+                HumanCount(*gone_already)
             );
         }
-        if incomplete > 0 {
+        list_held(&mut text, name, held);
+        if *incomplete > 0 {
             let _ = write!(
                 text,
                 "\n  not looked at {}: organizations whose list of members is shorter than its own count",
-                HumanCount(incomplete)
+                HumanCount(*incomplete)
             );
         }
     }
     text
+}
+
+/// Adds the removed records of which a row stays.
+fn list_held(text: &mut String, kind: &str, held: &Sample) {
+    if held.count > 0 {
+        let meaning = "their rows stay, emptied: a foreign key refers to them; see `doctor`";
+        list(text, &format!("held {kind}"), held, meaning);
+    }
 }
 
 /// Adds one kind of difference: the number of users, the meaning, and the first ids.
