@@ -71,7 +71,7 @@ impl Version {
     }
 
     /// Returns whether two versions are of the same data, by their digests.
-    #[cfg(feature = "backfill")]
+    #[cfg(all(feature = "backfill", feature = "sea-orm"))]
     pub(crate) fn is_of_same_data(self, other: Self) -> bool {
         (self.tie ^ other.tie) & (UPDATED - 1) == 0
     }
