@@ -330,11 +330,18 @@ async fn fault_s14_old_deliveries_are_found_by_an_index(db: DatabaseConnection) 
     let index = "clerk_deliveries_by_time";
     let (count_it, drop) = match db.get_database_backend() {
         DbBackend::MySql => (
-            "information_schema.statistics WHERE table_schema = DATABASE() AND index_name = ",
+            "information_schema.statistics WHERE table_schema = DATABASE() \
+             AND column_name = 'received_at' AND index_name = ",
             format!("DROP INDEX {index} ON clerk_deliveries"),
         ),
-        DbBackend::Postgres => ("pg_indexes WHERE indexname = ", format!("DROP INDEX {index}")),
-        _ => ("sqlite_master WHERE name = ", format!("DROP INDEX {index}")),
+        DbBackend::Postgres => (
+            "pg_indexes WHERE indexdef LIKE '%(received_at)' AND indexname = ",
+            format!("DROP INDEX {index}"),
+        ),
+        _ => (
+            "sqlite_master WHERE sql LIKE '%received_at%' AND name = ",
+            format!("DROP INDEX {index}"),
+        ),
     };
     let count_it = format!("{count_it}'{index}'");
     assert_eq!(count(&db, &count_it).await, 1);
