@@ -36,6 +36,7 @@
 //! | `webhook` | the webhook service, [`sync`] for a sink of your own |
 //! | `backfill` | users from the Backend API: those from before the webhooks, and those that webhooks lost |
 //! | `sea-orm`, `sea-orm-migration` | the sink for PostgreSQL, MySQL or MariaDB, and SQLite; its migrations |
+//! | `lockouts` | users who are signed out, banned or no longer members are out at once: [`lockout`] |
 //! | `metrics` | counters and gauges through the `metrics` facade |
 //! | `tracing` | events; never a token, a secret or an e-mail address |
 //! | `remote` | keys that are fetched by your own [`Fetch`](session::keys::Fetch) and kept up to date |
@@ -60,6 +61,8 @@ mod http_client;
 #[cfg(any(feature = "reqwest", feature = "webhook"))]
 pub mod ids;
 pub mod instance;
+#[cfg(feature = "lockouts")]
+pub mod lockout;
 mod meter;
 mod origin;
 mod sampling;

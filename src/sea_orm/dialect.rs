@@ -74,6 +74,16 @@ impl Dialect {
         }
     }
 
+    /// Returns the time of now in milliseconds since 1970 as an expression: later within one transaction.
+    #[cfg(feature = "lockouts")]
+    pub(super) fn milliseconds_now(self) -> &'static str {
+        match self {
+            Self::MySql => "CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000 AS SIGNED)",
+            Self::Postgres => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS bigint)",
+            Self::Sqlite => "CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)",
+        }
+    }
+
     /// Returns whether two names mean the same column, or on some systems the same table. Only
     /// PostgreSQL distinguishes upper and lower case in quoted names.
     pub(super) fn is_same_name(self, one: &str, other: &str) -> bool {

@@ -39,6 +39,8 @@ mod instances;
 #[cfg(feature = "backfill")]
 mod kept;
 mod letters;
+#[cfg(feature = "lockouts")]
+mod lockouts;
 mod mapping;
 #[cfg(feature = "sea-orm-migration")]
 mod migration;

@@ -10,8 +10,8 @@ use super::entity::user;
 use super::mapping::{EMPTY, ID, Mapping, distinct};
 use super::pooling::Pooling;
 use super::tables::{
-    BACKFILLS, DEAD_LETTERS, DELIVERIES, Kind, MEMBERSHIP_VERSIONS, ORGANIZATION_VERSIONS,
-    OrganizationTables, TableName, Tables, USER_VERSIONS,
+    BACKFILLS, DEAD_LETTERS, DELIVERIES, Kind, LOCKOUTS, MEMBERSHIP_VERSIONS,
+    ORGANIZATION_VERSIONS, OrganizationTables, TableName, Tables, USER_VERSIONS,
 };
 use crate::ConfigError;
 use crate::ids::UserId;
@@ -292,6 +292,7 @@ impl Schema {
             deliveries: table(DELIVERIES),
             backfills: table(BACKFILLS),
             dead_letters: table(DEAD_LETTERS),
+            lockouts: table(LOCKOUTS),
         }
     }
 }

@@ -31,6 +31,8 @@ pub struct SeaOrmSink {
     pub(super) store: Store,
     pub(super) letters: Letters,
     instances: Recorded,
+    #[cfg(feature = "lockouts")]
+    pub(super) lockouts: Option<crate::lockout::Lockouts>,
 }
 
 impl SeaOrmSink {
@@ -70,7 +72,13 @@ impl SeaOrmSink {
             hooks: Vec::new(),
             outdated: OutdatedConnections::new(),
         };
-        Ok(Self { store, letters: Letters::new(), instances: Recorded::default() })
+        Ok(Self {
+            store,
+            letters: Letters::new(),
+            instances: Recorded::default(),
+            #[cfg(feature = "lockouts")]
+            lockouts: None,
+        })
     }
 
     /// Sets the clock. Default: the operating system's.
@@ -136,6 +144,8 @@ impl SeaOrmSink {
         let Some(before) = self.store.clock.now().checked_sub(age) else { return Ok(0) };
         let before = self.store.dialect.time(before.into());
         let mut forgotten = 0;
+        #[cfg(feature = "lockouts")]
+        self.store.retrying(|| self.forget_lockouts()).await?;
         loop {
             // In batches, so that a concurrent insert does not wait for all of them.
             let batch = self.store.retrying(|| self.forget_some(before.clone())).await?;
@@ -184,11 +194,21 @@ impl SeaOrmSink {
             // An application's statements may never end: dropping the caller must cancel them.
             return self.apply_retrying(delivery).await;
         }
-        if self.change(delivery.event()).is_none() {
+        if self.change(delivery.event()).is_none() && !self.locks_out(delivery) {
             return Ok(Attempt::Done(Outcome::Ignored));
         }
         let (sink, delivery) = (self.clone(), delivery.clone());
         run_to_completion(async move { sink.apply_retrying(&delivery).await }).await
+    }
+
+    #[cfg(feature = "lockouts")]
+    fn locks_out(&self, delivery: &Delivery) -> bool {
+        self.lockout(delivery).is_some()
+    }
+
+    #[cfg(not(feature = "lockouts"))]
+    fn locks_out(&self, _delivery: &Delivery) -> bool {
+        false
     }
 
     /// Parks a delivery that no try will make usable.
@@ -238,6 +258,13 @@ impl SeaOrmSink {
         Ok(forgotten != 0)
     }
 
+    #[cfg(feature = "lockouts")]
+    async fn forget_lockouts(&self) -> Result<(), DbErr> {
+        let tx = self.store.begin().await?;
+        tx.forget_lockouts().await?;
+        tx.commit().await
+    }
+
     async fn forget_some(&self, before: Value) -> Result<u64, DbErr> {
         let tx = self.store.begin().await?;
         let table = &tx.tables().deliveries;
@@ -253,6 +280,12 @@ impl SeaOrmSink {
             Err(error) if failure::is_of_data(&error) => return Ok(refused(tx, error).await),
             applied => applied?,
         };
+        #[cfg(feature = "lockouts")]
+        let lockout = self.lockout(delivery).filter(|_| outcome != Outcome::Duplicate);
+        #[cfg(feature = "lockouts")]
+        if let Some(lockout) = &lockout {
+            tx.lock_out(delivery, lockout).await?;
+        }
         if outcome != Outcome::Duplicate {
             for hook in &self.store.hooks {
                 if let Some(user_id) = ensured {
@@ -280,6 +313,10 @@ impl SeaOrmSink {
                 return Ok(Attempt::Refused(error));
             }
             committed => committed?,
+        }
+        #[cfg(feature = "lockouts")]
+        if let Some(lockout) = lockout {
+            self.tell(lockout);
         }
         if let Some(id) = instance {
             self.instances.add(id);

@@ -86,6 +86,11 @@ pub(super) struct Tables {
     pub(super) deliveries: TableName,
     pub(super) backfills: TableName,
     pub(super) dead_letters: TableName,
+    #[cfg_attr(
+        not(any(feature = "lockouts", feature = "sea-orm-migration")),
+        expect(dead_code, reason = "only lock-outs and migrations name it")
+    )]
+    pub(super) lockouts: TableName,
 }
 
 #[cfg(feature = "sea-orm-migration")]
@@ -95,7 +100,8 @@ impl Tables {
         let kinds = kinds.flat_map(|kinds| [&kinds.organizations, &kinds.memberships]);
         let kinds = [&self.users].into_iter().chain(kinds);
         let tables = kinds.flat_map(|kind| [&kind.rows.table, &kind.versions]);
-        tables.chain([&self.deliveries, &self.backfills, &self.dead_letters])
+        let own = [&self.deliveries, &self.backfills, &self.dead_letters, &self.lockouts];
+        tables.chain(own)
     }
 }
 
@@ -161,9 +167,27 @@ pub(super) enum DeadLetters {
     Body,
 }
 
+/// The columns of lock-outs.
+#[cfg(any(feature = "lockouts", feature = "sea-orm-migration"))]
+#[derive(Clone, Copy, DeriveIden)]
+pub(super) enum Lockouts {
+    /// The delivery's.
+    Id,
+    Kind,
+    /// The id of the session, the user or the organization.
+    SubjectId,
+    /// Of a membership the user's id.
+    UserId,
+    /// Clerk's time of the event, in milliseconds since 1970.
+    OccurredAt,
+    /// The database's time, in milliseconds since 1970.
+    NotedAt,
+}
+
 pub(super) const USER_VERSIONS: &str = "clerk_user_versions";
 pub(super) const ORGANIZATION_VERSIONS: &str = "clerk_organization_versions";
 pub(super) const MEMBERSHIP_VERSIONS: &str = "clerk_membership_versions";
 pub(super) const DELIVERIES: &str = "clerk_deliveries";
 pub(super) const BACKFILLS: &str = "clerk_backfills";
 pub(super) const DEAD_LETTERS: &str = "clerk_dead_letters";
+pub(super) const LOCKOUTS: &str = "clerk_lockouts";

@@ -58,6 +58,8 @@ pub enum AuthErrorKind {
     KeysUnavailable,
     /// A token that is valid for longer than the configured maximum.
     LifetimeTooLong,
+    /// A token whose active organization the user has left, or that is gone.
+    MembershipEnded,
     /// Credentials that are not `Bearer` and one token of three base64url parts.
     Malformed,
     /// A request without a bearer token.
@@ -68,6 +70,8 @@ pub enum AuthErrorKind {
     NotYetValid,
     /// A pending session (`sts`): the user has to do something before it counts.
     PendingSession,
+    /// A token of a session that has ended, or of a user who is banned: see `lockout`.
+    SessionEnded,
     /// A token that is longer than the maximum, which is more than any genuine one by default.
     TooLarge,
     /// A `kid` that none of the instance's keys has, or no `kid` although keys are found by it.
@@ -131,10 +135,12 @@ impl AuthErrorKind {
             Self::KeysUnavailable => "keys_unavailable",
             Self::LifetimeTooLong => "lifetime_too_long",
             Self::Malformed => "malformed",
+            Self::MembershipEnded => "membership_ended",
             Self::MissingCredentials => "missing_credentials",
             Self::NotJudged => "not_judged",
             Self::NotYetValid => "not_yet_valid",
             Self::PendingSession => "pending_session",
+            Self::SessionEnded => "session_ended",
             Self::TooLarge => "too_large",
             Self::UnknownKey => "unknown_key",
             Self::UnsupportedAlgorithm => "unsupported_algorithm",
@@ -174,10 +180,14 @@ impl fmt::Display for AuthError {
             AuthErrorKind::Malformed => {
                 "the credentials are not one bearer token of three base64url parts"
             }
+            AuthErrorKind::MembershipEnded => {
+                "the user has left the active organization, or it is gone"
+            }
             AuthErrorKind::MissingCredentials => "no bearer token was sent",
             AuthErrorKind::NotJudged => "no key was at hand to judge the token",
             AuthErrorKind::NotYetValid => "the token is not valid yet",
             AuthErrorKind::PendingSession => "the session is pending",
+            AuthErrorKind::SessionEnded => "the session has ended, or the user is banned",
             AuthErrorKind::TooLarge => "the token is too long",
             AuthErrorKind::UnknownKey => "no known key has the token's key id (kid)",
             AuthErrorKind::UnsupportedAlgorithm => "the token's algorithm is not RS256",

@@ -177,7 +177,7 @@ fn judged_at_once(verification: Verification) -> Verification {
             Err(error.into_not_judged())
         }
         Verification::Done(verdict) => verdict,
-        Verification::Parked(_) => Err(AuthErrorKind::NotJudged.into()),
+        Verification::Parked(parked) => parked.at_once(),
     })
 }
 

@@ -38,6 +38,7 @@
 //! [`observability`] lists the events and metrics.
 #![warn(clippy::indexing_slicing)]
 
+mod bar;
 mod body;
 mod cache;
 mod claims;

@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::bar::{Bar, Place, Ruling};
 use super::claims::{Actor, Authorization, Claims, Organization};
 use super::public_key::PublicKey;
 use super::window::Window;
@@ -27,6 +28,7 @@ struct Verified {
     key: Arc<PublicKey>,
     window: Window,
     verifier: VerifierId,
+    place: Place,
     /// Not the session's data, so it does not matter whether a panic leaves it in order.
     #[cfg_attr(not(feature = "remote"), expect(dead_code, reason = "only a timer reads it"))]
     clock: AssertUnwindSafe<Arc<dyn Clock>>,
@@ -52,9 +54,11 @@ impl Session {
         window: Window,
         verifier: VerifierId,
         clock: &Arc<dyn Clock>,
+        bar: &Bar,
     ) -> Self {
         let clock = AssertUnwindSafe(Arc::clone(clock));
-        Self { verified: Arc::new(Verified { claims, key, window, verifier, clock }) }
+        let place = bar.place();
+        Self { verified: Arc::new(Verified { claims, key, window, verifier, place, clock }) }
     }
 
     /// Returns all claims.
@@ -108,8 +112,9 @@ impl Session {
         self.claims().has(required)
     }
 
-    /// Waits until the token has expired: until `exp` and the skew are past, by the verifier's clock. It
-    /// does not see that a key was withdrawn, or that a check of your own would refuse now. For what lives longer than a request, such as a WebSocket or a stream, which
+    /// Waits until the token has expired: until `exp` and the skew are past, by the verifier's clock, or
+    /// until the session is locked out, where the verifier has lock-outs. It does not see that a key was
+    /// withdrawn, or that a check of your own would refuse now. For what lives longer than a request, such as a WebSocket or a stream, which
     /// should end with the session or ask the client for a new token:
     ///
     /// ```
@@ -135,8 +140,27 @@ impl Session {
     /// Needs a tokio runtime with time.
     #[cfg(feature = "remote")]
     pub async fn expired(&self) {
-        let Verified { window, clock, .. } = &*self.verified;
-        clock.reaches(window.end()).await;
+        let Verified { claims, window, place, clock, .. } = &*self.verified;
+        let mut reached = clock.reaches(window.end());
+        let mut locked_out = std::pin::pin!(place.locked_out(claims));
+        std::future::poll_fn(|cx| {
+            // The end of the token first: it needs no lock-outs.
+            if reached.as_mut().poll(cx).is_ready() {
+                return std::task::Poll::Ready(());
+            }
+            locked_out.as_mut().poll(cx)
+        })
+        .await;
+    }
+
+    /// Judges the session by the lock-outs.
+    pub(super) fn ruling(&self) -> Ruling {
+        self.verified.place.judge(self.claims())
+    }
+
+    /// Judges the session by the lock-outs that are known, without waiting.
+    pub(super) fn ruling_at_once(&self) -> Ruling {
+        self.verified.place.judge_at_once(self.claims())
     }
 
     /// Returns the key that signed the token.

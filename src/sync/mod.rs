@@ -4,9 +4,13 @@
 #![doc = include_str!("../docs/sync.md")]
 
 mod change;
+#[cfg(feature = "lockouts")]
+mod lockout;
 mod version;
 
 pub use change::{Cause, Change};
+#[cfg(feature = "lockouts")]
+pub use lockout::lockout_of;
 #[cfg(feature = "sea-orm")]
 pub(crate) use version::UPDATED;
 pub use version::Version;

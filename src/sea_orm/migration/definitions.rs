@@ -9,7 +9,7 @@ use crate::sea_orm::columns::{Column, Content};
 use crate::sea_orm::dialect::Dialect;
 use crate::sea_orm::entity::{organization, organization_membership};
 use crate::sea_orm::mapping::{ID, UserColumns};
-use crate::sea_orm::tables::{Backfills, DeadLetters, Deliveries, TableName, Versions};
+use crate::sea_orm::tables::{Backfills, DeadLetters, Deliveries, Lockouts, TableName, Versions};
 
 /// The definitions on one database.
 #[derive(Clone, Copy)]
@@ -68,11 +68,29 @@ impl Definitions {
         self.indices_after(table, &indices_of_dead_letters(table))
     }
 
+    /// Returns the table of lock-outs, on MySQL with its index.
+    pub(super) fn lockouts(&self, table: &TableName) -> TableCreateStatement {
+        let mut create = self.table(table);
+        create
+            .col(self.key(Lockouts::Id, DELIVERY_ID_LENGTH))
+            .col(self.id(Lockouts::Kind, ID_LENGTH).not_null())
+            .col(self.id(Lockouts::SubjectId, ID_LENGTH).not_null())
+            .col(self.id(Lockouts::UserId, ID_LENGTH))
+            .col(ColumnDef::new(Lockouts::OccurredAt).big_integer().not_null())
+            .col(ColumnDef::new(Lockouts::NotedAt).big_integer().not_null());
+        self.with_indices(create, index_of_lockouts(table))
+    }
+
+    /// Returns the statement for the index by which new ones and old ones are found.
+    pub(super) fn lockout_indices(&self, table: &TableName) -> Vec<String> {
+        self.indices_after(table, &index_of_lockouts(table))
+    }
+
     /// Adds indices to the creation of a table where they cannot be created after it.
     fn with_indices(
         &self,
         mut create: TableCreateStatement,
-        indices: [(DynIden, DynIden); 2],
+        indices: impl IntoIterator<Item = (DynIden, DynIden)>,
     ) -> TableCreateStatement {
         match self.0 {
             Dialect::MySql => {
@@ -274,6 +292,11 @@ fn indices_of_dead_letters(table: &TableName) -> [(DynIden, DynIden); 2] {
         (named("by_time"), DeadLetters::FailedAt.into_iden()),
         (named("of_user"), DeadLetters::UserId.into_iden()),
     ]
+}
+
+/// Returns the name and the column of the lock-outs' index.
+fn index_of_lockouts(table: &TableName) -> [(DynIden, DynIden); 1] {
+    [(format!("{}_by_time", table.name).into_iden(), Lockouts::NotedAt.into_iden())]
 }
 
 const ID_LENGTH: u32 = MAX_ID_BYTES as u32;

@@ -33,6 +33,7 @@ pub(super) fn of_users(schema: &Schema) -> Vec<Box<dyn MigrationTrait>> {
             schema.named("m20261201_000006_clerk_backfills_of_organizations"),
             Step::BackfillOrganizations,
         ),
+        migration(schema, schema.named("m20261201_000007_clerk_lockouts"), Step::Lockouts),
     ]
 }
 
@@ -99,6 +100,7 @@ enum Step {
     Backfills,
     DeadLetters,
     DeliveryIndex,
+    Lockouts,
     OrganizationEvents,
     Organizations,
     UserEvents,
@@ -153,6 +155,12 @@ impl MigrationTrait for Migration {
                     db.execute_unprepared(&index).await?;
                 }
             }
+            Step::Lockouts => {
+                manager.create_table(define.lockouts(&tables.lockouts)).await?;
+                for index in define.lockout_indices(&tables.lockouts) {
+                    db.execute_unprepared(&index).await?;
+                }
+            }
             Step::DeliveryIndex => {
                 let (create, name) = define.delivery_index(&tables.deliveries);
                 if !fit::has_index(db, define.0, &tables.deliveries, &name).await? {
@@ -195,6 +203,7 @@ fn made_by(step: Step, tables: Tables) -> Vec<TableName> {
         (Step::Users, _) => vec![tables.deliveries, tables.users.versions],
         (Step::Backfills, _) => vec![tables.backfills],
         (Step::DeadLetters, _) => vec![tables.dead_letters],
+        (Step::Lockouts, _) => vec![tables.lockouts],
         (Step::Organizations, Some(kinds)) => {
             vec![kinds.memberships.versions, kinds.organizations.versions]
         }

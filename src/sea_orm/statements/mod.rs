@@ -11,6 +11,8 @@ mod backfills;
 mod both;
 mod deliveries;
 mod letters;
+#[cfg(feature = "lockouts")]
+mod lockouts;
 #[cfg(feature = "backfill")]
 mod records;
 mod revive;
@@ -29,6 +31,8 @@ pub(super) use letters::{
     NewLetter, count_letters, delete_letters, forget_letters, insert_letter, lock_first_letter,
     park_letter, record_letter, select_letter, select_letters, select_whole_letter,
 };
+#[cfg(feature = "lockouts")]
+pub(super) use lockouts::{forget_lockouts, insert_lockout, select_lockouts};
 #[cfg(feature = "backfill")]
 pub(super) use records::{select_members, select_record_creations, select_texts};
 #[cfg(feature = "backfill")]

@@ -101,6 +101,12 @@ impl Claims {
         self.exp.to_system_time()
     }
 
+    /// Returns `iat` in milliseconds since 1970.
+    #[cfg(feature = "lockouts")]
+    pub(crate) fn issued_at_milliseconds(&self) -> Option<i64> {
+        self.iat.map(NumericDate::milliseconds)
+    }
+
     /// Returns the time at which the token was issued: `iat`, in whole seconds.
     #[must_use]
     pub fn issued_at(&self) -> Option<SystemTime> {

@@ -99,6 +99,8 @@ enum Verdict {
     NotAuthenticated,
     /// A good token that has expired.
     Expired,
+    /// A good token of a session that has ended.
+    Ended,
     /// Bad credentials, or a session that a check of the server's own refuses.
     Invalid,
     /// A good session that this server does not allow.
@@ -119,6 +121,7 @@ impl Refusal {
                 Verdict::NoKeys(error.retry_after().unwrap_or(Duration::from_secs(1)))
             }
             AuthErrorKind::Expired => Verdict::Expired,
+            AuthErrorKind::SessionEnded => Verdict::Ended,
             AuthErrorKind::CheckForbidden | AuthErrorKind::Impersonation => Verdict::NotAllowed,
             AuthErrorKind::AudienceMismatch
             | AuthErrorKind::AudienceMissing
@@ -132,6 +135,7 @@ impl Refusal {
             | AuthErrorKind::IssuerMismatch
             | AuthErrorKind::LifetimeTooLong
             | AuthErrorKind::Malformed
+            | AuthErrorKind::MembershipEnded
             | AuthErrorKind::NotYetValid
             | AuthErrorKind::TooLarge
             | AuthErrorKind::UnknownKey
@@ -145,7 +149,7 @@ impl Refusal {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self.verdict {
-            Verdict::NotAuthenticated | Verdict::Expired | Verdict::Invalid => {
+            Verdict::NotAuthenticated | Verdict::Ended | Verdict::Expired | Verdict::Invalid => {
                 StatusCode::UNAUTHORIZED
             }
             Verdict::NotAllowed => StatusCode::FORBIDDEN,
@@ -158,7 +162,9 @@ impl Refusal {
     #[must_use]
     pub fn grpc_status(&self) -> &'static str {
         match self.verdict {
-            Verdict::NotAuthenticated | Verdict::Expired | Verdict::Invalid => "16",
+            Verdict::NotAuthenticated | Verdict::Ended | Verdict::Expired | Verdict::Invalid => {
+                "16"
+            }
             Verdict::NotAllowed => "7",
             Verdict::NoKeys(_) => "14",
         }
@@ -170,6 +176,7 @@ impl Refusal {
     /// |---|---|---|
     /// | `not_authenticated` | 401 | there is no bearer token, or the session is pending |
     /// | `token_expired` | 401 | the token was good, but has expired |
+    /// | `session_ended` | 401 | the token was good, but its session has ended, or its user is banned |
     /// | `invalid_token` | 401 | the token is bad in any other way, or a check of the server's own refuses it so |
     /// | `not_allowed` | 403 | the session is good, but this server does not allow it |
     /// | `keys_unavailable` | 503 | there are no keys to verify with |
@@ -177,6 +184,7 @@ impl Refusal {
     pub fn code(&self) -> &'static str {
         match self.verdict {
             Verdict::NotAuthenticated => "not_authenticated",
+            Verdict::Ended => "session_ended",
             Verdict::Expired => "token_expired",
             Verdict::Invalid => "invalid_token",
             Verdict::NotAllowed => "not_allowed",
@@ -189,6 +197,7 @@ impl Refusal {
     pub fn detail(&self) -> &'static str {
         match self.verdict {
             Verdict::NotAuthenticated => "Not authenticated",
+            Verdict::Ended => "Session ended",
             Verdict::Expired => "Token expired",
             Verdict::Invalid => "Invalid token",
             Verdict::NotAllowed => "Not allowed",
@@ -212,7 +221,7 @@ impl Refusal {
             Verdict::NotAuthenticated => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            Verdict::Expired | Verdict::Invalid => {
+            Verdict::Ended | Verdict::Expired | Verdict::Invalid => {
                 let challenge = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
                 headers.insert(WWW_AUTHENTICATE, challenge);
             }

@@ -10,6 +10,7 @@ use super::{Instance, Instances, Verifier};
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
 use crate::origin::{Origin, QUOTES, check_port, is_host, split_port};
+use crate::session::bar::Bar;
 use crate::session::cache::TokenCache;
 use crate::session::keys::KeySource;
 use crate::session::session::{Session, VerifierId};
@@ -22,6 +23,7 @@ impl Verifier {
             keys: Box::new(keys),
             clock: Arc::new(SystemClock::new()),
             policy: Policy::new(issuer.into()),
+            bar: Bar::default(),
             checks: Checks::default(),
             cache_bytes: CACHE_BYTES,
         }
@@ -47,6 +49,7 @@ pub struct VerifierBuilder {
     keys: Box<dyn KeySource>,
     clock: Arc<dyn Clock>,
     policy: Policy,
+    bar: Bar,
     checks: Checks,
     cache_bytes: u64,
 }
@@ -144,6 +147,19 @@ impl VerifierBuilder {
         self
     }
 
+    /// Refuses the tokens of those whom an event at Clerk has locked out, at once and although the tokens have
+    /// not expired; default: they are accepted until then. While this is on, tokens that live longer than an
+    /// hour are refused, or longer than a shorter [`max_lifetime`](Self::max_lifetime): that is how long a
+    /// lock-out is kept.
+    ///
+    /// A request pays for it with one comparison, unless there is a lock-out that its token was not compared
+    /// with yet.
+    #[cfg(feature = "lockouts")]
+    pub fn lockouts(mut self, lockouts: &crate::lockout::Lockouts) -> Self {
+        self.bar = Bar(Some(lockouts.clone()));
+        self
+    }
+
     /// Sets how far Clerk's clock and this machine's may differ; default: 5 s, at most 5 minutes.
     pub fn skew(mut self, skew: Duration) -> Self {
         self.policy.skew = skew;
@@ -197,7 +213,9 @@ impl VerifierBuilder {
     /// - an audience policy with no audience, or with an empty one;
     /// - a skew above five minutes, a lifetime or a length outside its bounds.
     pub fn build(self) -> Result<Verifier, ConfigError> {
-        let Self { keys, clock, policy, checks, cache_bytes } = self;
+        let Self { keys, clock, policy, bar, checks, cache_bytes } = self;
+        #[cfg(feature = "lockouts")]
+        let policy = limited(policy, &bar);
         policy.issuers.iter().try_for_each(|issuer| check_issuer(issuer))?;
         policy.authorized_parties.iter().try_for_each(|list| check_authorized_parties(list))?;
         if let AudiencePolicy::Required(list) | AudiencePolicy::IfPresent(list) = &policy.audience
@@ -217,8 +235,20 @@ impl VerifierBuilder {
             return Err(ConfigError::new("maximum token length", problem));
         }
         let cache = TokenCache::new(cache_bytes);
-        let instance = Instance { id: VerifierId::unique(), cache, keys, policy, checks, clock };
+        let id = VerifierId::unique();
+        let instance = Instance { id, cache, keys, policy, bar, checks, clock };
         Ok(Verifier { instances: Instances::One(Arc::new(instance)) })
+    }
+}
+
+/// Returns the policy under which no token outlives the lock-outs.
+#[cfg(feature = "lockouts")]
+fn limited(policy: Policy, bar: &Bar) -> Policy {
+    use crate::lockout::LONGEST_TOKEN;
+    let most = |set: Option<Duration>| Some(set.unwrap_or(LONGEST_TOKEN).min(LONGEST_TOKEN));
+    match bar.0 {
+        Some(_) => Policy { max_lifetime: most(policy.max_lifetime), ..policy },
+        None => policy,
     }
 }
 

@@ -16,6 +16,7 @@ use std::task::{Context, Poll, ready};
 use self::check::Checks;
 use self::policy::Policy;
 use self::rules::Accepted;
+use super::bar::{Bar, Ruling, Wait};
 use super::cache::TokenCache;
 use super::claims::wire::Wire;
 use super::error::{AuthError, AuthErrorKind, Cause};
@@ -76,6 +77,7 @@ struct Instance {
     cache: TokenCache,
     keys: Box<dyn KeySource>,
     policy: Policy,
+    bar: Bar,
     checks: Checks,
     clock: Arc<dyn Clock>,
 }
@@ -190,7 +192,7 @@ impl Instance {
     fn start(self: &Arc<Self>, token: &[u8]) -> Verification {
         // A token that was verified a moment ago, by a key that is still the instance's.
         if let Some(session) = self.remembered(token) {
-            return Verification::Done(self.checks.pass(session));
+            return self.verdict(Ok(session));
         }
         // Shape, size and header, so that a token that can never pass does not reach the keys.
         let token = match parse(token, self.policy.max_token_bytes) {
@@ -204,14 +206,34 @@ impl Instance {
         let lookup = self.keys.lookup(token.kid.as_deref());
         let mut search = KeySearch::default();
         match self.resume(&token, &mut search, lookup) {
-            Step::Done(result) => Verification::Done(result),
-            Step::Wait(pending) => Verification::Parked(Parked {
-                instance: Arc::clone(self),
-                token: token.into_owned(),
-                search,
-                pending,
-            }),
+            Step::Done(result) => self.verdict(result),
+            Step::Wait(pending) => {
+                let wait = WaitForKey { token: token.into_owned(), search, pending };
+                self.parked(ParkedFor::Key(Box::new(wait)))
+            }
         }
+    }
+
+    /// Returns what becomes of a session whose token is in order: the lock-outs, then the server's own checks,
+    /// about each request, since what they look at may change.
+    fn verdict(self: &Arc<Self>, session: Result<Session, AuthError>) -> Verification {
+        match session.map(|session| (session.ruling(), session)) {
+            Err(error) => Verification::Done(Err(error)),
+            Ok((Ruling::Waits(wait), session)) => self.parked(ParkedFor::Lockouts(session, wait)),
+            Ok((ruling, session)) => Verification::Done(self.ruled(ruling, session)),
+        }
+    }
+
+    /// Returns what becomes of a session by a ruling, or by the lock-outs that are known if it has none.
+    fn ruled(&self, ruling: Ruling, session: Session) -> Result<Session, AuthError> {
+        match ruling {
+            Ruling::Refused(kind) => Err(kind.into()),
+            Ruling::Passes | Ruling::Waits(_) => self.checks.pass(session),
+        }
+    }
+
+    fn parked(self: &Arc<Self>, waits: ParkedFor) -> Verification {
+        Verification::Parked(Parked { instance: Arc::clone(self), waits })
     }
 
     /// Continues with the result of a lookup, as far as possible without waiting: looks again for
@@ -277,10 +299,10 @@ impl Instance {
         // The typed claims. Only a session that keeps every rule is cached.
         let claims = wire.into_claims(token.text().as_bytes(), token.kid.as_deref(), violation);
         let claims = claims.ok_or(AuthErrorKind::InvalidClaims)?;
-        let session = Session::new(claims, Arc::clone(signer), valid_during, self.id, &self.clock);
+        let signer = Arc::clone(signer);
+        let session = Session::new(claims, signer, valid_during, self.id, &self.clock, &self.bar);
         self.cache.put(&session);
-        // The server's own checks, on a hit too: what they look at may change.
-        self.checks.pass(session)
+        Ok(session)
     }
 }
 
@@ -321,9 +343,20 @@ pub(super) enum Verification {
     Parked(Parked),
 }
 
-/// A verification that waits for its key. It owns its data, because the request is kept elsewhere.
+/// A verification that waits. It owns its data, because the request is kept elsewhere.
 pub(super) struct Parked {
     instance: Arc<Instance>,
+    waits: ParkedFor,
+}
+
+/// What a verification waits for.
+enum ParkedFor {
+    Key(Box<WaitForKey>),
+    /// For the first look for lock-outs after a while without one.
+    Lockouts(Session, Wait),
+}
+
+struct WaitForKey {
     token: UnverifiedToken<'static>,
     search: KeySearch,
     pending: PendingKey,
@@ -332,11 +365,40 @@ pub(super) struct Parked {
 impl Parked {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Session, AuthError>> {
         loop {
-            let pending: Pin<&mut (dyn Future<Output = _> + Send)> = self.pending.as_mut();
-            let found = ready!(pending.poll(cx));
-            match self.instance.resume(&self.token, &mut self.search, found.into()) {
-                Step::Done(result) => return Poll::Ready(result),
-                Step::Wait(pending) => self.pending = pending,
+            let verification = match &mut self.waits {
+                ParkedFor::Lockouts(session, wait) => {
+                    ready!(Pin::new(wait).poll(cx));
+                    let ruling = session.ruling_at_once();
+                    return Poll::Ready(self.instance.ruled(ruling, session.clone()));
+                }
+                ParkedFor::Key(waiting) => {
+                    let WaitForKey { token, search, pending } = &mut **waiting;
+                    let found = {
+                        let pending: Pin<&mut (dyn Future<Output = _> + Send)> = pending.as_mut();
+                        ready!(pending.poll(cx))
+                    };
+                    match self.instance.resume(token, search, found.into()) {
+                        Step::Wait(next) => {
+                            *pending = next;
+                            continue;
+                        }
+                        Step::Done(result) => self.instance.verdict(result),
+                    }
+                }
+            };
+            match verification {
+                Verification::Done(result) => return Poll::Ready(result),
+                Verification::Parked(next) => *self = next,
+            }
+        }
+    }
+
+    /// Returns what is known without waiting: nothing without the key.
+    pub(super) fn at_once(self) -> Result<Session, AuthError> {
+        match self.waits {
+            ParkedFor::Key(_) => Err(AuthErrorKind::NotJudged.into()),
+            ParkedFor::Lockouts(session, _) => {
+                self.instance.ruled(session.ruling_at_once(), session)
             }
         }
     }

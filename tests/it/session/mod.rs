@@ -2,6 +2,7 @@
 
 mod axum;
 mod hyper;
+mod lockouts;
 mod observability;
 mod service;
 mod tonic;

@@ -10,6 +10,7 @@ mod held;
 mod hooks;
 mod instances;
 mod letters;
+mod lockouts;
 mod mapping;
 mod mapping_fit;
 mod mapping_same;
