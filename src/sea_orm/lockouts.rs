@@ -1,39 +1,37 @@
 //! The sink as the store of lock-outs: they are written with the event that causes them, and read by all
 //! instances.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::sea_orm::{DbErr, QueryResult};
 
 use super::reads::Reads as _;
-use super::sink::SeaOrmSink;
 use super::transaction::{Store, Transaction};
 use super::{failure, statements};
 use crate::lockout::{Barred, Lockout, LockoutError, LockoutStore, Lockouts};
 use crate::sync::lockout_of;
 use crate::webhook::Delivery;
 
-impl SeaOrmSink {
-    /// Writes the lock-outs that events cause, and returns them for the verifiers of this instance: they see
-    /// them at once, and those of other instances within two seconds. See [`lockout`](crate::lockout).
-    ///
-    /// Clerk's endpoint must send `session.ended`, `session.removed`, `session.revoked`, `user.updated`,
-    /// `organization.deleted` and `organizationMembership.deleted`.
-    #[must_use]
-    pub fn with_lockouts(mut self) -> (Self, Lockouts) {
-        let lockouts = Lockouts::with_clock(self.store.clone(), self.store.clock.clone());
-        self.lockouts = Some(lockouts.clone());
-        (self, lockouts)
+/// A sink's lock-outs, where it keeps them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept(Option<Lockouts>);
+
+impl Kept {
+    /// Returns the lock-outs in the database of a sink.
+    pub(super) fn on(store: &Store) -> (Self, Lockouts) {
+        let lockouts = Lockouts::with_clock(store.clone(), Arc::clone(&store.clock));
+        (Self(Some(lockouts.clone())), lockouts)
     }
 
     /// Returns whom a delivery locks out, where lock-outs are kept.
-    pub(super) fn lockout(&self, delivery: &Delivery) -> Option<Lockout> {
-        self.lockouts.as_ref().and_then(|_| lockout_of(delivery))
+    pub(super) fn caused_by(&self, delivery: &Delivery) -> Option<Lockout> {
+        self.0.as_ref().and_then(|_| lockout_of(delivery))
     }
 
     /// Lets this instance's verifiers see a lock-out that is in the database now.
     pub(super) fn tell(&self, lockout: Lockout) {
-        if let Some(lockouts) = &self.lockouts {
+        if let Some(lockouts) = &self.0 {
             lockouts.add(lockout);
         }
     }

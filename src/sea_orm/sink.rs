@@ -32,7 +32,7 @@ pub struct SeaOrmSink {
     pub(super) letters: Letters,
     instances: Recorded,
     #[cfg(feature = "lockouts")]
-    pub(super) lockouts: Option<crate::lockout::Lockouts>,
+    lockouts: super::lockouts::Kept,
 }
 
 impl SeaOrmSink {
@@ -77,7 +77,7 @@ impl SeaOrmSink {
             letters: Letters::new(),
             instances: Recorded::default(),
             #[cfg(feature = "lockouts")]
-            lockouts: None,
+            lockouts: super::lockouts::Kept::default(),
         })
     }
 
@@ -111,6 +111,19 @@ impl SeaOrmSink {
     pub fn without_dead_letters(mut self) -> Self {
         self.letters.on = false;
         self
+    }
+
+    /// Writes the lock-outs that events cause, and returns them for the verifiers of this instance: they see
+    /// them at once, and those of other instances within two seconds. See [`lockout`](crate::lockout).
+    ///
+    /// Clerk's endpoint must send `session.ended`, `session.removed`, `session.revoked`, `user.updated`,
+    /// `organization.deleted` and `organizationMembership.deleted`.
+    #[cfg(feature = "lockouts")]
+    #[must_use]
+    pub fn with_lockouts(mut self) -> (Self, crate::lockout::Lockouts) {
+        let (kept, lockouts) = super::lockouts::Kept::on(&self.store);
+        self.lockouts = kept;
+        (self, lockouts)
     }
 
     /// Forgets that users came from an instance, and how far its backfill came. Returns `false` if the
@@ -203,7 +216,7 @@ impl SeaOrmSink {
 
     #[cfg(feature = "lockouts")]
     fn locks_out(&self, delivery: &Delivery) -> bool {
-        self.lockout(delivery).is_some()
+        self.lockouts.caused_by(delivery).is_some()
     }
 
     #[cfg(not(feature = "lockouts"))]
@@ -281,7 +294,7 @@ impl SeaOrmSink {
             applied => applied?,
         };
         #[cfg(feature = "lockouts")]
-        let lockout = self.lockout(delivery).filter(|_| outcome != Outcome::Duplicate);
+        let lockout = self.lockouts.caused_by(delivery).filter(|_| outcome != Outcome::Duplicate);
         #[cfg(feature = "lockouts")]
         if let Some(lockout) = &lockout {
             tx.lock_out(delivery, lockout).await?;
@@ -316,7 +329,7 @@ impl SeaOrmSink {
         }
         #[cfg(feature = "lockouts")]
         if let Some(lockout) = lockout {
-            self.tell(lockout);
+            self.lockouts.tell(lockout);
         }
         if let Some(id) = instance {
             self.instances.add(id);

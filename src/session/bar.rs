@@ -9,6 +9,7 @@ pub(super) use without::{Bar, Place, Wait};
 use super::error::AuthErrorKind;
 
 /// What a bar says about a session.
+#[cfg_attr(not(feature = "lockouts"), expect(dead_code, reason = "only lock-outs refuse"))]
 pub(super) enum Ruling {
     Passes,
     Refused(AuthErrorKind),
@@ -103,7 +104,7 @@ mod without {
     use crate::session::claims::Claims;
 
     #[derive(Clone, Debug, Default)]
-    pub(in crate::session) struct Bar;
+    pub(in crate::session) struct Bar {}
 
     pub(in crate::session) struct Place;
 

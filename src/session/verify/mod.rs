@@ -220,14 +220,14 @@ impl Instance {
         match session.map(|session| (session.ruling(), session)) {
             Err(error) => Verification::Done(Err(error)),
             Ok((Ruling::Waits(wait), session)) => self.parked(ParkedFor::Lockouts(session, wait)),
-            Ok((ruling, session)) => Verification::Done(self.ruled(ruling, session)),
+            Ok((ruling, session)) => Verification::Done(self.ruled(&ruling, session)),
         }
     }
 
     /// Returns what becomes of a session by a ruling, or by the lock-outs that are known if it has none.
-    fn ruled(&self, ruling: Ruling, session: Session) -> Result<Session, AuthError> {
+    fn ruled(&self, ruling: &Ruling, session: Session) -> Result<Session, AuthError> {
         match ruling {
-            Ruling::Refused(kind) => Err(kind.into()),
+            Ruling::Refused(kind) => Err((*kind).into()),
             Ruling::Passes | Ruling::Waits(_) => self.checks.pass(session),
         }
     }
@@ -369,7 +369,7 @@ impl Parked {
                 ParkedFor::Lockouts(session, wait) => {
                     ready!(Pin::new(wait).poll(cx));
                     let ruling = session.ruling_at_once();
-                    return Poll::Ready(self.instance.ruled(ruling, session.clone()));
+                    return Poll::Ready(self.instance.ruled(&ruling, session.clone()));
                 }
                 ParkedFor::Key(waiting) => {
                     let WaitForKey { token, search, pending } = &mut **waiting;
@@ -398,7 +398,7 @@ impl Parked {
         match self.waits {
             ParkedFor::Key(_) => Err(AuthErrorKind::NotJudged.into()),
             ParkedFor::Lockouts(session, _) => {
-                self.instance.ruled(session.ruling_at_once(), session)
+                self.instance.ruled(&session.ruling_at_once(), session)
             }
         }
     }

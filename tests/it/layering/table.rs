@@ -30,7 +30,9 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
             "session/verify",
         ],
     ),
+    ("lockout", &["clock", "meter", "sampling", "trace"]),
     // Flow 1, from the ground up.
+    ("session/bar", &["lockout", "session/claims", "session/error"]),
     ("session/mod", &["session"]),
     ("session/error", &[]),
     ("session/extract", &["session/error"]),
@@ -39,7 +41,10 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
     ("session/public_key", &["error"]),
     ("session/window", &[]),
     ("session/claims", &["session/error", "session/json"]),
-    ("session/session", &["clock", "session/claims", "session/public_key", "session/window"]),
+    (
+        "session/session",
+        &["clock", "session/bar", "session/claims", "session/public_key", "session/window"],
+    ),
     ("session/cache", &["session/claims", "session/session"]),
     (
         "session/keys",
@@ -60,8 +65,10 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
             "clock",
             "error",
             "instance",
+            "lockout",
             "meter",
             "origin",
+            "session/bar",
             "session/cache",
             "session/claims",
             "session/error",
@@ -218,8 +225,11 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
             "webhook",
         ],
     ),
-    ("sync", &["ids", "webhook/event"]),
-    ("sea_orm", &["backfill", "clock", "error", "ids", "meter", "sync", "trace", "webhook"]),
+    ("sync", &["ids", "lockout", "webhook", "webhook/event"]),
+    (
+        "sea_orm",
+        &["backfill", "clock", "error", "ids", "lockout", "meter", "sync", "trace", "webhook"],
+    ),
     // Adapters.
     ("axum", &["detail", "session", "trace"]),
     ("tonic", &["session", "trace"]),
