@@ -5,7 +5,7 @@ use axum::extract::{Path, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, patch};
+use axum::routing::{get, patch, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -25,6 +25,10 @@ pub(super) fn routes() -> Router<Instance> {
         .route("/v1/users", get(list_users).post(create_user))
         .route("/v1/users/count", get(count_users))
         .route("/v1/users/{id}", get(show_user).patch(change_user).delete(delete_user))
+        .route("/v1/users/{id}/ban", post(ban_user))
+        .route("/v1/users/{id}/unban", post(unban_user))
+        .route("/v1/users/{id}/lock", post(lock_user))
+        .route("/v1/users/{id}/unlock", post(unlock_user))
         .route("/v1/users/{id}/metadata", patch(merge_metadata).put(replace_metadata))
 }
 
@@ -98,6 +102,22 @@ async fn change_user(
 ) -> Answer {
     let user = instance.change_user(&id, change.profile, change.primary_email_address_id)?;
     Ok(Json(user.clerk_json()))
+}
+
+async fn ban_user(State(instance): State<Instance>, Path(id): Path<String>) -> Answer {
+    Ok(Json(instance.ban(&id, true)?.clerk_json()))
+}
+
+async fn unban_user(State(instance): State<Instance>, Path(id): Path<String>) -> Answer {
+    Ok(Json(instance.ban(&id, false)?.clerk_json()))
+}
+
+async fn lock_user(State(instance): State<Instance>, Path(id): Path<String>) -> Answer {
+    Ok(Json(instance.lock(&id, true)?.clerk_json()))
+}
+
+async fn unlock_user(State(instance): State<Instance>, Path(id): Path<String>) -> Answer {
+    Ok(Json(instance.lock(&id, false)?.clerk_json()))
 }
 
 async fn merge_metadata(

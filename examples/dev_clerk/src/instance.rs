@@ -128,20 +128,64 @@ impl Instance {
         })
     }
 
-    pub(super) fn sign_in(&self, user_id: &str) -> Result<SignIn, ClerkError> {
+    /// Creates a session, in which an organization of the user's may be active.
+    pub(super) fn sign_in(
+        &self,
+        user_id: &str,
+        organization_id: Option<String>,
+    ) -> Result<SignIn, ClerkError> {
         self.change(|records| {
+            let is_member = |id: &String| records.membership(id, user_id).is_some();
+            if !organization_id.as_ref().is_none_or(is_member) {
+                return Err(ClerkError::not_found("organization membership"));
+            }
             let user = records.user_mut(user_id).ok_or_else(|| ClerkError::not_found("user"))?;
+            if user.banned || user.locked {
+                let (code, message) = match user.banned {
+                    true => ("user_banned", "This user is banned and cannot sign in."),
+                    false => ("user_locked", "This user is locked and cannot sign in for now."),
+                };
+                return Err(ClerkError::new(StatusCode::FORBIDDEN, code, message));
+            }
             user.last_sign_in_at = Some(now());
-            let session = SignIn::new(user_id, now());
+            let session = SignIn::new(user_id, organization_id, now());
             records.sessions.push(session.clone());
             Ok((session, Vec::new()))
         })
     }
 
-    pub(super) fn sign_out(&self, session_id: &str) -> Result<(), ClerkError> {
+    /// Ends a session, by sign-out or by the secret key.
+    pub(super) fn end_session(&self, id: &str, end: SessionEnd) -> Result<Value, ClerkError> {
         self.change(|records| {
-            records.sessions.retain(|session| session.id != session_id);
-            Ok(((), Vec::new()))
+            let at = records.sessions.iter().position(|session| session.id == id);
+            let session =
+                records.sessions.remove(at.ok_or_else(|| ClerkError::not_found("session"))?);
+            let event = end.event(&session);
+            Ok((event.data.clone(), vec![event]))
+        })
+    }
+
+    /// Bans a user, who is signed out, or ends the ban.
+    pub(super) fn ban(&self, id: &str, banned: bool) -> Result<User, ClerkError> {
+        self.change(|records| {
+            let user = records.user_mut(id).ok_or_else(|| ClerkError::not_found("user"))?;
+            user.banned = banned;
+            user.touch(now());
+            let user = user.clone();
+            let mut events = vec![Event::new("user.updated", &user.id, user.clerk_json())];
+            if banned {
+                let ended = records.sessions.extract_if(.., |session| session.user_id == id);
+                events.extend(ended.map(|session| SessionEnd::Revoked.event(&session)));
+            }
+            Ok((user, events))
+        })
+    }
+
+    /// Locks a user, who cannot sign in and stays signed in, or ends the lock.
+    pub(super) fn lock(&self, id: &str, locked: bool) -> Result<User, ClerkError> {
+        self.update_user(id, |user| {
+            user.locked = locked;
+            Ok(())
         })
     }
 
@@ -163,10 +207,24 @@ impl Instance {
         if let Some(seconds) = seconds {
             token = token.expires_after(std::time::Duration::from_secs(seconds.into()));
         }
+        if let Some((id, slug, role)) = self.active_organization(session) {
+            token = token.organization(&id, &slug, &role, &[]);
+        }
         match azp {
             Some(origin) => token.claim("azp", origin).mint(),
             None => token.mint(),
         }
+    }
+
+    /// Returns the active organization of a session, if the user is still a member: its id and slug, and the
+    /// role.
+    fn active_organization(&self, session: &SignIn) -> Option<(String, String, String)> {
+        let id = session.active_organization_id.as_deref()?;
+        self.read(|records| {
+            let membership = records.membership(id, &session.user_id)?;
+            let slug = records.organization(id)?.slug.clone().unwrap_or_default();
+            Some((id.to_owned(), slug, membership.role.clone()))
+        })
     }
 
     /// Changes a copy of the records, saves it, and only then puts it in force and sends its events.
@@ -211,6 +269,25 @@ impl Instance {
 
     fn records(&self) -> MutexGuard<'_, Records> {
         self.shared.records.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// How a session ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum SessionEnd {
+    /// The user has signed out.
+    Removed,
+    /// The secret key has ended it.
+    Revoked,
+}
+
+impl SessionEnd {
+    fn event(self, session: &SignIn) -> Event {
+        let (kind, status) = match self {
+            Self::Removed => ("session.removed", "removed"),
+            Self::Revoked => ("session.revoked", "revoked"),
+        };
+        Event::new(kind, &session.user_id, session.clerk_json(status))
     }
 }
 

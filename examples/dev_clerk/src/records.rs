@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower_clerk::test_util::Issuer;
 
 use crate::organization::{Membership, Organization};
@@ -33,6 +33,8 @@ pub(super) struct SignIn {
     pub(super) user_id: String,
     /// The token with which a browser gets session tokens for this session.
     pub(super) client_token: String,
+    #[serde(default)]
+    pub(super) active_organization_id: Option<String>,
     pub(super) created_at: i64,
 }
 
@@ -93,6 +95,12 @@ impl Records {
         Some(membership.clerk_json(organization, self.user(&membership.user_id)))
     }
 
+    /// Returns a user's membership of an organization.
+    pub(super) fn membership(&self, organization_id: &str, user_id: &str) -> Option<&Membership> {
+        let is = |it: &&Membership| it.organization_id == organization_id && it.user_id == user_id;
+        self.memberships.iter().find(is)
+    }
+
     /// Removes a user and the user's sessions and memberships.
     pub(super) fn remove_user(&mut self, id: &str) -> Option<User> {
         let at = self.users.iter().position(|user| user.id == id)?;
@@ -103,12 +111,39 @@ impl Records {
 }
 
 impl SignIn {
-    pub(super) fn new(user_id: &str, now: i64) -> Self {
+    pub(super) fn new(user_id: &str, active_organization_id: Option<String>, now: i64) -> Self {
         Self {
             id: format!("sess_{}", random::alphanumeric(27)),
             user_id: user_id.to_owned(),
             client_token: format!("dvb_{}", random::alphanumeric(43)),
+            active_organization_id,
             created_at: now,
         }
     }
+
+    /// Returns the client's id. Each session has its own client.
+    pub(super) fn client_id(&self) -> String {
+        format!("client_{}", self.id.trim_start_matches("sess_"))
+    }
+
+    /// Returns the time at which its client token ends. For the secret key the stand-in's sessions last until
+    /// sign-out, or until the user is deleted or banned.
+    pub(super) fn expire_at(&self) -> i64 {
+        self.created_at.saturating_add(WEEK)
+    }
+
+    /// Returns the session's JSON in the Backend API and in webhooks, in this status.
+    pub(super) fn clerk_json(&self, status: &str) -> Value {
+        json!({
+            "object": "session", "id": self.id, "user_id": self.user_id,
+            "client_id": self.client_id(), "actor": null, "status": status,
+            "last_active_organization_id": self.active_organization_id,
+            "last_active_at": self.created_at, "expire_at": self.expire_at(),
+            "abandon_at": self.expire_at(),
+            "created_at": self.created_at, "updated_at": self.created_at,
+        })
+    }
 }
+
+/// A week in milliseconds.
+const WEEK: i64 = 7 * 24 * 60 * 60 * 1000;

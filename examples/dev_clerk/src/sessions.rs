@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::body::Body;
 use crate::error::ClerkError;
 use crate::guard;
-use crate::instance::Instance;
+use crate::instance::{Instance, SessionEnd};
 use crate::records::SignIn;
 use crate::time;
 
@@ -24,6 +24,7 @@ pub(super) fn backend_routes() -> Router<Instance> {
     Router::new()
         .route("/v1/sessions", get(list_sessions).post(create_session))
         .route("/v1/sessions/{id}", get(show_session))
+        .route("/v1/sessions/{id}/revoke", post(revoke_session))
         .route("/v1/sessions/{id}/tokens", post(create_token))
 }
 
@@ -38,10 +39,12 @@ pub(super) fn frontend_routes() -> Router<Instance> {
 #[derive(Deserialize)]
 struct NewSession {
     user_id: String,
+    active_organization_id: Option<String>,
 }
 
 async fn create_session(State(instance): State<Instance>, Body(new): Body<NewSession>) -> Answer {
-    instance.sign_in(&new.user_id).map(|session| Json(clerk_json(&session)))
+    let session = instance.sign_in(&new.user_id, new.active_organization_id)?;
+    Ok(Json(session.clerk_json(STATUS)))
 }
 
 /// The filters and the page of a list of sessions.
@@ -74,10 +77,10 @@ async fn list_sessions(
     let matching: Vec<Value> = instance.read(|records| {
         let matching = records.sessions.iter().rev().filter(|session| {
             is_or_any(&listing.user_id, &session.user_id)
-                && is_or_any(&listing.client_id, &client_id(session))
+                && is_or_any(&listing.client_id, &session.client_id())
                 && is_or_any(&listing.status, STATUS)
         });
-        matching.map(clerk_json).collect()
+        matching.map(|session| session.clerk_json(STATUS)).collect()
     });
     let total_count = matching.len();
     let page = matching.into_iter().skip(listing.offset).take(listing.limit).collect::<Value>();
@@ -89,8 +92,12 @@ async fn list_sessions(
 }
 
 async fn show_session(State(instance): State<Instance>, Path(id): Path<String>) -> Answer {
-    let session = instance.read(|records| records.session(&id).map(clerk_json));
+    let session = instance.read(|records| records.session(&id).map(|it| it.clerk_json(STATUS)));
     session.map(Json).ok_or_else(|| ClerkError::not_found("session"))
+}
+
+async fn revoke_session(State(instance): State<Instance>, Path(id): Path<String>) -> Answer {
+    instance.end_session(&id, SessionEnd::Revoked).map(Json)
 }
 
 #[derive(Deserialize)]
@@ -123,7 +130,7 @@ async fn redeem_code(
     let session = instance.session_for(&code);
     let session =
         session.ok_or_else(|| ClerkError::unauthorized("The code is used or too old."))?;
-    let mut given = clerk_json(&session);
+    let mut given = session.clerk_json(STATUS);
     given["client_token"] = session.client_token.into();
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(given)).into_response())
 }
@@ -151,7 +158,7 @@ async fn client_sign_out(
     headers: HeaderMap,
 ) -> Result<StatusCode, ClerkError> {
     let session = own_session(&instance, &id, client, &headers)?;
-    instance.sign_out(&session.id).map(|()| StatusCode::NO_CONTENT)
+    instance.end_session(&session.id, SessionEnd::Removed).map(|_| StatusCode::NO_CONTENT)
 }
 
 /// Returns the session that both the path and the client token name.
@@ -168,7 +175,7 @@ pub(super) fn own_session(
     let now = time::now().timestamp_millis();
     session
         .filter(|session| token.as_deref() == Some(session.client_token.as_str()))
-        .filter(|session| now < session.created_at.saturating_add(WEEK))
+        .filter(|session| now < session.expire_at())
         .ok_or_else(|| ClerkError::unauthorized("You are signed out."))
 }
 
@@ -181,23 +188,5 @@ fn token_json(jwt: &str) -> Json<Value> {
     Json(json!({ "object": "token", "jwt": jwt }))
 }
 
-/// Returns the client's id. Each session has its own client.
-fn client_id(session: &SignIn) -> String {
-    format!("client_{}", session.id.trim_start_matches("sess_"))
-}
-
-fn clerk_json(session: &SignIn) -> Value {
-    let expire_at = session.created_at.saturating_add(WEEK);
-    json!({
-        "object": "session", "id": session.id, "user_id": session.user_id,
-        "client_id": client_id(session), "actor": null, "status": STATUS, "last_active_organization_id": null,
-        "last_active_at": session.created_at, "expire_at": expire_at, "abandon_at": expire_at,
-        "created_at": session.created_at, "updated_at": session.created_at,
-    })
-}
-
 /// The status of every session, because ended sessions are removed.
 const STATUS: &str = "active";
-/// A week in milliseconds, after which a client token ends. For the secret key the stand-in's sessions
-/// last until sign-out or until the user is deleted.
-const WEEK: i64 = 7 * 24 * 60 * 60 * 1000;

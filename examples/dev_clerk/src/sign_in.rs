@@ -76,7 +76,7 @@ async fn sign_in(
 ) -> Result<Response, ClerkError> {
     page::own_form(&headers)?;
     let target = form.target.checked()?;
-    match instance.sign_in(&form.user_id) {
+    match instance.sign_in(&form.user_id, None) {
         Ok(session) => Ok(send_back(&target, &instance.code_for(&session))),
         Err(error) => Ok(render(&instance, &target, Some(error.message()))),
     }
@@ -108,7 +108,7 @@ async fn sign_up(
     };
     let signed_in = instance
         .create_user(vec![form.email_address.trim().to_owned()], profile)
-        .and_then(|user| instance.sign_in(&user.id));
+        .and_then(|user| instance.sign_in(&user.id, None));
     match signed_in {
         Ok(session) => Ok(send_back(&target, &instance.code_for(&session))),
         Err(error) => Ok(render(&instance, &target, Some(error.message()))),

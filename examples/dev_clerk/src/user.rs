@@ -14,6 +14,12 @@ pub(super) struct User {
     pub(super) created_at: i64,
     pub(super) updated_at: i64,
     pub(super) last_sign_in_at: Option<i64>,
+    /// Whether the user may not sign in and is signed out.
+    #[serde(default)]
+    pub(super) banned: bool,
+    /// Whether the user may not sign in for a while.
+    #[serde(default)]
+    pub(super) locked: bool,
     #[serde(flatten)]
     pub(super) profile: Profile,
 }
@@ -52,6 +58,8 @@ impl User {
             created_at: now,
             updated_at: now,
             last_sign_in_at: None,
+            banned: false,
+            locked: false,
             profile,
         }
     }
@@ -105,7 +113,7 @@ impl User {
             "backup_code_enabled": false, "mfa_enabled_at": null, "mfa_disabled_at": null,
             "password_last_updated_at": null,
             "last_sign_in_at": self.last_sign_in_at, "last_active_at": self.last_sign_in_at,
-            "banned": false, "locked": false, "lockout_expires_in_seconds": null,
+            "banned": self.banned, "locked": self.locked, "lockout_expires_in_seconds": null,
             "verification_attempts_remaining": null, "legal_accepted_at": null,
             "delete_self_enabled": true, "create_organization_enabled": true,
             "create_organizations_limit": null,

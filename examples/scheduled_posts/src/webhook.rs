@@ -41,7 +41,8 @@ pub(crate) fn service(
 /// Receive an event from Clerk
 ///
 /// `user.created`, `user.updated` and `user.deleted` are applied, and so are `organization.*` and
-/// `organizationMembership.*`; other events are acknowledged and ignored. One that could never be applied
+/// `organizationMembership.*`; `session.ended`, `session.removed` and `session.revoked` end the session's
+/// tokens. Other events are acknowledged and ignored. One that could never be applied
 /// is acknowledged and kept for an operator. The body is the event as it was signed; the answer is sent
 /// after the commit. The headers may also be called `webhook-id`, `webhook-timestamp` and
 /// `webhook-signature`.
@@ -169,6 +170,9 @@ pub(crate) const EVENTS: &[&str] = &[
     "organizationMembership.created",
     "organizationMembership.updated",
     "organizationMembership.deleted",
+    "session.ended",
+    "session.removed",
+    "session.revoked",
 ];
 /// The path at which the server receives deliveries.
 pub(crate) const PATH: &str = "/api/webhooks/clerk";

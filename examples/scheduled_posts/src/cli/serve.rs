@@ -9,7 +9,10 @@ use axum::Router;
 use sea_orm::DatabaseConnection;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tower_clerk::ConfigError;
 use tower_clerk::config::ClerkConfig;
+use tower_clerk::sea_orm::SeaOrmSink;
+use tower_clerk::session::Verifier;
 use tower_clerk::webhook::OwnInstance;
 
 use crate::ai::Ai;
@@ -45,6 +48,7 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
         metrics,
         clerk,
         dead_letters,
+        lockouts,
         ai,
         tls,
     } = ServeConfig::read(env)?;
@@ -72,7 +76,6 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
             (clerk, Some(dev_clerk))
         }
     };
-    let verifier = clerk.verifier().map_err(|error| Failure::Start(error.to_string()))?;
 
     let ai = ai.as_ref().map(Ai::new).transpose();
     let ai = ai.map_err(|_| Failure::Start(NO_TLS.to_owned()))?;
@@ -80,6 +83,8 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     let stopping = Stopping::default();
     let users = db.users().map_err(|error| Failure::Start(error.to_string()))?;
     let users = if dead_letters { users } else { users.without_dead_letters() };
+    let secrets = if phase.has_webhooks() { clerk.signing_secrets() } else { &[] };
+    let (users, verifier) = guarded(users, &clerk, lockouts && !secrets.is_empty())?;
     let state = AppState {
         store: Store::new(db.clone(), &common.database_url),
         users: users.clone(),
@@ -88,7 +93,6 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
         stopping: stopping.clone(),
     };
     upkeep::start(users.clone());
-    let secrets = if phase.has_webhooks() { clerk.signing_secrets() } else { &[] };
     let own = if secrets.is_empty() { Ok(OwnInstance::new()) } else { own_instance::start(&clerk) };
     let hook = own.and_then(|own| webhook::service(users, secrets, own));
     let hook = hook.map_err(|error| Failure::Start(error.to_string()))?;
@@ -140,6 +144,21 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
     let _ = tokio::time::timeout(FAREWELL, db.pool().clone().close()).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Returns the sink and the verifier, with lock-outs between them if they are wanted.
+fn guarded(
+    users: SeaOrmSink,
+    clerk: &ClerkConfig,
+    with_lockouts: bool,
+) -> Result<(SeaOrmSink, Verifier), Failure> {
+    let failure = |error: ConfigError| Failure::Start(error.to_string());
+    let verifier = clerk.verifier_builder().map_err(failure)?;
+    if !with_lockouts {
+        return Ok((users, verifier.build().map_err(failure)?));
+    }
+    let (users, lockouts) = users.with_lockouts();
+    Ok((users, verifier.lockouts(&lockouts).build().map_err(failure)?))
 }
 
 /// A listener for plain HTTP that redirects every request to HTTPS.

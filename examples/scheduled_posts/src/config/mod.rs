@@ -71,6 +71,8 @@ pub(crate) struct ServeConfig {
     pub(crate) clerk: Clerk,
     /// Whether webhooks that can never be applied are parked.
     pub(crate) dead_letters: bool,
+    /// Whether users who are signed out at Clerk are out at once.
+    pub(crate) lockouts: bool,
     pub(crate) ai: Option<AiConfig>,
     pub(crate) tls: Option<TlsConfig>,
 }
@@ -136,6 +138,7 @@ impl ServeConfig {
         let limits = reader.limits(matches!(clerk, Some(Clerk::Dev(_))));
         let phase = reader.auth_phase();
         let dead_letters = reader.value("DEAD_LETTERS", true, values::on_or_off);
+        let lockouts = reader.value("LOCKOUTS", true, values::on_or_off);
         let config = clerk.map(|clerk| Self {
             common,
             listen,
@@ -146,6 +149,7 @@ impl ServeConfig {
             metrics,
             clerk,
             dead_letters,
+            lockouts,
             ai,
             tls,
         });

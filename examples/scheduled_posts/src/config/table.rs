@@ -418,6 +418,17 @@ pub(crate) static TOPICS: [Topic; 8] = [
                 is_secret: false,
             },
             Setting {
+                names: &["LOCKOUTS"],
+                meaning: "Whether users who are signed out or banned at Clerk, and members who have \
+                          left, are out within two seconds: on or off.",
+                details: "With off, and without webhooks, their tokens are good until they expire. \
+                          With on, tokens that live longer than an hour are refused.",
+                unset: Unset::Value("on"),
+                read_by: SERVER,
+                example: "on",
+                is_secret: false,
+            },
+            Setting {
                 names: &["METRICS_ADDR"],
                 meaning: "The address and port of a separate listener for /metrics, which has no \
                           access control.",

@@ -22,6 +22,7 @@ mod keys;
 mod killed;
 mod limits;
 mod listening;
+mod lockouts;
 mod log;
 mod metrics;
 mod openapi;
