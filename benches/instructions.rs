@@ -1,5 +1,5 @@
 //! Calls of the layer with one fixed token, whose instructions `scripts/instructions` counts:
-//! `instructions hit 10000`, `instructions cold 100`, `bare` for the service alone, and `rsa` for
+//! `instructions hit 10000`, `lockouts` for a hit with lock-outs on, `instructions cold 100`, `bare` for the service alone, and `rsa` for
 //! the check of the signature alone.
 //!
 //! One thread, no network, and a clock that stands still. The key and the token are in
@@ -19,6 +19,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use tower::Layer;
+use tower_clerk::lockout::{Lockout, LockoutError, LockoutStore, Lockouts};
 use tower_clerk::session::{ClerkAuthLayer, StaticKeys, Verifier, VerifierBuilder};
 use tower_clerk::test_util::{Issuer, ManualClock};
 
@@ -27,6 +28,15 @@ use support::service::{Bare, bearer, call, request};
 const ISS: &str = "https://clerk.example.com";
 const PARTY: &str = "https://app.example.com";
 
+/// A store in which there is nothing.
+struct NoLockouts;
+
+impl LockoutStore for NoLockouts {
+    async fn within(&self, _: Duration) -> Result<Vec<Lockout>, LockoutError> {
+        Ok(Vec::new())
+    }
+}
+
 fn main() {
     // `cargo bench` adds --bench.
     let given: Vec<String> = std::env::args().skip(1).filter(|given| given != "--bench").collect();
@@ -34,7 +44,7 @@ fn main() {
         ["mint"] => println!("{:#}", mint()),
         [case, calls] => run(case, calls.parse().expect("a number of calls")),
         _ => {
-            ["bare", "hit", "cold", "rsa"].iter().for_each(|case| run(case, 10));
+            ["bare", "hit", "lockouts", "cold", "rsa"].iter().for_each(|case| run(case, 10));
             println!("nothing is measured here: run scripts/instructions");
         }
     }
@@ -56,6 +66,17 @@ fn run(case: &str, calls: u64) {
             let mut service = layer(verifier);
             (0..=calls).for_each(|_| call(&mut service, request(&header), true));
         }
+        "lockouts" => {
+            let lockouts = Lockouts::new(NoLockouts);
+            let verifier = verifier.authorized_parties([PARTY]).clock(stopped());
+            let verifier = verifier.lockouts(&lockouts).build().expect("a verifier");
+            // The first request starts the looks; they stand still while the calls are counted.
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.expect("a runtime");
+            runtime.block_on(verifier.verify(token)).expect("a session");
+            let mut service = ClerkAuthLayer::new(verifier).layer(Bare);
+            (0..=calls).for_each(|_| call(&mut service, request(&header), true));
+        }
         "cold" => {
             let mut service = layer(verifier.without_cache());
             (0..calls).for_each(|_| call(&mut service, request(&header), true));
@@ -67,7 +88,7 @@ fn run(case: &str, calls: u64) {
                 key.verify_sig(black_box(signed), black_box(&signature)).expect("a good signature");
             });
         }
-        _ => panic!("bare, hit, cold or rsa"),
+        _ => panic!("bare, hit, lockouts, cold or rsa"),
     }
 }
 
