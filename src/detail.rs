@@ -6,7 +6,17 @@ use http::{HeaderValue, Response};
 
 /// Returns the response with the body `{"detail": …}`, `application/json`.
 pub(crate) fn with_detail<B>(response: Response<B>, detail: &str) -> Response<Bytes> {
-    let body = format!(r#"{{"detail":{}}}"#, serde_json::Value::from(detail));
+    with_detail_and(response, detail, "")
+}
+
+/// Returns the response with the body `{"detail": …}` and further members, each written as JSON with
+/// a comma before it.
+pub(crate) fn with_detail_and<B>(
+    response: Response<B>,
+    detail: &str,
+    members: &str,
+) -> Response<Bytes> {
+    let body = format!(r#"{{"detail":{}{members}}}"#, serde_json::Value::from(detail));
     let mut response = response.map(|_| Bytes::from(body));
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);

@@ -14,35 +14,35 @@
 //! }
 //! ```
 //!
-//! A guard is an extractor of your own: it takes the session, asks what the route requires, and refuses
-//! with 403.
+//! What callers may do is required in one of three ways: by a
+//! [`RequireLayer`](crate::session::RequireLayer) around routes, by [`Require`] in a handler's
+//! signature, or by [`Session::require`] in its body.
 //!
 //! ```
-//! use axum::extract::FromRequestParts;
-//! use axum::response::{IntoResponse, Response};
-//! use http::request::Parts;
-//! use tower_clerk::session::{AuthError, Authorization, Denied, Session};
+//! use tower_clerk::axum::{Require, Requirement};
+//! use tower_clerk::session::{AuthError, Authorization, Reverification, Session};
 //!
-//! struct Admin(Session);
+//! struct Admin;
 //!
-//! impl<S: Send + Sync> FromRequestParts<S> for Admin {
-//!     type Rejection = Response;
-//!
-//!     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-//!         let session = Session::from_request_parts(parts, state).await;
-//!         let session = session.map_err(IntoResponse::into_response)?;
-//!         if !session.has(&Authorization::role("org:admin")) {
-//!             let denied = Denied::forbidden().because("the user is no admin");
-//!             return Err(AuthError::from(denied).into_response());
-//!         }
-//!         Ok(Self(session))
+//! impl Requirement for Admin {
+//!     fn authorization() -> Authorization {
+//!         Authorization::role("admin").or(Authorization::permission("members:manage"))
 //!     }
 //! }
 //!
-//! async fn delete_everything(Admin(admin): Admin) -> String {
+//! async fn remove_member(admin: Require<Admin>) -> String {
 //!     format!("{} may", admin.user_id())
 //! }
+//!
+//! async fn delete_everything(session: Session) -> Result<String, AuthError> {
+//!     session.require(&Authorization::reverified(Reverification::STRICT))?;
+//!     Ok(format!("{} may", session.user_id()))
+//! }
 //! ```
+//!
+//! [`InOrganization`] requires that the organization in the path is the active one.
+
+mod require;
 
 use std::error::Error;
 use std::fmt;
@@ -58,7 +58,10 @@ use crate::detail::with_detail;
 use crate::session::{Anonymous, AuthError, JsonResponder, Session, finish};
 use crate::trace::event;
 
-/// The rejection of a request that has no [`Session`]: the reason, and the response.
+pub use require::{InOrganization, Require, Requirement};
+
+/// The rejection of a request that has no [`Session`], or whose session does not suffice: the reason,
+/// and the response.
 ///
 /// Behind a [`ClerkAuthLayer`](crate::session::ClerkAuthLayer) the response is the one that the
 /// layer's [`Responder`](crate::session::Responder) builds. On a route without the layer it is a
@@ -69,11 +72,12 @@ use crate::trace::event;
 #[derive(Clone, Debug)]
 pub struct SessionRejection {
     error: Option<AuthError>,
+    has_session: bool,
     response: Box<http::Response<Bytes>>,
 }
 
 impl SessionRejection {
-    /// Returns why the request has no session; `None` if no layer is mounted on this route.
+    /// Returns why the request is refused; `None` if no layer is mounted on this route.
     #[must_use]
     pub fn error(&self) -> Option<&AuthError> {
         self.error.as_ref()
@@ -89,7 +93,12 @@ impl SessionRejection {
 
     fn no_session(anonymous: &Anonymous, request: &Parts) -> Self {
         let response = Box::new(anonymous.refuse(request.clone()));
-        Self { error: Some(anonymous.error().clone()), response }
+        Self { error: Some(anonymous.error().clone()), has_session: false, response }
+    }
+
+    fn not_allowed(session: &Session, error: AuthError, request: &Parts) -> Self {
+        let response = Box::new(session.refuse(error.clone(), request.clone()));
+        Self { error: Some(error), has_session: true, response }
     }
 
     fn no_layer() -> Self {
@@ -99,7 +108,7 @@ impl SessionRejection {
         );
         let mut response = with_detail(http::Response::new(()), "Internal server error");
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-        Self { error: None, response: Box::new(response) }
+        Self { error: None, has_session: false, response: Box::new(response) }
     }
 }
 
@@ -107,6 +116,7 @@ impl SessionRejection {
 impl fmt::Display for SessionRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.error {
+            Some(error) if self.has_session => write!(f, "not allowed: {error}"),
             Some(error) => write!(f, "no session: {error}"),
             None => f.write_str("no ClerkAuthLayer is mounted on this route; mount the layer"),
         }
@@ -117,7 +127,7 @@ impl Error for SessionRejection {}
 
 impl IntoResponse for SessionRejection {
     fn into_response(self) -> Response {
-        if let Some(_error) = &self.error {
+        if let Some(_error) = self.error.as_ref().filter(|_| !self.has_session) {
             event!(debug, reason = _error.kind().as_str(), "request refused: no session");
         }
         self.response.map(Body::from)

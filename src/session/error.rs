@@ -1,15 +1,17 @@
-//! The error of a request without a session. Responses and their HTTP statuses are in `reject`.
+//! The error of a request that is refused. Responses and their HTTP statuses are in `reject`.
 
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The reason why a request has no session.
+use super::reverification::Reverification;
+
+/// The reason why a request is refused: it has no session, or its session does not suffice.
 ///
 /// Cheap to clone. The layer puts it into the response's extensions, so that logs and metrics can
 /// contain the reason, which the client does not learn. [`source`](Error::source) is why keys could not
-/// be fetched, or why a check of the server's own refused. Two errors are equal if kind and time are.
+/// be fetched, why a check of the server's own refused, or which verification is missing. Two errors are equal if all but that is.
 #[derive(Clone, Debug)]
 pub struct AuthError {
     kind: AuthErrorKind,
@@ -17,10 +19,10 @@ pub struct AuthError {
     cause: Option<Cause>,
 }
 
-/// The reason why there are no keys, or why a check refused.
+/// The reason why there are no keys, why a check refused, or which verification is missing.
 pub(super) type Cause = Arc<dyn Error + Send + Sync>;
 
-/// The reasons why a request has no session.
+/// The reasons why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AuthErrorKind {
@@ -68,8 +70,16 @@ pub enum AuthErrorKind {
     NotJudged,
     /// An `nbf` further ahead than the skew.
     NotYetValid,
+    /// Another active organization than the one that the request is about, or none: a
+    /// [guard](crate::session::RequireLayer::organization) refuses a good session.
+    OtherOrganization,
     /// A pending session (`sts`): the user has to do something before it counts.
     PendingSession,
+    /// A good session that lacks what a [guard](crate::session::RequireLayer) or
+    /// [`Session::require`](crate::session::Session::require) asks for.
+    RequirementNotMet,
+    /// A good session that lacks nothing but a recent verification of the user.
+    ReverificationRequired,
     /// A token of a session that has ended, or of a user who is banned: see `lockout`.
     SessionEnded,
     /// A token that is longer than the maximum, which is more than any genuine one by default.
@@ -88,11 +98,17 @@ impl AuthError {
     }
 
     pub(super) fn keys_unavailable(retry_after: Duration, cause: Option<Cause>) -> Self {
-        Self { kind: AuthErrorKind::KeysUnavailable, retry_after: Some(retry_after), cause }
+        let kind = AuthErrorKind::KeysUnavailable;
+        Self { retry_after: Some(retry_after), cause, ..Self::new(kind) }
     }
 
     pub(super) fn denied(kind: AuthErrorKind, cause: Option<Cause>) -> Self {
-        Self { kind, retry_after: None, cause }
+        Self { cause, ..Self::new(kind) }
+    }
+
+    pub(super) fn reverification_required(asked: Reverification) -> Self {
+        let kind = AuthErrorKind::ReverificationRequired;
+        Self { cause: Some(Arc::new(Missing(asked))), ..Self::new(kind) }
     }
 
     /// Returns the error of a token that was not judged, instead of this one.
@@ -111,6 +127,12 @@ impl AuthError {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// Returns the verification that the user lacks, with [`AuthErrorKind::ReverificationRequired`].
+    #[must_use]
+    pub fn reverification(&self) -> Option<Reverification> {
+        self.cause.as_ref()?.downcast_ref::<Missing>().map(|Missing(asked)| *asked)
     }
 }
 
@@ -139,7 +161,10 @@ impl AuthErrorKind {
             Self::MissingCredentials => "missing_credentials",
             Self::NotJudged => "not_judged",
             Self::NotYetValid => "not_yet_valid",
+            Self::OtherOrganization => "other_organization",
             Self::PendingSession => "pending_session",
+            Self::RequirementNotMet => "requirement_not_met",
+            Self::ReverificationRequired => "reverification_required",
             Self::SessionEnded => "session_ended",
             Self::TooLarge => "too_large",
             Self::UnknownKey => "unknown_key",
@@ -186,7 +211,14 @@ impl fmt::Display for AuthError {
             AuthErrorKind::MissingCredentials => "no bearer token was sent",
             AuthErrorKind::NotJudged => "no key was at hand to judge the token",
             AuthErrorKind::NotYetValid => "the token is not valid yet",
+            AuthErrorKind::OtherOrganization => {
+                "the organization of the request is not the session's active one"
+            }
             AuthErrorKind::PendingSession => "the session is pending",
+            AuthErrorKind::RequirementNotMet => "the session lacks what is required here",
+            AuthErrorKind::ReverificationRequired => {
+                "the user was not verified as recently as is required here"
+            }
             AuthErrorKind::SessionEnded => "the session has ended, or the user is banned",
             AuthErrorKind::TooLarge => "the token is too long",
             AuthErrorKind::UnknownKey => "no known key has the token's key id (kid)",
@@ -198,7 +230,8 @@ impl fmt::Display for AuthError {
 
 impl PartialEq for AuthError {
     fn eq(&self, other: &Self) -> bool {
-        (self.kind, self.retry_after) == (other.kind, other.retry_after)
+        (self.kind, self.retry_after, self.reverification())
+            == (other.kind, other.retry_after, other.reverification())
     }
 }
 
@@ -209,3 +242,21 @@ impl Error for AuthError {
         self.cause.as_deref().map(|cause| cause as _)
     }
 }
+
+/// A verification that the user lacks. It is a cause, so that the errors of a hit's path stay small.
+#[derive(Debug)]
+struct Missing(Reverification);
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(asked) = self;
+        write!(
+            f,
+            "the verification is to be {:?}, less than {:?} ago",
+            asked.level(),
+            asked.within()
+        )
+    }
+}
+
+impl Error for Missing {}

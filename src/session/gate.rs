@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderName, ORIGIN};
-use http::{Method, Request, Response, Uri, Version};
+use http::{Method, Request, Response};
 
 use super::error::{AuthError, AuthErrorKind};
 use super::extract::{bearer_token, has_credentials};
-use super::reject::{JsonResponder, Responder, refuse};
+use super::reject::{Anonymous, Entrance, JsonResponder};
 use super::session::Session;
 use super::verify::{Verification, Verifier};
 use crate::clock::{Clock as _, SystemClock};
@@ -26,7 +26,7 @@ pub(super) struct Gate {
     /// Whether requests that would be refused pass and are reported.
     pub(super) report_only: bool,
     pub(super) preflights_pass: bool,
-    pub(super) responder: Arc<dyn Responder>,
+    pub(super) entrance: Entrance,
     /// The sampler for log lines about requests that would be refused.
     reported: Arc<Samples<AuthErrorKind>>,
 }
@@ -40,38 +40,6 @@ pub(super) enum Mode {
     Optional,
 }
 
-/// The extension of a request that a layer let pass without a session: the reason, and the
-/// responder for a handler that needs a session after all. A request that has neither this nor a
-/// session has not passed a layer.
-#[derive(Clone)]
-#[cfg_attr(
-    not(any(feature = "axum", feature = "tonic")),
-    expect(dead_code, reason = "only adapters ask why")
-)]
-pub(crate) struct Anonymous {
-    error: AuthError,
-    responder: Arc<dyn Responder>,
-    /// The request line as the layer saw it: a router inside of it may change the path.
-    method: Method,
-    uri: Uri,
-    version: Version,
-}
-
-#[cfg(any(feature = "axum", feature = "tonic"))]
-impl Anonymous {
-    pub(crate) fn error(&self) -> &AuthError {
-        &self.error
-    }
-
-    /// Returns the response that the layer would have given to this request.
-    pub(crate) fn refuse(&self, mut request: http::request::Parts) -> Response<Bytes> {
-        request.method = self.method.clone();
-        request.uri = self.uri.clone();
-        request.version = self.version;
-        refuse(&*self.responder, self.error.clone(), &request)
-    }
-}
-
 impl Gate {
     pub(super) fn new(verifier: Verifier) -> Self {
         Self {
@@ -79,7 +47,7 @@ impl Gate {
             mode: Mode::Required,
             report_only: false,
             preflights_pass: false,
-            responder: Arc::new(JsonResponder::new()),
+            entrance: Entrance::new(JsonResponder::new()),
             reported: Arc::default(),
         }
     }
@@ -107,7 +75,7 @@ impl Gate {
                 // The results of another layer no longer hold.
                 extensions.remove::<Anonymous>();
                 extensions.remove::<AuthError>();
-                extensions.insert(session);
+                self.let_in(session, &mut request);
                 return ControlFlow::Continue(request);
             }
             Err(error) => error,
@@ -116,17 +84,13 @@ impl Gate {
         let passes = self.passes_without(&error, &request);
         if passes || self.report_only {
             count!("clerk_auth_requests_total", "outcome" => _outcome, "answer" => "passed");
-            let anonymous = Anonymous {
-                error: error.clone(),
-                responder: Arc::clone(&self.responder),
-                method: request.method().clone(),
-                uri: request.uri().clone(),
-                version: request.version(),
-            };
+            let anonymous = Anonymous::new(error.clone(), self.entrance.clone(), &request);
             let extensions = request.extensions_mut();
             // What this layer's own verifier found for an outer one still holds.
             let found = extensions.get::<Session>();
-            if found.is_some_and(|session| self.verifier.has_verified(session)) {
+            if let Some(session) = found.filter(|session| self.verifier.has_verified(session)) {
+                let session = session.clone();
+                self.let_in(session, &mut request);
                 return ControlFlow::Continue(request);
             }
             // It does not vouch for a session of another verifier.
@@ -144,7 +108,14 @@ impl Gate {
         count!("clerk_auth_requests_total", "outcome" => _outcome, "answer" => "refused");
         event!(debug, reason = _outcome, "request refused: no session");
         let (parts, _body) = request.into_parts();
-        ControlFlow::Break(refuse(&*self.responder, error, &parts))
+        ControlFlow::Break(self.entrance.refuse(error, &parts))
+    }
+
+    /// Puts the session into the request, with what guards and extractors refuse by.
+    #[inline]
+    fn let_in<B>(&self, session: Session, request: &mut Request<B>) {
+        self.entrance.keep_line(request);
+        request.extensions_mut().insert(session.by(self.entrance.clone()));
     }
 
     /// Logs that a request passes that would be refused, unless enough of its kind were.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tower_layer::Layer;
 
 use super::gate::{Gate, Mode};
-use super::reject::{GrpcResponder, Responder};
+use super::reject::{Entrance, GrpcResponder, Responder};
 use super::service::ClerkAuth;
 use super::verify::Verifier;
 use crate::trace::event;
@@ -54,7 +54,8 @@ impl ClerkAuthLayer {
     /// requests is counted, and for each reason at most one every ten seconds is logged. Requests
     /// that the layer lets pass anyway, because it is [`optional`](Self::optional) or the request
     /// is a preflight, are not reported. The extractor `Session` refuses all requests without a
-    /// session: handlers must take `Option<Session>`.
+    /// session: handlers must take `Option<Session>`. A [`RequireLayer`](super::RequireLayer) inside
+    /// of it refuses them too, unless it reports only.
     #[must_use]
     pub fn report_only(self) -> Self {
         self.with(|gate| gate.report_only = true)
@@ -106,10 +107,11 @@ impl ClerkAuthLayer {
     }
 
     /// Sets the responder, which builds the responses to refused requests; default:
-    /// [`JsonResponder`](super::JsonResponder).
+    /// [`JsonResponder`](super::JsonResponder). It answers for the guards and extractors inside of
+    /// the layer too.
     #[must_use]
     pub fn respond_with(self, responder: impl Responder) -> Self {
-        self.with(|gate| gate.responder = Arc::new(responder))
+        self.with(|gate| gate.entrance = Entrance::new(responder))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Gate)) -> Self {

@@ -35,7 +35,8 @@
 //!
 #![doc = include_str!("../docs/refused.md")]
 //!
-//! [`observability`] lists the events and metrics.
+//! [`authorization`] says how roles, permissions and the like are required, and [`observability`] lists
+//! the events and metrics.
 #![warn(clippy::indexing_slicing)]
 
 mod bar;
@@ -46,12 +47,14 @@ mod error;
 mod extract;
 mod future;
 mod gate;
+mod guard;
 mod json;
 pub mod keys;
 mod layer;
 mod parse;
 mod public_key;
 mod reject;
+mod reverification;
 mod service;
 #[expect(clippy::module_inception, reason = "the file is named after its type, Session")]
 mod session;
@@ -60,16 +63,17 @@ mod window;
 
 pub use body::AuthBody;
 pub use claims::{
-    Actor, Authorization, Claims, CustomClaimsError, Entitlement, FactorAges, FactorLevel,
-    Organization, Reverification,
+    Actor, Authorization, Claims, CustomClaimsError, Entitlement, FactorAges, Organization,
 };
 pub use error::{AuthError, AuthErrorKind};
 pub use future::ResponseFuture;
+pub use guard::{RequireLayer, RequireService};
 pub use keys::{KeySource, PemKey, StaticKeys};
 pub use layer::ClerkAuthLayer;
 pub use reject::{
     EmptyResponder, GrpcResponder, JsonResponder, ProblemResponder, Refusal, Responder,
 };
+pub use reverification::{FactorLevel, Reverification};
 pub use service::ClerkAuth;
 pub use session::Session;
 pub use verify::{AudiencePolicy, AuthorizedPartyPolicy, Denied, Verifier, VerifierBuilder};
@@ -78,9 +82,12 @@ pub use verify::{AudiencePolicy, AuthorizedPartyPolicy, Denied, Verifier, Verifi
 pub(crate) use verify::{check_authorized_parties, check_issuer};
 
 #[cfg(any(feature = "axum", feature = "tonic"))]
-pub(crate) use gate::Anonymous;
+pub(crate) use reject::Anonymous;
 #[cfg(feature = "axum")]
 pub(crate) use reject::finish;
+
+#[doc = include_str!("../docs/authorization.md")]
+pub mod authorization {}
 
 #[doc = include_str!("../docs/observability.md")]
 pub mod observability {}

@@ -6,11 +6,18 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
+use http::Response;
+use http::request::Parts;
+
 use super::bar::{Bar, Place, Ruling};
-use super::claims::{Actor, Authorization, Claims, Organization};
+use super::claims::{Actor, Authorization, Claims, Lack, Organization};
+use super::error::{AuthError, AuthErrorKind};
 use super::public_key::PublicKey;
+use super::reject::{Entrance, refuse_session};
 use super::window::Window;
 use crate::clock::Clock;
+use crate::trace::event;
 
 /// A verified session, which identifies the user who sent the request.
 ///
@@ -20,6 +27,8 @@ use crate::clock::Clock;
 #[derive(Clone)]
 pub struct Session {
     verified: Arc<Verified>,
+    /// The layer that let the request in, which refuses for those inside of it.
+    entrance: Option<Entrance>,
 }
 
 /// The shared data, in one allocation, so that a cache hit changes only one reference count.
@@ -58,7 +67,14 @@ impl Session {
     ) -> Self {
         let clock = AssertUnwindSafe(Arc::clone(clock));
         let place = bar.place();
-        Self { verified: Arc::new(Verified { claims, key, window, verifier, place, clock }) }
+        let verified = Arc::new(Verified { claims, key, window, verifier, place, clock });
+        Self { verified, entrance: None }
+    }
+
+    /// Returns the session of a request that a layer lets in.
+    #[inline]
+    pub(super) fn by(self, entrance: Entrance) -> Self {
+        Self { entrance: Some(entrance), ..self }
     }
 
     /// Returns all claims.
@@ -110,6 +126,59 @@ impl Session {
     #[must_use]
     pub fn has(&self, required: &Authorization) -> bool {
         self.claims().has(required)
+    }
+
+    /// Requires that the session satisfies `required`, as [`has`](Self::has) judges it.
+    ///
+    /// ```
+    /// # use tower_clerk::session::{AuthError, Authorization, Reverification, Session};
+    /// fn delete_everything(session: &Session) -> Result<(), AuthError> {
+    ///     session.require(&Authorization::reverified(Reverification::STRICT))?;
+    ///     // …
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns the refusal: [`AuthErrorKind::ReverificationRequired`] if a recent verification is all that
+    /// is missing, so that the front end lets the user verify again, and otherwise
+    /// [`AuthErrorKind::RequirementNotMet`]. [`Refusal`](super::Refusal) makes a 403 of either.
+    pub fn require(&self, required: &Authorization) -> Result<(), AuthError> {
+        match self.claims().lack(required) {
+            None => Ok(()),
+            Some(Lack::Verification(asked)) => Err(AuthError::reverification_required(asked)),
+            Some(Lack::Other) => Err(AuthErrorKind::RequirementNotMet.into()),
+        }
+    }
+
+    /// Requires that this organization is the active one. `organization` is an id if it begins with
+    /// `org_`, and otherwise a slug, which an organization's admins can change and pass on: rows belong
+    /// to an id.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AuthErrorKind::OtherOrganization`], also if no organization is active.
+    pub fn require_organization(&self, organization: &str) -> Result<(), AuthError> {
+        let is_active = self.organization().is_some_and(|active| {
+            match organization.starts_with("org_") {
+                // An organization must not pass for another by taking its id for a slug.
+                true => active.id() == organization,
+                false => !organization.is_empty() && active.slug() == Some(organization),
+            }
+        });
+        if is_active { Ok(()) } else { Err(AuthErrorKind::OtherOrganization.into()) }
+    }
+
+    /// Returns the response to a request whose session does not suffice, as the layer refuses that let
+    /// it in.
+    pub(crate) fn refuse(&self, error: AuthError, request: Parts) -> Response<Bytes> {
+        event!(
+            debug,
+            reason = error.kind().as_str(),
+            "request refused: the session does not suffice"
+        );
+        refuse_session(self.entrance.as_ref(), error, request)
     }
 
     /// Waits until the token has expired: until `exp` and the skew are past, by the verifier's clock, or

@@ -29,6 +29,9 @@
 //! # }
 //! ```
 //!
+//! What callers may do is required by a [`RequireLayer`](crate::session::RequireLayer) inside of the
+//! layer, for a whole service, or by [`RequestExt::require`] in a method.
+//!
 //! To guard one method of a service, mount the layer in its
 //! [`optional`](crate::session::ClerkAuthLayer::optional) mode and ask for the session in that
 //! method.
@@ -41,7 +44,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use tonic::{Code, Request, Status};
 
-use crate::session::{Anonymous, AuthError, Refusal, Session};
+use crate::session::{Anonymous, AuthError, Authorization, Refusal, Session};
 use crate::trace::event;
 
 /// An extension of [`Request`] with access to its session.
@@ -71,6 +74,34 @@ pub trait RequestExt {
     /// Returns `INTERNAL` if no [`ClerkAuthLayer`](crate::session::ClerkAuthLayer) is mounted, so that
     /// an unguarded method is not taken for one without signed-in users.
     fn optional_session(&self) -> Result<Option<&Session>, Status>;
+
+    /// Returns the session if it satisfies `required`, as [`Session::require`] judges it.
+    ///
+    /// ```
+    /// use tonic::{Request, Status};
+    /// use tower_clerk::session::Authorization;
+    /// use tower_clerk::tonic::RequestExt;
+    ///
+    /// fn remove_member<T>(request: &Request<T>) -> Result<(), Status> {
+    ///     let admin = request.require(&Authorization::role("admin"))?;
+    ///     // …
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns what [`session`](Self::session) does if there is no session, and otherwise
+    /// `PERMISSION_DENIED`, or the `grpc-status` that the layer's responder writes.
+    fn require(&self, required: &Authorization) -> Result<&Session, Status>;
+
+    /// Returns the session if this organization, an id or a slug, is the active one, as
+    /// [`Session::require_organization`] judges it.
+    ///
+    /// # Errors
+    ///
+    /// Returns what [`require`](Self::require) does.
+    fn require_organization(&self, organization: &str) -> Result<&Session, Status>;
 }
 
 impl<T> RequestExt for Request<T> {
@@ -100,6 +131,27 @@ impl<T> RequestExt for Request<T> {
             (None, None) => Err(no_layer()),
         }
     }
+
+    fn require(&self, required: &Authorization) -> Result<&Session, Status> {
+        let session = self.session()?;
+        match session.require(required) {
+            Ok(()) => Ok(session),
+            Err(error) => Err(not_allowed(self, session, error)),
+        }
+    }
+
+    fn require_organization(&self, organization: &str) -> Result<&Session, Status> {
+        let session = self.session()?;
+        match session.require_organization(organization) {
+            Ok(()) => Ok(session),
+            Err(error) => Err(not_allowed(self, session, error)),
+        }
+    }
+}
+
+fn not_allowed<T>(request: &Request<T>, session: &Session, error: AuthError) -> Status {
+    let response = session.refuse(error.clone(), parts(request));
+    status_of(response.into_parts().0.headers).unwrap_or_else(|| error.into())
 }
 
 fn no_layer() -> Status {

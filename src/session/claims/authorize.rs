@@ -5,12 +5,14 @@ use std::time::Duration;
 use super::Claims;
 use super::org::Organization;
 use super::parts::{Entitlement, FactorAges};
+use crate::session::reverification::{FactorLevel, Reverification};
 
 /// A requirement on a user, for [`Session::has`](super::super::Session::has): a role, a permission,
 /// a feature, a plan, a recent verification, or several of them.
 ///
-/// Each part must hold. A claim that is missing or not understood satisfies no part. A part that
-/// asks for an empty text never holds.
+/// Requirements are combined by [`and`](Self::and) and [`or`](Self::or), in any depth. A claim that is
+/// missing or not understood satisfies no part, and a part that asks for an empty text never holds:
+/// of several such parts, joined by `or`, none does.
 ///
 /// ```
 /// use tower_clerk::session::{Authorization, Reverification, Session};
@@ -24,8 +26,15 @@ use super::parts::{Entitlement, FactorAges};
 /// Source: `has()` of Clerk's JavaScript SDK.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorization {
-    // Never empty: an empty requirement would always be satisfied.
-    parts: Vec<Part>,
+    rule: Rule,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Rule {
+    Part(Part),
+    // Never empty: nothing at all would always be satisfied.
+    All(Vec<Self>),
+    Any(Vec<Self>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,27 +82,97 @@ impl Authorization {
         Self::of(Part::Reverified(reverification))
     }
 
-    /// Requires all of `self` and all of `other`.
+    /// Requires both `self` and `other`.
     #[must_use]
-    pub fn and(mut self, other: Self) -> Self {
-        self.parts.extend(other.parts);
-        self
+    pub fn and(self, other: Self) -> Self {
+        let mut rules = Vec::new();
+        for rule in [self.rule, other.rule] {
+            match rule {
+                Rule::All(all) => rules.extend(all),
+                rule => rules.push(rule),
+            }
+        }
+        Self { rule: Rule::All(rules) }
+    }
+
+    /// Requires `self` or `other`, or both.
+    ///
+    /// ```
+    /// use tower_clerk::session::Authorization;
+    ///
+    /// let admin = Authorization::role("admin");
+    /// let editor = Authorization::role("editor").and(Authorization::permission("posts:publish"));
+    /// let either = admin.or(editor);
+    /// ```
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let mut rules = Vec::new();
+        for rule in [self.rule, other.rule] {
+            match rule {
+                Rule::Any(any) => rules.extend(any),
+                rule => rules.push(rule),
+            }
+        }
+        Self { rule: Rule::Any(rules) }
     }
 
     fn of(part: Part) -> Self {
-        Self { parts: vec![part] }
+        Self { rule: Rule::Part(part) }
     }
+}
 
-    fn holds_for(&self, claims: &Claims) -> bool {
+/// What a user lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::session) enum Lack {
+    /// A recent verification, and nothing else.
+    Verification(Reverification),
+    /// Something that verifying again would not bring.
+    Other,
+}
+
+impl Rule {
+    /// Returns what the user lacks of it; `None` if it holds.
+    fn lack(&self, claims: &Claims) -> Option<Lack> {
+        match self {
+            Self::Part(part) => part.lack(claims),
+            Self::All(rules) => {
+                let mut lacks = rules.iter().filter_map(|rule| rule.lack(claims));
+                let first = lacks.next()?;
+                Some(if lacks.any(|lack| lack == Lack::Other) { Lack::Other } else { first })
+            }
+            Self::Any(rules) => {
+                let mut easiest = Lack::Other;
+                for rule in rules {
+                    let lack = rule.lack(claims)?;
+                    if easiest == Lack::Other {
+                        easiest = lack;
+                    }
+                }
+                Some(easiest)
+            }
+        }
+    }
+}
+
+impl Part {
+    fn lack(&self, claims: &Claims) -> Option<Lack> {
         let organization = claims.organization().filter(|org| !org.id().is_empty());
-        self.parts.iter().all(|part| match part {
-            Part::Role(role) => organization.is_some_and(|org| has_role(org, role)),
-            Part::Permission(name) => organization.is_some_and(|org| has_permission(org, name)),
+        let holds = match self {
+            Self::Role(role) => organization.is_some_and(|org| has_role(org, role)),
+            Self::Permission(name) => organization.is_some_and(|org| has_permission(org, name)),
             // These need no active organization: a user has features and plans too.
-            Part::Feature(query) => has_entitlement(claims.features(), query),
-            Part::Plan(query) => has_entitlement(claims.plans(), query),
-            Part::Reverified(asked) => claims.factor_ages.is_some_and(|ages| asked.met_by(ages)),
-        })
+            Self::Feature(query) => has_entitlement(claims.features(), query),
+            Self::Plan(query) => has_entitlement(claims.plans(), query),
+            Self::Reverified(asked) => claims.factor_ages.is_some_and(|ages| is_met(*asked, ages)),
+        };
+        match self {
+            _ if holds => None,
+            // Nothing is less than no time ago, so that verifying again is of no use.
+            Self::Reverified(asked) if !asked.within().is_zero() => {
+                Some(Lack::Verification(*asked))
+            }
+            _ => Some(Lack::Other),
+        }
     }
 }
 
@@ -101,84 +180,12 @@ impl Claims {
     /// Returns whether the user satisfies `required`: Clerk's `has()`.
     #[must_use]
     pub fn has(&self, required: &Authorization) -> bool {
-        required.holds_for(self)
-    }
-}
-
-/// A requirement on how recently, and by which factors, a user was verified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reverification {
-    level: FactorLevel,
-    within: Duration,
-}
-
-/// The factors that must have been verified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FactorLevel {
-    /// The first factor.
-    First,
-    /// The second factor, or the first if the user has enrolled no second.
-    Second,
-    /// Both factors, or the first if the user has enrolled no second.
-    Multi,
-}
-
-impl Reverification {
-    /// Clerk's `strict_mfa`: both factors, less than ten minutes ago.
-    pub const STRICT_MFA: Self = Self::new(FactorLevel::Multi, Duration::from_secs(10 * 60));
-
-    /// Clerk's `strict`: the second factor, less than ten minutes ago.
-    pub const STRICT: Self = Self::new(FactorLevel::Second, Duration::from_secs(10 * 60));
-
-    /// Clerk's `moderate`: the second factor, less than an hour ago.
-    pub const MODERATE: Self = Self::new(FactorLevel::Second, Duration::from_secs(60 * 60));
-
-    /// Clerk's `lax`: the second factor, less than a day ago.
-    pub const LAX: Self = Self::new(FactorLevel::Second, Duration::from_secs(24 * 60 * 60));
-
-    /// Returns the requirement that these factors were verified less than `within` ago. A `within`
-    /// of zero is never satisfied.
-    #[must_use]
-    pub const fn new(level: FactorLevel, within: Duration) -> Self {
-        Self { level, within }
+        self.lack(required).is_none()
     }
 
-    /// Returns the JSON body on which Clerk's front-end components let the user verify again and
-    /// then repeat the request; send it with 403 and `application/json`.
-    ///
-    /// ```
-    /// use tower_clerk::session::Reverification;
-    ///
-    /// assert_eq!(
-    ///     Reverification::STRICT.clerk_error(),
-    ///     r#"{"clerk_error":{"type":"forbidden","reason":"reverification-error","metadata":{"reverification":{"level":"second_factor","afterMinutes":10}}}}"#,
-    /// );
-    /// ```
-    #[must_use]
-    pub fn clerk_error(&self) -> String {
-        let level = match self.level {
-            FactorLevel::First => "first_factor",
-            FactorLevel::Second => "second_factor",
-            FactorLevel::Multi => "multi_factor",
-        };
-        let minutes = self.within.as_secs_f64() / 60.0;
-        format!(
-            r#"{{"clerk_error":{{"type":"forbidden","reason":"reverification-error","metadata":{{"reverification":{{"level":"{level}","afterMinutes":{minutes}}}}}}}}}"#
-        )
-    }
-
-    /// Returns whether the factors are fresh enough. A factor that was never verified is not, and
-    /// one of exactly this age is too old.
-    fn met_by(self, ages: FactorAges) -> bool {
-        let fresh = |age: Option<Duration>| age.is_some_and(|age| age < self.within);
-        match (self.level, ages.second) {
-            (FactorLevel::First, _) | (FactorLevel::Second | FactorLevel::Multi, None) => {
-                fresh(ages.first)
-            }
-            (FactorLevel::Second, Some(_)) => fresh(ages.second),
-            (FactorLevel::Multi, Some(_)) => fresh(ages.first) && fresh(ages.second),
-        }
+    /// Returns what the user lacks of `required`; `None` if it holds.
+    pub(in crate::session) fn lack(&self, required: &Authorization) -> Option<Lack> {
+        required.rule.lack(self)
     }
 }
 
@@ -199,6 +206,19 @@ fn has_permission(organization: &Organization, asked: &str) -> bool {
 
 fn without_prefix(name: &str) -> &str {
     name.trim_start_matches("org:")
+}
+
+/// Returns whether the factors are fresh enough. A factor that was never verified is not, and one of
+/// exactly this age is too old.
+fn is_met(asked: Reverification, ages: FactorAges) -> bool {
+    let fresh = |age: Option<Duration>| age.is_some_and(|age| age < asked.within());
+    match (asked.level(), ages.second) {
+        (FactorLevel::First, _) | (FactorLevel::Second | FactorLevel::Multi, None) => {
+            fresh(ages.first)
+        }
+        (FactorLevel::Second, Some(_)) => fresh(ages.second),
+        (FactorLevel::Multi, Some(_)) => fresh(ages.first) && fresh(ages.second),
+    }
 }
 
 /// Returns whether an entitlement matches `slug`, `org:slug` or `user:slug`. What follows a second

@@ -19,7 +19,8 @@ use self::date::NumericDate;
 use self::texts::{TextName, Texts};
 use super::error::AuthErrorKind;
 
-pub use authorize::{Authorization, FactorLevel, Reverification};
+pub use authorize::Authorization;
+pub(super) use authorize::Lack;
 pub use custom::CustomClaimsError;
 pub use org::Organization;
 pub use parts::{Actor, Entitlement, FactorAges};

@@ -1,6 +1,8 @@
 //! The claims of version 1 and version 2 tokens, as handlers get them.
 #![allow(clippy::needless_pass_by_value, reason = "the tables read better")]
 
+mod masks;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 

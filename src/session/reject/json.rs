@@ -6,11 +6,11 @@ use http::request::Parts;
 use http::{HeaderValue, Response};
 
 use super::{Refusal, Responder};
-use crate::detail::with_detail;
+use crate::detail::with_detail_and;
 use crate::session::error::AuthError;
 
 /// The default responder: `{"detail": "…"}` with the status 401, 403 or 503, whatever the request
-/// contains. A proxy that asks this server whether a request may pass reads only the status.
+/// contains, and with Clerk's `clerk_error` beside it where the user should verify again. A proxy that asks this server whether a request may pass reads only the status.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct JsonResponder;
@@ -24,7 +24,7 @@ impl JsonResponder {
 
     pub(crate) fn http(error: &AuthError) -> Response<Bytes> {
         let refusal = Refusal::of(error);
-        with_detail(refusal.response(Bytes::new()), refusal.detail())
+        with_detail_and(refusal.response(Bytes::new()), refusal.detail(), &further_members(refusal))
     }
 }
 
@@ -54,7 +54,7 @@ impl Responder for EmptyResponder {
 }
 
 /// A responder with problem documents, `application/problem+json` (RFC 9457): `title`, `status` and
-/// `detail`.
+/// `detail`, and Clerk's `clerk_error` where the user should verify again.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct ProblemResponder;
@@ -73,13 +73,20 @@ impl Responder for ProblemResponder {
         let status = refusal.status();
         let title = status.canonical_reason().unwrap_or_default();
         let body = format!(
-            r#"{{"title":"{title}","status":{},"detail":"{}"}}"#,
+            r#"{{"title":"{title}","status":{},"detail":"{}"{}}}"#,
             status.as_u16(),
-            refusal.detail()
+            refusal.detail(),
+            further_members(refusal),
         );
         let mut response = refusal.response(Bytes::from(body));
         let problem = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(CONTENT_TYPE, problem);
         response
     }
+}
+
+/// Returns the members of a refusal's JSON beside `detail`, each with a comma before it.
+fn further_members(refusal: Refusal) -> String {
+    let asked = refusal.reverification();
+    asked.map_or_else(String::new, |asked| format!(",{}", asked.clerk_error_member()))
 }

@@ -2,6 +2,7 @@
 //! for other formats.
 
 mod grpc;
+mod inside;
 mod json;
 
 use std::sync::Arc;
@@ -13,15 +14,18 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::error::{AuthError, AuthErrorKind};
+use super::reverification::Reverification;
 
 pub use grpc::GrpcResponder;
+pub(crate) use inside::Anonymous;
+pub(super) use inside::{Entrance, refuse_session};
 pub use json::{EmptyResponder, JsonResponder, ProblemResponder};
 
 /// Builds the response to a refused request.
 ///
 /// A closure implements it; a type of your own can hold data.
 /// [`ClerkAuthLayer::respond_with`](super::ClerkAuthLayer::respond_with) takes either, and uses it
-/// for the layer and for the extractors behind it.
+/// for the layer and for the guards and extractors behind it.
 ///
 /// The layer adds `Cache-Control: no-store` unless the response has that header, and puts the
 /// [`AuthError`] into its extensions. A response should reveal no more of the reason than
@@ -30,7 +34,7 @@ pub use json::{EmptyResponder, JsonResponder, ProblemResponder};
 /// A closure has to name the types of both parameters, also of one that it ignores.
 ///
 /// The request that a responder is given has the method, the path and the version that the layer saw,
-/// also where an extractor refuses. An extractor builds the response when it runs, whether or not the
+/// also where a guard or an extractor refuses. An extractor builds the response when it runs, whether or not the
 /// handler sends it: a responder should have no side effects.
 ///
 /// ```
@@ -105,6 +109,10 @@ enum Verdict {
     Invalid,
     /// A good session that this server does not allow.
     NotAllowed,
+    /// A good session with another active organization, or none.
+    OtherOrganization,
+    /// A good session of a user who has to verify again, and how.
+    Reverify(Reverification),
     /// No keys to verify with, and the time to wait before the next try.
     NoKeys(Duration),
 }
@@ -122,7 +130,13 @@ impl Refusal {
             }
             AuthErrorKind::Expired => Verdict::Expired,
             AuthErrorKind::SessionEnded => Verdict::Ended,
-            AuthErrorKind::CheckForbidden | AuthErrorKind::Impersonation => Verdict::NotAllowed,
+            AuthErrorKind::CheckForbidden
+            | AuthErrorKind::Impersonation
+            | AuthErrorKind::RequirementNotMet => Verdict::NotAllowed,
+            AuthErrorKind::OtherOrganization => Verdict::OtherOrganization,
+            AuthErrorKind::ReverificationRequired => {
+                error.reverification().map_or(Verdict::NotAllowed, Verdict::Reverify)
+            }
             AuthErrorKind::AudienceMismatch
             | AuthErrorKind::AudienceMissing
             | AuthErrorKind::AuthorizedPartyMismatch
@@ -152,7 +166,9 @@ impl Refusal {
             Verdict::NotAuthenticated | Verdict::Ended | Verdict::Expired | Verdict::Invalid => {
                 StatusCode::UNAUTHORIZED
             }
-            Verdict::NotAllowed => StatusCode::FORBIDDEN,
+            Verdict::NotAllowed | Verdict::OtherOrganization | Verdict::Reverify(_) => {
+                StatusCode::FORBIDDEN
+            }
             Verdict::NoKeys(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -165,7 +181,7 @@ impl Refusal {
             Verdict::NotAuthenticated | Verdict::Ended | Verdict::Expired | Verdict::Invalid => {
                 "16"
             }
-            Verdict::NotAllowed => "7",
+            Verdict::NotAllowed | Verdict::OtherOrganization | Verdict::Reverify(_) => "7",
             Verdict::NoKeys(_) => "14",
         }
     }
@@ -179,6 +195,8 @@ impl Refusal {
     /// | `session_ended` | 401 | the token was good, but its session has ended, or its user is banned |
     /// | `invalid_token` | 401 | the token is bad in any other way, or a check of the server's own refuses it so |
     /// | `not_allowed` | 403 | the session is good, but this server does not allow it |
+    /// | `other_organization` | 403 | the session is good, but another organization is active in it, or none |
+    /// | `reverification_required` | 403 | the session is good, but the user has to verify again |
     /// | `keys_unavailable` | 503 | there are no keys to verify with |
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -188,6 +206,8 @@ impl Refusal {
             Verdict::Expired => "token_expired",
             Verdict::Invalid => "invalid_token",
             Verdict::NotAllowed => "not_allowed",
+            Verdict::OtherOrganization => "other_organization",
+            Verdict::Reverify(_) => "reverification_required",
             Verdict::NoKeys(_) => "keys_unavailable",
         }
     }
@@ -201,7 +221,26 @@ impl Refusal {
             Verdict::Expired => "Token expired",
             Verdict::Invalid => "Invalid token",
             Verdict::NotAllowed => "Not allowed",
+            Verdict::OtherOrganization => "Another organization is active",
+            Verdict::Reverify(_) => "Reverification required",
             Verdict::NoKeys(_) => "Authentication keys unavailable",
+        }
+    }
+
+    /// Returns how the user has to verify again before the request can be repeated. A format of your
+    /// own should then contain what [`Reverification::clerk_error`] does, on which Clerk's front-end
+    /// components ask the user.
+    #[must_use]
+    pub fn reverification(&self) -> Option<Reverification> {
+        match self.verdict {
+            Verdict::Reverify(asked) => Some(asked),
+            Verdict::NotAuthenticated
+            | Verdict::Ended
+            | Verdict::Expired
+            | Verdict::Invalid
+            | Verdict::NotAllowed
+            | Verdict::OtherOrganization
+            | Verdict::NoKeys(_) => None,
         }
     }
 
@@ -225,7 +264,7 @@ impl Refusal {
                 let challenge = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
                 headers.insert(WWW_AUTHENTICATE, challenge);
             }
-            Verdict::NotAllowed => {}
+            Verdict::NotAllowed | Verdict::OtherOrganization | Verdict::Reverify(_) => {}
             Verdict::NoKeys(pause) => {
                 // Rounded up, so that a client does not ask again too early.
                 let seconds = pause.as_millis().div_ceil(1000).max(1);

@@ -34,16 +34,26 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
     // Flow 1, from the ground up.
     ("session/bar", &["lockout", "session/claims", "session/error"]),
     ("session/mod", &["session"]),
-    ("session/error", &[]),
+    ("session/error", &["session/reverification"]),
     ("session/extract", &["session/error"]),
     ("session/json", &[]),
     ("session/parse", &["session/error", "session/json"]),
     ("session/public_key", &["error"]),
     ("session/window", &[]),
-    ("session/claims", &["session/error", "session/json"]),
+    ("session/reverification", &[]),
+    ("session/claims", &["session/error", "session/json", "session/reverification"]),
     (
         "session/session",
-        &["clock", "session/bar", "session/claims", "session/public_key", "session/window"],
+        &[
+            "clock",
+            "session/bar",
+            "session/claims",
+            "session/error",
+            "session/public_key",
+            "session/reject",
+            "session/window",
+            "trace",
+        ],
     ),
     ("session/cache", &["session/claims", "session/session"]),
     (
@@ -81,7 +91,7 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
         ],
     ),
     ("session/body", &[]),
-    ("session/reject", &["detail", "session/error"]),
+    ("session/reject", &["detail", "session/error", "session/reverification"]),
     (
         "session/gate",
         &[
@@ -101,6 +111,22 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
     (
         "session/layer",
         &["session/gate", "session/reject", "session/service", "session/verify", "trace"],
+    ),
+    (
+        "session/guard",
+        &[
+            "clock",
+            "detail",
+            "meter",
+            "sampling",
+            "session/body",
+            "session/claims",
+            "session/error",
+            "session/future",
+            "session/reject",
+            "session/session",
+            "trace",
+        ],
     ),
     // Flow 2, from the ground up.
     ("webhook/mod", &["webhook"]),

@@ -1,6 +1,7 @@
 //! Requests on their way to a handler: the verifier, the layer, and the servers that mount it.
 
 mod axum;
+mod guards;
 mod hyper;
 mod lockouts;
 mod observability;

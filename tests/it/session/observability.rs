@@ -6,7 +6,9 @@ use std::convert::Infallible;
 use http::{Request, Response};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_clerk::session::keys::{KeySource, RemoteKeys};
-use tower_clerk::session::{AuthorizedPartyPolicy, ClerkAuthLayer, Verifier};
+use tower_clerk::session::{
+    Authorization, AuthorizedPartyPolicy, ClerkAuthLayer, RequireLayer, Verifier,
+};
 use tower_clerk::test_util::{ManualClock, ScriptedKeys};
 
 use crate::support::observed::Observed;
@@ -47,6 +49,16 @@ async fn every_metric_and_event_of_the_chapter_is_emitted_and_no_other() {
     assert_eq!(ask(layer.clone(), &good).await, 200);
     assert_eq!(ask(layer.clone(), "garbage").await, 401);
     assert_eq!(ask(layer.clone().enforced(false), "garbage").await, 200);
+    let guarded = async |guard: RequireLayer| {
+        let inner =
+            service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(String::new())));
+        let request = Request::get("/").header("authorization", format!("Bearer {good}"));
+        let service = layer.layer(guard.layer(inner));
+        within(service.oneshot(request.body(()).unwrap())).await.unwrap().status()
+    };
+    let admins = RequireLayer::new(Authorization::role("admin"));
+    assert_eq!(guarded(admins.clone()).await, 403);
+    assert_eq!(guarded(admins.report_only()).await, 200);
     server.answer(Answer::status("500 Oops", ""));
     let unknown = issuer.rotated("ins_2").token("user_1").mint();
     assert_eq!(ask(layer.clone(), &unknown).await, 503);
@@ -64,11 +76,11 @@ async fn every_metric_and_event_of_the_chapter_is_emitted_and_no_other() {
     outside.join().unwrap();
 
     let metrics = observed.metrics();
-    assert_eq!(metrics["clerk_auth_requests_total{outcome=ok,answer=passed}"], 2.0);
+    assert_eq!(metrics["clerk_auth_requests_total{outcome=ok,answer=passed}"], 4.0);
     assert_eq!(metrics["clerk_auth_requests_total{outcome=malformed,answer=refused}"], 1.0);
     assert_eq!(metrics["clerk_auth_requests_total{outcome=malformed,answer=passed}"], 1.0);
     assert_eq!(metrics["clerk_auth_requests_total{outcome=keys_unavailable,answer=refused}"], 1.0);
-    assert_eq!(metrics["clerk_token_cache_hits_total{}"], 1.0);
+    assert_eq!(metrics["clerk_token_cache_hits_total{}"], 3.0);
     assert_eq!(metrics[fetched], 2.0);
     assert_eq!(metrics["clerk_keys_fetches_total{outcome=failure}"], 1.0);
     assert_eq!(metrics["clerk_keys_age_seconds{}"], 0.0);
@@ -80,10 +92,13 @@ async fn every_metric_and_event_of_the_chapter_is_emitted_and_no_other() {
     let text = observed.text();
     let ours: Vec<_> = text.lines().filter(|line| line.contains("tower_clerk::session")).collect();
     let rows = table("# Events");
-    assert_eq!(rows.len(), 9);
+    let guards = "clerk_guard_requests_total{outcome=requirement_not_met";
+    assert_eq!(metrics[&format!("{guards},answer=refused}}")], 1.0);
+    assert_eq!(metrics[&format!("{guards},answer=passed}}")], 1.0);
+    assert_eq!(rows.len(), 12);
     for row in &rows {
         let (level, message) = (row[0].trim_matches('`').to_uppercase(), row[1]);
-        // The adapters' own is asked for in their own tests.
+        // The adapters' own and the guard's are asked for in their own tests.
         if message.contains("without ClerkAuthLayer") {
             continue;
         }

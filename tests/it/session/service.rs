@@ -310,6 +310,10 @@ fn fault_a8_a_refusal_has_a_code_that_stays_the_same() {
         (AuthErrorKind::PendingSession, (401, "not_authenticated")),
         (AuthErrorKind::Expired, (401, "token_expired")),
         (AuthErrorKind::Impersonation, (403, "not_allowed")),
+        (AuthErrorKind::RequirementNotMet, (403, "not_allowed")),
+        (AuthErrorKind::OtherOrganization, (403, "other_organization")),
+        // Which verification is required is not in the kind.
+        (AuthErrorKind::ReverificationRequired, (403, "not_allowed")),
         (AuthErrorKind::KeysUnavailable, (503, "keys_unavailable")),
         (AuthErrorKind::BadSignature, (401, "invalid_token")),
         (AuthErrorKind::UnknownKey, (401, "invalid_token")),

@@ -262,7 +262,17 @@ pub(crate) async fn request(
     method: &str,
     headers: &[(&str, &str)],
 ) -> (http::response::Parts, String) {
-    let mut builder = ::http::Request::builder().method(method).uri("/").header("host", "test");
+    request_at(addr, method, "/", headers).await
+}
+
+/// The same, for another path.
+pub(crate) async fn request_at(
+    addr: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> (http::response::Parts, String) {
+    let mut builder = ::http::Request::builder().method(method).uri(path).header("host", "test");
     for (name, value) in headers {
         builder = builder.header(*name, *value);
     }

@@ -1,6 +1,8 @@
 //! Clerk's tables for `has()`, row by row.
 #![allow(clippy::needless_pass_by_value, reason = "the tables read better")]
 
+mod any_tree;
+
 use serde_json::{Value, json};
 
 use super::super::wire::Wire;
