@@ -13,7 +13,8 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::body::AuthBody;
-use super::gate::Gate;
+use super::gate::{Gate, Handling};
+use super::source::Answers;
 use super::verify::Parked;
 
 pin_project! {
@@ -32,6 +33,7 @@ pin_project! {
     #[project = ResponseStateProjection]
     enum ResponseState<F, S, B> {
         Called { #[pin] future: F },
+        Answered { #[pin] future: F, answers: Answers },
         Refused { response: Option<Response<Bytes>> },
         Parked { waiting: Option<Waiting<S, B>> },
         Admitted { admitted: Option<AdmittedRequest<S, B>> },
@@ -40,6 +42,7 @@ pin_project! {
 
 struct Waiting<S, B> {
     verification: Parked,
+    handling: Handling,
     gate: Arc<Gate>,
     service: S,
     request: Request<B>,
@@ -49,14 +52,15 @@ struct Waiting<S, B> {
 struct AdmittedRequest<S, B> {
     service: S,
     request: Request<B>,
+    answers: Answers,
 }
 
 impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<B>>,
 {
-    pub(super) fn called(future: S::Future) -> Self {
-        Self { state: ResponseState::Called { future } }
+    pub(super) fn called(future: S::Future, answers: Answers) -> Self {
+        Self { state: ResponseState::called(future, answers) }
     }
 
     pub(super) fn refused(response: Response<Bytes>) -> Self {
@@ -65,14 +69,25 @@ where
 
     pub(super) fn parked(
         verification: Parked,
+        handling: Handling,
         gate: Arc<Gate>,
         service: S,
         request: Request<B>,
     ) -> Self {
         Self {
             state: ResponseState::Parked {
-                waiting: Some(Waiting { verification, gate, service, request }),
+                waiting: Some(Waiting { verification, handling, gate, service, request }),
             },
+        }
+    }
+}
+
+impl<F, S, B> ResponseState<F, S, B> {
+    fn called(future: F, answers: Answers) -> Self {
+        if answers.is_empty() {
+            Self::Called { future }
+        } else {
+            Self::Answered { future, answers }
         }
     }
 }
@@ -91,6 +106,11 @@ where
                     let response = ready!(future.poll(cx))?;
                     return Poll::Ready(Ok(response.map(AuthBody::inner)));
                 }
+                ResponseStateProjection::Answered { future, answers } => {
+                    let mut response = ready!(future.poll(cx))?;
+                    answers.write(response.headers_mut());
+                    return Poll::Ready(Ok(response.map(AuthBody::inner)));
+                }
                 ResponseStateProjection::Refused { response } => match response.take() {
                     Some(response) => return Poll::Ready(Ok(response.map(AuthBody::refusal))),
                     // Polled again after completion: it stays pending, as any future may.
@@ -101,23 +121,29 @@ where
                         return Poll::Pending;
                     };
                     let ready = ready!(service.poll_ready(cx));
-                    let Some(AdmittedRequest { mut service, request }) = admitted.take() else {
+                    let Some(AdmittedRequest { mut service, request, answers }) = admitted.take()
+                    else {
                         return Poll::Pending;
                     };
                     ready?;
-                    ResponseState::Called { future: service.call(request) }
+                    ResponseState::called(service.call(request), answers)
                 }
                 ResponseStateProjection::Parked { waiting } => {
                     let Some(Waiting { verification, .. }) = waiting else {
                         return Poll::Pending;
                     };
                     let verdict = ready!(verification.poll(cx));
-                    let Some(Waiting { gate, service, request, .. }) = waiting.take() else {
+                    let Some(Waiting { handling, gate, service, request, .. }) = waiting.take()
+                    else {
                         return Poll::Pending;
                     };
-                    match gate.admit(verdict, request) {
+                    match gate.admit(verdict, request, &handling) {
                         ControlFlow::Continue(request) => ResponseState::Admitted {
-                            admitted: Some(AdmittedRequest { service, request }),
+                            admitted: Some(AdmittedRequest {
+                                service,
+                                request,
+                                answers: handling.answers,
+                            }),
                         },
                         ControlFlow::Break(response) => {
                             ResponseState::Refused { response: Some(response) }

@@ -12,6 +12,7 @@ use super::error::{AuthError, AuthErrorKind};
 use super::extract::{bearer_token, has_credentials};
 use super::reject::{JsonResponder, Responder, refuse};
 use super::session::Session;
+use super::source::{Answers, RequestHead, TokenSources};
 use super::verify::{Verification, Verifier};
 use crate::clock::{Clock as _, SystemClock};
 use crate::meter::count;
@@ -27,6 +28,8 @@ pub(super) struct Gate {
     pub(super) report_only: bool,
     pub(super) preflights_pass: bool,
     pub(super) responder: Arc<dyn Responder>,
+    /// The places where the token may be; `None` for the `Authorization` header alone.
+    pub(super) sources: Option<TokenSources>,
     /// The sampler for log lines about requests that would be refused.
     reported: Arc<Samples<AuthErrorKind>>,
 }
@@ -36,8 +39,17 @@ pub(super) struct Gate {
 pub(super) enum Mode {
     /// The request is refused.
     Required,
-    /// The request passes if it has no bearer token or a pending session.
+    /// The request passes if it has no token or a pending session.
     Optional,
+}
+
+/// What follows from the place in which a token was found, after the verdict.
+#[derive(Default)]
+pub(super) struct Handling {
+    /// Whether an expired token counts as none where anonymous requests pass.
+    expired_is_anonymous: bool,
+    /// The sources that change the response.
+    pub(super) answers: Answers,
 }
 
 /// The extension of a request that a layer let pass without a session: the reason, and the
@@ -80,17 +92,40 @@ impl Gate {
             report_only: false,
             preflights_pass: false,
             responder: Arc::new(JsonResponder::new()),
+            sources: None,
             reported: Arc::default(),
         }
     }
 
-    /// Verifies a request's token as far as possible without waiting.
-    pub(super) fn judge<B>(&self, request: &Request<B>) -> Verification {
-        let verification = match bearer_token(request.headers()) {
+    /// Verifies a request's token as far as possible without waiting, and removes from the request
+    /// what the handler should not see.
+    pub(super) fn judge<B>(&self, request: &mut Request<B>) -> (Verification, Handling) {
+        let (verification, handling) = match &self.sources {
+            // The usual case, without a list.
+            None => (self.start(bearer_token(request.headers())), Handling::default()),
+            Some(sources) => self.judge_first(sources, request),
+        };
+        let report_only = self.report_only;
+        (if report_only { judged_at_once(verification) } else { verification }, handling)
+    }
+
+    fn start(&self, token: Result<&[u8], AuthError>) -> Verification {
+        match token {
             Ok(token) => self.verifier.start(token),
             Err(error) => Verification::Done(Err(error)),
-        };
-        if self.report_only { judged_at_once(verification) } else { verification }
+        }
+    }
+
+    #[inline(never)]
+    fn judge_first<B>(
+        &self,
+        sources: &TokenSources,
+        request: &mut Request<B>,
+    ) -> (Verification, Handling) {
+        let (token, expired_is_anonymous) = sources.find(RequestHead::from(&*request));
+        let verification = self.start(token.as_deref().map_err(AuthError::clone));
+        let answers = sources.remove(request);
+        (verification, Handling { expired_is_anonymous, answers })
     }
 
     /// Writes the verdict into the request's extensions and continues with it, or breaks with a
@@ -99,6 +134,7 @@ impl Gate {
         &self,
         verdict: Result<Session, AuthError>,
         mut request: Request<B>,
+        handling: &Handling,
     ) -> ControlFlow<Response<Bytes>, Request<B>> {
         let error = match verdict {
             Ok(session) => {
@@ -113,7 +149,7 @@ impl Gate {
             Err(error) => error,
         };
         let _outcome = error.kind().as_str();
-        let passes = self.passes_without(&error, &request);
+        let passes = self.passes_without(&error, &request, handling);
         if passes || self.report_only {
             count!("clerk_auth_requests_total", "outcome" => _outcome, "answer" => "passed");
             let anonymous = Anonymous {
@@ -144,7 +180,9 @@ impl Gate {
         count!("clerk_auth_requests_total", "outcome" => _outcome, "answer" => "refused");
         event!(debug, reason = _outcome, "request refused: no session");
         let (parts, _body) = request.into_parts();
-        ControlFlow::Break(refuse(&*self.responder, error, &parts))
+        let mut response = refuse(&*self.responder, error, &parts);
+        handling.answers.write(response.headers_mut());
+        ControlFlow::Break(response)
     }
 
     /// Logs that a request passes that would be refused, unless enough of its kind were.
@@ -160,11 +198,17 @@ impl Gate {
         }
     }
 
-    fn passes_without<B>(&self, error: &AuthError, request: &Request<B>) -> bool {
-        let nobody = matches!(
-            error.kind(),
-            AuthErrorKind::MissingCredentials | AuthErrorKind::PendingSession
-        );
+    fn passes_without<B>(
+        &self,
+        error: &AuthError,
+        request: &Request<B>,
+        handling: &Handling,
+    ) -> bool {
+        let nobody = match error.kind() {
+            AuthErrorKind::MissingCredentials | AuthErrorKind::PendingSession => true,
+            AuthErrorKind::Expired => handling.expired_is_anonymous,
+            _ => false,
+        };
         (self.mode == Mode::Optional && nobody) || (self.preflights_pass && is_preflight(request))
     }
 }
@@ -198,6 +242,7 @@ impl fmt::Debug for Gate {
             .field("mode", &self.mode)
             .field("report_only", &self.report_only)
             .field("preflights_pass", &self.preflights_pass)
+            .field("sources", &self.sources)
             .finish_non_exhaustive()
     }
 }

@@ -7,6 +7,7 @@ use tower_layer::Layer;
 use super::gate::{Gate, Mode};
 use super::reject::{GrpcResponder, Responder};
 use super::service::ClerkAuth;
+use super::source::TokenSources;
 use super::verify::Verifier;
 use crate::trace::event;
 
@@ -37,7 +38,7 @@ impl ClerkAuthLayer {
         Self { gate: Arc::new(Gate::new(verifier)) }
     }
 
-    /// Lets anonymous requests pass: those without a bearer token, and those of a pending session.
+    /// Lets anonymous requests pass: those without a token, and those of a pending session.
     /// A bad token is still refused, because otherwise it would look like a sign-out. So is a token
     /// for which there are no keys, with 503, after waiting for them.
     #[must_use]
@@ -110,6 +111,26 @@ impl ClerkAuthLayer {
     #[must_use]
     pub fn respond_with(self, responder: impl Responder) -> Self {
         self.with(|gate| gate.responder = Arc::new(responder))
+    }
+
+    /// Sets the places in which a token may come; default: `Authorization: Bearer` alone. The guide
+    /// of [`source`](super::source) says what has to be known of each.
+    ///
+    /// ```
+    /// use tower_clerk::PublishableKey;
+    /// use tower_clerk::session::source::{Bearer, SessionCookies, Subprotocol, TokenSources};
+    /// # use tower_clerk::session::{ClerkAuthLayer, Verifier};
+    ///
+    /// # fn layer(verifier: Verifier, key: &PublishableKey) -> ClerkAuthLayer {
+    /// let sources = TokenSources::first(Bearer::new())
+    ///     .then(Subprotocol::new())
+    ///     .then(SessionCookies::new(key));
+    /// ClerkAuthLayer::new(verifier).sources(sources)
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn sources(self, sources: TokenSources) -> Self {
+        self.with(|gate| gate.sources = Some(sources))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Gate)) -> Self {

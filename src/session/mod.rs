@@ -54,6 +54,7 @@ mod reject;
 mod service;
 #[expect(clippy::module_inception, reason = "the file is named after its type, Session")]
 mod session;
+pub mod source;
 mod verify;
 mod window;
 

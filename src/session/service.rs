@@ -38,10 +38,13 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        match self.gate.judge(&request) {
-            Verification::Done(verdict) => match self.gate.admit(verdict, request) {
-                ControlFlow::Continue(request) => ResponseFuture::called(self.inner.call(request)),
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let (verification, handling) = self.gate.judge(&mut request);
+        match verification {
+            Verification::Done(verdict) => match self.gate.admit(verdict, request, &handling) {
+                ControlFlow::Continue(request) => {
+                    ResponseFuture::called(self.inner.call(request), handling.answers)
+                }
                 ControlFlow::Break(response) => ResponseFuture::refused(response),
             },
             Verification::Parked(parked) => {
@@ -51,7 +54,7 @@ where
                 // is polled after the verdict.
                 let clone = self.inner.clone();
                 drop(mem::replace(&mut self.inner, clone.clone()));
-                ResponseFuture::parked(parked, Arc::clone(&self.gate), clone, request)
+                ResponseFuture::parked(parked, handling, Arc::clone(&self.gate), clone, request)
             }
         }
     }

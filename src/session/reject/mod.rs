@@ -103,6 +103,8 @@ enum Verdict {
     Invalid,
     /// A good session that this server does not allow.
     NotAllowed,
+    /// A cookie that a page of another site may have made a browser send.
+    CrossSite,
     /// No keys to verify with, and the time to wait before the next try.
     NoKeys(Duration),
 }
@@ -120,6 +122,7 @@ impl Refusal {
             }
             AuthErrorKind::Expired => Verdict::Expired,
             AuthErrorKind::CheckForbidden | AuthErrorKind::Impersonation => Verdict::NotAllowed,
+            AuthErrorKind::CrossSiteRequest => Verdict::CrossSite,
             AuthErrorKind::AudienceMismatch
             | AuthErrorKind::AudienceMissing
             | AuthErrorKind::AuthorizedPartyMismatch
@@ -148,7 +151,7 @@ impl Refusal {
             Verdict::NotAuthenticated | Verdict::Expired | Verdict::Invalid => {
                 StatusCode::UNAUTHORIZED
             }
-            Verdict::NotAllowed => StatusCode::FORBIDDEN,
+            Verdict::NotAllowed | Verdict::CrossSite => StatusCode::FORBIDDEN,
             Verdict::NoKeys(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -159,7 +162,7 @@ impl Refusal {
     pub fn grpc_status(&self) -> &'static str {
         match self.verdict {
             Verdict::NotAuthenticated | Verdict::Expired | Verdict::Invalid => "16",
-            Verdict::NotAllowed => "7",
+            Verdict::NotAllowed | Verdict::CrossSite => "7",
             Verdict::NoKeys(_) => "14",
         }
     }
@@ -168,10 +171,11 @@ impl Refusal {
     ///
     /// | code | status | when |
     /// |---|---|---|
-    /// | `not_authenticated` | 401 | there is no bearer token, or the session is pending |
+    /// | `not_authenticated` | 401 | there is no token, or the session is pending |
     /// | `token_expired` | 401 | the token was good, but has expired |
     /// | `invalid_token` | 401 | the token is bad in any other way, or a check of the server's own refuses it so |
     /// | `not_allowed` | 403 | the session is good, but this server does not allow it |
+    /// | `cross_site_request` | 403 | a page of another site may have made a browser send the session cookie |
     /// | `keys_unavailable` | 503 | there are no keys to verify with |
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -180,6 +184,7 @@ impl Refusal {
             Verdict::Expired => "token_expired",
             Verdict::Invalid => "invalid_token",
             Verdict::NotAllowed => "not_allowed",
+            Verdict::CrossSite => "cross_site_request",
             Verdict::NoKeys(_) => "keys_unavailable",
         }
     }
@@ -192,6 +197,7 @@ impl Refusal {
             Verdict::Expired => "Token expired",
             Verdict::Invalid => "Invalid token",
             Verdict::NotAllowed => "Not allowed",
+            Verdict::CrossSite => "Cross-site request",
             Verdict::NoKeys(_) => "Authentication keys unavailable",
         }
     }
@@ -216,7 +222,7 @@ impl Refusal {
                 let challenge = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
                 headers.insert(WWW_AUTHENTICATE, challenge);
             }
-            Verdict::NotAllowed => {}
+            Verdict::NotAllowed | Verdict::CrossSite => {}
             Verdict::NoKeys(pause) => {
                 // Rounded up, so that a client does not ask again too early.
                 let seconds = pause.as_millis().div_ceil(1000).max(1);

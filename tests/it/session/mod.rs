@@ -4,5 +4,7 @@ mod axum;
 mod hyper;
 mod observability;
 mod service;
+mod sources;
+mod sources_served;
 mod tonic;
 mod verify;
