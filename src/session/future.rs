@@ -14,7 +14,6 @@ use tower_service::Service;
 
 use super::body::AuthBody;
 use super::gate::{Gate, Handling};
-use super::source::Answers;
 use super::verify::Parked;
 
 pin_project! {
@@ -33,7 +32,7 @@ pin_project! {
     #[project = ResponseStateProjection]
     enum ResponseState<F, S, B> {
         Called { #[pin] future: F },
-        Answered { #[pin] future: F, answers: Answers },
+        Answered { #[pin] future: F, handling: Box<Handling> },
         Refused { response: Option<Response<Bytes>> },
         Parked { waiting: Option<Waiting<S, B>> },
         Admitted { admitted: Option<AdmittedRequest<S, B>> },
@@ -42,7 +41,7 @@ pin_project! {
 
 struct Waiting<S, B> {
     verification: Parked,
-    handling: Handling,
+    handling: Option<Box<Handling>>,
     gate: Arc<Gate>,
     service: S,
     request: Request<B>,
@@ -52,15 +51,15 @@ struct Waiting<S, B> {
 struct AdmittedRequest<S, B> {
     service: S,
     request: Request<B>,
-    answers: Answers,
+    handling: Option<Box<Handling>>,
 }
 
 impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<B>>,
 {
-    pub(super) fn called(future: S::Future, answers: Answers) -> Self {
-        Self { state: ResponseState::called(future, answers) }
+    pub(super) fn called(future: S::Future, handling: Option<Box<Handling>>) -> Self {
+        Self { state: ResponseState::called(future, handling) }
     }
 
     pub(super) fn refused(response: Response<Bytes>) -> Self {
@@ -69,7 +68,7 @@ where
 
     pub(super) fn parked(
         verification: Parked,
-        handling: Handling,
+        handling: Option<Box<Handling>>,
         gate: Arc<Gate>,
         service: S,
         request: Request<B>,
@@ -83,11 +82,10 @@ where
 }
 
 impl<F, S, B> ResponseState<F, S, B> {
-    fn called(future: F, answers: Answers) -> Self {
-        if answers.is_empty() {
-            Self::Called { future }
-        } else {
-            Self::Answered { future, answers }
+    fn called(future: F, handling: Option<Box<Handling>>) -> Self {
+        match handling {
+            None => Self::Called { future },
+            Some(handling) => Self::Answered { future, handling },
         }
     }
 }
@@ -106,9 +104,9 @@ where
                     let response = ready!(future.poll(cx))?;
                     return Poll::Ready(Ok(response.map(AuthBody::inner)));
                 }
-                ResponseStateProjection::Answered { future, answers } => {
+                ResponseStateProjection::Answered { future, handling } => {
                     let mut response = ready!(future.poll(cx))?;
-                    answers.write(response.headers_mut());
+                    handling.answer(response.headers_mut());
                     return Poll::Ready(Ok(response.map(AuthBody::inner)));
                 }
                 ResponseStateProjection::Refused { response } => match response.take() {
@@ -121,12 +119,12 @@ where
                         return Poll::Pending;
                     };
                     let ready = ready!(service.poll_ready(cx));
-                    let Some(AdmittedRequest { mut service, request, answers }) = admitted.take()
+                    let Some(AdmittedRequest { mut service, request, handling }) = admitted.take()
                     else {
                         return Poll::Pending;
                     };
                     ready?;
-                    ResponseState::called(service.call(request), answers)
+                    ResponseState::called(service.call(request), handling)
                 }
                 ResponseStateProjection::Parked { waiting } => {
                     let Some(Waiting { verification, .. }) = waiting else {
@@ -137,13 +135,9 @@ where
                     else {
                         return Poll::Pending;
                     };
-                    match gate.admit(verdict, request, &handling) {
+                    match gate.admit(verdict, request, handling.as_deref()) {
                         ControlFlow::Continue(request) => ResponseState::Admitted {
-                            admitted: Some(AdmittedRequest {
-                                service,
-                                request,
-                                answers: handling.answers,
-                            }),
+                            admitted: Some(AdmittedRequest { service, request, handling }),
                         },
                         ControlFlow::Break(response) => {
                             ResponseState::Refused { response: Some(response) }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderName, ORIGIN};
-use http::{Method, Request, Response, Uri, Version};
+use http::{HeaderMap, Method, Request, Response, Uri, Version};
 
 use super::error::{AuthError, AuthErrorKind};
 use super::extract::{bearer_token, has_credentials};
@@ -44,12 +44,23 @@ pub(super) enum Mode {
 }
 
 /// What follows from the place in which a token was found, after the verdict.
-#[derive(Default)]
 pub(super) struct Handling {
     /// Whether an expired token counts as none where anonymous requests pass.
     expired_is_anonymous: bool,
     /// The sources that change the response.
-    pub(super) answers: Answers,
+    answers: Answers,
+}
+
+impl Handling {
+    /// Returns it if anything follows from it: mostly nothing does.
+    fn into_needed(self) -> Option<Box<Self>> {
+        (self.expired_is_anonymous || !self.answers.is_empty()).then(|| Box::new(self))
+    }
+
+    /// Changes the headers of the response as the sources want it.
+    pub(super) fn answer(&self, headers: &mut HeaderMap) {
+        self.answers.write(headers);
+    }
 }
 
 /// The extension of a request that a layer let pass without a session: the reason, and the
@@ -97,35 +108,31 @@ impl Gate {
         }
     }
 
-    /// Verifies a request's token as far as possible without waiting, and removes from the request
-    /// what the handler should not see.
-    pub(super) fn judge<B>(&self, request: &mut Request<B>) -> (Verification, Handling) {
-        let (verification, handling) = match &self.sources {
-            // The usual case, without a list.
-            None => (self.start(bearer_token(request.headers())), Handling::default()),
-            Some(sources) => self.judge_first(sources, request),
-        };
-        let report_only = self.report_only;
-        (if report_only { judged_at_once(verification) } else { verification }, handling)
-    }
-
-    fn start(&self, token: Result<&[u8], AuthError>) -> Verification {
-        match token {
+    /// Verifies a request's bearer token as far as possible without waiting.
+    pub(super) fn judge<B>(&self, request: &Request<B>) -> Verification {
+        let verification = match bearer_token(request.headers()) {
             Ok(token) => self.verifier.start(token),
             Err(error) => Verification::Done(Err(error)),
-        }
+        };
+        if self.report_only { judged_at_once(verification) } else { verification }
     }
 
-    #[inline(never)]
-    fn judge_first<B>(
+    /// Verifies the first token that one of the sources finds, as far as possible without waiting, and
+    /// removes from the request what the handler should not see.
+    pub(super) fn judge_first<B>(
         &self,
         sources: &TokenSources,
         request: &mut Request<B>,
-    ) -> (Verification, Handling) {
+    ) -> (Verification, Option<Box<Handling>>) {
         let (token, expired_is_anonymous) = sources.find(RequestHead::from(&*request));
-        let verification = self.start(token.as_deref().map_err(AuthError::clone));
-        let answers = sources.remove(request);
-        (verification, Handling { expired_is_anonymous, answers })
+        let verification = match token {
+            Ok(token) => self.verifier.start(&token),
+            Err(error) => Verification::Done(Err(error)),
+        };
+        let handling = Handling { expired_is_anonymous, answers: sources.remove(request) };
+        let verification =
+            if self.report_only { judged_at_once(verification) } else { verification };
+        (verification, handling.into_needed())
     }
 
     /// Writes the verdict into the request's extensions and continues with it, or breaks with a
@@ -134,7 +141,7 @@ impl Gate {
         &self,
         verdict: Result<Session, AuthError>,
         mut request: Request<B>,
-        handling: &Handling,
+        handling: Option<&Handling>,
     ) -> ControlFlow<Response<Bytes>, Request<B>> {
         let error = match verdict {
             Ok(session) => {
@@ -181,7 +188,9 @@ impl Gate {
         event!(debug, reason = _outcome, "request refused: no session");
         let (parts, _body) = request.into_parts();
         let mut response = refuse(&*self.responder, error, &parts);
-        handling.answers.write(response.headers_mut());
+        if let Some(handling) = handling {
+            handling.answer(response.headers_mut());
+        }
         ControlFlow::Break(response)
     }
 
@@ -202,11 +211,13 @@ impl Gate {
         &self,
         error: &AuthError,
         request: &Request<B>,
-        handling: &Handling,
+        handling: Option<&Handling>,
     ) -> bool {
         let nobody = match error.kind() {
             AuthErrorKind::MissingCredentials | AuthErrorKind::PendingSession => true,
-            AuthErrorKind::Expired => handling.expired_is_anonymous,
+            AuthErrorKind::Expired => {
+                handling.is_some_and(|handling| handling.expired_is_anonymous)
+            }
             _ => false,
         };
         (self.mode == Mode::Optional && nobody) || (self.preflights_pass && is_preflight(request))

@@ -102,7 +102,7 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
             "trace",
         ],
     ),
-    ("session/future", &["session/body", "session/gate", "session/source", "session/verify"]),
+    ("session/future", &["session/body", "session/gate", "session/verify"]),
     ("session/service", &["session/body", "session/future", "session/gate", "session/verify"]),
     (
         "session/layer",
