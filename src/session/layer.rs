@@ -16,8 +16,8 @@ use crate::trace::event;
 ///
 /// Mount it on the routes that it should guard; there is no list of paths that could miss one. A
 /// refused request gets a JSON body `{"detail": …}` with 401 and a challenge (RFC 6750 3), with 403
-/// if impersonation is denied or a check of your own says so, or with 503 if the server has no keys. On a gRPC server, ask for
-/// [`grpc`](Self::grpc) refusals.
+/// if impersonation is denied, a check of your own says so or another site may have sent the cookie, or
+/// with 503 if the server has no keys. On a gRPC server, ask for [`grpc`](Self::grpc) refusals.
 ///
 /// Of several layers around one handler the innermost decides: it replaces the session that an outer
 /// one found, and its responder answers. Where it lets the request pass without a session, it leaves

@@ -169,7 +169,6 @@ impl fmt::Debug for TokenSources {
 }
 
 /// The sources that change the response to a request; mostly none.
-#[derive(Clone, Default)]
 pub(in crate::session) struct Answers(Vec<Arc<dyn TokenSource>>);
 
 impl Answers {
