@@ -45,6 +45,9 @@ pub enum AuthErrorKind {
     CheckUnauthorized,
     /// A header with `crit` or `b64`, neither of which is implemented (RFC 7515 4.1.11).
     CriticalHeader,
+    /// A session cookie in a request that a page of another site may have made a browser send
+    /// ([`SessionCookies`](crate::session::source::SessionCookies)).
+    CrossSiteRequest,
     /// A token with a good signature whose `exp` plus the skew is past.
     Expired,
     /// An impersonated user (`act`), when the server does not allow impersonation.
@@ -62,9 +65,10 @@ pub enum AuthErrorKind {
     LifetimeTooLong,
     /// A token whose active organization the user has left, or that is gone.
     MembershipEnded,
-    /// Credentials that are not `Bearer` and one token of three base64url parts.
+    /// Credentials that are not one token of three base64url parts, or an `Authorization` header that
+    /// is not `Bearer` and one token.
     Malformed,
-    /// A request without a bearer token.
+    /// A request without a token in any place where the layer looks for one.
     MissingCredentials,
     /// A token that a report-only layer could not judge at once, because no key was at hand.
     NotJudged,
@@ -149,6 +153,7 @@ impl AuthErrorKind {
             Self::CheckForbidden => "check_forbidden",
             Self::CheckUnauthorized => "check_unauthorized",
             Self::CriticalHeader => "critical_header",
+            Self::CrossSiteRequest => "cross_site_request",
             Self::Expired => "expired",
             Self::Impersonation => "impersonation",
             Self::InvalidClaims => "invalid_claims",
@@ -195,6 +200,9 @@ impl fmt::Display for AuthError {
             AuthErrorKind::CriticalHeader => {
                 "the token's header demands an unsupported extension (crit, b64)"
             }
+            AuthErrorKind::CrossSiteRequest => {
+                "a session cookie came with a request that another site may have caused"
+            }
             AuthErrorKind::Expired => "the token has expired",
             AuthErrorKind::Impersonation => "the user is being impersonated",
             AuthErrorKind::InvalidClaims => "a claim is missing, empty or of the wrong type",
@@ -203,12 +211,12 @@ impl fmt::Display for AuthError {
             AuthErrorKind::KeysUnavailable => "the verification keys are not available",
             AuthErrorKind::LifetimeTooLong => "the token is valid for longer than the maximum",
             AuthErrorKind::Malformed => {
-                "the credentials are not one bearer token of three base64url parts"
+                "the credentials are not one token of three base64url parts"
             }
             AuthErrorKind::MembershipEnded => {
                 "the user has left the active organization, or it is gone"
             }
-            AuthErrorKind::MissingCredentials => "no bearer token was sent",
+            AuthErrorKind::MissingCredentials => "no token was sent",
             AuthErrorKind::NotJudged => "no key was at hand to judge the token",
             AuthErrorKind::NotYetValid => "the token is not valid yet",
             AuthErrorKind::OtherOrganization => {

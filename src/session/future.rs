@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::body::AuthBody;
-use super::gate::Gate;
+use super::gate::{Gate, Handling};
 use super::verify::Parked;
 
 pin_project! {
@@ -32,6 +32,7 @@ pin_project! {
     #[project = ResponseStateProjection]
     enum ResponseState<F, S, B> {
         Called { #[pin] future: F },
+        Answered { #[pin] future: F, handling: Box<Handling> },
         Refused { response: Option<Response<Bytes>> },
         Parked { waiting: Option<Waiting<S, B>> },
         Admitted { admitted: Option<AdmittedRequest<S, B>> },
@@ -40,6 +41,7 @@ pin_project! {
 
 struct Waiting<S, B> {
     verification: Parked,
+    handling: Option<Box<Handling>>,
     gate: Arc<Gate>,
     service: S,
     request: Request<B>,
@@ -49,14 +51,15 @@ struct Waiting<S, B> {
 struct AdmittedRequest<S, B> {
     service: S,
     request: Request<B>,
+    handling: Option<Box<Handling>>,
 }
 
 impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<B>>,
 {
-    pub(super) fn called(future: S::Future) -> Self {
-        Self { state: ResponseState::Called { future } }
+    pub(super) fn called(future: S::Future, handling: Option<Box<Handling>>) -> Self {
+        Self { state: ResponseState::called(future, handling) }
     }
 
     pub(super) fn refused(response: Response<Bytes>) -> Self {
@@ -65,14 +68,24 @@ where
 
     pub(super) fn parked(
         verification: Parked,
+        handling: Option<Box<Handling>>,
         gate: Arc<Gate>,
         service: S,
         request: Request<B>,
     ) -> Self {
         Self {
             state: ResponseState::Parked {
-                waiting: Some(Waiting { verification, gate, service, request }),
+                waiting: Some(Waiting { verification, handling, gate, service, request }),
             },
+        }
+    }
+}
+
+impl<F, S, B> ResponseState<F, S, B> {
+    fn called(future: F, handling: Option<Box<Handling>>) -> Self {
+        match handling {
+            None => Self::Called { future },
+            Some(handling) => Self::Answered { future, handling },
         }
     }
 }
@@ -91,6 +104,11 @@ where
                     let response = ready!(future.poll(cx))?;
                     return Poll::Ready(Ok(response.map(AuthBody::inner)));
                 }
+                ResponseStateProjection::Answered { future, handling } => {
+                    let mut response = ready!(future.poll(cx))?;
+                    handling.answer(response.headers_mut());
+                    return Poll::Ready(Ok(response.map(AuthBody::inner)));
+                }
                 ResponseStateProjection::Refused { response } => match response.take() {
                     Some(response) => return Poll::Ready(Ok(response.map(AuthBody::refusal))),
                     // Polled again after completion: it stays pending, as any future may.
@@ -101,23 +119,25 @@ where
                         return Poll::Pending;
                     };
                     let ready = ready!(service.poll_ready(cx));
-                    let Some(AdmittedRequest { mut service, request }) = admitted.take() else {
+                    let Some(AdmittedRequest { mut service, request, handling }) = admitted.take()
+                    else {
                         return Poll::Pending;
                     };
                     ready?;
-                    ResponseState::Called { future: service.call(request) }
+                    ResponseState::called(service.call(request), handling)
                 }
                 ResponseStateProjection::Parked { waiting } => {
                     let Some(Waiting { verification, .. }) = waiting else {
                         return Poll::Pending;
                     };
                     let verdict = ready!(verification.poll(cx));
-                    let Some(Waiting { gate, service, request, .. }) = waiting.take() else {
+                    let Some(Waiting { handling, gate, service, request, .. }) = waiting.take()
+                    else {
                         return Poll::Pending;
                     };
-                    match gate.admit(verdict, request) {
+                    match gate.admit(verdict, request, handling.as_deref()) {
                         ControlFlow::Continue(request) => ResponseState::Admitted {
-                            admitted: Some(AdmittedRequest { service, request }),
+                            admitted: Some(AdmittedRequest { service, request, handling }),
                         },
                         ControlFlow::Break(response) => {
                             ResponseState::Refused { response: Some(response) }

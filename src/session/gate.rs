@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderName, ORIGIN};
-use http::{Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 
 use super::error::{AuthError, AuthErrorKind};
 use super::extract::{bearer_token, has_credentials};
 use super::reject::{Anonymous, Entrance, JsonResponder};
 use super::session::Session;
+use super::source::{Answers, RequestHead, TokenSources};
 use super::verify::{Verification, Verifier};
 use crate::clock::{Clock as _, SystemClock};
 use crate::meter::count;
@@ -27,6 +28,8 @@ pub(super) struct Gate {
     pub(super) report_only: bool,
     pub(super) preflights_pass: bool,
     pub(super) entrance: Entrance,
+    /// The places where the token may be; `None` for the `Authorization` header alone.
+    pub(super) sources: Option<TokenSources>,
     /// The sampler for log lines about requests that would be refused.
     reported: Arc<Samples<AuthErrorKind>>,
 }
@@ -36,8 +39,28 @@ pub(super) struct Gate {
 pub(super) enum Mode {
     /// The request is refused.
     Required,
-    /// The request passes if it has no bearer token or a pending session.
+    /// The request passes if it has no token or a pending session.
     Optional,
+}
+
+/// What follows from the place in which a token was found, after the verdict.
+pub(super) struct Handling {
+    /// Whether an expired token counts as none where anonymous requests pass.
+    expired_is_anonymous: bool,
+    /// The sources that change the response.
+    answers: Answers,
+}
+
+impl Handling {
+    /// Returns it if anything follows from it: mostly nothing does.
+    fn into_needed(self) -> Option<Box<Self>> {
+        (self.expired_is_anonymous || !self.answers.is_empty()).then(|| Box::new(self))
+    }
+
+    /// Changes the headers of the response as the sources want it.
+    pub(super) fn answer(&self, headers: &mut HeaderMap) {
+        self.answers.write(headers);
+    }
 }
 
 impl Gate {
@@ -48,11 +71,12 @@ impl Gate {
             report_only: false,
             preflights_pass: false,
             entrance: Entrance::new(JsonResponder::new()),
+            sources: None,
             reported: Arc::default(),
         }
     }
 
-    /// Verifies a request's token as far as possible without waiting.
+    /// Verifies a request's bearer token as far as possible without waiting.
     pub(super) fn judge<B>(&self, request: &Request<B>) -> Verification {
         let verification = match bearer_token(request.headers()) {
             Ok(token) => self.verifier.start(token),
@@ -61,12 +85,31 @@ impl Gate {
         if self.report_only { judged_at_once(verification) } else { verification }
     }
 
+    /// Verifies the first token that one of the sources finds, as far as possible without waiting, and
+    /// removes from the request what the handler should not see.
+    pub(super) fn judge_first<B>(
+        &self,
+        sources: &TokenSources,
+        request: &mut Request<B>,
+    ) -> (Verification, Option<Box<Handling>>) {
+        let (token, expired_is_anonymous) = sources.find(RequestHead::from(&*request));
+        let verification = match token {
+            Ok(token) => self.verifier.start(&token),
+            Err(error) => Verification::Done(Err(error)),
+        };
+        let handling = Handling { expired_is_anonymous, answers: sources.remove(request) };
+        let verification =
+            if self.report_only { judged_at_once(verification) } else { verification };
+        (verification, handling.into_needed())
+    }
+
     /// Writes the verdict into the request's extensions and continues with it, or breaks with a
     /// refusal.
     pub(super) fn admit<B>(
         &self,
         verdict: Result<Session, AuthError>,
         mut request: Request<B>,
+        handling: Option<&Handling>,
     ) -> ControlFlow<Response<Bytes>, Request<B>> {
         let error = match verdict {
             Ok(session) => {
@@ -81,7 +124,7 @@ impl Gate {
             Err(error) => error,
         };
         let _outcome = error.kind().as_str();
-        let passes = self.passes_without(&error, &request);
+        let passes = self.passes_without(&error, &request, handling);
         if passes || self.report_only {
             count!("clerk_auth_requests_total", "outcome" => _outcome, "answer" => "passed");
             let anonymous = Anonymous::new(error.clone(), self.entrance.clone(), &request);
@@ -108,7 +151,11 @@ impl Gate {
         count!("clerk_auth_requests_total", "outcome" => _outcome, "answer" => "refused");
         event!(debug, reason = _outcome, "request refused: no session");
         let (parts, _body) = request.into_parts();
-        ControlFlow::Break(self.entrance.refuse(error, &parts))
+        let mut response = self.entrance.refuse(error, &parts);
+        if let Some(handling) = handling {
+            handling.answer(response.headers_mut());
+        }
+        ControlFlow::Break(response)
     }
 
     /// Puts the session into the request, with what guards and extractors refuse by.
@@ -131,11 +178,19 @@ impl Gate {
         }
     }
 
-    fn passes_without<B>(&self, error: &AuthError, request: &Request<B>) -> bool {
-        let nobody = matches!(
-            error.kind(),
-            AuthErrorKind::MissingCredentials | AuthErrorKind::PendingSession
-        );
+    fn passes_without<B>(
+        &self,
+        error: &AuthError,
+        request: &Request<B>,
+        handling: Option<&Handling>,
+    ) -> bool {
+        let nobody = match error.kind() {
+            AuthErrorKind::MissingCredentials | AuthErrorKind::PendingSession => true,
+            AuthErrorKind::Expired => {
+                handling.is_some_and(|handling| handling.expired_is_anonymous)
+            }
+            _ => false,
+        };
         (self.mode == Mode::Optional && nobody) || (self.preflights_pass && is_preflight(request))
     }
 }
@@ -169,6 +224,7 @@ impl fmt::Debug for Gate {
             .field("mode", &self.mode)
             .field("report_only", &self.report_only)
             .field("preflights_pass", &self.preflights_pass)
+            .field("sources", &self.sources)
             .finish_non_exhaustive()
     }
 }

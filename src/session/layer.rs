@@ -7,6 +7,7 @@ use tower_layer::Layer;
 use super::gate::{Gate, Mode};
 use super::reject::{Entrance, GrpcResponder, Responder};
 use super::service::ClerkAuth;
+use super::source::TokenSources;
 use super::verify::Verifier;
 use crate::trace::event;
 
@@ -15,8 +16,8 @@ use crate::trace::event;
 ///
 /// Mount it on the routes that it should guard; there is no list of paths that could miss one. A
 /// refused request gets a JSON body `{"detail": …}` with 401 and a challenge (RFC 6750 3), with 403
-/// if impersonation is denied or a check of your own says so, or with 503 if the server has no keys. On a gRPC server, ask for
-/// [`grpc`](Self::grpc) refusals.
+/// if impersonation is denied, a check of your own says so or another site may have sent the cookie, or
+/// with 503 if the server has no keys. On a gRPC server, ask for [`grpc`](Self::grpc) refusals.
 ///
 /// Of several layers around one handler the innermost decides: it replaces the session that an outer
 /// one found, and its responder answers. Where it lets the request pass without a session, it leaves
@@ -37,7 +38,7 @@ impl ClerkAuthLayer {
         Self { gate: Arc::new(Gate::new(verifier)) }
     }
 
-    /// Lets anonymous requests pass: those without a bearer token, and those of a pending session.
+    /// Lets anonymous requests pass: those without a token, and those of a pending session.
     /// A bad token is still refused, because otherwise it would look like a sign-out. So is a token
     /// for which there are no keys, with 503, after waiting for them.
     #[must_use]
@@ -112,6 +113,26 @@ impl ClerkAuthLayer {
     #[must_use]
     pub fn respond_with(self, responder: impl Responder) -> Self {
         self.with(|gate| gate.entrance = Entrance::new(responder))
+    }
+
+    /// Sets the places in which a token may come; default: `Authorization: Bearer` alone. The guide
+    /// of [`source`](super::source) says what has to be known of each.
+    ///
+    /// ```
+    /// use tower_clerk::PublishableKey;
+    /// use tower_clerk::session::source::{Bearer, SessionCookies, Subprotocol, TokenSources};
+    /// # use tower_clerk::session::{ClerkAuthLayer, Verifier};
+    ///
+    /// # fn layer(verifier: Verifier, key: &PublishableKey) -> ClerkAuthLayer {
+    /// let sources = TokenSources::first(Bearer::new())
+    ///     .then(Subprotocol::new())
+    ///     .then(SessionCookies::new(key));
+    /// ClerkAuthLayer::new(verifier).sources(sources)
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn sources(self, sources: TokenSources) -> Self {
+        self.with(|gate| gate.sources = Some(sources))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Gate)) -> Self {

@@ -58,6 +58,7 @@ mod reverification;
 mod service;
 #[expect(clippy::module_inception, reason = "the file is named after its type, Session")]
 mod session;
+pub mod source;
 mod verify;
 mod window;
 

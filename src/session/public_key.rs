@@ -1,4 +1,4 @@
-//! Verification of RSA signatures. The only file that names the crypto crate; knows bytes, not
+//! Verification of RSA signatures. The only file that verifies by the crypto crate; knows bytes, not
 //! tokens.
 
 use std::fmt;

@@ -38,7 +38,9 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         match self.guard.admit(request) {
-            ControlFlow::Continue(request) => ResponseFuture::called(self.inner.call(request)),
+            ControlFlow::Continue(request) => {
+                ResponseFuture::called(self.inner.call(request), None)
+            }
             ControlFlow::Break(response) => ResponseFuture::refused(response),
         }
     }

@@ -113,6 +113,8 @@ enum Verdict {
     OtherOrganization,
     /// A good session of a user who has to verify again, and how.
     Reverify(Reverification),
+    /// A cookie that a page of another site may have made a browser send.
+    CrossSite,
     /// No keys to verify with, and the time to wait before the next try.
     NoKeys(Duration),
 }
@@ -137,6 +139,7 @@ impl Refusal {
             AuthErrorKind::ReverificationRequired => {
                 error.reverification().map_or(Verdict::NotAllowed, Verdict::Reverify)
             }
+            AuthErrorKind::CrossSiteRequest => Verdict::CrossSite,
             AuthErrorKind::AudienceMismatch
             | AuthErrorKind::AudienceMissing
             | AuthErrorKind::AuthorizedPartyMismatch
@@ -166,9 +169,10 @@ impl Refusal {
             Verdict::NotAuthenticated | Verdict::Ended | Verdict::Expired | Verdict::Invalid => {
                 StatusCode::UNAUTHORIZED
             }
-            Verdict::NotAllowed | Verdict::OtherOrganization | Verdict::Reverify(_) => {
-                StatusCode::FORBIDDEN
-            }
+            Verdict::NotAllowed
+            | Verdict::OtherOrganization
+            | Verdict::Reverify(_)
+            | Verdict::CrossSite => StatusCode::FORBIDDEN,
             Verdict::NoKeys(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -181,7 +185,10 @@ impl Refusal {
             Verdict::NotAuthenticated | Verdict::Ended | Verdict::Expired | Verdict::Invalid => {
                 "16"
             }
-            Verdict::NotAllowed | Verdict::OtherOrganization | Verdict::Reverify(_) => "7",
+            Verdict::NotAllowed
+            | Verdict::OtherOrganization
+            | Verdict::Reverify(_)
+            | Verdict::CrossSite => "7",
             Verdict::NoKeys(_) => "14",
         }
     }
@@ -190,13 +197,14 @@ impl Refusal {
     ///
     /// | code | status | when |
     /// |---|---|---|
-    /// | `not_authenticated` | 401 | there is no bearer token, or the session is pending |
+    /// | `not_authenticated` | 401 | there is no token, or the session is pending |
     /// | `token_expired` | 401 | the token was good, but has expired |
     /// | `session_ended` | 401 | the token was good, but its session has ended, or its user is banned |
     /// | `invalid_token` | 401 | the token is bad in any other way, or a check of the server's own refuses it so |
     /// | `not_allowed` | 403 | the session is good, but this server does not allow it |
     /// | `other_organization` | 403 | the session is good, but another organization is active in it, or none |
     /// | `reverification_required` | 403 | the session is good, but the user has to verify again |
+    /// | `cross_site_request` | 403 | a page of another site may have made a browser send the session cookie |
     /// | `keys_unavailable` | 503 | there are no keys to verify with |
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -208,6 +216,7 @@ impl Refusal {
             Verdict::NotAllowed => "not_allowed",
             Verdict::OtherOrganization => "other_organization",
             Verdict::Reverify(_) => "reverification_required",
+            Verdict::CrossSite => "cross_site_request",
             Verdict::NoKeys(_) => "keys_unavailable",
         }
     }
@@ -223,6 +232,7 @@ impl Refusal {
             Verdict::NotAllowed => "Not allowed",
             Verdict::OtherOrganization => "Another organization is active",
             Verdict::Reverify(_) => "Reverification required",
+            Verdict::CrossSite => "Cross-site request",
             Verdict::NoKeys(_) => "Authentication keys unavailable",
         }
     }
@@ -240,6 +250,7 @@ impl Refusal {
             | Verdict::Invalid
             | Verdict::NotAllowed
             | Verdict::OtherOrganization
+            | Verdict::CrossSite
             | Verdict::NoKeys(_) => None,
         }
     }
@@ -264,7 +275,10 @@ impl Refusal {
                 let challenge = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
                 headers.insert(WWW_AUTHENTICATE, challenge);
             }
-            Verdict::NotAllowed | Verdict::OtherOrganization | Verdict::Reverify(_) => {}
+            Verdict::NotAllowed
+            | Verdict::OtherOrganization
+            | Verdict::Reverify(_)
+            | Verdict::CrossSite => {}
             Verdict::NoKeys(pause) => {
                 // Rounded up, so that a client does not ask again too early.
                 let seconds = pause.as_millis().div_ceil(1000).max(1);

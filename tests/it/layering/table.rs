@@ -90,6 +90,18 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
             "trace",
         ],
     ),
+    (
+        "session/source",
+        &[
+            "clock",
+            "error",
+            "instance",
+            "origin",
+            "session/error",
+            "session/extract",
+            "session/window",
+        ],
+    ),
     ("session/body", &[]),
     ("session/reject", &["detail", "session/error", "session/reverification"]),
     (
@@ -102,6 +114,7 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
             "session/extract",
             "session/reject",
             "session/session",
+            "session/source",
             "session/verify",
             "trace",
         ],
@@ -110,7 +123,14 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
     ("session/service", &["session/body", "session/future", "session/gate", "session/verify"]),
     (
         "session/layer",
-        &["session/gate", "session/reject", "session/service", "session/verify", "trace"],
+        &[
+            "session/gate",
+            "session/reject",
+            "session/service",
+            "session/source",
+            "session/verify",
+            "trace",
+        ],
     ),
     (
         "session/guard",

@@ -176,7 +176,7 @@ async fn fault_a8_a_rejection_says_its_status_and_why_and_an_error_is_an_answer(
     let anonymous = extract(Some(layer(&issuer()).optional())).await;
     assert_eq!(anonymous.status(), 401);
     assert_eq!(anonymous.error().unwrap().kind(), AuthErrorKind::MissingCredentials);
-    assert_eq!(anonymous.to_string(), "no session: no bearer token was sent");
+    assert_eq!(anonymous.to_string(), "no session: no token was sent");
 
     let no_layer: Box<dyn std::error::Error> = Box::new(extract(None).await);
     assert_eq!(no_layer.to_string(), "no ClerkAuthLayer is mounted on this route; mount the layer");

@@ -6,5 +6,7 @@ mod hyper;
 mod lockouts;
 mod observability;
 mod service;
+mod sources;
+mod sources_served;
 mod tonic;
 mod verify;
