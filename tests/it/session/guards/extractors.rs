@@ -105,6 +105,6 @@ async fn a_rejection_says_whether_there_is_a_session() {
     let [other, _] = both(&issuer, member);
     let expected = "not allowed: the session lacks what is required here";
     assert_eq!(get_at(addr, "/", Some(&other)).await, (200, expected.into()));
-    let expected = "no session: no bearer token was sent";
+    let expected = "no session: no token was sent";
     assert_eq!(get_at(addr, "/", None).await, (200, expected.into()));
 }
