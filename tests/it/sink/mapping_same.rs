@@ -179,7 +179,7 @@ async fn step(seed: u64, n: u64) -> Step {
 }
 
 /// Returns the user of an event.
-async fn user_of(body: &Value) -> User {
+pub(super) async fn user_of(body: &Value) -> User {
     let recorder = std::sync::Arc::new(Recorder::default());
     let service = builder(std::sync::Arc::clone(&recorder)).build().unwrap();
     assert_eq!(send(&service, signed("msg_page", body).into_request()).await.status(), 204);
@@ -189,7 +189,7 @@ async fn user_of(body: &Value) -> User {
     }
 }
 
-fn scatter(n: u64) -> u64 {
+pub(super) fn scatter(n: u64) -> u64 {
     let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     n ^ (n >> 31)

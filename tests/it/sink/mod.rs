@@ -18,6 +18,7 @@ mod order;
 mod organizations;
 mod organizations_backfill;
 mod outages;
+mod pages;
 mod roles;
 mod rowless;
 mod schema;
