@@ -161,8 +161,8 @@ impl Gate {
     /// Puts the session into the request, with what guards and extractors refuse by.
     #[inline]
     fn let_in<B>(&self, session: Session, request: &mut Request<B>) {
-        self.entrance.keep_line(request);
-        request.extensions_mut().insert(session.by(self.entrance.clone()));
+        self.entrance.write(request);
+        request.extensions_mut().insert(session);
     }
 
     /// Logs that a request passes that would be refused, unless enough of its kind were.

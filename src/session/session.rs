@@ -14,7 +14,7 @@ use super::bar::{Bar, Place, Ruling};
 use super::claims::{Actor, Authorization, Claims, Lack, Organization};
 use super::error::{AuthError, AuthErrorKind};
 use super::public_key::PublicKey;
-use super::reject::{Entrance, refuse_session};
+use super::reject::refuse_session;
 use super::window::Window;
 use crate::clock::Clock;
 use crate::trace::event;
@@ -27,8 +27,6 @@ use crate::trace::event;
 #[derive(Clone)]
 pub struct Session {
     verified: Arc<Verified>,
-    /// The layer that let the request in, which refuses for those inside of it.
-    entrance: Option<Entrance>,
 }
 
 /// The shared data, in one allocation, so that a cache hit changes only one reference count.
@@ -68,13 +66,7 @@ impl Session {
         let clock = AssertUnwindSafe(Arc::clone(clock));
         let place = bar.place();
         let verified = Arc::new(Verified { claims, key, window, verifier, place, clock });
-        Self { verified, entrance: None }
-    }
-
-    /// Returns the session of a request that a layer lets in.
-    #[inline]
-    pub(super) fn by(self, entrance: Entrance) -> Self {
-        Self { entrance: Some(entrance), ..self }
+        Self { verified }
     }
 
     /// Returns all claims.
@@ -178,7 +170,7 @@ impl Session {
             reason = error.kind().as_str(),
             "request refused: the session does not suffice"
         );
-        refuse_session(self.entrance.as_ref(), error, request)
+        refuse_session(error, request)
     }
 
     /// Waits until the token has expired: until `exp` and the skew are past, by the verifier's clock, or

@@ -14,9 +14,9 @@ use super::{
 };
 use crate::session::error::AuthError;
 
-/// A layer's responder as its sessions carry it: one pointer, so that a hit pays for a reference count
-/// alone.
-pub(in crate::session) struct Entrance(AssertUnwindSafe<Arc<Guarded>>);
+/// A layer's responder, and in a request that of the layer that let it in: nothing for the default, so that a
+/// hit pays next to nothing for it.
+pub(in crate::session) struct Entrance(AssertUnwindSafe<Option<Arc<Guarded>>>);
 
 struct Guarded {
     responder: Box<dyn Responder>,
@@ -25,36 +25,53 @@ struct Guarded {
 }
 
 impl Entrance {
+    /// The default responder's.
+    pub(in crate::session) const JSON: Self = Self(AssertUnwindSafe(None));
+
     pub(in crate::session) fn new<R: Responder>(responder: R) -> Self {
+        let is = |own: TypeId| own == TypeId::of::<R>();
+        if is(TypeId::of::<JsonResponder>()) {
+            return Self::JSON;
+        }
         let own = [
             TypeId::of::<EmptyResponder>(),
             TypeId::of::<GrpcResponder>(),
-            TypeId::of::<JsonResponder>(),
             TypeId::of::<ProblemResponder>(),
         ];
-        let reads_line = !own.contains(&TypeId::of::<R>());
-        Self(AssertUnwindSafe(Arc::new(Guarded { responder: Box::new(responder), reads_line })))
+        let reads_line = !own.into_iter().any(is);
+        let guarded = Guarded { responder: Box::new(responder), reads_line };
+        Self(AssertUnwindSafe(Some(Arc::new(guarded))))
     }
 
-    /// Keeps a copy of the request line in the request, unless the responder never reads it.
+    /// Writes it into the request, with a copy of the request line where the responder may read it. That of
+    /// an outer layer no longer holds.
     #[inline]
-    pub(in crate::session) fn keep_line<B>(&self, request: &mut Request<B>) {
-        if self.0.reads_line {
-            let line = RequestLine::of(request);
-            request.extensions_mut().insert(line);
+    pub(in crate::session) fn write<B>(&self, request: &mut Request<B>) {
+        match &*self.0 {
+            None => drop(request.extensions_mut().remove::<Self>()),
+            Some(guarded) => {
+                if guarded.reads_line {
+                    let line = RequestLine::of(request);
+                    request.extensions_mut().insert(line);
+                }
+                request.extensions_mut().insert(self.clone());
+            }
         }
     }
 
     /// Returns the complete response to a request as the layer saw it.
     pub(in crate::session) fn refuse(&self, error: AuthError, request: &Parts) -> Response<Bytes> {
-        refuse(&*self.0.responder, error, request)
+        match &*self.0 {
+            Some(guarded) => refuse(&*guarded.responder, error, request),
+            None => finish(JsonResponder::http(&error), error),
+        }
     }
 }
 
 impl Clone for Entrance {
     #[inline]
     fn clone(&self) -> Self {
-        Self(AssertUnwindSafe(Arc::clone(&self.0)))
+        Self(AssertUnwindSafe(self.0.clone()))
     }
 }
 
@@ -117,14 +134,8 @@ impl Anonymous {
 
 /// Returns the response to a request whose session does not suffice: as the layer refuses by which it
 /// came in, or as JSON if it came in by none.
-pub(in crate::session) fn refuse_session(
-    entrance: Option<&Entrance>,
-    error: AuthError,
-    mut request: Parts,
-) -> Response<Bytes> {
-    let Some(entrance) = entrance else {
-        return finish(JsonResponder::http(&error), error);
-    };
+pub(in crate::session) fn refuse_session(error: AuthError, mut request: Parts) -> Response<Bytes> {
+    let entrance = request.extensions.remove::<Entrance>().unwrap_or(Entrance::JSON);
     // One that an outer layer left is not this layer's, but then this layer's responder reads none.
     if let Some(line) = request.extensions.remove::<RequestLine>() {
         line.restore(&mut request);

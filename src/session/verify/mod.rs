@@ -192,7 +192,7 @@ impl Instance {
     fn start(self: &Arc<Self>, token: &[u8]) -> Verification {
         // A token that was verified a moment ago, by a key that is still the instance's.
         if let Some(session) = self.remembered(token) {
-            return self.verdict(Ok(session));
+            return self.verdict(session);
         }
         // Shape, size and header, so that a token that can never pass does not reach the keys.
         let token = match parse(token, self.policy.max_token_bytes) {
@@ -206,7 +206,8 @@ impl Instance {
         let lookup = self.keys.lookup(token.kid.as_deref());
         let mut search = KeySearch::default();
         match self.resume(&token, &mut search, lookup) {
-            Step::Done(result) => self.verdict(result),
+            Step::Done(Ok(session)) => self.verdict(session),
+            Step::Done(Err(error)) => Verification::Done(Err(error)),
             Step::Wait(pending) => {
                 let wait = WaitForKey { token: token.into_owned(), search, pending };
                 self.parked(ParkedFor::Key(Box::new(wait)))
@@ -216,11 +217,12 @@ impl Instance {
 
     /// Returns what becomes of a session whose token is in order: the lock-outs, then the server's own checks,
     /// about each request, since what they look at may change.
-    fn verdict(self: &Arc<Self>, session: Result<Session, AuthError>) -> Verification {
-        match session.map(|session| (session.ruling(), session)) {
-            Err(error) => Verification::Done(Err(error)),
-            Ok((Ruling::Waits(wait), session)) => self.parked(ParkedFor::Lockouts(session, wait)),
-            Ok((ruling, session)) => Verification::Done(self.ruled(&ruling, session)),
+    #[inline]
+    fn verdict(self: &Arc<Self>, session: Session) -> Verification {
+        match session.ruling() {
+            Ruling::Passes => Verification::Done(self.checks.pass(session)),
+            Ruling::Refused(kind) => Verification::Done(Err(kind.into())),
+            Ruling::Waits(wait) => self.parked(ParkedFor::Lockouts(session, wait)),
         }
     }
 
@@ -382,7 +384,8 @@ impl Parked {
                             *pending = next;
                             continue;
                         }
-                        Step::Done(result) => self.instance.verdict(result),
+                        Step::Done(Ok(session)) => self.instance.verdict(session),
+                        Step::Done(Err(error)) => return Poll::Ready(Err(error)),
                     }
                 }
             };
