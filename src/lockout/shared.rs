@@ -79,10 +79,16 @@ impl Shared {
     pub(super) fn add(&self, lockouts: impl IntoIterator<Item = Lockout>) {
         let now = self.clock.monotonic();
         let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
-        let news = lockouts.into_iter().filter(|lockout| view.add(lockout.clone(), now)).count();
-        view.forget(now);
+        let mut has_news = false;
+        for lockout in lockouts {
+            has_news |= view.add(lockout, now);
+        }
+        if has_news {
+            // Only news take memory.
+            view.forget(now);
+        }
         drop(view);
-        if news > 0 {
+        if has_news {
             // After the view: who sees this generation sees these.
             self.state.fetch_add(GENERATION, Ordering::AcqRel);
             self.changes.send_modify(|generation| *generation += 1);
