@@ -51,6 +51,7 @@ mod proof;
 mod reads;
 #[cfg(feature = "backfill")]
 mod records;
+mod removal;
 mod revive;
 mod row;
 mod schema;

@@ -12,6 +12,7 @@ use super::hook::InTransaction;
 use super::instances::Recorded;
 use super::letters::{self, Kept, Letter, Letters, When};
 use super::outdated::OutdatedConnections;
+use super::removal::remove;
 use super::row::Row;
 use super::schema::Schema;
 use super::tables::{DeadLetters, OrganizationTables};
@@ -430,22 +431,6 @@ async fn apply<'d>(
         | (None, _) => Outcome::Ignored,
     };
     Ok(Applied { outcome, ensured: None })
-}
-
-/// Removes what a deletion leaves, now that its tombstone is set and the hooks have run.
-async fn remove(tx: &Transaction<'_>, change: Option<Change<'_>>) -> Result<(), DbErr> {
-    match (change, &tx.tables().organizations) {
-        (Some(Change::UserGone(id)), _) => tx.remove_user(id.id()).await.map(drop),
-        (Some(Change::OrganizationGone(id)), Some(kinds)) => {
-            tx.remove_organization(kinds, id.id()).await.map(drop)
-        }
-        (Some(Change::MembershipGone(id)), Some(kinds)) => {
-            tx.remove_membership(kinds, id.id()).await.map(drop)
-        }
-        (Some(Change::OrganizationGone(_) | Change::MembershipGone(_)), None)
-        | (Some(Change::User(..) | Change::Organization(..) | Change::Membership(..)), _)
-        | (None, _) => Ok(()),
-    }
 }
 
 /// Writes a membership. Locks the organization, then the user, then the membership; no other code uses
