@@ -31,7 +31,8 @@ pub(super) enum Which {
     /// known one, if something that the row keeps differs; where the application may change rows, also the
     /// data must differ.
     Newer,
-    /// Those, and all with the same `updated_at` as the known ones.
+    /// Those, and all with the same `updated_at` as the known ones, unless an event from after the list
+    /// brought the known one.
     NewerOrSame,
 }
 
@@ -60,7 +61,7 @@ pub(super) async fn write(
                 || match judge(kind, row, *version, known.get(id), stored.get(id)) {
                     Judgement::Missing | Judgement::Outdated => true,
                     Judgement::Same => which == Which::NewerOrSame,
-                    Judgement::Deleted | Judgement::Newer => false,
+                    Judgement::Deleted | Judgement::Newer | Judgement::Later => false,
                 }
         });
         // Also where the known state is newer and its row is missing: if that version stayed, no later
@@ -128,7 +129,7 @@ pub(super) async fn differences(
             Judgement::Deleted => &mut differences.deleted,
             Judgement::Missing => &mut differences.missing,
             Judgement::Outdated => &mut differences.outdated,
-            Judgement::Newer | Judgement::Same => continue,
+            Judgement::Newer | Judgement::Later | Judgement::Same => continue,
         };
         differing.push(id.to_owned());
     }
@@ -146,8 +147,10 @@ enum Judgement {
     Newer,
     /// The stored state is older, or another one of the same time.
     Outdated,
-    /// The stored state has the same time, and is the listed one, or a later one, or the row has what the
-    /// listed one would put there.
+    /// The stored state has the same time, and an event after the list brought it.
+    Later,
+    /// The stored state has the same time, and is the listed one, or the row has what the listed one would
+    /// put there.
     Same,
 }
 
@@ -164,8 +167,13 @@ fn judge(
         (None, _) | (_, None) => Judgement::Missing,
         (Some(known), _) if known.version.updated_at > version.updated_at => Judgement::Newer,
         (Some(known), _) if known.version.updated_at < version.updated_at => Judgement::Outdated,
-        // Of the same time. An event from after the list counts more.
-        (Some(known), _) if known.version > version => Judgement::Same,
+        // Of the same time. An event from after the list counts more, if it is known when that was.
+        (Some(known), _) if known.version > version => {
+            match version.occurred_at != 0 && known.version.occurred_at > version.occurred_at {
+                true => Judgement::Later,
+                false => Judgement::Same,
+            }
+        }
         // What a hook or a trigger has changed stays.
         (Some(known), _) if kind.is_shared && known.version.is_of_same_data(version) => {
             Judgement::Same
@@ -193,9 +201,10 @@ async fn stored(
     read.collect()
 }
 
-/// Returns states in the order of their ids.
+/// Returns states in the order of their ids; of two with one id the newer.
 pub(super) fn sorted(mut states: Vec<(Row, Version)>) -> Vec<(Row, Version)> {
-    states.sort_unstable_by(|(a, _), (b, _)| a.id.cmp(&b.id));
+    states.sort_unstable_by(|(a, newer), (b, older)| a.id.cmp(&b.id).then(older.cmp(newer)));
+    states.dedup_by(|(a, _), (b, _)| a.id == b.id);
     states
 }
 

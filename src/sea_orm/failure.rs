@@ -1,6 +1,6 @@
 //! The classification of database failures. The only file that knows the drivers' codes.
 
-use ::sea_orm::sqlx::error::{DatabaseError, ErrorKind};
+use ::sea_orm::sqlx::error::DatabaseError;
 use ::sea_orm::{DbErr, RuntimeErr, SqlxError};
 
 use crate::webhook::SinkError;
@@ -80,11 +80,17 @@ pub(super) fn sink_error(error: DbErr) -> SinkError {
 pub(super) fn text_for_log(error: &DbErr) -> String {
     match driver_error(error) {
         Some(SqlxError::Database(error)) => {
-            let text = error.to_string();
+            let text = text_of(&**error);
             if is_listed(&**error, &QUOTING) { without_quotation(&text) } else { text }
         }
         _ => error.to_string(),
     }
+}
+
+/// Returns an error's text, on PostgreSQL without the line of the server's source that the driver adds.
+fn text_of(error: &dyn DatabaseError) -> String {
+    let text = error.to_string();
+    if text.starts_with(error.message()) { error.message().to_owned() } else { text }
 }
 
 /// Removes the `x`, whatever quotes it contains, from MySQL's `Duplicate entry 'x' for key 'y'` and
@@ -101,17 +107,10 @@ fn is_permanent(error: &DbErr) -> bool {
     is_from_the_server(error) && !is_transient(error)
 }
 
-/// Returns whether a row cannot be deleted because another one refers to it.
-pub(super) fn is_foreign_key(error: &DbErr) -> bool {
-    matches!(driver_error(error), Some(SqlxError::Database(error)) if error.is_foreign_key_violation())
-}
-
-/// Returns whether a column does not allow NULL.
-pub(super) fn is_not_null(error: &DbErr) -> bool {
-    matches!(
-        driver_error(error),
-        Some(SqlxError::Database(error)) if matches!(error.kind(), ErrorKind::NotNullViolation)
-    )
+/// Returns whether a constraint refuses a statement: a foreign key that refers to a row, also by what a
+/// deletion would do to other rows; a column that is required; a CHECK.
+pub(super) fn is_of_constraint(error: &DbErr) -> bool {
+    matches!(driver_error(error), Some(SqlxError::Database(error)) if is_listed(&**error, &CONSTRAINTS))
 }
 
 /// Returns the name of the constraint that an error is about, where the driver tells it.
@@ -182,6 +181,10 @@ const DATA: Codes = Codes {
     // Too big, constraint, wrong type.
     sqlite: &[18, 19, 20],
 };
+
+/// Errors of constraints (23), and of a CHECK on MySQL. PostgreSQL has a code of its own for RESTRICT
+/// since version 18.
+const CONSTRAINTS: Codes = Codes { sqlstate: &["23"], mysql: &[3819], sqlite: &[19] };
 
 /// Serialisation failures and deadlocks; on MySQL also a lock that could not be taken.
 const CONFLICTS: Codes =

@@ -31,9 +31,16 @@ pub(super) fn is_in(columns: &[(DynIden, Value)], texts: &[Option<String>]) -> b
 }
 
 fn is_same(value: &Value, text: Option<&str>) -> bool {
-    let number = |value: Option<i128>| value == text.and_then(|text| text.parse().ok());
+    let number = |value: Option<i128>| match (value, text) {
+        (None, None) => true,
+        (Some(value), Some(text)) => text.parse() == Ok(value),
+        (None, Some(_)) | (Some(_), None) => false,
+    };
     match value {
-        Value::Bool(value) => *value == text.map(|text| matches!(text, "1" | "true")),
+        Value::Bool(value) => matches!(
+            (value, text),
+            (None, None) | (Some(true), Some("1" | "true")) | (Some(false), Some("0" | "false"))
+        ),
         Value::TinyInt(value) => number(value.map(Into::into)),
         Value::SmallInt(value) => number(value.map(Into::into)),
         Value::Int(value) => number(value.map(Into::into)),
@@ -82,12 +89,15 @@ mod tests {
         for (value, text) in same {
             assert!(is_same(&value, text), "{value:?} {text:?}");
         }
-        let other: [(Value, Option<&str>); 9] = [
+        let other: [(Value, Option<&str>); 12] = [
             ("a".into(), Some("A")),
             ("a".into(), None),
             (null(), Some("")),
             (true.into(), Some("0")),
             (true.into(), None),
+            (false.into(), Some("2")),
+            (Value::Bool(None), Some("t")),
+            (Value::Int(None), Some("seven")),
             (7_i32.into(), Some("8")),
             (7_i32.into(), None),
             (json!({ "a": 1 }).into(), Some(r#"{"a": 2}"#)),

@@ -180,8 +180,8 @@ async fn deleted(
     Ok(known.into_iter().filter(|(_, known)| known.deleted).map(|(id, _)| id).collect())
 }
 
-/// Returns the memberships of an organization, without those that are deleted and whose row a foreign key
-/// holds.
+/// Returns the memberships of an organization, without those whose row a constraint keeps although they or
+/// their users are deleted.
 pub(super) async fn members_of(
     store: &Store,
     kinds: &OrganizationTables,
@@ -193,12 +193,14 @@ pub(super) async fn members_of(
         let (id, user_id): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
         members.push(Member::new(id, user_id));
     }
-    let mut gone = HashSet::new();
+    let (mut gone, mut gone_users) = (HashSet::new(), HashSet::new());
     for members in members.chunks(AT_ONCE) {
         let ids = members.iter().map(|member| member.id.as_str()).collect();
         gone.extend(deleted(store, &kinds.memberships, &ids).await?);
+        let ids = members.iter().map(|member| member.user_id.as_str()).collect();
+        gone_users.extend(deleted(store, &store.tables.users, &ids).await?);
     }
-    members.retain(|member| !gone.contains(&member.id));
+    members.retain(|it| !gone.contains(&it.id) && !gone_users.contains(&it.user_id));
     Ok(members)
 }
 

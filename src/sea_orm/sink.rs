@@ -12,7 +12,7 @@ use super::hook::InTransaction;
 use super::instances::Recorded;
 use super::letters::{self, Kept, Letter, Letters, When};
 use super::outdated::OutdatedConnections;
-use super::removal::remove;
+use super::removal::{is_unfinished, remove};
 use super::row::Row;
 use super::schema::Schema;
 use super::tables::{DeadLetters, OrganizationTables};
@@ -308,6 +308,8 @@ impl SeaOrmSink {
                 hook.run(&tx.tx, delivery, outcome).await?;
             }
             tx.prove().await?;
+        }
+        if outcome != Outcome::Duplicate || is_unfinished(&tx, change).await? {
             match remove(&tx, change).await {
                 Err(error) if failure::is_of_data(&error) => return Ok(refused(tx, error).await),
                 removed => removed?,

@@ -210,8 +210,27 @@ impl Transaction<'_> {
             return Ok(Started::Known);
         }
         self.execute(&statements::forget_version_without_row(kind, &row.id)).await?;
-        self.execute(&statements::start_row(&kind.rows, row)).await?;
+        self.start_row(kind, row).await?;
         Ok(Started::New)
+    }
+
+    /// Inserts a row, unless an application's own code has inserted it in the meantime. Fails if another
+    /// unique column keeps it out: MySQL's conflict clause would not tell.
+    async fn start_row(&self, kind: &Kind, row: &Row) -> Result<(), DbErr> {
+        let start = match self.store.dialect {
+            Dialect::Postgres | Dialect::Sqlite => statements::start_row(&kind.rows, row),
+            Dialect::MySql => statements::insert_rows(&kind.rows, std::slice::from_ref(row)),
+        };
+        match self.execute(&start).await {
+            Err(error) if failure::is_duplicate(&error) => {
+                let known = statements::select_rows(&kind.rows, &[row.id.as_str()]);
+                match self.store.dialect {
+                    Dialect::MySql if self.tx.query_one(&known).await?.is_some() => Ok(()),
+                    Dialect::MySql | Dialect::Postgres | Dialect::Sqlite => Err(error),
+                }
+            }
+            started => started.map(drop),
+        }
     }
 
     /// Records that users belong to an instance.

@@ -14,6 +14,7 @@ use tower_clerk::test_util::{user_created, user_deleted, user_updated};
 use tower_clerk::webhook::{Delivery, Effect, Outcome, User};
 
 use crate::backfill::api::{ClerkApi, Fault, user, users};
+use crate::sink::mapping_same::user_of;
 use crate::support::database::{count, on_each_database};
 use crate::support::delivery::{send, signed};
 use crate::support::servers::within;
@@ -30,6 +31,8 @@ on_each_database!(
     a_hook_hears_of_backfilled_and_removed_users_in_the_same_transaction,
     fault_s7_a_row_that_the_database_refuses_is_named_and_all_others_are_written,
     fault_s5_a_new_column_is_filled_for_users_who_are_known,
+    fault_s5_a_rewrite_undoes_no_event_from_after_the_list,
+    fault_s7_a_user_who_is_twice_on_a_page_ends_no_run,
     fault_s15_a_user_of_the_last_hour_is_not_removed,
     fault_s6_runs_from_before_their_beginning_was_kept_begin_anew,
     runs_of_several_instances_are_kept_apart,
@@ -363,6 +366,41 @@ async fn fault_s5_a_new_column_is_filled_for_users_who_are_known(db: DatabaseCon
     assert_eq!(plain.email("user_01").await.as_deref(), Some("user_01@example.com"));
     plain.post_new(&user_updated("user_01", Some("newer@example.com"), 1001)).await;
     assert_eq!(plain.email("user_01").await.as_deref(), Some("newer@example.com"));
+}
+
+async fn fault_s5_a_rewrite_undoes_no_event_from_after_the_list(db: DatabaseConnection) {
+    let server = Server::start(db.clone()).await;
+    let listed = [user_of(&user_updated("user_1", Some("listed@example.com"), 1000)).await];
+    let mut page = UserPage::new(&listed);
+    page.listed_at = Some(UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+    let run = Run::new("ins_1");
+    server.sink.write(page, &run).await.unwrap();
+    let mut event = user_updated("user_1", Some("event@example.com"), 1000);
+    for (timestamp, kept) in
+        [(1_699_999_999_999_i64, "listed@example.com"), (1_700_000_000_001, "event@example.com")]
+    {
+        event["timestamp"] = json!(timestamp);
+        server.post_new(&event).await;
+        server.sink.rewrite(page, &run).await.unwrap();
+        assert_eq!(server.email("user_1").await.as_deref(), Some(kept), "{timestamp}");
+    }
+    // Of a list whose time nobody knows, all is written again.
+    page.listed_at = None;
+    assert_eq!(server.sink.rewrite(page, &run).await.unwrap().written, 1);
+}
+
+async fn fault_s7_a_user_who_is_twice_on_a_page_ends_no_run(db: DatabaseConnection) {
+    let server = Server::start(db.clone()).await;
+    let state = async |email, at| user_of(&user_updated("user_1", Some(email), at)).await;
+    let listed = [
+        state("old@example.com", 1000).await,
+        state("new@example.com", 2000).await,
+        state("older@example.com", 500).await,
+    ];
+    let page = UserPage::new(&listed);
+    let written = server.sink.write(page, &Run::new("ins_1")).await.unwrap();
+    assert_eq!(written.written, 1);
+    assert_eq!(server.email("user_1").await.as_deref(), Some("new@example.com"));
 }
 
 async fn fault_s15_a_user_of_the_last_hour_is_not_removed(db: DatabaseConnection) {

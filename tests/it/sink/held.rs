@@ -1,11 +1,15 @@
 //! Deleted records whose rows a foreign key of the application holds.
 
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    DbErr,
+};
 use serde_json::json;
-use tower_clerk::sea_orm::{Schema, UserStatus};
+use tower_clerk::sea_orm::{InTransaction, Schema, UserStatus};
 use tower_clerk::test_util::{user_created, user_deleted, user_updated};
+use tower_clerk::webhook::{Delivery, Outcome};
 
-use crate::backfill::api::{ClerkApi, users};
+use crate::backfill::api::{self, ClerkApi, users};
 use crate::sink::backfill::backfill;
 use crate::support::database::{count, on_each_database};
 use crate::support::delivery::{send, signed};
@@ -17,10 +21,20 @@ on_each_database!(
     fault_s4_a_user_whom_a_foreign_key_holds_is_deleted_and_the_row_is_emptied,
     fault_s4_an_own_column_is_emptied_too_unless_it_is_required,
     fault_s4_a_key_that_is_checked_at_the_commit_holds_too,
+    fault_s4_a_column_that_a_check_needs_stays,
+    fault_s4_a_row_is_held_by_what_its_deletion_would_do_to_others,
     fault_s4_an_organization_that_is_held_is_deleted_and_emptied,
+    fault_s4_a_held_membership_of_a_deleted_user_does_not_seem_gone,
     fault_s4_a_removal_goes_on_and_lists_those_who_are_held,
     fault_s4_the_keys_that_hold_rows_are_named,
 );
+
+mod postgres_only {
+    crate::support::database::on_database!(
+        Postgres: fault_s4_what_a_hook_has_deleted_first_holds_nobody,
+            fault_s4_a_key_that_restricts_holds_by_the_code_of_newer_versions
+    );
+}
 
 const T: i64 = 1_649_360_000_000;
 
@@ -110,6 +124,134 @@ async fn fault_s4_a_key_that_is_checked_at_the_commit_holds_too(db: DatabaseConn
     server.post_new(&user_deleted("user_1")).await;
     assert_eq!(count(&db, "users WHERE email IS NULL").await, 1);
     assert_eq!(server.sink.user_status("user_1").await.unwrap(), UserStatus::Deleted);
+}
+
+async fn fault_s4_a_column_that_a_check_needs_stays(db: DatabaseConnection) {
+    let schema = Schema::new().user_column("locale", |user| user.locale.clone().into());
+    let server = Server::start_with(db.clone(), schema).await;
+    let column = "locale VARCHAR(20) DEFAULT 'en' CHECK (locale IS NOT NULL)";
+    db.execute_unprepared(&format!("ALTER TABLE users ADD COLUMN {column}")).await.unwrap();
+    refer(&db, "invoices", "users", "").await;
+    let mut created = user_created("user_1", Some("ann@example.com"), T);
+    created["data"]["locale"] = json!("de-AT");
+    server.post_new(&created).await;
+    db.execute_unprepared("INSERT INTO invoices VALUES ('user_1')").await.unwrap();
+    server.post_new(&user_deleted("user_1")).await;
+    assert_eq!(count(&db, "users WHERE email IS NULL AND locale = 'de-AT'").await, 1);
+    assert_eq!(server.sink.user_status("user_1").await.unwrap(), UserStatus::Deleted);
+}
+
+async fn fault_s4_a_row_is_held_by_what_its_deletion_would_do_to_others(db: DatabaseConnection) {
+    let server = Server::start(db.clone()).await;
+    // MySQL refuses a key that would empty a required column; there the next key in the line holds.
+    match db.get_database_backend() {
+        DbBackend::MySql => {
+            refer(&db, "accounts", "users", "ON DELETE CASCADE").await;
+            db.execute_unprepared("ALTER TABLE accounts ADD PRIMARY KEY (of_id)").await.unwrap();
+            db.execute_unprepared(
+                "CREATE TABLE invoices (of_id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin \
+                 NOT NULL, FOREIGN KEY (of_id) REFERENCES accounts (of_id))",
+            )
+            .await
+            .unwrap();
+            server.post_new(&user_created("user_1", Some("ann@example.com"), T)).await;
+            db.execute_unprepared("INSERT INTO accounts VALUES ('user_1')").await.unwrap();
+        }
+        _ => {
+            refer(&db, "invoices", "users", "ON DELETE SET NULL").await;
+            server.post_new(&user_created("user_1", Some("ann@example.com"), T)).await;
+        }
+    }
+    db.execute_unprepared("INSERT INTO invoices VALUES ('user_1')").await.unwrap();
+    server.post_new(&user_deleted("user_1")).await;
+    assert_eq!(count(&db, "users WHERE email IS NULL").await, 1);
+    assert_eq!(count(&db, "invoices WHERE of_id = 'user_1'").await, 1);
+    assert_eq!(server.sink.user_status("user_1").await.unwrap(), UserStatus::Deleted);
+}
+
+/// Deletes a user's profile when the user is deleted.
+struct Profiles;
+
+impl InTransaction for Profiles {
+    async fn run(
+        &self,
+        tx: &DatabaseTransaction,
+        delivery: &Delivery,
+        _: Outcome,
+    ) -> Result<(), DbErr> {
+        if delivery.event().kind() == "user.deleted" {
+            tx.execute_unprepared("DELETE FROM profiles").await?;
+        }
+        Ok(())
+    }
+}
+
+async fn fault_s4_what_a_hook_has_deleted_first_holds_nobody(db: DatabaseConnection) {
+    let keeping = Server::start_with(db.clone(), Schema::new().with_organizations()).await;
+    let server = Server::on(keeping.sink.with_hook(Profiles));
+    for statement in [
+        "CREATE TABLE profiles (id TEXT PRIMARY KEY)",
+        "INSERT INTO profiles VALUES ('user_1')",
+        "ALTER TABLE users ADD FOREIGN KEY (id) REFERENCES profiles DEFERRABLE INITIALLY DEFERRED",
+        "ALTER TABLE organization_memberships ADD FOREIGN KEY (user_id) REFERENCES users \
+         DEFERRABLE INITIALLY DEFERRED",
+    ] {
+        db.execute_unprepared(statement).await.unwrap();
+    }
+    server.post_new(&user_created("user_1", Some("ann@example.com"), T)).await;
+    server
+        .post_new(&json!({ "type": "organizationMembership.created", "data": {
+            "id": "orgmem_1", "role": "org:admin", "updated_at": T,
+            "organization": { "id": "org_1", "name": "Acme", "updated_at": T },
+            "public_user_data": { "user_id": "user_1" },
+        }}))
+        .await;
+    server.post_new(&user_deleted("user_1")).await;
+    assert_eq!((count(&db, "profiles").await, count(&db, "users").await), (0, 0));
+    assert_eq!(count(&db, "organization_memberships").await, 0);
+}
+
+async fn fault_s4_a_key_that_restricts_holds_by_the_code_of_newer_versions(db: DatabaseConnection) {
+    let server = Server::start(db.clone()).await;
+    server.post_new(&user_created("user_1", Some("ann@example.com"), T)).await;
+    // As PostgreSQL 18 answers for ON DELETE RESTRICT.
+    db.execute_unprepared(
+        "CREATE FUNCTION restricts() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN RAISE EXCEPTION 'restricted' USING ERRCODE = 'restrict_violation'; END $$",
+    )
+    .await
+    .unwrap();
+    let trigger = "CREATE TRIGGER restricts BEFORE DELETE ON users \
+        FOR EACH ROW EXECUTE FUNCTION restricts()";
+    db.execute_unprepared(trigger).await.unwrap();
+    server.post_new(&user_deleted("user_1")).await;
+    assert_eq!(count(&db, "users WHERE email IS NULL").await, 1);
+    assert_eq!(server.sink.user_status("user_1").await.unwrap(), UserStatus::Deleted);
+}
+
+async fn fault_s4_a_held_membership_of_a_deleted_user_does_not_seem_gone(db: DatabaseConnection) {
+    let api = ClerkApi::start(users(2)).await;
+    let server = Server::start_with(db.clone(), Schema::new().with_organizations()).await;
+    api.handle()(&|clerk| {
+        clerk.organizations.push(api::organization("org_1", 1000));
+        for user in ["user_01", "user_02"] {
+            clerk.memberships.push(api::membership("org_1", user, 5000));
+        }
+    });
+    within(backfill(&api, &server.sink).run()).await.unwrap();
+    refer(&db, "desks", "organization_memberships", "").await;
+    db.execute_unprepared("INSERT INTO desks VALUES ('orgmem_org_1_user_01')").await.unwrap();
+    api.handle()(&|clerk| {
+        clerk.users.remove(0);
+        clerk.memberships.remove(0);
+    });
+    server.post_new(&user_deleted("user_01")).await;
+    assert_eq!(count(&db, "organization_memberships").await, 2);
+    let drift = within(backfill(&api, &server.sink).dry_run()).await.unwrap();
+    let gone = drift.memberships.and_then(|memberships| memberships.gone).unwrap();
+    assert_eq!((drift.gone.unwrap().count, gone.count), (0, 0));
+    let removed = within(backfill(&api, &server.sink).remove_gone(3)).await.unwrap();
+    assert_eq!((removed.memberships.removed, removed.memberships.gone_already), (0, 0));
 }
 
 async fn fault_s4_an_organization_that_is_held_is_deleted_and_emptied(db: DatabaseConnection) {

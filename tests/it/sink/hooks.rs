@@ -10,7 +10,7 @@ use sea_orm::{
 use tower_clerk::backfill::{BackendApi, Backfill};
 use tower_clerk::sea_orm::{InTransaction, SeaOrmSink, UserStatus, migrate};
 use tower_clerk::secret::SecretKey;
-use tower_clerk::test_util::user_created;
+use tower_clerk::test_util::{user_created, user_deleted};
 use tower_clerk::webhook::{Delivery, DeliveryError, Effect, Outcome, User};
 
 use crate::backfill::api::{ClerkApi, users};
@@ -21,6 +21,7 @@ use crate::support::servers::within;
 on_each_database!(
     fault_s1_a_delivery_that_is_acknowledged_is_kept_whatever_a_hook_did,
     fault_s1_a_page_and_a_user_who_was_given_a_row_are_kept_or_told,
+    fault_s1_a_deletion_that_a_hook_cut_short_removes_the_row_when_it_is_sent_again,
     fault_s1_what_may_fail_runs_in_a_savepoint_and_the_rest_is_kept,
     fault_a3_a_hook_that_hangs_is_cancelled_with_the_request_that_waits_for_it,
 );
@@ -122,6 +123,30 @@ async fn fault_s1_a_delivery_that_is_acknowledged_is_kept_whatever_a_hook_did(
     }
     assert_eq!(count(&db, "users").await, 4);
     assert_eq!(count(&db, "clerk_deliveries").await, 4);
+}
+
+async fn fault_s1_a_deletion_that_a_hook_cut_short_removes_the_row_when_it_is_sent_again(
+    db: DatabaseConnection,
+) {
+    let hook = Careless::default();
+    let sink = sink_with_notes(&db).await.with_hook(hook.clone());
+    let service = builder(sink.clone()).build().unwrap();
+    let post =
+        async |id: &str, body| send(&service, signed(id, &body).into_request()).await.status();
+    assert_eq!(post("msg_1", user_created("user_1", Some("ann@example.com"), T)).await, 204);
+    hook.will(Some(Misdeed::Commits));
+    assert!(post("msg_2", user_deleted("user_1")).await >= 500);
+    // The tombstone and the mark of the delivery are committed.
+    assert_eq!(sink.user_status("user_1").await.unwrap(), UserStatus::Deleted);
+    assert_eq!(post("msg_2", user_deleted("user_1")).await, 204);
+    assert_eq!(count(&db, "users").await, 0);
+
+    // Who was revived since stays.
+    hook.will(None);
+    assert!(sink.revive("user_1").await.unwrap());
+    assert_eq!(post("msg_3", user_created("user_1", Some("ann@example.com"), T + 1)).await, 204);
+    assert_eq!(post("msg_2", user_deleted("user_1")).await, 204);
+    assert_eq!(count(&db, "users").await, 1);
 }
 
 async fn fault_s1_a_page_and_a_user_who_was_given_a_row_are_kept_or_told(db: DatabaseConnection) {

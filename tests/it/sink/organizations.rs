@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    PaginatorTrait,
 };
 use serde_json::{Value, json};
 use tower_clerk::sea_orm::{
@@ -26,6 +27,7 @@ on_each_database!(
     fault_s8_what_nobody_keeps_may_lack_what_it_likes,
     fault_s8_a_deletion_needs_the_id_alone,
     fault_s9_a_membership_gives_rows_that_anything_fills_also_where_rows_were_removed,
+    fault_s22_a_row_that_another_unique_column_keeps_out_is_told,
     fault_a3_a_hook_is_told_of_a_user_whom_a_membership_gave_a_row,
     a_deleted_user_is_a_member_of_nothing_in_every_order,
     a_membership_is_one_thing_and_the_next_one_of_the_same_user_another,
@@ -250,6 +252,24 @@ impl InTransaction for Told {
         self.0.lock().unwrap().push(user_id.to_owned());
         Ok(())
     }
+}
+
+async fn fault_s22_a_row_that_another_unique_column_keeps_out_is_told(db: DatabaseConnection) {
+    let server = server(db.clone()).await;
+    let slug = match db.get_database_backend() {
+        DbBackend::MySql => "slug(99)",
+        _ => "slug",
+    };
+    let unique = format!("CREATE UNIQUE INDEX one_slug ON organizations ({slug})");
+    db.execute_unprepared(&unique).await.unwrap();
+    server.post_new(&organization_event("created", "org_1", 0)).await;
+    let body = membership_event("created", "orgmem_2", "org_2", "user_2", 0);
+    let answer = send(&server.service, signed("msg_taken", &body).into_request()).await;
+    assert!(answer.status() >= 500, "{}", answer.status());
+    assert_eq!(count(&db, "organization_memberships").await, 0);
+    db.execute_unprepared("UPDATE organizations SET slug = 'another'").await.unwrap();
+    server.post("msg_taken", &body).await;
+    assert_eq!(count(&db, "organizations").await, 2);
 }
 
 async fn fault_a3_a_hook_is_told_of_a_user_whom_a_membership_gave_a_row(db: DatabaseConnection) {
