@@ -182,6 +182,20 @@ impl Schema {
     ///
     /// A column that the sink fills itself, or one that is named twice, is refused where the
     /// `Schema` is used.
+    ///
+    /// Clerk's metadata, in a `jsonb` or `JSON` column:
+    ///
+    /// ```
+    /// use sea_orm::Value;
+    /// use tower_clerk::sea_orm::Schema;
+    ///
+    /// let schema = Schema::new().user_column("metadata", |user| {
+    ///     let metadata = user.public_metadata.as_ref();
+    ///     let metadata = metadata.and_then(|it| it.parse::<serde_json::Value>().ok());
+    ///     Value::Json(metadata.map(Box::new))
+    /// });
+    /// # let _ = schema;
+    /// ```
     #[must_use]
     pub fn user_column<F>(mut self, name: impl Into<String>, value: F) -> Self
     where

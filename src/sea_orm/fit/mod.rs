@@ -142,7 +142,7 @@ fn describe(table: &TableName, problems: &[Problem]) -> String {
     let lines: String = problems.iter().map(|problem| format!("\n  {problem}")).collect();
     format!(
         "the table `{}` does not fit and was not changed; change it as follows, or name other \
-         columns or another table in the Schema:{lines}\n",
+         columns, leave columns out (without_user_column) or name another table in the Schema:{lines}\n",
         table.name
     )
 }
