@@ -37,6 +37,7 @@
 //! | `backfill` | users from the Backend API: those from before the webhooks, and those that webhooks lost |
 //! | `sea-orm`, `sea-orm-migration` | the sink for PostgreSQL, MySQL or MariaDB, and SQLite; its migrations |
 //! | `lockouts` | users who are signed out, banned or no longer members are out at once: [`lockout`] |
+//! | `machines` | callers beside users: API keys, machines and OAuth applications: [`session::machine`] |
 //! | `metrics` | counters and gauges through the `metrics` facade |
 //! | `tracing` | events; never a token, a secret or an e-mail address |
 //! | `remote` | keys that are fetched by your own [`Fetch`](session::keys::Fetch) and kept up to date |

@@ -118,6 +118,49 @@ impl fmt::Debug for SecretKey {
     }
 }
 
+/// The secret key of one machine, `ak_…`, with which it asks Clerk about machines' tokens. Clerk's API keys
+/// begin so too: this one is a setting of the server, never a caller's.
+#[cfg(feature = "machines")]
+#[derive(Clone, PartialEq, Eq)]
+pub struct MachineSecretKey {
+    text: Box<str>,
+}
+
+#[cfg(feature = "machines")]
+impl MachineSecretKey {
+    /// Parses a key as the Dashboard shows it under Machines.
+    ///
+    /// # Errors
+    ///
+    /// The text is not `ak_` followed by at least 16 characters, all of them printable ASCII.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        // A file's line end.
+        let text = text.trim();
+        match text.strip_prefix("ak_") {
+            Some(rest) if rest.len() >= 16 && rest.bytes().all(|b| b.is_ascii_graphic()) => {
+                Ok(Self { text: text.into() })
+            }
+            _ => Err(ConfigError::new(
+                "machine secret key",
+                "must be `ak_…`, as the Dashboard shows it under Machines",
+            )),
+        }
+    }
+
+    /// Returns the key itself, for an `Authorization` header.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.text
+    }
+}
+
+#[cfg(feature = "machines")]
+impl fmt::Debug for MachineSecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MachineSecretKey([redacted])")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -42,6 +42,8 @@
 //!
 //! [`InOrganization`] requires that the organization in the path is the active one.
 
+#[cfg(feature = "machines")]
+mod principal;
 mod require;
 
 use std::error::Error;
@@ -94,6 +96,13 @@ impl SessionRejection {
     fn no_session(anonymous: &Anonymous, request: &Parts) -> Self {
         let response = Box::new(anonymous.refuse(request.clone()));
         Self { error: Some(anonymous.error().clone()), has_session: false, response }
+    }
+
+    #[cfg(feature = "machines")]
+    fn other_caller(kind: crate::session::AuthErrorKind, request: &Parts) -> Self {
+        let error = AuthError::new(kind);
+        let response = Box::new(crate::session::refuse_session(error.clone(), request.clone()));
+        Self { error: Some(error), has_session: false, response }
     }
 
     fn not_allowed(session: &Session, error: AuthError, request: &Parts) -> Self {

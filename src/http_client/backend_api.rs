@@ -24,7 +24,12 @@ impl ApiClient {
         let base =
             super::base_url(api_url).map_err(|problem| ConfigError::new(SETTING, problem))?;
         let client = super::build(super::client_for(&base), SETTING)?;
-        Ok(Self { client, base, authorization: super::bearer(secret_key)?, timeout: TIMEOUT })
+        Ok(Self {
+            client,
+            base,
+            authorization: super::bearer("secret key", secret_key.expose())?,
+            timeout: TIMEOUT,
+        })
     }
 
     /// Sets how long a request may take, from the connection to the end of the body.

@@ -6,7 +6,7 @@ use http::header::{AGE, DATE, HeaderMap};
 
 /// Returns the time at which the server answered; `None` for an answer without a readable `Date`, or
 /// for one that a cache has kept.
-pub(super) fn answered_at(headers: &HeaderMap) -> Option<SystemTime> {
+pub(crate) fn answered_at(headers: &HeaderMap) -> Option<SystemTime> {
     if headers.contains_key(AGE) {
         return None;
     }

@@ -3,7 +3,7 @@
 
 #[cfg(feature = "backfill")]
 mod backend_api;
-#[cfg(feature = "backfill")]
+#[cfg(any(feature = "backfill", feature = "machines"))]
 mod date;
 
 use std::net::IpAddr;
@@ -16,9 +16,10 @@ use reqwest::{Client, ClientBuilder, Response, Url};
 
 #[cfg(feature = "backfill")]
 pub(crate) use backend_api::{ApiAnswer, ApiClient, ApiFailure};
+#[cfg(feature = "machines")]
+pub(crate) use date::answered_at;
 
 use crate::ConfigError;
-use crate::secret::SecretKey;
 
 /// Returns a builder with the settings that all clients share.
 pub(crate) fn client_for(url: &Url) -> ClientBuilder {
@@ -68,11 +69,10 @@ pub(crate) async fn body(mut response: Response, limit: usize) -> Result<Bytes, 
     Ok(body.freeze())
 }
 
-/// Returns the value of `Authorization` for a secret key, marked as sensitive.
-pub(crate) fn bearer(secret_key: &SecretKey) -> Result<HeaderValue, ConfigError> {
-    let text = format!("Bearer {}", secret_key.expose());
-    let mut value = HeaderValue::try_from(text).map_err(|_| {
-        ConfigError::new("secret key", "has characters that are not allowed in a header")
+/// Returns the value of `Authorization` for a key, marked as sensitive; names `setting` in the error.
+pub(crate) fn bearer(setting: &'static str, key: &str) -> Result<HeaderValue, ConfigError> {
+    let mut value = HeaderValue::try_from(format!("Bearer {key}")).map_err(|_| {
+        ConfigError::new(setting, "has characters that are not allowed in a header")
     })?;
     value.set_sensitive(true);
     Ok(value)

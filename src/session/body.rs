@@ -77,3 +77,22 @@ where
         }
     }
 }
+
+/// A body of a service that has none of its own.
+#[cfg(feature = "machines")]
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum NoBody {}
+
+#[cfg(feature = "machines")]
+impl Body for NoBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match *self {}
+    }
+}

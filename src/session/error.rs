@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::reverification::Reverification;
+use super::scope::Scope;
 
 /// The reason why a request is refused: it has no session, or its session does not suffice.
 ///
 /// Cheap to clone. The layer puts it into the response's extensions, so that logs and metrics can
 /// contain the reason, which the client does not learn. [`source`](Error::source) is why keys could not
-/// be fetched, why a check of the server's own refused, or which verification is missing. Two errors are equal if all but that is.
+/// be fetched, why Clerk could not be asked about a token, why a check of the server's own refused, or which
+/// verification or scope is missing. Two errors are equal if all but a cause of the server's is.
 #[derive(Clone, Debug)]
 pub struct AuthError {
     kind: AuthErrorKind,
@@ -43,6 +45,8 @@ pub enum AuthErrorKind {
     /// A good session that a [check of the server's own](crate::session::VerifierBuilder::check)
     /// refuses with 401.
     CheckUnauthorized,
+    /// A token of an OAuth application that is none of the accepted ones (`client_id`).
+    ClientMismatch,
     /// A header with `crit` or `b64`, neither of which is implemented (RFC 7515 4.1.11).
     CriticalHeader,
     /// A session cookie in a request that a page of another site may have made a browser send
@@ -52,6 +56,13 @@ pub enum AuthErrorKind {
     Expired,
     /// An impersonated user (`act`), when the server does not allow impersonation.
     Impersonation,
+    /// An opaque token that Clerk does not know, or that was revoked or has expired.
+    InactiveToken,
+    /// A token, of a caller who is not a user, without the scope that a
+    /// [guard](crate::session::RequireLayer::scope) asks for.
+    InsufficientScope,
+    /// An opaque token about which Clerk could not be asked: the server's fault, not the client's.
+    IntrospectionUnavailable,
     /// A payload that is not a JSON object, or in which a claim that the rules need is missing,
     /// empty or of the wrong type.
     InvalidClaims,
@@ -110,6 +121,13 @@ impl AuthError {
         Self { cause, ..Self::new(kind) }
     }
 
+    /// Returns the error of a token about which Clerk could not be asked.
+    #[cfg(feature = "machines")]
+    pub(super) fn introspection_unavailable(retry_after: Duration, cause: Option<Cause>) -> Self {
+        let kind = AuthErrorKind::IntrospectionUnavailable;
+        Self { retry_after: Some(retry_after), cause, ..Self::new(kind) }
+    }
+
     pub(super) fn reverification_required(asked: Reverification) -> Self {
         let kind = AuthErrorKind::ReverificationRequired;
         Self { cause: Some(Arc::new(Missing(asked))), ..Self::new(kind) }
@@ -127,10 +145,24 @@ impl AuthError {
     }
 
     /// Returns the time to wait before the next try; `None` except with
-    /// [`AuthErrorKind::KeysUnavailable`] and [`AuthErrorKind::NotJudged`].
+    /// [`AuthErrorKind::KeysUnavailable`], [`AuthErrorKind::IntrospectionUnavailable`] and
+    /// [`AuthErrorKind::NotJudged`].
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// Returns the error of a caller who lacks a scope.
+    #[cfg(feature = "machines")]
+    pub(super) fn insufficient_scope(scope: Scope) -> Self {
+        let kind = AuthErrorKind::InsufficientScope;
+        Self { cause: Some(Arc::new(MissingScope(scope))), ..Self::new(kind) }
+    }
+
+    /// Returns the scope that the caller lacks, with [`AuthErrorKind::InsufficientScope`].
+    #[must_use]
+    pub fn scope(&self) -> Option<Scope> {
+        self.cause.as_ref()?.downcast_ref::<MissingScope>().map(|MissingScope(scope)| *scope)
     }
 
     /// Returns the verification that the user lacks, with [`AuthErrorKind::ReverificationRequired`].
@@ -152,10 +184,14 @@ impl AuthErrorKind {
             Self::BadSignature => "bad_signature",
             Self::CheckForbidden => "check_forbidden",
             Self::CheckUnauthorized => "check_unauthorized",
+            Self::ClientMismatch => "client_mismatch",
             Self::CriticalHeader => "critical_header",
             Self::CrossSiteRequest => "cross_site_request",
             Self::Expired => "expired",
             Self::Impersonation => "impersonation",
+            Self::InactiveToken => "inactive_token",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::IntrospectionUnavailable => "introspection_unavailable",
             Self::InvalidClaims => "invalid_claims",
             Self::IssuedInFuture => "issued_in_future",
             Self::IssuerMismatch => "issuer_mismatch",
@@ -197,6 +233,9 @@ impl fmt::Display for AuthError {
             AuthErrorKind::BadSignature => "the token's signature does not match",
             AuthErrorKind::CheckForbidden => "a check of the server's own forbids the session",
             AuthErrorKind::CheckUnauthorized => "a check of the server's own refuses the session",
+            AuthErrorKind::ClientMismatch => {
+                "the token is one of an OAuth application that is not accepted (client_id)"
+            }
             AuthErrorKind::CriticalHeader => {
                 "the token's header demands an unsupported extension (crit, b64)"
             }
@@ -205,6 +244,9 @@ impl fmt::Display for AuthError {
             }
             AuthErrorKind::Expired => "the token has expired",
             AuthErrorKind::Impersonation => "the user is being impersonated",
+            AuthErrorKind::InactiveToken => "the token is unknown, revoked or expired at Clerk",
+            AuthErrorKind::InsufficientScope => "the token lacks the scope that is required here",
+            AuthErrorKind::IntrospectionUnavailable => "Clerk could not be asked about the token",
             AuthErrorKind::InvalidClaims => "a claim is missing, empty or of the wrong type",
             AuthErrorKind::IssuedInFuture => "the token was issued in the future",
             AuthErrorKind::IssuerMismatch => "the token has another issuer (iss)",
@@ -238,8 +280,8 @@ impl fmt::Display for AuthError {
 
 impl PartialEq for AuthError {
     fn eq(&self, other: &Self) -> bool {
-        (self.kind, self.retry_after, self.reverification())
-            == (other.kind, other.retry_after, other.reverification())
+        let compared = |it: &Self| (it.kind, it.retry_after, it.reverification(), it.scope());
+        compared(self) == compared(other)
     }
 }
 
@@ -268,3 +310,15 @@ impl fmt::Display for Missing {
 }
 
 impl Error for Missing {}
+
+/// A scope that the caller lacks, as a cause.
+#[derive(Debug)]
+struct MissingScope(Scope);
+
+impl fmt::Display for MissingScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the scope is {:?}", self.0.as_str())
+    }
+}
+
+impl Error for MissingScope {}

@@ -13,7 +13,11 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::body::AuthBody;
+use super::error::AuthError;
 use super::gate::{Gate, Handling};
+#[cfg(feature = "machines")]
+use super::machine::{Found, PendingCaller};
+use super::session::Session;
 use super::verify::Parked;
 
 pin_project! {
@@ -39,8 +43,45 @@ pin_project! {
     }
 }
 
+/// A caller whom a request waits to know.
+pub(super) enum Waits {
+    Session(Parked),
+    #[cfg(feature = "machines")]
+    Machine(PendingCaller),
+}
+
+impl From<Parked> for Waits {
+    fn from(parked: Parked) -> Self {
+        Self::Session(parked)
+    }
+}
+
+#[cfg(feature = "machines")]
+impl From<PendingCaller> for Waits {
+    fn from(pending: PendingCaller) -> Self {
+        Self::Machine(pending)
+    }
+}
+
+/// The verdict about a request that has waited.
+enum Verdict {
+    Session(Result<Session, AuthError>),
+    #[cfg(feature = "machines")]
+    Machine(Result<Found, AuthError>),
+}
+
+impl Waits {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Verdict> {
+        match self {
+            Self::Session(parked) => parked.poll(cx).map(Verdict::Session),
+            #[cfg(feature = "machines")]
+            Self::Machine(pending) => pending.as_mut().poll(cx).map(Verdict::Machine),
+        }
+    }
+}
+
 struct Waiting<S, B> {
-    verification: Parked,
+    waits: Waits,
     handling: Option<Box<Handling>>,
     gate: Arc<Gate>,
     service: S,
@@ -67,7 +108,7 @@ where
     }
 
     pub(super) fn parked(
-        verification: Parked,
+        waits: Waits,
         handling: Option<Box<Handling>>,
         gate: Arc<Gate>,
         service: S,
@@ -75,7 +116,7 @@ where
     ) -> Self {
         Self {
             state: ResponseState::Parked {
-                waiting: Some(Waiting { verification, handling, gate, service, request }),
+                waiting: Some(Waiting { waits, handling, gate, service, request }),
             },
         }
     }
@@ -127,15 +168,22 @@ where
                     ResponseState::called(service.call(request), handling)
                 }
                 ResponseStateProjection::Parked { waiting } => {
-                    let Some(Waiting { verification, .. }) = waiting else {
+                    let Some(Waiting { waits, .. }) = waiting else {
                         return Poll::Pending;
                     };
-                    let verdict = ready!(verification.poll(cx));
+                    let verdict = ready!(waits.poll(cx));
                     let Some(Waiting { handling, gate, service, request, .. }) = waiting.take()
                     else {
                         return Poll::Pending;
                     };
-                    match gate.admit(verdict, request, handling.as_deref()) {
+                    let admitted = match verdict {
+                        Verdict::Session(it) => gate.admit(it, request, handling.as_deref()),
+                        #[cfg(feature = "machines")]
+                        Verdict::Machine(it) => {
+                            gate.admit_machine(it, request, handling.as_deref())
+                        }
+                    };
+                    match admitted {
                         ControlFlow::Continue(request) => ResponseState::Admitted {
                             admitted: Some(AdmittedRequest { service, request, handling }),
                         },

@@ -10,6 +10,8 @@ use http::{HeaderMap, Method, Request, Response};
 
 use super::error::{AuthError, AuthErrorKind};
 use super::extract::{bearer_token, has_credentials};
+#[cfg(feature = "machines")]
+use super::machine::{Found, Judging, MachineTokens};
 use super::reject::{Anonymous, Entrance, JsonResponder};
 use super::session::Session;
 use super::source::{Answers, RequestHead, TokenSources};
@@ -28,10 +30,20 @@ pub(super) struct Gate {
     pub(super) report_only: bool,
     pub(super) preflights_pass: bool,
     pub(super) entrance: Entrance,
-    /// The places where the token may be; `None` for the `Authorization` header alone.
-    pub(super) sources: Option<TokenSources>,
+    /// What goes beyond sessions in the `Authorization` header; mostly nothing does.
+    pub(super) further: Option<Box<Further>>,
     /// The sampler for log lines about requests that would be refused.
     reported: Arc<Samples<AuthErrorKind>>,
+}
+
+/// Other places for tokens and other callers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Further {
+    /// The places where a session's token may be; `None` for the `Authorization` header alone.
+    pub(super) sources: Option<TokenSources>,
+    /// The callers beside sessions, whose tokens come in the `Authorization` header alone.
+    #[cfg(feature = "machines")]
+    pub(super) machines: Option<MachineTokens>,
 }
 
 /// The treatment of a request without a session.
@@ -71,7 +83,7 @@ impl Gate {
             report_only: false,
             preflights_pass: false,
             entrance: Entrance::new(JsonResponder::new()),
-            sources: None,
+            further: None,
             reported: Arc::default(),
         }
     }
@@ -103,6 +115,50 @@ impl Gate {
         (verification, handling.into_needed())
     }
 
+    /// Judges a request's bearer token if it is one of a machine that the layer accepts. Removes from such a
+    /// request what the handler should not see.
+    #[cfg(feature = "machines")]
+    pub(super) fn judge_machine<B>(
+        &self,
+        further: &Further,
+        request: &mut Request<B>,
+    ) -> Option<(Judging, Option<Box<Handling>>)> {
+        let token = bearer_token(request.headers()).ok()?;
+        let judging = further.machines.as_ref()?.judge(token, &self.verifier)?;
+        let judging = if self.report_only { judging.at_once() } else { judging };
+        let handling = further.sources.as_ref().and_then(|sources| {
+            let answers = sources.remove(request);
+            Handling { expired_is_anonymous: false, answers }.into_needed()
+        });
+        Some((judging, handling))
+    }
+
+    /// Writes a machine that was found into the request's extensions and continues with it, or breaks with a
+    /// refusal. Who asks for a session is told that this caller has none.
+    #[cfg(feature = "machines")]
+    pub(super) fn admit_machine<B>(
+        &self,
+        verdict: Result<Found, AuthError>,
+        mut request: Request<B>,
+        handling: Option<&Handling>,
+    ) -> ControlFlow<Response<Bytes>, Request<B>> {
+        match verdict {
+            Ok(found) => {
+                count!("clerk_auth_requests_total", "outcome" => "ok", "answer" => "passed");
+                self.entrance.write(&mut request);
+                let none = AuthErrorKind::WrongTokenType.into();
+                let anonymous = Anonymous::new(none, self.entrance.clone(), &request);
+                let extensions = request.extensions_mut();
+                extensions.remove::<AuthError>();
+                extensions.remove::<Session>();
+                extensions.insert(anonymous);
+                extensions.insert(found);
+                ControlFlow::Continue(request)
+            }
+            Err(error) => self.without(error, request, handling),
+        }
+    }
+
     /// Writes the verdict into the request's extensions and continues with it, or breaks with a
     /// refusal.
     pub(super) fn admit<B>(
@@ -111,7 +167,7 @@ impl Gate {
         mut request: Request<B>,
         handling: Option<&Handling>,
     ) -> ControlFlow<Response<Bytes>, Request<B>> {
-        let error = match verdict {
+        match verdict {
             Ok(session) => {
                 count!("clerk_auth_requests_total", "outcome" => "ok", "answer" => "passed");
                 let extensions = request.extensions_mut();
@@ -119,10 +175,19 @@ impl Gate {
                 extensions.remove::<Anonymous>();
                 extensions.remove::<AuthError>();
                 self.let_in(session, &mut request);
-                return ControlFlow::Continue(request);
+                ControlFlow::Continue(request)
             }
-            Err(error) => error,
-        };
+            Err(error) => self.without(error, request, handling),
+        }
+    }
+
+    /// Lets a request pass that has no caller whom the layer accepts, or refuses it.
+    fn without<B>(
+        &self,
+        error: AuthError,
+        mut request: Request<B>,
+        handling: Option<&Handling>,
+    ) -> ControlFlow<Response<Bytes>, Request<B>> {
         let _outcome = error.kind().as_str();
         let passes = self.passes_without(&error, &request, handling);
         if passes || self.report_only {
@@ -136,6 +201,13 @@ impl Gate {
                 self.let_in(session, &mut request);
                 return ControlFlow::Continue(request);
             }
+            #[cfg(feature = "machines")]
+            if extensions.get::<Found>().is_some_and(|found| self.has_accepted(found)) {
+                self.entrance.write(&mut request);
+                return ControlFlow::Continue(request);
+            }
+            #[cfg(feature = "machines")]
+            extensions.remove::<Found>();
             // It does not vouch for a session of another verifier.
             extensions.remove::<Session>();
             extensions.remove::<AuthError>();
@@ -162,7 +234,19 @@ impl Gate {
     #[inline]
     fn let_in<B>(&self, session: Session, request: &mut Request<B>) {
         self.entrance.write(request);
+        // By a layer without further callers the machine of an outer one has been refused.
+        #[cfg(feature = "machines")]
+        if self.further.is_some() {
+            request.extensions_mut().remove::<Found>();
+        }
         request.extensions_mut().insert(session);
+    }
+
+    /// Returns whether this layer, or one with a clone of its settings, accepted a machine.
+    #[cfg(feature = "machines")]
+    fn has_accepted(&self, found: &Found) -> bool {
+        let machines = self.further.as_ref().and_then(|further| further.machines.as_ref());
+        machines.is_some_and(|machines| machines.has_accepted(found))
     }
 
     /// Logs that a request passes that would be refused, unless enough of its kind were.
@@ -224,7 +308,7 @@ impl fmt::Debug for Gate {
             .field("mode", &self.mode)
             .field("report_only", &self.report_only)
             .field("preflights_pass", &self.preflights_pass)
-            .field("sources", &self.sources)
+            .field("further", &self.further)
             .finish_non_exhaustive()
     }
 }

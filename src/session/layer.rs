@@ -132,7 +132,19 @@ impl ClerkAuthLayer {
     /// ```
     #[must_use]
     pub fn sources(self, sources: TokenSources) -> Self {
-        self.with(|gate| gate.sources = Some(sources))
+        self.with(|gate| gate.further.get_or_insert_default().sources = Some(sources))
+    }
+
+    /// Accepts callers beside sessions; default: none, and their tokens are refused. The guide of
+    /// [`machine`](super::machine) says who they are. Their tokens come in `Authorization: Bearer` alone, and
+    /// one that comes there is judged before any of the [`sources`](Self::sources).
+    ///
+    /// A handler that takes a [`Session`](super::Session) refuses them; one that takes a
+    /// [`Principal`](super::machine::Principal) serves whoever is accepted.
+    #[cfg(feature = "machines")]
+    #[must_use]
+    pub fn machines(self, machines: super::machine::MachineTokens) -> Self {
+        self.with(|gate| gate.further.get_or_insert_default().machines = Some(machines))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Gate)) -> Self {

@@ -51,10 +51,13 @@ mod guard;
 mod json;
 pub mod keys;
 mod layer;
+#[cfg(feature = "machines")]
+pub mod machine;
 mod parse;
 mod public_key;
 mod reject;
 mod reverification;
+mod scope;
 mod service;
 #[expect(clippy::module_inception, reason = "the file is named after its type, Session")]
 mod session;
@@ -63,6 +66,8 @@ mod verify;
 mod window;
 
 pub use body::AuthBody;
+#[cfg(feature = "machines")]
+pub use body::NoBody;
 pub use claims::{
     Actor, Authorization, Claims, CustomClaimsError, Entitlement, FactorAges, Organization,
 };
@@ -75,6 +80,7 @@ pub use reject::{
     EmptyResponder, GrpcResponder, JsonResponder, ProblemResponder, Refusal, Responder,
 };
 pub use reverification::{FactorLevel, Reverification};
+pub use scope::Scope;
 pub use service::ClerkAuth;
 pub use session::Session;
 pub use verify::{AudiencePolicy, AuthorizedPartyPolicy, Denied, Verifier, VerifierBuilder};
@@ -86,6 +92,8 @@ pub(crate) use verify::{check_authorized_parties, check_issuer};
 pub(crate) use reject::Anonymous;
 #[cfg(feature = "axum")]
 pub(crate) use reject::finish;
+#[cfg(all(feature = "axum", feature = "machines"))]
+pub(crate) use reject::refuse_session;
 
 #[doc = include_str!("../docs/authorization.md")]
 pub mod authorization {}

@@ -173,6 +173,34 @@ impl Issuer {
         self.token(user_id).without_claim("v").without_claim("sts")
     }
 
+    /// Starts building a machine's JWT (M2M), valid for an hour.
+    #[cfg(feature = "machines")]
+    #[must_use]
+    pub fn m2m_token(&self, machine_id: &str) -> TokenBuilder {
+        let now = seconds(self.clock.now());
+        let header = json!({
+            "alg": "RS256", "typ": "JWT", "kid": *self.kid, "cat": MACHINE_CATEGORY,
+        });
+        let claims = json!({
+            "iss": *self.iss, "sub": machine_id, "jti": format!("mt_{machine_id}"), "aud": [],
+            "iat": now, "nbf": now, "exp": now + 3600, "scopes": "",
+        });
+        TokenBuilder { issuer: self.clone(), header: object(header), claims: object(claims) }
+    }
+
+    /// Starts building an OAuth access token of an application, a JWT, for a user and valid for ten minutes.
+    #[cfg(feature = "machines")]
+    #[must_use]
+    pub fn oauth_token(&self, user_id: &str, client_id: &str) -> TokenBuilder {
+        let now = seconds(self.clock.now());
+        let header = json!({ "alg": "RS256", "typ": "at+jwt", "kid": *self.kid });
+        let claims = json!({
+            "iss": *self.iss, "sub": user_id, "client_id": client_id, "scope": "profile",
+            "jti": format!("oat_{user_id}_{client_id}"), "iat": now, "nbf": now, "exp": now + 600,
+        });
+        TokenBuilder { issuer: self.clone(), header: object(header), claims: object(claims) }
+    }
+
     /// Signs any bytes with this issuer's key: RSASSA-PKCS1-v1_5 with SHA-256.
     ///
     /// # Panics
@@ -336,6 +364,8 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
+#[cfg(feature = "machines")]
+const MACHINE_CATEGORY: &str = "cl_B7d4PD333AAA";
 const SESSION_CATEGORY: &str = "cl_B7d4PD111AAA";
 
 /// Returns the number with these bits, the lowest first, in decimal: it may exceed all integer types.

@@ -44,6 +44,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use tonic::{Code, Request, Status};
 
+#[cfg(feature = "machines")]
+use crate::session::machine::Principal;
 use crate::session::{Anonymous, AuthError, Authorization, Refusal, Session};
 use crate::trace::event;
 
@@ -74,6 +76,14 @@ pub trait RequestExt {
     /// Returns `INTERNAL` if no [`ClerkAuthLayer`](crate::session::ClerkAuthLayer) is mounted, so that
     /// an unguarded method is not taken for one without signed-in users.
     fn optional_session(&self) -> Result<Option<&Session>, Status>;
+
+    /// Returns the caller, of whatever kind the layer accepts.
+    ///
+    /// # Errors
+    ///
+    /// Returns what [`session`](Self::session) does if there is none.
+    #[cfg(feature = "machines")]
+    fn principal(&self) -> Result<Principal, Status>;
 
     /// Returns the session if it satisfies `required`, as [`Session::require`] judges it.
     ///
@@ -129,6 +139,14 @@ impl<T> RequestExt for Request<T> {
             (Some(session), _) => Ok(Some(session)),
             (None, Some(_)) => Ok(None),
             (None, None) => Err(no_layer()),
+        }
+    }
+
+    #[cfg(feature = "machines")]
+    fn principal(&self) -> Result<Principal, Status> {
+        match Principal::of(self.extensions()) {
+            Some(principal) => Ok(principal),
+            None => self.session().cloned().map(Principal::Session),
         }
     }
 

@@ -82,6 +82,15 @@ impl RequireLayer {
         Self::of(Requirement::Organization(Arc::new(named)))
     }
 
+    /// Returns a guard that requires a scope of callers who are not users: an API key, a machine or an OAuth
+    /// application passes if its token has the scope, and a session always. The refusal is 403,
+    /// `{"detail":"Not allowed"}`, with the challenge `insufficient_scope`.
+    #[cfg(feature = "machines")]
+    #[must_use]
+    pub fn scope(scope: super::Scope) -> Self {
+        Self::of(Requirement::Scope(scope))
+    }
+
     /// Lets every request pass and reports those that would be refused, before enforcement begins: each
     /// is counted, and for each reason at most one every ten seconds is logged.
     ///

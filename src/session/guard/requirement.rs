@@ -14,7 +14,13 @@ use crate::meter::count;
 use crate::sampling::Samples;
 use crate::session::claims::Authorization;
 use crate::session::error::{AuthError, AuthErrorKind};
+#[cfg(feature = "machines")]
+use crate::session::machine::Principal;
 use crate::session::reject::Anonymous;
+#[cfg(feature = "machines")]
+use crate::session::reject::refuse_session;
+#[cfg(feature = "machines")]
+use crate::session::scope::Scope;
 use crate::session::session::Session;
 use crate::trace::event;
 
@@ -32,6 +38,9 @@ pub(super) enum Requirement {
     Authorization(Authorization),
     /// That the organization which this finds in a request is the active one.
     Organization(Arc<Named>),
+    /// A scope, of callers who are not users.
+    #[cfg(feature = "machines")]
+    Scope(Scope),
 }
 
 type Named = dyn Fn(&Parts) -> Option<String> + Send + Sync;
@@ -49,6 +58,12 @@ impl Guard {
     /// Continues with a request that passes, or breaks with a refusal.
     pub(super) fn admit<B>(&self, request: Request<B>) -> ControlFlow<Response<Bytes>, Request<B>> {
         let (mut parts, body) = request.into_parts();
+        #[cfg(feature = "machines")]
+        if let Requirement::Scope(scope) = self.requirement
+            && let Some(principal) = Principal::of(&parts.extensions)
+        {
+            return self.admit_with_scope(&principal, scope, parts, body);
+        }
         let found = (parts.extensions.get::<Session>(), parts.extensions.get::<Anonymous>());
         let error = match found {
             (Some(session), _) => match self.requirement.judge(session, &parts) {
@@ -80,6 +95,31 @@ impl Guard {
         ControlFlow::Break(refuse(error, parts))
     }
 
+    /// Continues with a request whose caller has the scope, or breaks with a refusal.
+    #[cfg(feature = "machines")]
+    fn admit_with_scope<B>(
+        &self,
+        principal: &Principal,
+        scope: Scope,
+        mut parts: Parts,
+        body: B,
+    ) -> ControlFlow<Response<Bytes>, Request<B>> {
+        if principal.has_scope(scope.as_str()) {
+            count!("clerk_guard_requests_total", "outcome" => "ok", "answer" => "passed");
+            return ControlFlow::Continue(Request::from_parts(parts, body));
+        }
+        let error = AuthError::insufficient_scope(scope);
+        let _outcome = error.kind().as_str();
+        if self.report_only {
+            count!("clerk_guard_requests_total", "outcome" => _outcome, "answer" => "passed");
+            self.report(error.kind());
+            parts.extensions.insert(error);
+            return ControlFlow::Continue(Request::from_parts(parts, body));
+        }
+        count!("clerk_guard_requests_total", "outcome" => _outcome, "answer" => "refused");
+        ControlFlow::Break(refuse_session(error, parts))
+    }
+
     /// Logs that a request passes that would be refused, unless enough of its kind were. That no key was
     /// at hand tells nothing about the request.
     fn report(&self, kind: AuthErrorKind) {
@@ -106,6 +146,9 @@ impl Requirement {
                 // An organization that is not named is never the active one.
                 session.require_organization(&named(request).unwrap_or_default())
             }
+            // A user is not limited by scopes.
+            #[cfg(feature = "machines")]
+            Self::Scope(_) => Ok(()),
         }
     }
 }
@@ -146,6 +189,8 @@ impl fmt::Debug for Requirement {
         match self {
             Self::Authorization(required) => required.fmt(f),
             Self::Organization(_) => f.write_str("Organization"),
+            #[cfg(feature = "machines")]
+            Self::Scope(scope) => scope.fmt(f),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::*;
 
 fn header(json: &str) -> Result<Option<String>, AuthErrorKind> {
     let token = format!("{}.e30.c2ln", URL_SAFE_NO_PAD.encode(json));
-    UnverifiedToken::parse(&token, 8192).map(|token| token.kid.map(Into::into))
+    UnverifiedToken::parse(&token, TokenKind::Session, 8192).map(|token| token.kid.map(Into::into))
 }
 
 #[test]

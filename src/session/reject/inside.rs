@@ -134,7 +134,7 @@ impl Anonymous {
 
 /// Returns the response to a request whose session does not suffice: as the layer refuses by which it
 /// came in, or as JSON if it came in by none.
-pub(in crate::session) fn refuse_session(error: AuthError, mut request: Parts) -> Response<Bytes> {
+pub(crate) fn refuse_session(error: AuthError, mut request: Parts) -> Response<Bytes> {
     let entrance = request.extensions.remove::<Entrance>().unwrap_or(Entrance::JSON);
     // One that an outer layer left is not this layer's, but then this layer's responder reads none.
     if let Some(line) = request.extensions.remove::<RequestLine>() {

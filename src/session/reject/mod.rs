@@ -15,10 +15,11 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::error::{AuthError, AuthErrorKind};
 use super::reverification::Reverification;
+use super::scope::Scope;
 
 pub use grpc::GrpcResponder;
-pub(crate) use inside::Anonymous;
-pub(super) use inside::{Entrance, refuse_session};
+pub(super) use inside::Entrance;
+pub(crate) use inside::{Anonymous, refuse_session};
 pub use json::{EmptyResponder, JsonResponder, ProblemResponder};
 
 /// Builds the response to a refused request.
@@ -115,8 +116,12 @@ enum Verdict {
     Reverify(Reverification),
     /// A cookie that a page of another site may have made a browser send.
     CrossSite,
+    /// A good token of a caller who lacks a scope, and which.
+    LacksScope(Scope),
     /// No keys to verify with, and the time to wait before the next try.
     NoKeys(Duration),
+    /// No answer about an opaque token, and the time to wait before the next try.
+    NoAnswer(Duration),
 }
 
 impl Refusal {
@@ -140,13 +145,21 @@ impl Refusal {
                 error.reverification().map_or(Verdict::NotAllowed, Verdict::Reverify)
             }
             AuthErrorKind::CrossSiteRequest => Verdict::CrossSite,
+            AuthErrorKind::InsufficientScope => {
+                error.scope().map_or(Verdict::NotAllowed, Verdict::LacksScope)
+            }
+            AuthErrorKind::IntrospectionUnavailable => {
+                Verdict::NoAnswer(error.retry_after().unwrap_or(Duration::from_secs(1)))
+            }
             AuthErrorKind::AudienceMismatch
             | AuthErrorKind::AudienceMissing
             | AuthErrorKind::AuthorizedPartyMismatch
             | AuthErrorKind::AuthorizedPartyMissing
             | AuthErrorKind::BadSignature
             | AuthErrorKind::CheckUnauthorized
+            | AuthErrorKind::ClientMismatch
             | AuthErrorKind::CriticalHeader
+            | AuthErrorKind::InactiveToken
             | AuthErrorKind::InvalidClaims
             | AuthErrorKind::IssuedInFuture
             | AuthErrorKind::IssuerMismatch
@@ -172,8 +185,9 @@ impl Refusal {
             Verdict::NotAllowed
             | Verdict::OtherOrganization
             | Verdict::Reverify(_)
+            | Verdict::LacksScope(_)
             | Verdict::CrossSite => StatusCode::FORBIDDEN,
-            Verdict::NoKeys(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Verdict::NoKeys(_) | Verdict::NoAnswer(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -188,8 +202,9 @@ impl Refusal {
             Verdict::NotAllowed
             | Verdict::OtherOrganization
             | Verdict::Reverify(_)
+            | Verdict::LacksScope(_)
             | Verdict::CrossSite => "7",
-            Verdict::NoKeys(_) => "14",
+            Verdict::NoKeys(_) | Verdict::NoAnswer(_) => "14",
         }
     }
 
@@ -205,7 +220,9 @@ impl Refusal {
     /// | `other_organization` | 403 | the session is good, but another organization is active in it, or none |
     /// | `reverification_required` | 403 | the session is good, but the user has to verify again |
     /// | `cross_site_request` | 403 | a page of another site may have made a browser send the session cookie |
+    /// | `insufficient_scope` | 403 | the token of a caller who is not a user is good, but lacks a scope |
     /// | `keys_unavailable` | 503 | there are no keys to verify with |
+    /// | `introspection_unavailable` | 503 | Clerk could not be asked about an opaque token |
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self.verdict {
@@ -217,7 +234,9 @@ impl Refusal {
             Verdict::OtherOrganization => "other_organization",
             Verdict::Reverify(_) => "reverification_required",
             Verdict::CrossSite => "cross_site_request",
+            Verdict::LacksScope(_) => "insufficient_scope",
             Verdict::NoKeys(_) => "keys_unavailable",
+            Verdict::NoAnswer(_) => "introspection_unavailable",
         }
     }
 
@@ -229,11 +248,12 @@ impl Refusal {
             Verdict::Ended => "Session ended",
             Verdict::Expired => "Token expired",
             Verdict::Invalid => "Invalid token",
-            Verdict::NotAllowed => "Not allowed",
+            Verdict::NotAllowed | Verdict::LacksScope(_) => "Not allowed",
             Verdict::OtherOrganization => "Another organization is active",
             Verdict::Reverify(_) => "Reverification required",
             Verdict::CrossSite => "Cross-site request",
             Verdict::NoKeys(_) => "Authentication keys unavailable",
+            Verdict::NoAnswer(_) => "Token cannot be checked now",
         }
     }
 
@@ -251,7 +271,9 @@ impl Refusal {
             | Verdict::NotAllowed
             | Verdict::OtherOrganization
             | Verdict::CrossSite
-            | Verdict::NoKeys(_) => None,
+            | Verdict::LacksScope(_)
+            | Verdict::NoKeys(_)
+            | Verdict::NoAnswer(_) => None,
         }
     }
 
@@ -279,7 +301,10 @@ impl Refusal {
             | Verdict::OtherOrganization
             | Verdict::Reverify(_)
             | Verdict::CrossSite => {}
-            Verdict::NoKeys(pause) => {
+            Verdict::LacksScope(scope) => {
+                headers.insert(WWW_AUTHENTICATE, scope.challenge());
+            }
+            Verdict::NoKeys(pause) | Verdict::NoAnswer(pause) => {
                 // Rounded up, so that a client does not ask again too early.
                 let seconds = pause.as_millis().div_ceil(1000).max(1);
                 let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);

@@ -3,6 +3,8 @@
 
 mod builder;
 mod check;
+#[cfg(feature = "machines")]
+mod machine;
 mod policy;
 mod rules;
 
@@ -21,7 +23,7 @@ use super::cache::TokenCache;
 use super::claims::wire::Wire;
 use super::error::{AuthError, AuthErrorKind, Cause};
 use super::keys::{Candidates, KeySource, Lookup, MissingKey, PendingKey, PublicKey};
-use super::parse::{TokenClass, UnverifiedToken};
+use super::parse::{TokenClass, TokenKind, UnverifiedToken};
 use super::session::{Session, VerifierId};
 use crate::ConfigError;
 use crate::clock::Clock;
@@ -206,8 +208,8 @@ impl Instance {
         let lookup = self.keys.lookup(token.kid.as_deref());
         let mut search = KeySearch::default();
         match self.resume(&token, &mut search, lookup) {
-            Step::Done(Ok(session)) => self.verdict(session),
-            Step::Done(Err(error)) => Verification::Done(Err(error)),
+            Step::Signed(signer) => self.finished(&token, signer),
+            Step::Failed(error) => Verification::Done(Err(error)),
             Step::Wait(pending) => {
                 let wait = WaitForKey { token: token.into_owned(), search, pending };
                 self.parked(ParkedFor::Key(Box::new(wait)))
@@ -250,15 +252,15 @@ impl Instance {
             let keys = match lookup {
                 Lookup::Known(keys) => keys,
                 Lookup::Missing(missing) => {
-                    return Step::Done(Err(search.failed(missing, self.keys.last_failure())));
+                    return Step::Failed(search.failed(missing, self.keys.last_failure()));
                 }
                 Lookup::Pending(pending) => return Step::Wait(pending),
             };
             if let Some(signer) = search.signer(token, &keys) {
-                return Step::Done(self.finish(token, signer));
+                return Step::Signed(Arc::clone(signer));
             }
             if search.repeated == MOST_REPEATS {
-                return Step::Done(Err(AuthErrorKind::BadSignature.into()));
+                return Step::Failed(AuthErrorKind::BadSignature.into());
             }
             search.repeated += 1;
             lookup = self.keys.lookup_again(token.kid.as_deref(), &keys);
@@ -280,11 +282,23 @@ impl Instance {
         Some(session)
     }
 
+    /// Returns what becomes of a token that `signer` has signed.
+    fn finished(
+        self: &Arc<Self>,
+        token: &UnverifiedToken<'_>,
+        signer: Arc<PublicKey>,
+    ) -> Verification {
+        match self.finish(token, signer) {
+            Ok(session) => self.verdict(session),
+            Err(error) => Verification::Done(Err(error)),
+        }
+    }
+
     /// Applies the rules to a token that `signer` has signed.
     fn finish(
         &self,
         token: &UnverifiedToken<'_>,
-        signer: &Arc<PublicKey>,
+        signer: Arc<PublicKey>,
     ) -> Result<Session, AuthError> {
         // The rules, at the current time.
         let now = self.clock.now();
@@ -301,7 +315,6 @@ impl Instance {
         // The typed claims. Only a session that keeps every rule is cached.
         let claims = wire.into_claims(token.text().as_bytes(), token.kid.as_deref(), violation);
         let claims = claims.ok_or(AuthErrorKind::InvalidClaims)?;
-        let signer = Arc::clone(signer);
         let session = Session::new(claims, signer, valid_during, self.id, &self.clock, &self.bar);
         self.cache.put(&session);
         Ok(session)
@@ -336,7 +349,7 @@ fn peek_issuer(token: &[u8], max_bytes: usize) -> Result<String, AuthErrorKind> 
 
 fn parse(token: &[u8], max_bytes: usize) -> Result<UnverifiedToken<'_>, AuthErrorKind> {
     let token = str::from_utf8(token).map_err(|_| AuthErrorKind::Malformed)?;
-    UnverifiedToken::parse(token, max_bytes)
+    UnverifiedToken::parse(token, TokenKind::Session, max_bytes)
 }
 
 /// The state of a verification after all steps that need no waiting.
@@ -384,8 +397,8 @@ impl Parked {
                             *pending = next;
                             continue;
                         }
-                        Step::Done(Ok(session)) => self.instance.verdict(session),
-                        Step::Done(Err(error)) => return Poll::Ready(Err(error)),
+                        Step::Signed(signer) => self.instance.finished(token, signer),
+                        Step::Failed(error) => return Poll::Ready(Err(error)),
                     }
                 }
             };
@@ -418,7 +431,9 @@ struct KeySearch {
 
 /// The result of a search as far as it got without waiting.
 enum Step {
-    Done(Result<Session, AuthError>),
+    /// The key that signed the token.
+    Signed(Arc<PublicKey>),
+    Failed(AuthError),
     Wait(PendingKey),
 }
 

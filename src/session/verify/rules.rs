@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 use super::super::claims::date::NumericDate;
 use super::super::claims::wire::{TextClaim, Wire};
 use super::super::error::AuthErrorKind;
-use super::super::parse::TokenClass;
+#[cfg(feature = "machines")]
+use super::super::parse::TokenKind;
+use super::super::parse::{MACHINE_ID, TokenClass};
 use super::super::window::{Window, milliseconds};
 use super::policy::{AudiencePolicy, AuthorizedPartyPolicy, Policy};
 
@@ -52,12 +54,47 @@ pub(super) fn check(
     Ok(Accepted { valid_during, violation })
 }
 
+/// Checks a machine's token, or an OAuth access token: `iss` first, then `sub`, `aud` and the times. There is
+/// no `azp` rule: machines have no origin. A token that acts for a user is limited in its lifetime as
+/// sessions are, so that no lock-out is forgotten before it ends.
+#[cfg(feature = "machines")]
+pub(super) fn check_machine(
+    claims: &Wire<'_>,
+    kind: TokenKind,
+    accepted: &AudiencePolicy,
+    policy: &Policy,
+    now: SystemTime,
+) -> Result<(), AuthErrorKind> {
+    if !claims.iss.text().is_some_and(|iss| policy.accepts_issuer(iss)) {
+        return Err(AuthErrorKind::IssuerMismatch);
+    }
+    let sub = claims.sub.text().unwrap_or_default();
+    match kind {
+        TokenKind::Session => return Err(AuthErrorKind::WrongTokenType),
+        TokenKind::Machine if sub.strip_prefix(MACHINE_ID).is_none_or(str::is_empty) => {
+            return Err(AuthErrorKind::InvalidClaims);
+        }
+        TokenKind::Machine => {
+            times(claims, policy.skew, now)?;
+        }
+        TokenKind::OAuth if sub.strip_prefix("user_").is_none_or(str::is_empty) => {
+            return Err(AuthErrorKind::InvalidClaims);
+        }
+        TokenKind::OAuth => {
+            audience(claims.aud.as_ref(), accepted)?;
+            times(claims, policy.skew, now)?;
+            lifetime(claims, policy.max_lifetime)?;
+        }
+    }
+    Ok(())
+}
+
 /// Checks the user's id. Clerk accepts an empty `sub`; here it is refused, because it decides who
 /// owns data. A machine's token is never a session's, whatever its header contains.
 fn subject(sub: &TextClaim<'_>) -> Result<(), AuthErrorKind> {
     match sub.text() {
         None | Some("") => Err(AuthErrorKind::InvalidClaims),
-        Some(sub) if sub.starts_with("mch_") => Err(AuthErrorKind::WrongTokenType),
+        Some(sub) if sub.starts_with(MACHINE_ID) => Err(AuthErrorKind::WrongTokenType),
         Some(_) => Ok(()),
     }
 }

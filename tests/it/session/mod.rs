@@ -4,6 +4,7 @@ mod axum;
 mod guards;
 mod hyper;
 mod lockouts;
+mod machines;
 mod observability;
 mod service;
 mod sources;

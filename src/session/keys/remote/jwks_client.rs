@@ -52,7 +52,8 @@ impl JwksClient {
     fn new(url: &str, secret_key: Option<&SecretKey>) -> Result<Self, ConfigError> {
         let url =
             http_client::secure_url(url).map_err(|problem| ConfigError::new(SETTING, problem))?;
-        let authorization = secret_key.map(http_client::bearer).transpose()?;
+        let authorization =
+            secret_key.map(|key| http_client::bearer("secret key", key.expose())).transpose()?;
         // Fetched every few minutes: a kept connection would be dead when it is wanted.
         let client = http_client::client_for(&url).pool_max_idle_per_host(0);
         let mut shown = url.clone();
