@@ -4,8 +4,12 @@ use std::fmt;
 
 use crate::http_client::{base_url, is_loopback, secure_url};
 use crate::ids::InstanceId;
+#[cfg(feature = "machines")]
+use crate::secret::MachineSecretKey;
 use crate::secret::{SecretKey, SigningSecret};
 use crate::session::keys::{PemKey, RemoteKeys};
+#[cfg(feature = "machines")]
+use crate::session::machine::{BackendApiIntrospect, IntrospectionBuilder};
 use crate::session::{
     KeySource, Verifier, VerifierBuilder, check_authorized_parties, check_issuer,
 };
@@ -22,6 +26,7 @@ use crate::{ConfigError, PublishableKey};
 /// | `CLERK_AUTHORIZED_PARTIES` | the origins that tokens may be issued for, separated by commas |
 /// | `CLERK_SECRET_KEY`, `CLERK_API_URL` | the key and the base URL of the Backend API |
 /// | `CLERK_WEBHOOK_SIGNING_SECRET` or `CLERK_WEBHOOK_SECRET` | one or more signing secrets, separated by spaces |
+/// | `CLERK_MACHINE_SECRET_KEY` | the secret key of this server's own machine, for questions about machines' tokens (feature `machines`) |
 /// | `CLERK_INSTANCE_ID` | the instance's id, `ins_…`, for deliveries that name another |
 ///
 /// An empty variable counts as unset. A satellite's variables, `CLERK_IS_SATELLITE` and
@@ -42,6 +47,8 @@ use crate::{ConfigError, PublishableKey};
 pub struct ClerkConfig {
     publishable_key: Option<PublishableKey>,
     secret_key: Option<SecretKey>,
+    #[cfg(feature = "machines")]
+    machine_secret_key: Option<MachineSecretKey>,
     issuer: String,
     keys: Keys,
     authorized_parties: Vec<String>,
@@ -86,6 +93,8 @@ impl ClerkConfig {
         let mut vars = Vars { get, errors: Vec::new() };
         let publishable_key = vars.parsed(&PUBLISHABLE_KEY, PublishableKey::parse);
         let secret_key = vars.parsed(&[SECRET_KEY], SecretKey::parse);
+        #[cfg(feature = "machines")]
+        let machine_secret_key = vars.parsed(&[MACHINE_SECRET_KEY], MachineSecretKey::parse);
         let signing_secrets = vars
             .parsed(
                 &["CLERK_WEBHOOK_SIGNING_SECRET", "CLERK_WEBHOOK_SECRET"],
@@ -194,6 +203,8 @@ impl ClerkConfig {
             (Some(issuer), Some(keys)) if errors.is_empty() => Ok(Self {
                 publishable_key,
                 secret_key,
+                #[cfg(feature = "machines")]
+                machine_secret_key,
                 issuer,
                 keys,
                 authorized_parties,
@@ -273,6 +284,36 @@ impl ClerkConfig {
     #[must_use]
     pub fn secret_key(&self) -> Option<&SecretKey> {
         self.secret_key.as_ref()
+    }
+
+    /// Returns the secret key of this server's own machine, if it is set.
+    #[cfg(feature = "machines")]
+    #[must_use]
+    pub fn machine_secret_key(&self) -> Option<&MachineSecretKey> {
+        self.machine_secret_key.as_ref()
+    }
+
+    /// Returns a builder for the questions to the Backend API about opaque tokens. Call it once, and share
+    /// what it builds between layers.
+    ///
+    /// # Errors
+    ///
+    /// Neither the instance's secret key nor that of a machine is set, or the system has no usable root
+    /// certificates.
+    #[cfg(feature = "machines")]
+    pub fn introspection(&self) -> Result<IntrospectionBuilder, ConfigError> {
+        let api = BackendApiIntrospect::new(self.api_url());
+        let mut api = api.map_err(|error| error.named("CLERK_API_URL"))?;
+        if self.secret_key.is_none() && self.machine_secret_key.is_none() {
+            return Err(ConfigError::new(SECRET_KEY, NOBODY_TO_ASK));
+        }
+        if let Some(key) = &self.secret_key {
+            api = api.secret_key(key).map_err(|error| error.named(SECRET_KEY))?;
+        }
+        if let Some(key) = &self.machine_secret_key {
+            api = api.machine_secret_key(key).map_err(|error| error.named(MACHINE_SECRET_KEY))?;
+        }
+        Ok(api.into_builder())
     }
 
     /// Returns the `iss` that tokens must have.
@@ -436,6 +477,11 @@ const SATELLITE: &str = "is set, but a satellite's session tokens have the issue
                          domain; set CLERK_ISSUER to that, with CLERK_JWKS_URL or CLERK_JWT_KEY";
 const TWO_SOURCES: &str =
     "is set, and so is CLERK_JWT_KEY, which needs no URL; set only one of them";
+#[cfg(feature = "machines")]
+const MACHINE_SECRET_KEY: &str = "CLERK_MACHINE_SECRET_KEY";
+#[cfg(feature = "machines")]
+const NOBODY_TO_ASK: &str = "is not set, so that Clerk cannot be asked about opaque tokens; set it, or \
+    CLERK_MACHINE_SECRET_KEY for machines' tokens alone";
 const NO_SECRET_KEY: &str = "is not set, but CLERK_JWKS_URL is the Backend API's, which requires it; \
                              set it, or use the Frontend API's JWKS URL";
 

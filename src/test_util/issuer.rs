@@ -174,7 +174,6 @@ impl Issuer {
     }
 
     /// Starts building a machine's JWT (M2M), valid for an hour.
-    #[cfg(feature = "machines")]
     #[must_use]
     pub fn m2m_token(&self, machine_id: &str) -> TokenBuilder {
         let now = seconds(self.clock.now());
@@ -189,7 +188,6 @@ impl Issuer {
     }
 
     /// Starts building an OAuth access token of an application, a JWT, for a user and valid for ten minutes.
-    #[cfg(feature = "machines")]
     #[must_use]
     pub fn oauth_token(&self, user_id: &str, client_id: &str) -> TokenBuilder {
         let now = seconds(self.clock.now());
@@ -364,7 +362,6 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-#[cfg(feature = "machines")]
 const MACHINE_CATEGORY: &str = "cl_B7d4PD333AAA";
 const SESSION_CATEGORY: &str = "cl_B7d4PD111AAA";
 

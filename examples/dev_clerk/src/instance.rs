@@ -14,6 +14,13 @@ use crate::time;
 use crate::user::{Metadata, Profile, User};
 use crate::webhooks::Outbox;
 
+/// The format of a session token's claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TokenVersion {
+    One,
+    Two,
+}
+
 /// A handle to the instance. Clones share it.
 #[derive(Clone)]
 pub(super) struct Instance {
@@ -196,14 +203,15 @@ impl Instance {
         session: &SignIn,
         azp: Option<&str>,
         seconds: Option<u32>,
+        version: TokenVersion,
     ) -> String {
         let minutes = (now() - session.created_at).max(0) / 60_000;
-        let mut token = self
-            .shared
-            .issuer
-            .token(&session.user_id)
-            .claim("sid", session.id.clone())
-            .claim("fva", json!([minutes, -1]));
+        let issuer = &self.shared.issuer;
+        let token = match version {
+            TokenVersion::One => issuer.token_v1(&session.user_id),
+            TokenVersion::Two => issuer.token(&session.user_id),
+        };
+        let mut token = token.claim("sid", session.id.clone()).claim("fva", json!([minutes, -1]));
         if let Some(seconds) = seconds {
             token = token.expires_after(std::time::Duration::from_secs(seconds.into()));
         }
@@ -214,6 +222,33 @@ impl Instance {
             Some(origin) => token.claim("azp", origin).mint(),
             None => token.mint(),
         }
+    }
+
+    /// Mints a machine's JWT.
+    pub(super) fn m2m_jwt(&self, machine_id: &str, scopes: &[String]) -> String {
+        let token = self.shared.issuer.m2m_token(machine_id);
+        token.claim("scopes", scopes.join(" ")).claim("aud", json!(scopes)).mint()
+    }
+
+    /// Mints an OAuth access token.
+    pub(super) fn oauth_jwt(
+        &self,
+        user_id: &str,
+        client_id: &str,
+        scopes: &[String],
+        audience: Option<Value>,
+    ) -> String {
+        let token = self.shared.issuer.oauth_token(user_id, client_id);
+        let token = token.claim("scope", scopes.join(" "));
+        match audience {
+            Some(audience) => token.claim("aud", audience).mint(),
+            None => token.mint(),
+        }
+    }
+
+    /// Returns the address of the issuer.
+    pub(super) fn url(&self) -> &str {
+        self.shared.issuer.iss()
     }
 
     /// Returns the active organization of a session, if the user is still a member: its id and slug, and the

@@ -34,6 +34,7 @@ mod example;
 mod guard;
 mod instance;
 mod list;
+mod machines;
 mod organization;
 mod organization_api;
 mod organizations;
@@ -151,6 +152,7 @@ fn router(instance: Instance) -> Router {
         .merge(organization_api::routes())
         .merge(sessions::backend_routes())
         .merge(dev_api::routes())
+        .merge(machines::routes())
         .route("/v1/jwks", get(jwks))
         .route_layer(secret_key);
     let pages =
@@ -166,6 +168,7 @@ fn router(instance: Instance) -> Router {
         .layer(cors);
     Router::new()
         .route("/.well-known/jwks.json", get(jwks))
+        .route("/.well-known/oauth-authorization-server", get(machines::authorization_server))
         .route("/dev/jwt-key.pem", get(jwt_key))
         .merge(backend)
         .merge(frontend)

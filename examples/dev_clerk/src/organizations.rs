@@ -53,6 +53,7 @@ impl Instance {
         self.change(|records| {
             let at = records.organizations.iter().position(|it| it.id == id);
             let organization = records.organizations.remove(at.ok_or_else(no_organization)?);
+            records.machines.retain(|machine| !machine.belongs_to(&organization.id));
             records.memberships.retain(|membership| membership.organization_id != id);
             let json = organization.deleted_json();
             Ok((json.clone(), vec![Event::new("organization.deleted", id, json)]))

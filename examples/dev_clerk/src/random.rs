@@ -14,6 +14,12 @@ pub(super) fn alphanumeric(length: usize) -> String {
         .collect()
 }
 
+/// Returns hexadecimal digits.
+pub(super) fn hexadecimal(length: usize) -> String {
+    let digits = std::iter::repeat_with(|| format!("{:016x}", number()));
+    digits.flat_map(|digits| digits.into_bytes()).map(char::from).take(length).collect()
+}
+
 /// Returns a webhook signing secret in the form that Clerk's Dashboard shows.
 pub(super) fn signing_secret() -> String {
     let key: Vec<u8> = std::iter::repeat_with(bytes).flatten().take(32).collect();

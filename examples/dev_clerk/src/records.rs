@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tower_clerk::test_util::Issuer;
 
+use crate::machines::Machine;
 use crate::organization::{Membership, Organization};
 use crate::random;
 use crate::user::User;
@@ -24,6 +25,8 @@ pub(super) struct Records {
     pub(super) organizations: Vec<Organization>,
     #[serde(default)]
     pub(super) memberships: Vec<Membership>,
+    #[serde(default)]
+    pub(super) machines: Vec<Machine>,
 }
 
 /// A session of a user. Times are milliseconds since 1970.
@@ -60,6 +63,7 @@ impl Records {
             sessions: Vec::new(),
             organizations: Vec::new(),
             memberships: Vec::new(),
+            machines: Vec::new(),
         };
         (records, issuer)
     }
@@ -106,6 +110,7 @@ impl Records {
         let at = self.users.iter().position(|user| user.id == id)?;
         self.sessions.retain(|session| session.user_id != id);
         self.memberships.retain(|membership| membership.user_id != id);
+        self.machines.retain(|machine| !machine.belongs_to(id));
         Some(self.users.remove(at))
     }
 }

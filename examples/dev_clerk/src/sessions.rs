@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::body::Body;
 use crate::error::ClerkError;
 use crate::guard;
-use crate::instance::{Instance, SessionEnd};
+use crate::instance::{Instance, SessionEnd, TokenVersion};
 use crate::records::SignIn;
 use crate::time;
 
@@ -105,15 +105,29 @@ struct NewToken {
     expires_in_seconds: Option<u32>,
 }
 
+/// The format of the token's claims, which at Clerk is a setting of the instance.
+#[derive(Deserialize)]
+struct Format {
+    v: Option<u8>,
+}
+
 async fn create_token(
     State(instance): State<Instance>,
     Path(id): Path<String>,
+    format: Result<Query<Format>, QueryRejection>,
     headers: HeaderMap,
     Body(new): Body<NewToken>,
 ) -> Answer {
     let session = instance.read(|records| records.session(&id).cloned());
     let session = session.ok_or_else(|| ClerkError::not_found("session"))?;
-    let token = instance.token(&session, origin(&headers), new.expires_in_seconds);
+    let version = match format.map(|Query(format)| format.v) {
+        Ok(None | Some(2)) => TokenVersion::Two,
+        Ok(Some(1)) => TokenVersion::One,
+        Ok(Some(_)) | Err(_) => {
+            return Err(ClerkError::invalid("form_param_format_invalid", "v must be 1 or 2"));
+        }
+    };
+    let token = instance.token(&session, origin(&headers), new.expires_in_seconds, version);
     Ok(token_json(&token))
 }
 
@@ -148,7 +162,7 @@ async fn client_token(
     headers: HeaderMap,
 ) -> Answer {
     let session = own_session(&instance, &id, client, &headers)?;
-    Ok(token_json(&instance.token(&session, origin(&headers), None)))
+    Ok(token_json(&instance.token(&session, origin(&headers), None, TokenVersion::Two)))
 }
 
 async fn client_sign_out(

@@ -7,6 +7,8 @@ use http::Extensions;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use crate::session::error::AuthError;
+use crate::session::scope::Scope;
 use crate::session::session::Session;
 
 /// A caller, of whatever kind a route accepts.
@@ -57,6 +59,31 @@ impl Principal {
             Self::ApiKey(key) => key.user_id(),
             Self::M2m(_) => None,
             Self::OAuth(token) => Some(token.user_id()),
+        }
+    }
+
+    /// Returns the id of the caller itself: a user's, an organization's or a machine's. A user and what acts for
+    /// the user have the same.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        match self {
+            Self::Session(session) => session.user_id(),
+            Self::ApiKey(key) => key.subject(),
+            Self::M2m(token) => token.machine_id(),
+            Self::OAuth(token) => token.user_id(),
+        }
+    }
+
+    /// Requires a scope, as [`has_scope`](Self::has_scope) judges it.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AuthErrorKind::InsufficientScope`](crate::session::AuthErrorKind::InsufficientScope), of which
+    /// [`Refusal`](crate::session::Refusal) makes a 403.
+    pub fn require_scope(&self, scope: Scope) -> Result<(), AuthError> {
+        match self.has_scope(scope.as_str()) {
+            true => Ok(()),
+            false => Err(AuthError::insufficient_scope(scope)),
         }
     }
 

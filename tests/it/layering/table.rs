@@ -27,6 +27,7 @@ pub(super) const MAY_NAME: &[(&str, &[&str])] = &[
             "http_client",
             "session",
             "session/keys",
+            "session/machine",
             "session/verify",
         ],
     ),

@@ -3,6 +3,7 @@
 
 mod api;
 mod faults;
+mod machines;
 mod organizations;
 mod outside;
 mod program;
