@@ -3,8 +3,10 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine as _;
 use base64::alphabet;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::ConfigError;
@@ -80,6 +82,16 @@ impl PublishableKey {
     #[must_use]
     pub fn jwks_url(&self) -> String {
         format!("https://{}/.well-known/jwks.json", self.host)
+    }
+
+    /// Returns the suffix of the instance's cookies, as in `__session_<suffix>`: the first eight characters of
+    /// the base64url of the SHA-1 of the key as it is written, so that it differs with and without padding.
+    #[must_use]
+    pub fn cookie_suffix(&self) -> String {
+        let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, self.text.as_bytes());
+        let mut suffix = URL_SAFE_NO_PAD.encode(hash);
+        suffix.truncate(8);
+        suffix
     }
 
     /// Returns whether the key belongs to a production instance.

@@ -4,10 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use tower_clerk::PublishableKey;
 use tower_clerk::test_util::Issuer;
 
 use crate::codes::Codes;
 use crate::error::ClerkError;
+use crate::publishable_key;
 use crate::records::{Records, SignIn};
 use crate::records_file::RecordsFile;
 use crate::time;
@@ -216,7 +218,9 @@ impl Instance {
             token = token.expires_after(std::time::Duration::from_secs(seconds.into()));
         }
         if let Some((id, slug, role)) = self.active_organization(session) {
-            token = token.organization(&id, &slug, &role, &[]);
+            // As an instance has them whose admins were given this permission.
+            let permissions: &[&str] = if role == "org:admin" { &["org:users:read"] } else { &[] };
+            token = token.organization(&id, &slug, &role, permissions);
         }
         match azp {
             Some(origin) => token.claim("azp", origin).mint(),
@@ -244,6 +248,13 @@ impl Instance {
             Some(audience) => token.claim("aud", audience).mint(),
             None => token.mint(),
         }
+    }
+
+    /// Returns the suffix of the instance's cookies.
+    pub(super) fn cookie_suffix(&self) -> String {
+        let host = self.url().strip_prefix("http://").unwrap_or_default();
+        let key = PublishableKey::parse(&publishable_key(host));
+        key.map(|key| key.cookie_suffix()).unwrap_or_default()
     }
 
     /// Returns the address of the issuer.

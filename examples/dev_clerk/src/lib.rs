@@ -202,9 +202,14 @@ async fn nosniff(mut response: Response) -> Response {
     response
 }
 
+/// Returns the publishable key of a stand-in on this host.
+fn publishable_key(host: &str) -> String {
+    format!("pk_test_{}", STANDARD.encode(format!("{host}$")))
+}
+
 fn variables(host: &str, url: &str, records: &Records) -> Vec<(&'static str, String)> {
     vec![
-        ("CLERK_PUBLISHABLE_KEY", format!("pk_test_{}", STANDARD.encode(format!("{host}$")))),
+        ("CLERK_PUBLISHABLE_KEY", publishable_key(host)),
         ("CLERK_SECRET_KEY", records.secret_key.clone()),
         ("CLERK_ISSUER", url.to_owned()),
         ("CLERK_JWKS_URL", format!("{url}/.well-known/jwks.json")),

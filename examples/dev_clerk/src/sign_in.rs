@@ -4,15 +4,16 @@ use std::fmt::Write as _;
 
 use axum::Router;
 use axum::extract::{Form, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse as _, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 
 use crate::error::ClerkError;
 use crate::guard::{self, LoopbackPage};
-use crate::instance::Instance;
+use crate::instance::{Instance, TokenVersion};
 use crate::page::{self, escaped};
+use crate::records::SignIn;
 use crate::user::Profile;
 
 pub(super) fn routes() -> Router<Instance> {
@@ -77,7 +78,7 @@ async fn sign_in(
     page::own_form(&headers)?;
     let target = form.target.checked()?;
     match instance.sign_in(&form.user_id, None) {
-        Ok(session) => Ok(send_back(&target, &instance.code_for(&session))),
+        Ok(session) => Ok(send_back(&instance, &target, &session)),
         Err(error) => Ok(render(&instance, &target, Some(error.message()))),
     }
 }
@@ -110,18 +111,46 @@ async fn sign_up(
         .create_user(vec![form.email_address.trim().to_owned()], profile)
         .and_then(|user| instance.sign_in(&user.id, None));
     match signed_in {
-        Ok(session) => Ok(send_back(&target, &instance.code_for(&session))),
+        Ok(session) => Ok(send_back(&instance, &target, &session)),
         Err(error) => Ok(render(&instance, &target, Some(error.message()))),
     }
 }
 
-/// Redirects to the page with the code. A fragment stays in the browser, so that no server's log
-/// contains the code; in the browser's history it is worth nothing once the page has used it.
-fn send_back(target: &Return, code: &str) -> Response {
+/// Redirects to the page with the code, and sets Clerk's cookies for pages that use those. A fragment stays in
+/// the browser, so that no server's log contains the code; in the browser's history it is worth nothing once
+/// the page has used it.
+fn send_back(instance: &Instance, target: &Return, session: &SignIn) -> Response {
+    let code = instance.code_for(session);
     let state = target.state.as_ref().map(|state| format!("&state={state}")).unwrap_or_default();
     let location = format!("{}#code={code}{state}", target.page.url);
-    (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
+    let cookies = AppendHeaders(cookies(instance, &target.page, session));
+    (StatusCode::SEE_OTHER, [(header::LOCATION, location)], cookies).into_response()
 }
+
+/// Returns the cookies that Clerk's SDK keeps in the page's browser, with and without the instance's suffix:
+/// they are sent to every port of this host. The token lasts a minute, and is not renewed.
+fn cookies(
+    instance: &Instance,
+    page: &LoopbackPage,
+    session: &SignIn,
+) -> [(HeaderName, String); 4] {
+    let token = instance.token(session, Some(&page.origin), None, TokenVersion::Two);
+    let signed_in_at = session.created_at / 1000;
+    let suffix = instance.cookie_suffix();
+    let cookie = |name: &str, value: &str, seconds: u32| {
+        let cookie = format!("{name}={value}; Path=/; SameSite=Lax; Max-Age={seconds}");
+        (header::SET_COOKIE, cookie)
+    };
+    let signed_in_at = signed_in_at.to_string();
+    [
+        cookie("__session", &token, 60),
+        cookie(&format!("__session_{suffix}"), &token, 60),
+        cookie("__client_uat", &signed_in_at, WEEK),
+        cookie(&format!("__client_uat_{suffix}"), &signed_in_at, WEEK),
+    ]
+}
+
+const WEEK: u32 = 7 * 24 * 60 * 60;
 
 fn render(instance: &Instance, target: &Return, problem: Option<&str>) -> Response {
     let Return { page: target, state } = target;

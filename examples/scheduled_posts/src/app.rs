@@ -15,12 +15,13 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
-use tower_clerk::session::{ClerkAuthLayer, Verifier};
+use tower_clerk::session::ClerkAuthLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use crate::access::{self, Access};
 use crate::config::{AuthPhase, CorsConfig};
 use crate::error::{ApiError, answer};
 use crate::limits::{self, Limits};
@@ -34,14 +35,14 @@ use crate::webhook::Webhook;
 /// Returns all routes with all layers, which the tests and the process serve alike.
 pub(crate) fn app(
     state: AppState,
-    verifier: Verifier,
+    access: &Access,
     phase: AuthPhase,
     webhook: Option<Webhook>,
     limits: &Arc<Limits>,
     cors: CorsConfig,
     hosts: KnownHosts,
 ) -> Router {
-    let all = signed_in(verifier, phase, limits)
+    let all = signed_in(access, phase, limits)
         .merge(Router::from(routes::of_all()).layer(Extension(webhook)))
         .merge(page::routes())
         .route("/openapi.json", get(docs::document))
@@ -56,6 +57,15 @@ pub(crate) fn app(
         false => all,
     };
     let app = around(all, cors);
+    let app = match access.description() {
+        // Outside of CORS, since pages of any origin may read it.
+        Some(service) => app.merge(
+            access::description(service)
+                .layer(middleware::from_fn(in_common))
+                .layer(middleware::from_fn(requests::identified)),
+        ),
+        None => app,
+    };
     let app = match phase.trusts_user_id() {
         true => app.layer(middleware::map_response(phases::warned)),
         false => app,
@@ -76,21 +86,37 @@ fn around(routes: Router, cors: CorsConfig) -> Router {
         .layer(middleware::from_fn(requests::identified))
 }
 
-/// Returns the routes of signed-in users. An unknown path is not behind the layer and is a 404.
-fn signed_in(verifier: Verifier, phase: AuthPhase, limits: &Arc<Limits>) -> Router<AppState> {
+/// Returns the routes of signed-in users, and those that other callers may read too. An unknown path is not
+/// behind the layers and is a 404.
+fn signed_in(access: &Access, phase: AuthPhase, limits: &Arc<Limits>) -> Router<AppState> {
+    let of_users = guarded(Router::from(routes::of_users()), limits, phase, access.users());
+    // While a claimed user_id counts, nobody else does.
+    let readers = match phase.trusts_user_id() {
+        true => access.users(),
+        false => access.readers(),
+    };
+    of_users.merge(guarded(Router::from(routes::of_readers()), limits, phase, readers))
+}
+
+/// Puts routes behind a layer, and behind the limits.
+fn guarded(
+    routes: Router<AppState>,
+    limits: &Arc<Limits>,
+    phase: AuthPhase,
+    guard: ClerkAuthLayer,
+) -> Router<AppState> {
     let limits = || Arc::clone(limits);
-    let of_users = Router::from(routes::of_users())
+    let routes = routes
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         // The limit above reads a body up to its size, so that the connection can be kept. A body
         // whose length is far larger is refused before it arrives, and the connection is closed.
         .layer(RequestBodyLimitLayer::new(FAR_TOO_LARGE));
-    let guard = ClerkAuthLayer::new(verifier);
-    let by_user = middleware::from_fn_with_state(limits(), limits::by_user);
+    let by_caller = middleware::from_fn_with_state(limits(), limits::by_caller);
     let guarded = if phase.trusts_user_id() {
-        let identified = of_users.route_layer(middleware::from_fn(phases::identified));
-        identified.route_layer(by_user).route_layer(guard.report_only())
+        let identified = routes.route_layer(middleware::from_fn(phases::identified));
+        identified.route_layer(by_caller).route_layer(guard.report_only())
     } else {
-        of_users.route_layer(by_user).route_layer(guard)
+        routes.route_layer(by_caller).route_layer(guard)
     };
     guarded.route_layer(middleware::from_fn_with_state(limits(), limits::by_address))
 }

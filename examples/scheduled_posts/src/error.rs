@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use sea_orm::DbErr;
 use serde::Serialize;
 use tower_clerk::sea_orm::is_transient;
+use tower_clerk::session::AuthError;
 use utoipa::ToSchema;
 
 use crate::ai::AiError;
@@ -29,6 +30,10 @@ pub(crate) enum ApiError {
     Internal,
     /// The request is well formed, but a value is invalid.
     Invalid(String),
+    /// The caller is known, but may not do this.
+    NotAllowed,
+    /// The session is good, but lacks what is required here.
+    Insufficient(AuthError),
     /// The thing does not exist or belongs to another user; clients cannot tell which.
     NotFound(&'static str),
     /// The token is valid, but its user is deleted.
@@ -38,6 +43,12 @@ pub(crate) enum ApiError {
 impl ApiError {
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
         Self::Invalid(detail.into())
+    }
+}
+
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        Self::Insufficient(error)
     }
 }
 
@@ -73,6 +84,8 @@ impl IntoResponse for ApiError {
             }
             Self::Internal => answer(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error"),
             Self::Invalid(detail) => answer(StatusCode::UNPROCESSABLE_ENTITY, &detail),
+            Self::Insufficient(error) => error.into_response(),
+            Self::NotAllowed => answer(StatusCode::FORBIDDEN, "Not allowed"),
             Self::NotFound(detail) => answer(StatusCode::NOT_FOUND, detail),
             Self::UserGone => answer(StatusCode::FORBIDDEN, "User no longer exists"),
         }

@@ -15,8 +15,10 @@ use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use tower_clerk::sea_orm::UserStatus;
 use tower_clerk::session::Session;
+use tower_clerk::session::machine::Principal;
 use uuid::Uuid;
 
+use crate::access::READING;
 use crate::error::ApiError;
 use crate::phases::Claimed;
 use crate::state::AppState;
@@ -33,6 +35,24 @@ pub(crate) struct CurrentUser {
 impl CurrentUser {
     pub(crate) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Returns the user with this id, who must not be deleted.
+    async fn known(
+        state: &AppState,
+        id: String,
+        session: Option<Session>,
+    ) -> Result<Self, Response> {
+        match state.users.user_status(&id).await {
+            Ok(UserStatus::Deleted) => Err(ApiError::UserGone.into_response()),
+            Ok(status) => Ok(Self { id, session, known: status == UserStatus::Active }),
+            Err(error) => Err(ApiError::from(error).into_response()),
+        }
+    }
+
+    /// Returns the verified session, of which more may be required.
+    pub(crate) fn verified(&self) -> Result<&Session, ApiError> {
+        self.session.as_ref().ok_or(ApiError::NotAllowed)
     }
 
     /// Ensures that this user has a row: the request may arrive before Clerk's webhook.
@@ -74,13 +94,73 @@ impl FromRequestParts<AppState> for CurrentUser {
                 (session.user_id().to_owned(), Some(session))
             }
         };
-        match state.users.user_status(&id).await {
-            Ok(UserStatus::Deleted) => Err(ApiError::UserGone.into_response()),
-            Ok(status) => Ok(Self { id, session, known: status == UserStatus::Active }),
-            Err(error) => Err(ApiError::from(error).into_response()),
-        }
+        Self::known(state, id, session).await
     }
 }
+
+/// The caller of a route that others than users may read.
+pub(crate) struct Caller {
+    /// The user who calls, or for whom the caller acts; `None` for machines and organizations' keys.
+    user: Option<CurrentUser>,
+    kind: &'static str,
+}
+
+impl Caller {
+    /// Returns the kind: `session`, `api_key`, `m2m` or `oauth`.
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    pub(crate) fn user(&self) -> Option<&CurrentUser> {
+        self.user.as_ref()
+    }
+}
+
+impl FromRequestParts<AppState> for Caller {
+    type Rejection = Response;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &AppState,
+    ) -> Result<Self, Self::Rejection> {
+        if parts.extensions.get::<Claimed>().is_some() {
+            let user = CurrentUser::from_request_parts(parts, state).await?;
+            return Ok(Self { user: Some(user), kind: SESSION });
+        }
+        let principal = Principal::from_request_parts(parts, state).await;
+        let principal = principal.map_err(IntoResponse::into_response)?;
+        let user = match (&principal, principal.user_id()) {
+            (Principal::Session(_), _) => {
+                Some(CurrentUser::from_request_parts(parts, state).await?)
+            }
+            // Who acts for a user does so as far as the user allowed it.
+            (caller, Some(user_id)) => {
+                caller.require_scope(READING).map_err(IntoResponse::into_response)?;
+                Some(CurrentUser::known(state, user_id.to_owned(), None).await?)
+            }
+            (_, None) => None,
+        };
+        Ok(Self { user, kind: principal.kind() })
+    }
+}
+
+/// The user of a request, or whom the caller acts for; a machine, and an organization's key, have none and are
+/// refused.
+pub(crate) struct ReadingUser(pub(crate) CurrentUser);
+
+impl FromRequestParts<AppState> for ReadingUser {
+    type Rejection = Response;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &AppState,
+    ) -> Result<Self, Self::Rejection> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        caller.user.map(Self).ok_or_else(|| ApiError::NotAllowed.into_response())
+    }
+}
+
+const SESSION: &str = "session";
 
 /// The id in a path. An id that is not a UUID gets the same 404 as an unknown one.
 pub(crate) struct IdPath(pub(crate) Option<Uuid>);
@@ -92,6 +172,18 @@ impl<S: Send + Sync> FromRequestParts<S> for IdPath {
         let id = parts.extract::<Path<String>>().await.ok();
         // Only the form that answers use.
         Ok(Self(id.filter(|id| id.len() == 36).and_then(|Path(id)| Uuid::try_parse(&id).ok())))
+    }
+}
+
+/// The parameter of a path; empty, which names nothing, if it is no text.
+pub(crate) struct PathText(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathText {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let text = parts.extract::<Path<String>>().await;
+        Ok(Self(text.map(|Path(text)| text).unwrap_or_default()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The scheduled-posts server. This file declares the modules and calls the command line.
 
+mod access;
 mod ai;
 mod app;
 mod cli;

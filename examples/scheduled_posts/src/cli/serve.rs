@@ -15,6 +15,7 @@ use tower_clerk::sea_orm::SeaOrmSink;
 use tower_clerk::session::Verifier;
 use tower_clerk::webhook::OwnInstance;
 
+use crate::access::Access;
 use crate::ai::Ai;
 use crate::app::app;
 use crate::cli::failure::{Failure, database_failure};
@@ -47,6 +48,7 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
         phase,
         metrics,
         clerk,
+        access,
         dead_letters,
         lockouts,
         ai,
@@ -107,8 +109,13 @@ pub(super) async fn run(env: &Env, log: &Log) -> Result<(), Failure> {
              this server"
         );
     }
-    let hosts = KnownHosts::new(hosts, tls.clone());
-    let router = app(state, verifier.clone(), phase, hook, &limits, cors, hosts);
+    let hosts = KnownHosts::new(hosts, access.public_url.clone(), tls.clone());
+    let access = Access::new(&access, &clerk, verifier.clone(), &cors.origins);
+    let access = access.map_err(|error| Failure::Start(error.to_string()))?;
+    if phase.trusts_user_id() && access.has_machines() {
+        tracing::warn!("CLERK_ACCEPT has no effect in phases 1 and 2: only users may call");
+    }
+    let router = app(state, &access, phase, hook, &limits, cors, hosts);
     phases::announce(phase);
     if phase.trusts_user_id() {
         phases::fetch_keys(verifier);

@@ -1,6 +1,7 @@
 //! The settings, read once from the environment, with all errors at once. Opens only the
 //! certificate's files.
 
+mod access;
 mod ai;
 mod env;
 mod hosts;
@@ -16,6 +17,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use access::{AccessConfig, PublicUrl};
 pub(crate) use ai::{AiConfig, is_loopback};
 pub(crate) use env::Env;
 pub(crate) use hosts::AllowedHosts;
@@ -69,6 +71,7 @@ pub(crate) struct ServeConfig {
     /// The address of `/metrics`.
     pub(crate) metrics: Option<SocketAddr>,
     pub(crate) clerk: Clerk,
+    pub(crate) access: AccessConfig,
     /// Whether webhooks that can never be applied are parked.
     pub(crate) dead_letters: bool,
     /// Whether users who are signed out at Clerk are out at once.
@@ -135,6 +138,7 @@ impl ServeConfig {
         let tls = reader.tls(listen);
         let metrics = reader.metrics();
         let clerk = reader.clerk(&common, listen);
+        let access = reader.access(clerk.as_ref());
         let limits = reader.limits(matches!(clerk, Some(Clerk::Dev(_))));
         let phase = reader.auth_phase();
         let dead_letters = reader.value("DEAD_LETTERS", true, values::on_or_off);
@@ -148,6 +152,7 @@ impl ServeConfig {
             phase,
             metrics,
             clerk,
+            access,
             dead_letters,
             lockouts,
             ai,

@@ -114,7 +114,8 @@ pub(crate) static TOPICS: [Topic; 8] = [
             Setting {
                 names: &["CLERK_SECRET_KEY"],
                 meaning: "The secret key of your Clerk instance, with which backfill and doctor \
-                          call the Backend API, and the server asks for its instance.",
+                          call the Backend API, and the server asks for its instance and about \
+                          the tokens of CLERK_ACCEPT.",
                 details: "To ask the dev Clerk instead, start `scheduled-posts dev-clerk` and \
                           evaluate the lines that it prints.",
                 unset: Unset::Effect(
@@ -133,6 +134,39 @@ pub(crate) static TOPICS: [Topic; 8] = [
                 read_by: SERVER,
                 example: "https://app.example.com",
                 is_secret: false,
+            },
+            Setting {
+                names: &["CLERK_COOKIES"],
+                meaning: "Whether Clerk's session cookie counts where a request has no Authorization \
+                          header: on or off.",
+                details: "Needs the publishable key. Requests that change something, and WebSockets, \
+                          count only from the server's own pages and those of \
+                          CORS_ALLOWED_ORIGINS.",
+                unset: Unset::Value("off"),
+                read_by: SERVER,
+                example: "on",
+                is_secret: false,
+            },
+            Setting {
+                names: &["CLERK_ACCEPT"],
+                meaning: "The callers who may read beside users, separated by commas: api_key, m2m \
+                          and oauth.",
+                details: "An API key of a user and an OAuth token need the scope posts:read. In phases \
+                          1 and 2 only users may call.",
+                unset: Unset::Effect("only users may call"),
+                read_by: SERVER,
+                example: "api_key,m2m,oauth",
+                is_secret: false,
+            },
+            Setting {
+                names: &["CLERK_MACHINE_SECRET_KEY"],
+                meaning: "The secret key of this server's own machine, from Clerk's Dashboard, under \
+                          Machines, with which Clerk is asked about machines' tokens.",
+                details: "",
+                unset: Unset::Effect("CLERK_SECRET_KEY is used"),
+                read_by: SERVER,
+                example: "ak_…",
+                is_secret: true,
             },
             Setting {
                 names: &["CLERK_WEBHOOK_SIGNING_SECRET", "CLERK_WEBHOOK_SECRET"],
@@ -282,6 +316,16 @@ pub(crate) static TOPICS: [Topic; 8] = [
                 unset: Unset::Effect("nothing is redirected"),
                 read_by: SERVER,
                 example: "80",
+                is_secret: false,
+            },
+            Setting {
+                names: &["PUBLIC_URL"],
+                meaning: "The server's own address as clients see it, without a slash at the end; \
+                          OAuth clients are told by it which server their tokens are for.",
+                details: "Required where CLERK_ACCEPT has oauth.",
+                unset: Unset::Effect("oauth cannot be accepted"),
+                read_by: SERVER,
+                example: "https://api.example.com",
                 is_secret: false,
             },
             Setting {

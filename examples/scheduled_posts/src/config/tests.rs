@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use super::table::{Subcommand, Unset};
+use tower_clerk::session::machine::MachineKind;
+
 use super::*;
 
 fn serve<const N: usize>(variables: [(&str, &str); N]) -> Result<ServeConfig, Vec<String>> {
@@ -342,12 +344,53 @@ fn f35_https_needs_a_certificate_its_key_and_nothing_else() {
     assert_eq!(wrong(all), ["HTTP_REDIRECT_PORT", "PORT", "TLS_CERT"]);
 }
 
+#[test]
+fn who_may_call_needs_the_keys_with_which_clerk_is_asked_and_the_servers_address() {
+    let secret = ("CLERK_SECRET_KEY", "sk_test_1");
+    let machine = ("CLERK_MACHINE_SECRET_KEY", "ak_0123456789abcdef");
+    let url = ("PUBLIC_URL", "https://api.example.com");
+    let accept = |kinds: &'static str| ("CLERK_ACCEPT", kinds);
+    for kinds in ["api_key", "m2m", "api_key,m2m", " oauth , "] {
+        assert_eq!(wrong([PK, url, accept(kinds)]), ["CLERK_SECRET_KEY"], "{kinds}");
+        assert!(serve([PK, url, secret, accept(kinds)]).is_ok(), "{kinds}");
+    }
+    assert!(serve([PK, machine, accept("m2m")]).is_ok());
+    assert_eq!(wrong([PK, machine, accept("m2m,api_key")]), ["CLERK_SECRET_KEY"]);
+    assert_eq!(wrong([PK, secret, accept("oauth")]), ["PUBLIC_URL"]);
+    assert_eq!(wrong([PK, secret, accept("session")]), ["CLERK_ACCEPT"]);
+    for bad in
+        ["https://api.example.com/", "api.example.com", "http://api.example.com", "https://a b"]
+    {
+        assert_eq!(
+            wrong([PK, secret, accept("oauth"), ("PUBLIC_URL", bad)]),
+            ["PUBLIC_URL"],
+            "{bad}"
+        );
+    }
+    assert_eq!(
+        wrong([PK, ("CLERK_MACHINE_SECRET_KEY", "sk_test_1")]),
+        ["CLERK_MACHINE_SECRET_KEY"]
+    );
+    let cookies = ("CLERK_COOKIES", "on");
+    assert!(serve([PK, cookies]).is_ok());
+    let keyless =
+        [("CLERK_ISSUER", "https://a.b"), ("CLERK_JWKS_URL", "https://a.b/jwks"), cookies];
+    assert_eq!(wrong(keyless), ["CLERK_PUBLISHABLE_KEY"]);
+    assert_eq!(wrong([PK, ("CLERK_COOKIES", "yes")]), ["CLERK_COOKIES"]);
+    // None of them is a reason to trust the stand-in.
+    assert_eq!(wrong([cookies]), ["CLERK_PUBLISHABLE_KEY"]);
+    let access = serve([PK, secret, url, accept("oauth,m2m"), cookies]).unwrap().access;
+    assert_eq!(access.accepted, [MachineKind::OAuth, MachineKind::M2m]);
+    assert_eq!(access.public_url.unwrap().authority(), "api.example.com");
+}
+
 /// Anything may be printed with `{:?}`, anywhere.
 #[test]
 fn f24_no_secret_is_in_the_debug_output_of_the_configuration() {
     const SIGNING: &str = "whsec_Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5";
     let secrets = [
         ("CLERK_SECRET_KEY", "sk_test_canarysecretkey"),
+        ("CLERK_MACHINE_SECRET_KEY", "ak_canarymachinekey0"),
         ("CLERK_WEBHOOK_SIGNING_SECRET", SIGNING),
         ("CLERK_WEBHOOK_SECRET", SIGNING),
         ("DATABASE_URL", "postgres://app:canary-password@db.example/app"),

@@ -8,7 +8,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use tower_clerk::session::Session;
+use tower_clerk::session::machine::Principal;
 
 use super::Limits;
 use crate::error::answer;
@@ -32,16 +32,16 @@ pub(crate) async fn by_address(
     next.run(request).await
 }
 
-/// Applies the limit by user. Stands inside of verification. A request that passed it without a
-/// session has only the limit of its address: any name that it claims could be another user's, or a
-/// new one each time.
-pub(crate) async fn by_user(
+/// Applies the limit by caller. Stands inside of verification. What acts for a user shares the user's limit. A
+/// request that passed without a caller has only the limit of its address: any name that it claims could be
+/// another user's, or a new one each time.
+pub(crate) async fn by_caller(
     State(limits): State<Arc<Limits>>,
     request: Request,
     next: Next,
 ) -> Response {
-    if let (Some(limit), Some(session)) = (&limits.user, request.extensions().get::<Session>()) {
-        let key = session.user_id().to_owned();
+    if let (Some(limit), Some(caller)) = (&limits.user, Principal::of(request.extensions())) {
+        let key = caller.subject().to_owned();
         if let Err(wait) = limit.take(&key).await {
             return too_many(limit.kind, wait);
         }

@@ -6,7 +6,7 @@ mod layer;
 mod shared;
 mod table;
 
-pub(crate) use layer::{by_address, by_user};
+pub(crate) use layer::{by_address, by_caller};
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};

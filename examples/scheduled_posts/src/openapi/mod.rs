@@ -3,8 +3,10 @@
 mod responses;
 mod schemas;
 
-pub(crate) use responses::{EveryAnswer, JsonBody, Missing, SignedIn};
-pub(crate) use schemas::{bound, cursor, handle, instant, status, status_change};
+pub(crate) use responses::{EveryAnswer, JsonBody, Missing, Reading, SignedIn};
+pub(crate) use schemas::{
+    bound, caller, cursor, handle, instant, member_cursor, status, status_change,
+};
 
 use std::sync::LazyLock;
 
@@ -27,7 +29,8 @@ pub(crate) fn document() -> &'static str {
 
 /// Builds the document from the routers of the server.
 fn build() -> OpenApi {
-    let routes = routes::of_users().merge(routes::of_all()).into_openapi();
+    let users = routes::of_users().merge(routes::of_readers());
+    let routes = users.merge(routes::of_all()).into_openapi();
     let mut components = routes.components.unwrap_or_default();
     components.schemas.insert(Error::name().into_owned(), Error::schema());
     components.security_schemes.insert(BEARER.to_owned(), bearer().into());
@@ -64,10 +67,11 @@ are ignored.\n\nEvery error of this API is `application/json` with a member `det
 path that is not listed, 405 (with `Allow`) for a method that is not, and 413 and 414 for a request \
 that is too large. Headers that are too large are 431, without a body.";
 
-const TAGS: [(&str, &str); 5] = [
+const TAGS: [(&str, &str); 6] = [
     ("Posts", "Scheduled posts of the caller."),
     ("X accounts", "The accounts that posts are published on."),
     ("Caller", "The signed-in user."),
+    ("Organizations", "The active organization of the caller."),
     ("Webhooks", "For Clerk, which signs what it sends."),
     ("Health", "For load balancers and the like."),
 ];

@@ -15,6 +15,9 @@ pub(crate) struct JsonBody;
 /// The errors of routes for one thing of the caller.
 pub(crate) struct Missing;
 
+/// The errors of routes that others than users may read.
+pub(crate) struct Reading;
+
 /// The errors of routes that require a session token.
 pub(crate) struct SignedIn;
 
@@ -46,6 +49,16 @@ impl IntoResponses for Missing {
     }
 }
 
+impl IntoResponses for Reading {
+    fn responses() -> Responses {
+        let about = "The user was deleted (`User no longer exists`), or the caller is no user and lacks the \
+                     scope `posts:read`, or acts for nobody (`Not allowed`).";
+        let mut responses = SignedIn::responses();
+        responses.extend(listed([("403", error(about))]));
+        responses
+    }
+}
+
 impl IntoResponses for SignedIn {
     fn responses() -> Responses {
         let signed_out = "No credentials (`Not authenticated`), an invalid token (`Invalid \
@@ -60,7 +73,13 @@ impl IntoResponses for SignedIn {
                     "`Bearer`, with `error=\"invalid_token\"` if there was one.",
                 ),
             ),
-            ("403", error("The user was deleted (`User no longer exists`).")),
+            (
+                "403",
+                error(
+                    "The user was deleted (`User no longer exists`), or another site may have sent the \
+                     session cookie (`Cross-site request`).",
+                ),
+            ),
             ("429", later(error("The user, or the address, has sent too many requests."))),
             ("503", later(error("The database, or Clerk's keys, are unavailable at the moment."))),
         ]);

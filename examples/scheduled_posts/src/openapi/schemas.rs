@@ -39,11 +39,25 @@ pub(crate) fn handle() -> ObjectBuilder {
         .description(Some("Without spaces, control characters and invisible ones."))
 }
 
+/// Returns the schema of a caller's kind.
+pub(crate) fn caller() -> ObjectBuilder {
+    let kinds = ["session", "api_key", "m2m", "oauth"];
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(kinds))
+}
+
 /// Returns the schema of a cursor, which is opaque to clients.
 pub(crate) fn cursor() -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .pattern(Some("^([A-Za-z0-9_-]{32})?$"))
+        .description(Some("The `next_cursor` of the previous page."))
+}
+
+/// Returns the schema of a cursor in a list of members, which is opaque to clients too.
+pub(crate) fn member_cursor() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some("^[A-Za-z0-9_]{0,255}$"))
         .description(Some("The `next_cursor` of the previous page."))
 }
 

@@ -7,21 +7,24 @@ use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::config::AllowedHosts;
+use crate::config::{AllowedHosts, PublicUrl};
 use crate::error::answer;
 use serving::Host;
 use serving::tls::Tls;
 
-/// The known hosts: loopback names, those of the certificate, and the configured ones.
+/// The known hosts: loopback names, those of the certificate, the server's own address, and the configured
+/// ones.
 #[derive(Clone)]
 pub(crate) struct KnownHosts {
     configured: AllowedHosts,
+    own: AllowedHosts,
     tls: Option<Tls>,
 }
 
 impl KnownHosts {
-    pub(crate) fn new(configured: AllowedHosts, tls: Option<Tls>) -> Self {
-        Self { configured, tls }
+    pub(crate) fn new(configured: AllowedHosts, own: Option<PublicUrl>, tls: Option<Tls>) -> Self {
+        let own = own.and_then(|url| AllowedHosts::parse(url.authority()).ok());
+        Self { configured, own: own.unwrap_or_default(), tls }
     }
 
     fn contain(&self, request: &Request) -> bool {
@@ -33,7 +36,8 @@ impl KnownHosts {
             _ => name == "localhost" || name.ends_with(".localhost"),
         };
         let in_certificate = || self.tls.as_ref().is_some_and(|tls| tls.certificate().names(&name));
-        is_loopback || self.configured.contain(&name, port(request)) || in_certificate()
+        let is_set = |hosts: &AllowedHosts| hosts.contain(&name, port(request));
+        is_loopback || is_set(&self.configured) || is_set(&self.own) || in_certificate()
     }
 }
 
@@ -65,7 +69,7 @@ mod tests {
     #[test]
     fn fault_c20_a_name_that_was_pointed_here_is_not_known() {
         let configured = "App.example.com, api.example.com:8443, 192.0.2.7, [2001:db8::7]:8002,";
-        let hosts = KnownHosts::new(AllowedHosts::parse(configured).unwrap(), None);
+        let hosts = KnownHosts::new(AllowedHosts::parse(configured).unwrap(), None, None);
         let known = |host: &str| {
             let request =
                 Request::builder().header(header::HOST, host).body(Body::empty()).unwrap();

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use crate::entities::x_account;
 use crate::error::{ApiError, Error};
-use crate::extract::{ApiJson, ApiQuery, CurrentUser, IdPath};
-use crate::openapi::{JsonBody, Missing, SignedIn, cursor, handle};
+use crate::extract::{ApiJson, ApiQuery, CurrentUser, IdPath, ReadingUser};
+use crate::openapi::{JsonBody, Missing, Reading, SignedIn, cursor, handle};
 use crate::routes::posts::{read_cursor, read_limit};
 use crate::state::AppState;
 use crate::store::{MOST_ACCOUNTS, WriteError};
@@ -60,12 +60,12 @@ pub(crate) struct ListQuery {
     responses(
         (status = 200, description = "A page of them.", body = AccountList),
         (status = 422, description = "A parameter is invalid.", body = Error),
-        SignedIn
+        Reading
     )
 )]
 pub(crate) async fn list(
     State(state): State<AppState>,
-    user: CurrentUser,
+    ReadingUser(user): ReadingUser,
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> Result<Json<AccountList>, ApiError> {
     let after = read_cursor(query.cursor.as_deref())?;

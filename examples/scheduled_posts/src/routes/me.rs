@@ -8,15 +8,20 @@ use tower_clerk::session::Organization;
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
-use crate::extract::CurrentUser;
-use crate::openapi::SignedIn;
+use crate::extract::{Caller, CurrentUser};
+use crate::openapi::{Reading, caller};
 use crate::state::AppState;
 use crate::time;
 
 /// The caller.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Me {
-    user_id: String,
+    /// What the caller has: `session`, `api_key`, `m2m` or `oauth`.
+    #[schema(schema_with = caller)]
+    caller: &'static str,
+    /// The user who calls, or for whom the caller acts; null for machines and organizations' keys.
+    #[schema(required)]
+    user_id: Option<String>,
     #[schema(required)]
     session_id: Option<String>,
     /// The active organization.
@@ -47,27 +52,41 @@ pub(crate) struct SyncedUser {
     created_at: String,
 }
 
-/// Show the signed-in user
+/// Show who is calling
 #[utoipa::path(
     get, path = "/api/me", operation_id = "me", tag = "Caller", security(("session" = [])),
-    responses((status = 200, description = "The caller.", body = Me), SignedIn)
+    responses((status = 200, description = "The caller.", body = Me), Reading)
 )]
 pub(crate) async fn show(
     State(state): State<AppState>,
-    user: CurrentUser,
+    caller: Caller,
 ) -> Result<Json<Me>, ApiError> {
-    let row = state.users.find_user(user.id()).await?;
-    let session = user.session.as_ref();
-    Ok(Json(Me {
-        user_id: user.id().to_owned(),
-        session_id: session.and_then(|session| session.session_id()).map(str::to_owned),
-        org: session.and_then(|session| session.organization()).map(Org::from),
-        user: row.map(|row| SyncedUser {
-            id: row.id,
-            email: row.email,
-            created_at: time::show(row.created_at),
-        }),
-    }))
+    Ok(Json(Me::of(&state, caller.kind(), caller.user()).await?))
+}
+
+impl Me {
+    pub(super) async fn of(
+        state: &AppState,
+        caller: &'static str,
+        user: Option<&CurrentUser>,
+    ) -> Result<Self, ApiError> {
+        let row = match user {
+            Some(user) => state.users.find_user(user.id()).await?,
+            None => None,
+        };
+        let session = user.and_then(|user| user.session.as_ref());
+        Ok(Self {
+            caller,
+            user_id: user.map(|user| user.id().to_owned()),
+            session_id: session.and_then(|session| session.session_id()).map(str::to_owned),
+            org: session.and_then(|session| session.organization()).map(Org::from),
+            user: row.map(|row| SyncedUser {
+                id: row.id,
+                email: row.email,
+                created_at: time::show(row.created_at),
+            }),
+        })
+    }
 }
 
 impl From<&Organization> for Org {

@@ -4,6 +4,8 @@ pub(crate) mod accounts;
 pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod me;
+pub(crate) mod members;
+pub(crate) mod organizations;
 pub(crate) mod page;
 pub(crate) mod posts;
 pub(crate) mod suggestions;
@@ -14,16 +16,26 @@ use utoipa_axum::routes;
 use crate::state::AppState;
 use crate::webhook;
 
-/// Returns the routes that require a session token. The handlers' descriptions contain the paths
-/// and methods.
+/// Returns the routes that require a user's session. The handlers' descriptions contain the paths and
+/// methods.
 pub(crate) fn of_users() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(me::show))
-        .routes(routes!(accounts::list, accounts::create))
+        .routes(routes!(accounts::create))
         .routes(routes!(accounts::remove))
-        .routes(routes!(posts::list, posts::create))
+        .routes(routes!(posts::create))
         .routes(routes!(posts::change, posts::remove))
+        .routes(routes!(posts::remove_all))
         .routes(routes!(suggestions::generate))
+        .routes(routes!(members::list))
+        .routes(routes!(organizations::show_me))
+}
+
+/// Returns the routes that other callers may read too, where they are accepted.
+pub(crate) fn of_readers() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(me::show))
+        .routes(routes!(accounts::list))
+        .routes(routes!(posts::list))
 }
 
 /// Returns the public routes of the API. The pages for people are neither part of the API nor of

@@ -5,13 +5,16 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use tower_clerk::session::{Authorization, Reverification};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::entities::scheduled_post::{self, STATUSES};
 use crate::error::{ApiError, Error};
-use crate::extract::{ApiJson, ApiQuery, CurrentUser, IdPath};
-use crate::openapi::{JsonBody, Missing, SignedIn, bound, cursor, instant, status, status_change};
+use crate::extract::{ApiJson, ApiQuery, CurrentUser, IdPath, ReadingUser};
+use crate::openapi::{
+    JsonBody, Missing, Reading, SignedIn, bound, cursor, instant, status, status_change,
+};
 use crate::state::AppState;
 use crate::store::{Change, Cursor, NewPost, Page, WriteError};
 use crate::time::{self, TimeError};
@@ -79,12 +82,12 @@ pub(crate) struct ListQuery {
     responses(
         (status = 200, description = "A page of them.", body = PostList),
         (status = 422, description = "A parameter is invalid.", body = Error),
-        SignedIn
+        Reading
     )
 )]
 pub(crate) async fn list(
     State(state): State<AppState>,
-    user: CurrentUser,
+    ReadingUser(user): ReadingUser,
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> Result<Json<PostList>, ApiError> {
     let page = query.page()?;
@@ -189,6 +192,29 @@ pub(crate) async fn remove(
     let id = id.ok_or(NOT_FOUND)?;
     let removed = state.store.remove_post(user.id(), id).await?;
     if removed { Ok(StatusCode::NO_CONTENT) } else { Err(NOT_FOUND) }
+}
+
+/// Delete all posts of the caller, who has to verify again
+#[utoipa::path(
+    delete, path = "/api/me/posts", operation_id = "deletePosts", tag = "Posts",
+    security(("session" = [])),
+    responses(
+        (status = 204, description = "Gone."),
+        SignedIn,
+        (
+            status = 403, body = Error,
+            description = "The user was not verified within the last ten minutes (`Reverification \
+                           required`, with Clerk's `clerk_error`), or was deleted."
+        )
+    )
+)]
+pub(crate) async fn remove_all(
+    State(state): State<AppState>,
+    user: CurrentUser,
+) -> Result<StatusCode, ApiError> {
+    user.verified()?.require(&Authorization::reverified(Reverification::STRICT))?;
+    state.store.remove_posts(user.id()).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 impl ListQuery {

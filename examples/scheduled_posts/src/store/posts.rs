@@ -141,6 +141,12 @@ impl Store {
         Ok(models(&self.db.rows(&select).await?)?.pop())
     }
 
+    /// Deletes all posts of a user.
+    pub(crate) async fn remove_posts(&self, user_id: &str) -> Result<(), DbErr> {
+        let delete = Entity::delete_many().filter(Column::UserId.eq(user_id)).into_query();
+        self.db.execute(&delete).await.map(drop)
+    }
+
     /// Deletes a post. Returns false when the user has no such post.
     pub(crate) async fn remove_post(&self, user_id: &str, id: Uuid) -> Result<bool, DbErr> {
         let delete = Entity::delete_many()

@@ -5,9 +5,11 @@
 mod answers;
 mod backfill;
 mod browser;
+mod callers;
 mod canaries;
 mod config;
 mod connections;
+mod cookies;
 mod cors;
 mod deliveries;
 mod dev_clerk;

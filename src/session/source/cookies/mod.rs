@@ -7,9 +7,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 
 use self::decision::{Instance, Unverified, Values, leading_integer};
@@ -47,7 +44,7 @@ impl SessionCookies {
     /// in the front end: the cookies' suffix is made of its text.
     #[must_use]
     pub fn new(key: &PublishableKey) -> Self {
-        let suffix = suffix(key);
+        let suffix = key.cookie_suffix();
         Self {
             instance: Arc::new(Instance {
                 host: key.frontend_api().into(),
@@ -139,13 +136,6 @@ impl fmt::Debug for SessionCookies {
     }
 }
 
-/// Returns the suffix of an instance's cookies: the first eight letters of the base64url of the SHA-1
-/// of the key's text.
-fn suffix(key: &PublishableKey) -> String {
-    let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, key.as_str().as_bytes());
-    URL_SAFE_NO_PAD.encode(hash).chars().take(8).collect()
-}
-
 const SESSION: &str = "__session";
 
 /// The time of the sign-in, in seconds since 1970; 0 after a sign-out.
@@ -163,7 +153,7 @@ mod tests {
             ("pk_test_Y2xlcmsuY2xlcmsuZGV2JA==", "X-AJuTs9"),
             ("pk_test_ZW5vdWdoLWFscGFjYS04Mi5jbGVyay5hY2NvdW50cy5sY2xjbGVyay5jb20k", "jtYvyt_H"),
         ] {
-            assert_eq!(suffix(&PublishableKey::parse(key).unwrap()), expected, "{key}");
+            assert_eq!(PublishableKey::parse(key).unwrap().cookie_suffix(), expected, "{key}");
         }
     }
 }
