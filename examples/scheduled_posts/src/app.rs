@@ -47,8 +47,7 @@ pub(crate) fn app(
         .merge(page::routes())
         .route("/openapi.json", get(docs::document))
         .route("/docs", get(docs::page))
-        .route("/docs/docs.js", get(docs::script))
-        .route("/docs/docs.css", get(docs::style))
+        .route("/docs/{file}", get(docs::file))
         .fallback(async || answer(StatusCode::NOT_FOUND, "Not found"))
         .layer(middleware::from_fn_with_state(state.clone(), kept))
         .with_state(state);

@@ -38,6 +38,20 @@ impl PageConfig {
         }
     }
 
+    /// Returns the Content-Security-Policy of the API's page: its viewer has styles in the markup and pictures
+    /// in its style sheet, and asks nobody but this server and the stand-in for Clerk.
+    pub(crate) fn docs_policy(&self) -> String {
+        let connect = match self {
+            Self::DevClerk(origin) => format!(" {origin}"),
+            Self::Clerk(key) => format!(" https://{}", key.frontend_api()),
+            Self::Nobody => String::new(),
+        };
+        format!(
+            "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+             connect-src 'self'{connect}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        )
+    }
+
     /// Returns the Content-Security-Policy: only this server's scripts, styles and connections, and
     /// those of the sign-in service.
     pub(crate) fn policy(&self) -> String {
