@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::order::Lockout;
 use super::shared::{RESTING, Shared};
 use super::store::{LockoutError, LockoutStore};
-use super::task;
+use super::task::{self, PERIOD};
 use super::view::{Bearer, Reason};
 use crate::clock::{Clock, SystemClock};
 
@@ -86,12 +86,18 @@ impl Lockouts {
     /// Waits until the bearer is barred.
     pub(crate) async fn bars(&self, bearer: Bearer<'_>) {
         let mut waiting = self.shared.wait();
+        let mut has_begun = false;
         loop {
             waiting.changes.mark_unchanged();
-            if self.shared.state() & RESTING != 0
-                && let Some(first) = self.begin_looking()
-            {
-                PendingLook::new(first).await;
+            if self.shared.state() & RESTING != 0 {
+                if has_begun {
+                    // The task of the looks has died, and the next one may die at once too.
+                    tokio::time::sleep(PERIOD).await;
+                }
+                has_begun = true;
+                if let Some(first) = self.begin_looking() {
+                    PendingLook::new(first).await;
+                }
             }
             if self.shared.bars(bearer).is_some() {
                 return;

@@ -66,4 +66,4 @@ async fn keep_looking(running: Running, end: watch::Sender<bool>) {
 const FIRST: Duration = Duration::from_millis(250);
 
 /// The time from one look to the next.
-const PERIOD: Duration = Duration::from_secs(1);
+pub(super) const PERIOD: Duration = Duration::from_secs(1);

@@ -35,6 +35,7 @@ pub(super) struct View {
     organizations: HashMap<String, Known>,
     /// By organization and user.
     memberships: HashMap<String, HashMap<String, Known>>,
+    swept_at: Option<Instant>,
 }
 
 /// The latest lock-out of somebody.
@@ -64,8 +65,13 @@ impl View {
         bars_more
     }
 
-    /// Forgets what bars no token any more.
+    /// Forgets what bars no token any more, once a minute at most: it looks at everything.
     pub(super) fn forget(&mut self, now: Instant) {
+        let last = self.swept_at.get_or_insert(now);
+        if now.saturating_duration_since(*last) < BETWEEN_SWEEPS {
+            return;
+        }
+        *last = now;
         let is_of_use = |learned_at: Instant| now.saturating_duration_since(learned_at) < LIFETIME;
         self.sessions.retain(|_, learned_at| is_of_use(*learned_at));
         self.users.retain(|_, known| is_of_use(known.learned_at));
@@ -95,6 +101,9 @@ impl View {
 /// How long a lock-out is of use: as long as a token may live, with the largest skew and the time of a late
 /// commit.
 pub(super) const LIFETIME: Duration = Duration::from_secs(65 * 60);
+
+/// How long it is at least from one sweep to the next.
+const BETWEEN_SWEEPS: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
@@ -180,7 +189,8 @@ mod tests {
         for barred in all {
             let mut view = View::default();
             view.add(Lockout::new(barred.clone(), 99_999), now);
-            view.forget(now + LIFETIME - Duration::from_secs(1));
+            view.forget(now);
+            view.forget(now + LIFETIME - Duration::from_secs(61));
             assert!(view.bars(BEARER).is_some(), "{barred:?}");
             view.forget(now + LIFETIME);
             assert_eq!(view.bars(BEARER), None, "{barred:?}");

@@ -294,12 +294,6 @@ impl SeaOrmSink {
             Err(error) if failure::is_of_data(&error) => return Ok(refused(tx, error).await),
             applied => applied?,
         };
-        #[cfg(feature = "lockouts")]
-        let lockout = self.lockouts.caused_by(delivery).filter(|_| outcome != Outcome::Duplicate);
-        #[cfg(feature = "lockouts")]
-        if let Some(lockout) = &lockout {
-            tx.lock_out(delivery, lockout).await?;
-        }
         if outcome != Outcome::Duplicate {
             for hook in &self.store.hooks {
                 if let Some(user_id) = ensured {
@@ -322,6 +316,17 @@ impl SeaOrmSink {
         if change.is_some() && self.letters.may_have(delivery) {
             let table = &tx.tables().dead_letters;
             tx.execute(&statements::delete_letters(table, DeadLetters::Id, delivery.id())).await?;
+        }
+        #[cfg(feature = "lockouts")]
+        let lockout = self.lockouts.caused_by(delivery).filter(|_| {
+            // A hook can have ended the transaction that recorded it.
+            outcome != Outcome::Duplicate || !self.store.hooks.is_empty()
+        });
+        // Last: instances look for those that were written within the last half minute, and what comes before
+        // the commit may take long.
+        #[cfg(feature = "lockouts")]
+        if let Some(lockout) = &lockout {
+            tx.lock_out(delivery, lockout).await?;
         }
         match tx.commit().await {
             // A constraint that is deferred. Where hooks ran it may be about their rows.

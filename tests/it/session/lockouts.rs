@@ -25,12 +25,16 @@ struct State {
     ages: Mutex<Vec<Duration>>,
     hangs: AtomicBool,
     fails: AtomicBool,
+    panics: AtomicBool,
 }
 
 impl LockoutStore for Store {
     async fn within(&self, age: Duration) -> Result<Vec<Lockout>, LockoutError> {
         self.0.looks.fetch_add(1, Ordering::SeqCst);
         self.0.ages.lock().unwrap().push(age);
+        if self.0.panics.load(Ordering::SeqCst) && self.looks() < 500 {
+            panic!("on purpose");
+        }
         if self.0.hangs.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
@@ -257,5 +261,28 @@ async fn the_answers_say_that_the_session_has_ended_or_that_the_token_is_invalid
         let request = Request::get("/").header("authorization", format!("Bearer {}", token.mint()));
         let answer = layer.layer(inner).oneshot(request.body(()).unwrap()).await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_panics_is_asked_once_a_second_however_many_wait_for_the_end_of_a_session() {
+    let (store, issuer) = (Store::default(), issuer());
+    let lockouts = Lockouts::new(store.clone());
+    let (verifier, token) = (verifier(&issuer, &lockouts), token(&issuer));
+    let session = verifier.verify(&token).await.unwrap();
+    store.0.panics.store(true, Ordering::SeqCst);
+    let waiting: Vec<_> = (0..3)
+        .map(|_| {
+            let session = session.clone();
+            tokio::spawn(async move { session.expired().await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert!((10..=60).contains(&store.looks()), "{}", store.looks());
+    // Once it can be read again, they learn of the end.
+    store.write(self::session());
+    store.0.panics.store(false, Ordering::SeqCst);
+    for one in waiting {
+        tokio::time::timeout(Duration::from_secs(5), one).await.unwrap().unwrap();
     }
 }

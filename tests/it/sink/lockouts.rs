@@ -1,16 +1,22 @@
 //! Lock-outs in a database: written with the events that cause them, and seen by every instance.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement,
+};
 use serde_json::{Value, json};
 use tower_clerk::clock::{Clock, SystemClock};
 use tower_clerk::lockout::Lockouts;
-use tower_clerk::sea_orm::{Schema, SeaOrmSink};
+use tower_clerk::sea_orm::{InTransaction, Schema, SeaOrmSink};
 use tower_clerk::session::{AuthErrorKind, StaticKeys, Verifier};
 use tower_clerk::test_util::{Issuer, TokenBuilder, user_updated};
+use tower_clerk::webhook::{Delivery, Outcome};
 
 use crate::support::database::{count, on_each_database};
+use crate::support::delivery::{send, signed};
 use crate::support::servers::{ISS, issuer, within};
 use crate::support::sink_service::Server;
 
@@ -19,6 +25,8 @@ on_each_database!(
     lockouts_are_seen_within_two_seconds_by_instances_that_did_not_take_the_delivery,
     lockouts_of_a_stale_event_count_and_those_of_a_repeated_one_are_written_once,
     lockouts_of_a_transaction_that_commits_late_are_not_lost,
+    lockouts_are_noted_after_all_that_may_take_long,
+    lockouts_of_a_delivery_that_a_hook_cut_short_are_written_when_it_is_sent_again,
     lockouts_that_cannot_be_read_refuse_nobody,
     lockouts_are_deleted_when_they_bar_no_token_any_more,
     lockouts_are_not_written_unless_they_are_on,
@@ -189,6 +197,67 @@ async fn lockouts_of_a_transaction_that_commits_late_are_not_lost(db: DatabaseCo
     other.lockouts.look().await.unwrap();
     let token = issuer.token("user_1").claim("sid", "sess_1").mint();
     assert_eq!(other.verdict(&token).await, Some(AuthErrorKind::SessionEnded));
+}
+
+/// Waits until the database's clock has moved on, or ends the transaction.
+#[derive(Clone, Default)]
+struct Hook {
+    ended_at: Arc<AtomicI64>,
+    commits: Arc<AtomicBool>,
+}
+
+impl InTransaction for Hook {
+    async fn run(&self, tx: &DatabaseTransaction, _: &Delivery, _: Outcome) -> Result<(), DbErr> {
+        if self.commits.load(Ordering::SeqCst) {
+            return tx.execute_unprepared("COMMIT").await.map(drop);
+        }
+        let clock = match tx.get_database_backend() {
+            DbBackend::MySql => "SELECT CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000 AS SIGNED)",
+            DbBackend::Postgres => {
+                "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS bigint)"
+            }
+            _ => "SELECT CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)",
+        };
+        let now = async || {
+            let clock = Statement::from_string(tx.get_database_backend(), clock);
+            tx.query_one_raw(clock).await?.unwrap().try_get_by_index::<i64>(0)
+        };
+        let begin = now().await?;
+        while now().await? < begin + 5 {}
+        self.ended_at.store(now().await?, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+fn hooked(db: &DatabaseConnection, hook: &Hook) -> Server {
+    let schema = Schema::new().with_organizations();
+    let sink = SeaOrmSink::with_schema(db.clone(), schema).unwrap();
+    let (sink, _lockouts) = sink.with_lockouts();
+    Server::on(sink.with_hook(hook.clone()))
+}
+
+async fn lockouts_are_noted_after_all_that_may_take_long(db: DatabaseConnection) {
+    Schema::new().with_organizations().migrate(&db).await.unwrap();
+    let hook = Hook::default();
+    let server = hooked(&db, &hook);
+    server.post_new(&banned("user_1", 1000, now())).await;
+    let ended_at = hook.ended_at.load(Ordering::SeqCst);
+    assert!(ended_at > 0);
+    assert_eq!(count(&db, &format!("clerk_lockouts WHERE noted_at >= {ended_at}")).await, 1);
+}
+
+async fn lockouts_of_a_delivery_that_a_hook_cut_short_are_written_when_it_is_sent_again(
+    db: DatabaseConnection,
+) {
+    Schema::new().with_organizations().migrate(&db).await.unwrap();
+    let hook = Hook::default();
+    hook.commits.store(true, Ordering::SeqCst);
+    let server = hooked(&db, &hook);
+    let ban = banned("user_1", 1000, now());
+    let answer = send(&server.service, signed("msg_1", &ban).into_request()).await;
+    assert!(answer.status() >= 500);
+    server.post("msg_1", &ban).await;
+    assert_eq!(count(&db, "clerk_lockouts").await, 1);
 }
 
 async fn lockouts_that_cannot_be_read_refuse_nobody(db: DatabaseConnection) {
