@@ -2,19 +2,16 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use proptest::test_runner::TestCaseError;
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
-use serde_json::value::RawValue;
 use tower_clerk::clock::{Clock, SystemClock};
 use tower_clerk::session::{StaticKeys, Verifier};
 
+use super::members::Members;
 use super::mutations::{recipes, runner};
 use crate::support::servers::{ISS, issuer};
 
@@ -43,62 +40,6 @@ impl Theirs {
             .and_then(|kid| self.keys.find(&kid))
             .map(|jwk| DecodingKey::from_jwk(jwk).unwrap());
         key.is_some_and(|key| decode::<Value>(token, &key, &self.validation).is_ok())
-    }
-}
-
-/// An object's members in their order, doubled ones included.
-#[derive(Debug, Default)]
-struct Members(Vec<(String, Box<RawValue>)>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Each;
-
-        impl<'de> Visitor<'de> for Each {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-
-        deserializer.deserialize_map(Each)
-    }
-}
-
-impl Members {
-    fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(own, _)| own == name).map(|(_, raw)| raw.get())
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.all(name).next().is_some()
-    }
-
-    fn doubled(&self, names: &[&str]) -> bool {
-        names.iter().any(|name| self.all(name).count() > 1)
-    }
-
-    fn text(&self, name: &str) -> Option<String> {
-        serde_json::from_str(self.all(name).next()?).ok()
-    }
-
-    fn number(&self, name: &str) -> Option<f64> {
-        serde_json::from_str(self.all(name).next()?).ok()
-    }
-
-    /// A value that is JSON by its grammar and that no type holds: half a surrogate pair, a
-    /// number beyond all floats, too deep a nesting.
-    fn unholdable(&self) -> bool {
-        self.0.iter().any(|(_, raw)| serde_json::from_str::<Value>(raw.get()).is_err())
     }
 }
 

@@ -19,6 +19,7 @@ mod c_rotation;
 mod d_cache;
 mod d_load;
 mod g_configuration;
+mod members;
 mod mutations;
 mod rows;
 mod target;
