@@ -5,6 +5,8 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stdout, reason = "the account, shown by `--nocapture`")]
 
+mod has;
+mod keys;
 #[allow(dead_code, reason = "the other test calls all of it")]
 #[path = "../it/attacks/members.rs"]
 mod members;

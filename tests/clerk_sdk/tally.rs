@@ -17,12 +17,18 @@ pub(crate) struct Class<I> {
 pub(crate) enum Way {
     /// They, and we refuse for one of these reasons.
     TheyAccept(&'static [&'static str]),
+    /// We, and they refuse for one of these reasons.
+    WeAccept(&'static [&'static str]),
+    /// Both, and they read different values.
+    OtherValues,
 }
 
 impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TheyAccept(reasons) => write!(f, "they accept, we say {}", reasons.join(" or ")),
+            Self::WeAccept(reasons) => write!(f, "we accept, they say {}", reasons.join(" or ")),
+            Self::OtherValues => f.write_str("both accept, and read different values"),
         }
     }
 }
@@ -31,7 +37,9 @@ impl Way {
     fn fits<V>(self, ours: &Verdict<V>, theirs: &Verdict<V>) -> bool {
         match (self, ours, theirs) {
             (Self::TheyAccept(reasons), Err(reason), Ok(_)) => reasons.contains(&&**reason),
-            (Self::TheyAccept(_), ..) => false,
+            (Self::WeAccept(reasons), Ok(_), Err(reason)) => reasons.contains(&&**reason),
+            (Self::OtherValues, Ok(_), Ok(_)) => true,
+            _ => false,
         }
     }
 }
@@ -114,4 +122,4 @@ impl<I> Tally<I> {
     }
 }
 
-const SHOWN: usize = 12;
+const SHOWN: usize = 15;

@@ -2,9 +2,11 @@
 
 use std::process::{Command, Stdio};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::from_str;
+use serde_json::{Value, from_str};
 use tower_clerk::session::{PemKey, StaticKeys};
 
 /// What the SDK says of generated inputs.
@@ -73,10 +75,20 @@ fn installed() -> Option<String> {
     None
 }
 
+/// Returns the claims of a token, unverified.
+pub(crate) fn payload(token: &str) -> Option<Value> {
+    let payload = token.split('.').nth(1)?;
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+}
+
 fn number(variable: &str) -> Option<usize> {
     let text = std::env::var(variable).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
 }
+
+/// The issuer, and the second, of `theirs/world.mjs`.
+pub(crate) const ISS: &str = "https://clerk.example.com";
+pub(crate) const NOW: u64 = 1_790_000_000;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 

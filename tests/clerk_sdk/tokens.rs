@@ -12,7 +12,7 @@ use tower_clerk::test_util::ManualClock;
 
 use crate::members::Members;
 use crate::tally::{Class, Tally, Verdict, Way};
-use crate::theirs::{Keys, ask};
+use crate::theirs::{ISS, Keys, ask};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -292,8 +292,6 @@ async fn ours(keys: &Keys, input: &Input) -> Verdict<Whose> {
         Err(error) => Err(error.kind().as_str().to_owned()),
     }
 }
-
-const ISS: &str = "https://clerk.example.com";
 
 /// A byte order mark.
 const MARK: char = '\u{feff}';
