@@ -5,6 +5,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stdout, reason = "the account, shown by `--nocapture`")]
 
+mod cookies;
 mod has;
 mod keys;
 #[allow(dead_code, reason = "the other test calls all of it")]
