@@ -8,6 +8,7 @@
 mod cookies;
 mod has;
 mod keys;
+mod machines;
 #[allow(dead_code, reason = "the other test calls all of it")]
 #[path = "../it/attacks/members.rs"]
 mod members;

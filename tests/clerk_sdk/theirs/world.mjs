@@ -62,8 +62,16 @@ export class World {
     world.own = newKey();
     world.second = newKey();
     world.foreign = newKey();
+    /** What every question about a machine's token is answered: `{ status, body }`. */
+    world.answer = null;
     world.jwks = { keys: [world.#jwk(world.own, 'ins_1'), world.#jwk(world.second, 'ins_2')] };
     world.server = createServer((request, response) => {
+      const answer = world.answer;
+      if (answer && request.method === 'POST') {
+        response.writeHead(answer.status, { 'content-type': 'application/json' });
+        response.end(answer.body);
+        return;
+      }
       const found = request.url === '/v1/jwks';
       response.writeHead(found ? 200 : 404, { 'content-type': 'application/json' });
       response.end(found ? JSON.stringify(world.jwks) : '{}');
