@@ -5,7 +5,7 @@ mod schemas;
 
 pub(crate) use responses::{EveryAnswer, JsonBody, Missing, Reading, SignedIn};
 pub(crate) use schemas::{
-    bound, caller, cursor, handle, instant, member_cursor, status, status_change,
+    bound, caller, cursor, handle, instant, limit, member_cursor, status, status_change,
 };
 
 use std::sync::LazyLock;

@@ -28,6 +28,18 @@ pub(crate) fn bound() -> Schema {
     AnyOfBuilder::new().description(Some(about)).item(date).item(instant()).item(nothing).into()
 }
 
+/// Returns the schema of the most rows of a page, or nothing.
+pub(crate) fn limit() -> Schema {
+    let number = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(1))
+        .maximum(Some(500))
+        .default(Some(100.into()));
+    let nothing = ObjectBuilder::new().schema_type(Type::String).max_length(Some(0));
+    let about = "The most rows of a page; 100 if it is left out or empty.";
+    AnyOfBuilder::new().description(Some(about)).item(number).item(nothing).into()
+}
+
 /// Returns the schema of an X account's handle.
 pub(crate) fn handle() -> ObjectBuilder {
     ObjectBuilder::new()

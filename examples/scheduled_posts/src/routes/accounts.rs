@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::entities::x_account;
 use crate::error::{ApiError, Error};
 use crate::extract::{ApiJson, ApiQuery, CurrentUser, IdPath, ReadingUser};
-use crate::openapi::{JsonBody, Missing, Reading, SignedIn, cursor, handle};
+use crate::openapi::{JsonBody, Missing, Reading, SignedIn, cursor, handle, limit};
 use crate::routes::posts::{read_cursor, read_limit};
 use crate::state::AppState;
 use crate::store::{MOST_ACCOUNTS, WriteError};
@@ -46,8 +46,7 @@ pub(crate) struct AccountList {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
-    /// The most accounts of a page. An empty parameter counts as left out, here as elsewhere.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 500, default = 100, nullable = false)]
+    #[param(schema_with = limit)]
     limit: Option<String>,
     #[param(schema_with = cursor)]
     cursor: Option<String>,

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::error::{ApiError, Error};
 use crate::extract::{ApiQuery, CurrentUser};
-use crate::openapi::{SignedIn, member_cursor};
+use crate::openapi::{SignedIn, limit, member_cursor};
 use crate::routes::posts::read_limit;
 use crate::state::AppState;
 use crate::store;
@@ -50,8 +50,7 @@ pub(crate) struct MemberList {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
-    /// The most members of a page. An empty parameter counts as left out, here as elsewhere.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 500, default = 100, nullable = false)]
+    #[param(schema_with = limit)]
     limit: Option<String>,
     #[param(schema_with = member_cursor)]
     cursor: Option<String>,
@@ -72,12 +71,12 @@ pub(crate) async fn list(
     user: CurrentUser,
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> Result<Json<MemberList>, ApiError> {
+    let after = read_cursor(query.cursor.as_deref())?;
+    let limit = read_limit(query.limit.as_deref())?;
     let session = user.verified()?;
     session.require(&Authorization::permission(READ_USERS))?;
     // Whoever has a permission has an organization.
     let organization = session.organization().ok_or(ApiError::NotAllowed)?;
-    let after = read_cursor(query.cursor.as_deref())?;
-    let limit = read_limit(query.limit.as_deref())?;
     let (members, next_cursor) = state.store.members(organization.id(), after, limit).await?;
     let members = members.into_iter().map(Member::from).collect();
     Ok(Json(MemberList { members, next_cursor }))

@@ -13,7 +13,7 @@ use crate::entities::scheduled_post::{self, STATUSES};
 use crate::error::{ApiError, Error};
 use crate::extract::{ApiJson, ApiQuery, CurrentUser, IdPath, ReadingUser};
 use crate::openapi::{
-    JsonBody, Missing, Reading, SignedIn, bound, cursor, instant, status, status_change,
+    JsonBody, Missing, Reading, SignedIn, bound, cursor, instant, limit, status, status_change,
 };
 use crate::state::AppState;
 use crate::store::{Change, Cursor, NewPost, Page, WriteError};
@@ -68,8 +68,7 @@ pub(crate) struct ListQuery {
     start_date: Option<String>,
     #[param(schema_with = bound)]
     end_date: Option<String>,
-    /// The most posts of a page. An empty parameter counts as left out, here as elsewhere.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 500, default = 100, nullable = false)]
+    #[param(schema_with = limit)]
     limit: Option<String>,
     #[param(schema_with = cursor)]
     cursor: Option<String>,
