@@ -33,9 +33,11 @@ impl Principal {
     /// no layer.
     #[must_use]
     pub fn of(extensions: &Extensions) -> Option<Self> {
-        match extensions.get::<Found>() {
-            Some(found) => Some(found.principal.clone()),
-            None => extensions.get::<Session>().cloned().map(Self::Session),
+        // A layer that finds a machine removes the session of an outer one: where both are, the session came
+        // later.
+        match extensions.get::<Session>() {
+            Some(session) => Some(Self::Session(session.clone())),
+            None => extensions.get::<Found>().map(|found| found.principal.clone()),
         }
     }
 

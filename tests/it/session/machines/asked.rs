@@ -368,3 +368,35 @@ async fn a_layer_that_refuses_nothing_waits_for_no_answer() {
     tokio::time::timeout(DEADLINE, passed).await.unwrap();
     assert_eq!(api.count(), 1);
 }
+
+#[tokio::test]
+async fn of_two_layers_the_caller_of_the_inner_one_counts() {
+    let (api, issuer) = (TokenApi::start().await, issuer());
+    let machines = layer(&issuer, &questions(&api).build());
+    let users = ClerkAuthLayer::new(verifier(&issuer));
+    let (key, session) = (secret("ak_", "good"), issuer.token("user_9").mint());
+    api.answers(&key, 200, &api_key());
+    for (outer, inner, first, second, expected) in [
+        (&machines, &users, &key, &session, "session"),
+        (&users, &machines, &session, &key, "api_key"),
+        (&machines, &machines, &key, &session, "session"),
+    ] {
+        let who = service_fn(async |request: Request<()>| {
+            let kind = Principal::of(request.extensions()).unwrap().kind();
+            let said = http_body_util::Full::<bytes::Bytes>::from(kind);
+            Ok::<_, Infallible>(Response::new(said))
+        });
+        // Something between them gives the request another token.
+        let bearer = format!("Bearer {second}").parse::<http::HeaderValue>().unwrap();
+        let between =
+            tower::util::MapRequest::new(inner.layer(who), move |mut request: Request<()>| {
+                request.headers_mut().insert("authorization", bearer.clone());
+                request
+            });
+        let request = Request::builder().header("authorization", format!("Bearer {first}"));
+        let service = outer.layer(between);
+        let response = service.oneshot(request.body(()).unwrap()).await.unwrap();
+        let body = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
+        assert_eq!(body, expected);
+    }
+}
