@@ -9,8 +9,7 @@ use tower_clerk::test_util::Issuer;
 
 use crate::codes::Codes;
 use crate::error::ClerkError;
-use crate::publishable_key;
-use crate::records::{Records, SignIn};
+use crate::records::{Records, SignIn, publishable_key};
 use crate::records_file::RecordsFile;
 use crate::time;
 use crate::user::{Metadata, Profile, User};

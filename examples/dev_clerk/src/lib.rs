@@ -34,6 +34,7 @@ mod example;
 mod guard;
 mod instance;
 mod list;
+mod machine;
 mod machines;
 mod organization;
 mod organization_api;
@@ -58,15 +59,13 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use tokio::net::TcpListener;
 use tower_clerk::secret::SigningSecret;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::error::ClerkError;
 use crate::instance::Instance;
-use crate::records::Records;
+use crate::records::{Records, publishable_key};
 use crate::records_file::RecordsFile;
 use crate::webhooks::{Endpoint, Outbox};
 
@@ -200,11 +199,6 @@ async fn nosniff(mut response: Response) -> Response {
     let value = HeaderValue::from_static("nosniff");
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, value);
     response
-}
-
-/// Returns the publishable key of a stand-in on this host.
-fn publishable_key(host: &str) -> String {
-    format!("pk_test_{}", STANDARD.encode(format!("{host}$")))
 }
 
 fn variables(host: &str, url: &str, records: &Records) -> Vec<(&'static str, String)> {

@@ -4,14 +4,13 @@
 use axum::extract::{Path, State};
 use axum::routing::post;
 use axum::{Json, Router};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::body::Body;
 use crate::error::ClerkError;
 use crate::instance::Instance;
-use crate::random;
-use crate::time;
+use crate::machine::{Given, Kind, Machine};
 
 type Answer = Result<Json<Value>, ClerkError>;
 
@@ -32,126 +31,6 @@ pub(super) fn routes() -> Router<Instance> {
         .route("/dev/oauth_tokens", post(create_oauth_token))
         .merge(questions())
         .nest("/v1", questions())
-}
-
-/// An opaque token. Times are milliseconds since 1970.
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Machine {
-    kind: Kind,
-    id: String,
-    secret: String,
-    subject: String,
-    scopes: Vec<String>,
-    claims: Option<Value>,
-    name: Option<String>,
-    client_id: Option<String>,
-    revoked: bool,
-    expiration: Option<i64>,
-    created_at: i64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Kind {
-    ApiKey,
-    M2m,
-    OAuth,
-}
-
-impl Kind {
-    /// Returns the beginning of ids and secrets.
-    fn prefix(self) -> &'static str {
-        match self {
-            Self::ApiKey => "ak",
-            Self::M2m => "mt",
-            Self::OAuth => "oat",
-        }
-    }
-
-    fn object(self) -> &'static str {
-        match self {
-            Self::ApiKey => "api_key",
-            Self::M2m => "machine_to_machine_token",
-            Self::OAuth => "clerk_idp_oauth_access_token",
-        }
-    }
-}
-
-impl Machine {
-    fn new(kind: Kind, subject: String, given: Given) -> Self {
-        let prefix = kind.prefix();
-        let now = time::now().timestamp_millis();
-        Self {
-            kind,
-            id: format!("{prefix}_{}", random::hexadecimal(32)),
-            secret: format!("{prefix}_{}", random::alphanumeric(43)),
-            subject,
-            scopes: given.scopes,
-            claims: given.claims,
-            name: given.name,
-            client_id: given.client_id,
-            revoked: false,
-            expiration: given
-                .seconds_until_expiration
-                .map(|seconds| now + i64::from(seconds) * 1000),
-            created_at: now,
-        }
-    }
-
-    /// Returns what Clerk answers about it.
-    fn clerk_json(&self) -> Value {
-        let now = time::now().timestamp_millis();
-        json!({
-            "object": self.kind.object(), "id": self.id, "type": self.kind.object(),
-            "subject": self.subject, "name": self.name, "client_id": self.client_id,
-            "scopes": self.scopes, "claims": self.claims, "revoked": self.revoked,
-            "revocation_reason": null, "expired": self.expiration.is_some_and(|end| end <= now),
-            "expiration": self.expiration, "last_used_at": null, "created_by": null,
-            "created_at": self.created_at, "updated_at": self.created_at,
-        })
-    }
-
-    /// Returns whether it goes with this user or organization.
-    pub(super) fn belongs_to(&self, id: &str) -> bool {
-        self.subject == id
-    }
-
-    /// Returns the same with the secret, which is told only once.
-    fn with_secret(&self, member: &str) -> Json<Value> {
-        let mut json = self.clerk_json();
-        json[member] = self.secret.clone().into();
-        Json(json)
-    }
-}
-
-/// What a new token is to be.
-#[derive(Default, Deserialize)]
-struct Given {
-    subject: Option<String>,
-    user_id: Option<String>,
-    client_id: Option<String>,
-    name: Option<String>,
-    #[serde(default)]
-    scopes: Vec<String>,
-    claims: Option<Value>,
-    seconds_until_expiration: Option<u32>,
-    /// `jwt`, or `opaque`, which is the default.
-    token_format: Option<String>,
-    /// Whom an OAuth token is for.
-    audience: Option<Value>,
-}
-
-impl Given {
-    fn is_jwt(&self) -> Result<bool, ClerkError> {
-        match self.token_format.as_deref() {
-            None | Some("opaque") => Ok(false),
-            Some("jwt") => Ok(true),
-            Some(_) => {
-                let message = "token_format must be opaque or jwt";
-                Err(ClerkError::invalid("form_param_format_invalid", message))
-            }
-        }
-    }
 }
 
 async fn create_api_key(State(instance): State<Instance>, Body(given): Body<Given>) -> Answer {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tower_clerk::test_util::Issuer;
 
-use crate::machines::Machine;
+use crate::machine::Machine;
 use crate::organization::{Membership, Organization};
 use crate::random;
 use crate::user::User;
@@ -152,3 +152,8 @@ impl SignIn {
 
 /// A week in milliseconds.
 const WEEK: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// Returns the publishable key of a stand-in on this host.
+pub(super) fn publishable_key(host: &str) -> String {
+    format!("pk_test_{}", STANDARD.encode(format!("{host}$")))
+}

@@ -6,6 +6,9 @@ use std::convert::Infallible;
 use http::{Request, Response};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_clerk::session::keys::{KeySource, RemoteKeys};
+use tower_clerk::session::machine::{
+    self, Introspect, IntrospectError, Introspection, MachineTokens, Question,
+};
 use tower_clerk::session::{
     Authorization, AuthorizedPartyPolicy, ClerkAuthLayer, RequireLayer, Verifier,
 };
@@ -22,6 +25,15 @@ fn table(heading: &str) -> Vec<Vec<&'static str>> {
     let section = section.split("\n# ").next().unwrap();
     let rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
     rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
+}
+
+/// Knows no token.
+struct Unknown;
+
+impl Introspect for Unknown {
+    async fn ask(&self, _: Question<'_>) -> Result<machine::Answer, IntrospectError> {
+        Ok(machine::Answer::new(404, "{}"))
+    }
 }
 
 #[tokio::test]
@@ -59,6 +71,10 @@ async fn every_metric_and_event_of_the_chapter_is_emitted_and_no_other() {
     let admins = RequireLayer::new(Authorization::role("admin"));
     assert_eq!(guarded(admins.clone()).await, 403);
     assert_eq!(guarded(admins.report_only()).await, 200);
+    let introspection = Introspection::builder(Unknown).build();
+    let machines = MachineTokens::new(&introspection).accept_api_keys();
+    let key = "ak_0123456789abcdefghij";
+    assert_eq!(ask(layer.clone().machines(machines), key).await, 401);
     server.answer(Answer::status("500 Oops", ""));
     let unknown = issuer.rotated("ins_2").token("user_1").mint();
     assert_eq!(ask(layer.clone(), &unknown).await, 503);
